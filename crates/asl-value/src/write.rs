@@ -1,0 +1,138 @@
+//! Compact JSON text, and how long it would be.
+
+use crate::{Measure, Value};
+use std::fmt::{self, Write};
+
+impl fmt::Display for Value {
+    /// Compact JSON; with `{:#}` indented by two spaces.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if f.alternate() { write_pretty(self, f, 0) } else { write_compact(self, f) }
+    }
+}
+
+impl Value {
+    /// The length of the compact text in bytes and the depth of nesting, found without writing it.
+    pub fn measure(&self) -> Measure {
+        match self {
+            Value::Null => Measure { bytes: 4, depth: 0 },
+            Value::Bool(b) => Measure { bytes: if *b { 4 } else { 5 }, depth: 0 },
+            Value::Number(n) => {
+                let mut counter = Counter(0);
+                // Writing into a counter cannot fail.
+                let _ = write!(counter, "{n}");
+                Measure { bytes: counter.0, depth: 0 }
+            }
+            Value::String(s) => Measure { bytes: quoted_len(s), depth: 0 },
+            Value::Array(items) => measure_parts(items.iter().map(|v| (0, v))),
+            Value::Object(map) => measure_parts(map.iter().map(|(k, v)| (quoted_len(k) + 1, v))),
+        }
+    }
+}
+
+fn measure_parts<'a>(parts: impl ExactSizeIterator<Item = (usize, &'a Value)>) -> Measure {
+    let mut bytes = 2 + parts.len().saturating_sub(1);
+    let mut depth = 0;
+    for (before, value) in parts {
+        let inner = value.measure();
+        bytes += before + inner.bytes;
+        depth = depth.max(inner.depth);
+    }
+    Measure { bytes, depth: depth + 1 }
+}
+
+struct Counter(usize);
+
+impl Write for Counter {
+    fn write_str(&mut self, s: &str) -> fmt::Result {
+        self.0 += s.len();
+        Ok(())
+    }
+}
+
+fn write_compact(value: &Value, out: &mut impl Write) -> fmt::Result {
+    match value {
+        Value::Null => out.write_str("null"),
+        Value::Bool(b) => out.write_str(if *b { "true" } else { "false" }),
+        Value::Number(n) => write!(out, "{n}"),
+        Value::String(s) => write_quoted(s, out),
+        Value::Array(items) => {
+            out.write_char('[')?;
+            for (i, item) in items.iter().enumerate() {
+                if i > 0 {
+                    out.write_char(',')?;
+                }
+                write_compact(item, out)?;
+            }
+            out.write_char(']')
+        }
+        Value::Object(map) => {
+            out.write_char('{')?;
+            for (i, (key, item)) in map.iter().enumerate() {
+                if i > 0 {
+                    out.write_char(',')?;
+                }
+                write_quoted(key, out)?;
+                out.write_char(':')?;
+                write_compact(item, out)?;
+            }
+            out.write_char('}')
+        }
+    }
+}
+
+fn write_pretty(value: &Value, out: &mut impl Write, indent: usize) -> fmt::Result {
+    let pad = indent + 2;
+    match value {
+        Value::Array(items) if !items.is_empty() => {
+            for (i, item) in items.iter().enumerate() {
+                write!(out, "{}\n{:pad$}", if i == 0 { '[' } else { ',' }, "")?;
+                write_pretty(item, out, pad)?;
+            }
+            write!(out, "\n{:indent$}]", "")
+        }
+        Value::Object(map) if !map.is_empty() => {
+            for (i, (key, item)) in map.iter().enumerate() {
+                write!(out, "{}\n{:pad$}", if i == 0 { '{' } else { ',' }, "")?;
+                write_quoted(key, out)?;
+                out.write_str(": ")?;
+                write_pretty(item, out, pad)?;
+            }
+            write!(out, "\n{:indent$}}}", "")
+        }
+        _ => write_compact(value, out),
+    }
+}
+
+/// The escape of a byte inside a JSON string; `None` where the byte stands for itself.
+fn escape(byte: u8) -> Option<&'static str> {
+    const CONTROL: [&str; 32] = [
+        "\\u0000", "\\u0001", "\\u0002", "\\u0003", "\\u0004", "\\u0005", "\\u0006", "\\u0007", "\\b", "\\t", "\\n",
+        "\\u000b", "\\f", "\\r", "\\u000e", "\\u000f", "\\u0010", "\\u0011", "\\u0012", "\\u0013", "\\u0014",
+        "\\u0015", "\\u0016", "\\u0017", "\\u0018", "\\u0019", "\\u001a", "\\u001b", "\\u001c", "\\u001d", "\\u001e",
+        "\\u001f",
+    ];
+    match byte {
+        b'"' => Some("\\\""),
+        b'\\' => Some("\\\\"),
+        0..=31 => Some(CONTROL[byte as usize]),
+        _ => None,
+    }
+}
+
+fn write_quoted(s: &str, out: &mut impl Write) -> fmt::Result {
+    out.write_char('"')?;
+    let mut from = 0;
+    for (at, byte) in s.bytes().enumerate() {
+        if let Some(text) = escape(byte) {
+            out.write_str(&s[from..at])?;
+            out.write_str(text)?;
+            from = at + 1;
+        }
+    }
+    out.write_str(&s[from..])?;
+    out.write_char('"')
+}
+
+fn quoted_len(s: &str) -> usize {
+    2 + s.len() + s.bytes().filter_map(|b| escape(b).map(|e| e.len() - 1)).sum::<usize>()
+}

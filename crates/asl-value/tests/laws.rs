@@ -1,0 +1,110 @@
+//! Laws of the value: what is written reads back, a write changes one place, order is mathematical.
+
+use asl_value::{Map, Number, Step, Value, parse};
+use proptest::prelude::*;
+
+fn values() -> impl Strategy<Value = Value> {
+    let leaf = prop_oneof![
+        Just(Value::Null),
+        any::<bool>().prop_map(Value::from),
+        any::<i64>().prop_map(Value::from),
+        any::<f64>().prop_filter("finite", |f| f.is_finite()).prop_map(Value::from),
+        "[0-9]{20,40}".prop_map(|d| Value::Number(Number::parse(&format!("1{d}")).unwrap())),
+        ".*".prop_map(Value::from),
+    ];
+    leaf.prop_recursive(4, 64, 6, |inner| {
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..6).prop_map(Value::from),
+            prop::collection::vec((".{0,6}", inner), 0..6).prop_map(|m| Value::from(m.into_iter().collect::<Map>())),
+        ]
+    })
+}
+
+proptest! {
+    #[test]
+    fn text_reads_back(value in values()) {
+        prop_assert_eq!(&parse(&value.to_string()).unwrap(), &value);
+        prop_assert_eq!(&parse(&format!("{value:#}")).unwrap(), &value);
+        prop_assert_eq!(parse(&value.to_string()).unwrap().to_string(), value.to_string());
+    }
+
+    #[test]
+    fn measure_is_the_length_of_the_text(value in values()) {
+        prop_assert_eq!(value.measure().bytes, value.to_string().len());
+    }
+
+    #[test]
+    fn parsing_never_panics(text in ".*") {
+        let _ = parse(&text);
+    }
+
+    #[test]
+    fn parsing_json_like_text_never_panics(text in r#"[\[\]{}",:\\ut0-9eE+\-. nalsr]{0,60}"#) {
+        let _ = parse(&text);
+    }
+
+    #[test]
+    fn a_write_leaves_every_sharer_alone(value in values(), keys in prop::collection::vec("[a-c]", 1..4), new in values()) {
+        let steps: Vec<Step> = keys.iter().map(|k| Step::key(k)).collect();
+        let before = value.to_string();
+        let mut changed = value.clone();
+        match changed.set_path(&steps, new.clone()) {
+            Ok(()) => {
+                let found = keys.iter().fold(&changed, |v, k| &v[k.as_str()]);
+                prop_assert_eq!(found, &new);
+            }
+            Err(_) => prop_assert_eq!(changed.to_string(), before.clone()),
+        }
+        prop_assert_eq!(value.to_string(), before);
+    }
+
+    #[test]
+    fn integers_and_doubles_compare_by_value(a in any::<i64>(), b in any::<f64>().prop_filter("finite", |f| f.is_finite())) {
+        let (x, y) = (Number::Int(a), Number::Float(b));
+        prop_assert_eq!(x.compare(&y), y.compare(&x).reverse());
+        if b.fract() == 0.0 && b.abs() < 9e15 {
+            prop_assert_eq!(x.compare(&y), a.cmp(&(b as i64)));
+        }
+    }
+}
+
+#[test]
+fn doubles_print_as_java_prints_them() {
+    for (x, text) in [
+        (1.0, "1.0"),
+        (0.001, "0.001"),
+        (0.0001, "1.0E-4"),
+        (9_999_999.0, "9999999.0"),
+        (1e7, "1.0E7"),
+        (-1.25e-10, "-1.25E-10"),
+        (f64::MAX, "1.7976931348623157E308"),
+        (-0.0, "-0.0"),
+    ] {
+        assert_eq!(Value::from(x).to_string(), text);
+    }
+}
+
+#[test]
+fn mistakes_have_places() {
+    for (text, place) in [
+        ("not a definition", (1, 1)),
+        ("{\n  \"a\": }", (2, 8)),
+        ("[1, 2", (1, 6)),
+        ("{\"a\" 1}", (1, 6)),
+        ("\"abc", (1, 1)),
+        ("01", (1, 1)),
+        ("[\"\t\"]", (1, 3)),
+        ("{\"é\": nul}", (1, 7)),
+        ("1 2", (1, 3)),
+    ] {
+        let error = parse(text).unwrap_err();
+        assert_eq!((error.line, error.column), place, "{text}: {error}");
+    }
+    let deep = "[".repeat(100_000);
+    assert!(parse(&deep).unwrap_err().to_string().contains("nested deeper"));
+}
+
+#[test]
+fn the_last_of_repeated_keys_wins() {
+    assert_eq!(parse(r#"{"a":1,"b":2,"a":3}"#).unwrap().to_string(), r#"{"a":3,"b":2}"#);
+}
