@@ -1,1 +1,42 @@
-//! asl-core
+//! The pure state machine of Amazon States Language: inputs in, events and commands out.
+//!
+//! No I/O, no clock, no randomness, no threads. A driver tells the machine what happened ([`Machine::handle`]), lets it
+//! work ([`Machine::run`]), takes what came of it ([`Machine::take_effects`]), and calls again at the next deadline
+//! ([`Machine::next_deadline`]) or when the world has answered a [`Command`]. The same inputs at the same times give the
+//! same events, to the byte: resume, replay and simulation are drivers around this one machine.
+//!
+//! Three nouns, used everywhere:
+//! - an **[`Input`]** is a fact from outside (started, task answered, stop …); each comes with the time it happened;
+//! - an **[`Event`]** is a record of the execution history, in AWS's terms; it is derived, never an input;
+//! - a **[`Command`]** is a request to the world: run a task, cancel it, finish.
+//!
+//! Inside, an execution is an arena of *scopes*: the top level, each Parallel branch and each Map iteration is one, with
+//! the state it is in and its variables. A scope in a Parallel or Map state waits in a *join* for its children.
+#![forbid(unsafe_code)]
+
+mod context;
+mod data;
+mod error;
+pub mod event;
+mod input;
+mod join;
+mod machine;
+mod recover;
+mod scope;
+mod state;
+mod timers;
+
+pub use error::{Class, StateError};
+pub use event::{Event, EventId, EventKind, Failure};
+pub use input::{Command, Execution, ExecutionType, Input, Outcome, Rejected, TaskCall, TaskId, task_token};
+pub use machine::{Effects, Machine, Progress, Step};
+
+/// The most events a history can hold (AWS limit). The last one ends the execution.
+pub const HISTORY_LIMIT: EventId = 25_000;
+
+/// The largest payload in bytes of UTF-8: inputs, outputs, parameters, results (AWS limit).
+pub const PAYLOAD_LIMIT: usize = 262_144;
+
+/// The version of the rules by which inputs become events. Recorded when an execution starts; a machine of another
+/// number does not continue it.
+pub const SEMANTICS: u32 = 1;

@@ -1,0 +1,115 @@
+//! What expressions can see: the context object, variables, random values (spec: Context object).
+
+use crate::input::Execution;
+use crate::machine::Machine;
+use crate::scope::{Scope, ScopeId};
+use asl_expr::Env;
+use asl_value::{Map, Value};
+use std::cell::Cell;
+use std::sync::Arc;
+
+/// The item of a Map whose `ItemSelector` is evaluated.
+#[derive(Clone, Debug)]
+pub(crate) struct MapItem {
+    pub(crate) index: u64,
+    pub(crate) value: Value,
+}
+
+/// The environment of one evaluation in one scope.
+pub(crate) struct Context<'m> {
+    machine: &'m Machine,
+    scope: ScopeId,
+    token: Option<&'m str>,
+    item: Option<&'m MapItem>,
+    draws: Cell<u64>,
+}
+
+impl<'m> Context<'m> {
+    pub(crate) fn new(machine: &'m Machine, scope: ScopeId) -> Context<'m> {
+        Context { machine, scope, token: None, item: None, draws: Cell::new(0) }
+    }
+
+    /// With the task token that `$$.Task.Token` shows.
+    pub(crate) fn with_token(self, token: Option<&'m str>) -> Context<'m> {
+        Context { token, ..self }
+    }
+
+    /// With the item that `$$.Map.Item` shows.
+    pub(crate) fn with_item(self, item: &'m MapItem) -> Context<'m> {
+        Context { item: Some(item), ..self }
+    }
+}
+
+impl Env for Context<'_> {
+    fn context(&self) -> Value {
+        let scope = self.machine.scopes.get(self.scope);
+        let mut out = Map::with_capacity(5);
+        if let Some(execution) = &self.machine.execution {
+            out.insert("Execution", execution_part(self.machine, execution));
+            out.insert("State", state_part(self.machine, scope));
+            out.insert(
+                "StateMachine",
+                Map::from_iter([("Id", &execution.state_machine_arn), ("Name", &execution.state_machine_name)]),
+            );
+        }
+        if let Some(token) = self.token {
+            out.insert("Task", Map::from_iter([("Token", token)]));
+        }
+        if let Some(item) = self.item {
+            let item = Map::from_iter([("Index", Value::from(item.index)), ("Value", item.value.clone())]);
+            out.insert("Map", Map::from_iter([("Item", item)]));
+        }
+        Value::from(out)
+    }
+
+    fn variable(&self, name: &str) -> Option<Value> {
+        let mut at = self.machine.scopes.get(self.scope);
+        loop {
+            if let Some(value) = at.variables.get(name) {
+                return Some(value.clone());
+            }
+            let (parent, _) = at.parent?;
+            at = self.machine.scopes.get(parent);
+        }
+    }
+
+    fn random(&self) -> u64 {
+        let execution = self.machine.execution.as_ref();
+        let draw_number = self.draws.get();
+        self.draws.set(draw_number + 1);
+        // The place is the number of the last event: no two evaluations of different values share one within a scope.
+        let scope = self.machine.scopes.get(self.scope);
+        let place = (self.machine.last_event() << 20) ^ scope.entered ^ self.item.map_or(0, |i| i.index << 40);
+        draw(execution.map_or(0, |e| e.seed), place, draw_number)
+    }
+}
+
+fn execution_part(machine: &Machine, execution: &Arc<Execution>) -> Map {
+    let mut out = Map::with_capacity(6);
+    out.insert("Id", &execution.arn);
+    out.insert("Input", execution.input.clone());
+    out.insert("StartTime", machine.started.to_string());
+    out.insert("Name", &execution.name);
+    out.insert("RoleArn", &execution.role_arn);
+    out.insert("RedriveCount", 0);
+    out
+}
+
+fn state_part(machine: &Machine, scope: &Scope) -> Map {
+    let mut out = Map::with_capacity(3);
+    out.insert("Name", &Machine::state_of(&machine.definition, scope).name);
+    out.insert("EnteredTime", scope.entered_at.to_string());
+    out.insert("RetryCount", scope.retry_count);
+    out
+}
+
+/// 64 bits from a seed, a place and a counter (SplitMix64's finalizer over their mix): the same in every replay.
+pub(crate) fn draw(seed: u64, place: u64, counter: u64) -> u64 {
+    let mix = |mut z: u64| {
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    };
+    let golden = 0x9e37_79b9_7f4a_7c15_u64;
+    mix(mix(mix(seed.wrapping_add(golden)) ^ place.wrapping_mul(golden)).wrapping_add(counter.wrapping_mul(golden)))
+}

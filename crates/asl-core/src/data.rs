@@ -1,0 +1,152 @@
+//! Data flow through a state: InputPath, Parameters, ResultSelector, ResultPath, OutputPath, Assign (spec: Data flow).
+
+use crate::PAYLOAD_LIMIT;
+use crate::context::Context;
+use crate::error::StateError;
+use crate::event::EventKind;
+use crate::input::Outcome;
+use crate::machine::Machine;
+use crate::scope::{Phase, ScopeId};
+use asl_expr::{Env, EvalError, Path, Template};
+use asl_syntax::model::{Next, NumberField, PathField, ResultPath, State};
+use asl_value::{Map, Number, Value};
+use std::sync::Arc;
+
+/// What a state assigns: names and values.
+pub(crate) type Assigned = Vec<(Arc<str>, Value)>;
+
+impl From<EvalError> for StateError {
+    fn from(error: EvalError) -> StateError {
+        StateError::named(error.error, error.cause)
+    }
+}
+
+/// Evaluates a path outside of templates; a miss is `States.Runtime`.
+pub(crate) fn eval_path(path: &Path, input: &Value, env: &dyn Env) -> Result<Value, StateError> {
+    path.eval(input, env).map_err(|e| StateError::runtime(format!("Invalid path '{}' : {}", path.text(), e.message)))
+}
+
+/// `InputPath`, `OutputPath`.
+pub(crate) fn apply(field: &PathField, input: &Value, env: &dyn Env) -> Result<Value, StateError> {
+    match field {
+        PathField::All => Ok(input.clone()),
+        PathField::Nothing => Ok(Value::empty_object()),
+        PathField::Path(path) => eval_path(path, input, env),
+    }
+}
+
+/// `ResultPath`: puts a result into the raw input.
+pub(crate) fn place(path: &ResultPath, input: &Value, result: Value) -> Result<Value, StateError> {
+    match path {
+        ResultPath::Replace => Ok(result),
+        ResultPath::Discard => Ok(input.clone()),
+        ResultPath::At { text, steps } => {
+            let mut output = input.clone();
+            output.set_path(steps, result).map_err(|_| {
+                let cause = format!("Unable to apply ResultPath '{text}' to input {input}");
+                StateError::named("States.ResultPathMatchFailure", cause)
+            })?;
+            Ok(output)
+        }
+    }
+}
+
+/// A `…Seconds`, `Max…` or `Tolerated…` field; `invalid` words the error of a value that is no such number.
+pub(crate) fn number(
+    field: &NumberField,
+    input: &Value,
+    env: &dyn Env,
+    invalid: impl FnOnce(&Path, &Value) -> StateError,
+) -> Result<f64, StateError> {
+    match field {
+        NumberField::Literal(n) => Ok(*n),
+        NumberField::Path(path) => {
+            let value = eval_path(path, input, env)?;
+            value.as_number().map(Number::as_f64).ok_or_else(|| invalid(path, &value))
+        }
+    }
+}
+
+impl Machine {
+    /// The effective input: the raw input through `InputPath`.
+    pub(crate) fn effective_input(&self, id: ScopeId, state: &State) -> Result<Value, StateError> {
+        apply(&state.input_path, &self.scopes.get(id).input, &Context::new(self, id))
+    }
+
+    /// Leaves the state with a result: ResultSelector, ResultPath, OutputPath, Assign. `$` in Assign is the raw result.
+    pub(crate) fn finish_state(&mut self, id: ScopeId, result: Value) {
+        let definition = self.definition.clone();
+        let state = Machine::state_of(&definition, self.scopes.get(id));
+        let assigned = self.assign(id, state.assign.as_ref(), &result);
+        let output = assigned.and_then(|a| Ok((self.output(id, state, result)?, a)));
+        match output {
+            Ok((output, assigned)) => self.exit(id, output, assigned, state.next),
+            Err(error) => self.recover(id, error),
+        }
+    }
+
+    fn output(&self, id: ScopeId, state: &State, result: Value) -> Result<Value, StateError> {
+        let env = Context::new(self, id);
+        let selected = match &state.result_selector {
+            Some(selector) => selector.eval(&result, &env)?,
+            None => result,
+        };
+        let placed = place(&state.result_path, &self.scopes.get(id).input, selected)?;
+        apply(&state.output_path, &placed, &env)
+    }
+
+    /// The right-hand sides of an `Assign`, all from the values at state entry.
+    pub(crate) fn assign(
+        &self,
+        id: ScopeId,
+        assign: Option<&Template>,
+        result: &Value,
+    ) -> Result<Assigned, StateError> {
+        let Some(template) = assign else { return Ok(Vec::new()) };
+        let values = template.eval(result, &Context::new(self, id))?;
+        let fits = values.measure().bytes <= PAYLOAD_LIMIT;
+        if !fits {
+            let name = &Machine::state_of(&self.definition, self.scopes.get(id)).name;
+            return Err(StateError::data_limit(name, "assigned", "variables"));
+        }
+        Ok(values.as_object().map(Map::iter).into_iter().flatten().map(|(k, v)| (k.clone(), v.clone())).collect())
+    }
+
+    /// Leaves the state with its output. Over the payload limit it fails the execution: no catcher sees that.
+    pub(crate) fn exit(&mut self, id: ScopeId, output: Value, assigned: Assigned, next: Next) {
+        let definition = self.definition.clone();
+        let state = Machine::state_of(&definition, self.scopes.get(id));
+        let too_large = || StateError::data_limit(&state.name, "returned", "a result");
+        if let Err(error) = Machine::check_size(&output, too_large) {
+            let last = self.scopes.get(id).last;
+            return self.end(Outcome::Failed(error.failure), last);
+        }
+        let (name, state_type) = (state.name.clone(), state.state_type());
+        let kind =
+            EventKind::StateExited { state: state_type, name, output: output.clone(), assigned: assigned.clone() };
+        self.emit_in(id, kind);
+        let scope = self.scopes.get_mut(id);
+        scope.variables.extend(assigned);
+        match next {
+            Next::State(target) => {
+                scope.state = target;
+                scope.input = output;
+                scope.phase = Phase::Enter;
+                self.wake(id);
+            }
+            Next::End | Next::None => self.flow_done(id, output),
+        }
+    }
+
+    /// A flow reached its end: the execution, a branch or an iteration is done.
+    fn flow_done(&mut self, id: ScopeId, output: Value) {
+        let scope = self.scopes.get(id);
+        match scope.parent {
+            None => {
+                let last = scope.last;
+                self.end(Outcome::Succeeded(output), last);
+            }
+            Some((parent, index)) => self.child_done(parent, id, index, output),
+        }
+    }
+}

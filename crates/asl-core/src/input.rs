@@ -1,0 +1,235 @@
+//! What goes in and what is asked for: inputs and commands.
+
+use crate::event::{EventId, Failure};
+use asl_syntax::Resource;
+use asl_value::Value;
+use serde::{Deserialize, Serialize};
+use std::fmt::{self, Write};
+use std::sync::Arc;
+
+/// The number of a task within its execution: every attempt of every Task state gets the next one.
+/// With the execution it is the idempotency key of the call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct TaskId(pub u64);
+
+/// The type of a state machine.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum ExecutionType {
+    /// Up to a year, exactly once, with a history.
+    #[default]
+    Standard,
+    /// Up to five minutes.
+    Express,
+}
+
+/// Who an execution is: fixed when it starts.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Execution<P = Value> {
+    /// Its ARN.
+    pub arn: Arc<str>,
+    /// Its name.
+    pub name: Arc<str>,
+    /// The ARN of its state machine.
+    pub state_machine_arn: Arc<str>,
+    /// The name of its state machine.
+    pub state_machine_name: Arc<str>,
+    /// The role of the state machine.
+    pub role_arn: Arc<str>,
+    /// The region that task events name.
+    pub region: Arc<str>,
+    /// Standard or Express.
+    #[serde(rename = "type")]
+    pub execution_type: ExecutionType,
+    /// From which random values are drawn: `States.UUID`, jitter, task tokens.
+    pub seed: u64,
+    /// The input's text as the caller gave it.
+    pub input_text: Arc<str>,
+    /// The input.
+    pub input: P,
+}
+
+/// A fact from outside.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Input<P = Value> {
+    /// The execution starts. The first input, and only that.
+    Start(Box<Execution<P>>),
+    /// An activity exists and the task waits for a worker.
+    TaskScheduled {
+        /// The task.
+        task: TaskId,
+    },
+    /// The task cannot be scheduled at all (an activity that does not exist): fails the execution with `States.Runtime`.
+    TaskRejected {
+        /// The task.
+        task: TaskId,
+        /// Why.
+        cause: Arc<str>,
+    },
+    /// A worker took the activity task: its clock starts.
+    TaskStarted {
+        /// The task.
+        task: TaskId,
+        /// The worker's name.
+        worker: Option<Arc<str>>,
+    },
+    /// The call of a `.sync` or `.waitForTaskToken` task was answered.
+    TaskSubmitted {
+        /// The task.
+        task: TaskId,
+        /// The answer.
+        output: P,
+    },
+    /// The task is done.
+    TaskSucceeded {
+        /// The task.
+        task: TaskId,
+        /// Its result.
+        output: P,
+    },
+    /// The task failed.
+    TaskFailed {
+        /// The task.
+        task: TaskId,
+        /// Error and cause.
+        failure: Failure,
+    },
+    /// The worker is alive.
+    TaskHeartbeat {
+        /// The task.
+        task: TaskId,
+    },
+    /// Somebody stops the execution.
+    Stop(Failure),
+}
+
+impl<P> Input<P> {
+    /// The same input with another payload.
+    pub fn map<Q>(self, f: &mut impl FnMut(P) -> Q) -> Input<Q> {
+        match self {
+            Input::Start(e) => Input::Start(Box::new(Execution {
+                arn: e.arn,
+                name: e.name,
+                state_machine_arn: e.state_machine_arn,
+                state_machine_name: e.state_machine_name,
+                role_arn: e.role_arn,
+                region: e.region,
+                execution_type: e.execution_type,
+                seed: e.seed,
+                input_text: e.input_text,
+                input: f(e.input),
+            })),
+            Input::TaskScheduled { task } => Input::TaskScheduled { task },
+            Input::TaskRejected { task, cause } => Input::TaskRejected { task, cause },
+            Input::TaskStarted { task, worker } => Input::TaskStarted { task, worker },
+            Input::TaskSubmitted { task, output } => Input::TaskSubmitted { task, output: f(output) },
+            Input::TaskSucceeded { task, output } => Input::TaskSucceeded { task, output: f(output) },
+            Input::TaskFailed { task, failure } => Input::TaskFailed { task, failure },
+            Input::TaskHeartbeat { task } => Input::TaskHeartbeat { task },
+            Input::Stop(failure) => Input::Stop(failure),
+        }
+    }
+}
+
+/// Why an input was not taken. Nothing happened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rejected {
+    /// The execution has ended.
+    Finished,
+    /// No such task is waiting: it was answered, timed out or cancelled.
+    NoSuchTask(TaskId),
+    /// `Start` came twice, or another input came before it.
+    OutOfOrder,
+}
+
+impl fmt::Display for Rejected {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Rejected::Finished => f.write_str("the execution has ended"),
+            Rejected::NoSuchTask(TaskId(n)) => {
+                write!(f, "task {n} is not waiting for an answer: it was answered, timed out or cancelled")
+            }
+            Rejected::OutOfOrder => f.write_str("an execution starts once, and before anything else"),
+        }
+    }
+}
+
+impl std::error::Error for Rejected {}
+
+/// A request to the world.
+#[derive(Clone, Debug)]
+pub enum Command {
+    /// Run a task; answer with `TaskSucceeded` or `TaskFailed` (for activities with `TaskScheduled` first).
+    RunTask(Box<TaskCall>),
+    /// The task timed out or its scope was given up: stop it if you can; its answer is not wanted.
+    CancelTask(TaskId),
+    /// The execution ended.
+    Finish(Outcome),
+}
+
+/// A task to run.
+#[derive(Clone, Debug)]
+pub struct TaskCall {
+    /// Its number.
+    pub id: TaskId,
+    /// The name of the Task state.
+    pub state: Arc<str>,
+    /// The event that entered the state.
+    pub entered: EventId,
+    /// Which attempt this is: 0, then the number of retries.
+    pub attempt: u64,
+    /// The Map iterations around the state, outermost first: the Map's name and the index.
+    pub iterations: Vec<(Arc<str>, u64)>,
+    /// What to call.
+    pub resource: Resource,
+    /// With what.
+    pub parameters: Value,
+    /// The task token of `.waitForTaskToken` tasks and activities.
+    pub token: Option<Arc<str>>,
+    /// `TimeoutSeconds`; seconds.
+    pub timeout_seconds: Option<u64>,
+    /// `HeartbeatSeconds`; seconds.
+    pub heartbeat_seconds: Option<u64>,
+    /// The role of `Credentials`.
+    pub role_arn: Option<Arc<str>>,
+}
+
+/// How an execution ended.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Outcome {
+    /// With this output.
+    Succeeded(Value),
+    /// With an error.
+    Failed(Failure),
+    /// `TimeoutSeconds` of the machine ran out.
+    TimedOut(Failure),
+    /// It was stopped.
+    Aborted(Failure),
+}
+
+impl Outcome {
+    /// AWS's execution status: `SUCCEEDED`, `FAILED`, `TIMED_OUT`, `ABORTED`.
+    pub fn status(&self) -> &'static str {
+        match self {
+            Outcome::Succeeded(_) => "SUCCEEDED",
+            Outcome::Failed(_) => "FAILED",
+            Outcome::TimedOut(_) => "TIMED_OUT",
+            Outcome::Aborted(_) => "ABORTED",
+        }
+    }
+}
+
+/// The task token of a task: opaque to whoever gets it, yet it names its execution and task, so that an answer finds
+/// them, and a part of it is drawn from the seed, so that it cannot be guessed from them.
+pub fn task_token(execution: &Execution, task: TaskId) -> Arc<str> {
+    let secret = crate::context::draw(execution.seed, task.0, u64::MAX);
+    let mut token = String::with_capacity(32 + 2 * execution.arn.len());
+    // Writing into a String cannot fail.
+    let _ = write!(token, "{secret:016x}{:x}g", task.0);
+    for byte in execution.arn.bytes() {
+        let _ = write!(token, "{byte:02x}");
+    }
+    token.into()
+}

@@ -1,0 +1,165 @@
+//! Joins: how a Parallel or an inline Map waits for its branches or iterations (spec: Wait, Parallel, Map).
+
+use crate::context::{Context, MapItem};
+use crate::error::StateError;
+use crate::event::{EventId, EventKind, IterationStage};
+use crate::machine::Machine;
+use crate::scope::{Phase, Scope, ScopeId};
+use asl_syntax::model::{StateId, StateKind};
+use asl_value::Value;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// What a Parallel or Map state waits for.
+#[derive(Clone, Debug)]
+pub(crate) struct Join {
+    /// The children at work, by index.
+    pub(crate) running: BTreeMap<u64, ScopeId>,
+    /// The outputs so far, by index; null where there is none yet.
+    pub(crate) results: Vec<Value>,
+    /// How many children are done.
+    pub(crate) done: usize,
+    /// The index of the next iteration to start.
+    pub(crate) next: usize,
+    /// The last event of the child that was done last.
+    pub(crate) last: EventId,
+    /// What the children get.
+    pub(crate) work: Work,
+}
+
+/// What the children of a join get.
+#[derive(Clone, Debug)]
+pub(crate) enum Work {
+    /// Each branch the same input; all started at once.
+    Branches,
+    /// Each iteration an item; made one by one as places come free.
+    Items {
+        /// The array.
+        items: Arc<Vec<Value>>,
+        /// The effective input of the Map, `$` of the ItemSelector.
+        input: Value,
+    },
+}
+
+impl Machine {
+    /// Starts the branches of a Parallel.
+    pub(crate) fn fork(&mut self, id: ScopeId, starts: &[StateId], input: &Value) {
+        let started = self.emit_in(id, EventKind::ParallelStateStarted);
+        let mut running = BTreeMap::new();
+        for (index, start) in (0..).zip(starts) {
+            let child = self.scopes.add(Scope::new(Some((id, index)), *start, input.clone(), started));
+            running.insert(index, child);
+            self.wake(child);
+        }
+        let results = vec![Value::Null; starts.len()];
+        let join = Join { running, results, done: 0, next: starts.len(), last: started, work: Work::Branches };
+        self.scopes.get_mut(id).phase = Phase::Join(Box::new(join));
+    }
+
+    /// Starts an inline Map: up to `limit` iterations at once, the others as places come free.
+    pub(crate) fn iterate(&mut self, id: ScopeId, items: Arc<Vec<Value>>, input: Value, limit: usize) {
+        let started = self.emit_in(id, EventKind::MapStateStarted { length: items.len() as u64 });
+        let total = items.len();
+        let join = Join {
+            running: BTreeMap::new(),
+            results: vec![Value::Null; total],
+            done: 0,
+            next: 0,
+            last: started,
+            work: Work::Items { items, input },
+        };
+        self.scopes.get_mut(id).phase = Phase::Join(Box::new(join));
+        if total == 0 {
+            return self.joined(id);
+        }
+        for _ in 0..limit.min(total) {
+            if !self.start_iteration(id, started) {
+                return;
+            }
+        }
+    }
+
+    fn join_mut(&mut self, id: ScopeId) -> Option<&mut Join> {
+        match &mut self.scopes.get_mut(id).phase {
+            Phase::Join(join) => Some(join),
+            _ => None,
+        }
+    }
+
+    /// Starts the next iteration, following `previous`. False when its input could not be made, which fails the Map.
+    fn start_iteration(&mut self, id: ScopeId, previous: EventId) -> bool {
+        let Some(join) = self.join_mut(id) else { return false };
+        let Work::Items { items, input } = &join.work else { return false };
+        let (index, input) = (join.next, input.clone());
+        let item = MapItem { index: index as u64, value: items[index].clone() };
+        join.next += 1;
+        let definition = self.definition.clone();
+        let state = Machine::state_of(&definition, self.scopes.get(id));
+        let StateKind::Map(map) = &state.kind else { return false };
+        let kind =
+            EventKind::MapIteration { stage: IterationStage::Started, name: state.name.clone(), index: item.index };
+        let started = self.emit(previous, kind);
+        let selected = match &map.item_selector {
+            Some(selector) => {
+                selector.eval(&input, &Context::new(self, id).with_item(&item)).map_err(StateError::from)
+            }
+            None => Ok(item.value),
+        };
+        match selected {
+            Ok(selected) => {
+                let start_at = definition.flow(map.processor).start_at;
+                let child = self.scopes.add(Scope::new(Some((id, index as u64)), start_at, selected, started));
+                if let Some(join) = self.join_mut(id) {
+                    join.running.insert(index as u64, child);
+                }
+                self.wake(child);
+                true
+            }
+            Err(error) => {
+                self.scopes.get_mut(id).last = started;
+                self.abort_children(id, None, started);
+                self.recover(id, error);
+                false
+            }
+        }
+    }
+
+    /// A branch or an iteration is done.
+    pub(crate) fn child_done(&mut self, parent: ScopeId, child: ScopeId, index: u64, output: Value) {
+        let last = self.scopes.remove(child).map_or(0, |scope| scope.last);
+        let Some(join) = self.join_mut(parent) else { return };
+        join.running.remove(&index);
+        join.results[index as usize] = output;
+        join.done += 1;
+        let finished = join.done == join.results.len();
+        let more = join.next < join.results.len();
+        let is_map = matches!(join.work, Work::Items { .. });
+        let closing = if is_map {
+            let name = Machine::state_of(&self.definition, self.scopes.get(parent)).name.clone();
+            self.emit(last, EventKind::MapIteration { stage: IterationStage::Succeeded, name, index })
+        } else {
+            last
+        };
+        if let Some(join) = self.join_mut(parent) {
+            join.last = closing;
+        }
+        if finished {
+            self.joined(parent);
+        } else if more {
+            self.start_iteration(parent, last);
+        }
+    }
+
+    /// All children are done: the state has its result. The event that says so is nobody's previous one.
+    fn joined(&mut self, id: ScopeId) {
+        let phase = std::mem::replace(&mut self.scopes.get_mut(id).phase, Phase::Waiting);
+        let Phase::Join(join) = phase else { return };
+        let kind = match join.work {
+            Work::Branches => EventKind::ParallelStateSucceeded,
+            Work::Items { .. } => EventKind::MapStateSucceeded,
+        };
+        self.emit(join.last, kind);
+        self.scopes.get_mut(id).last = join.last;
+        self.finish_state(id, Value::from(join.results));
+    }
+}

@@ -1,0 +1,335 @@
+//! The machine: takes inputs, runs scopes, keeps the timers, gives effects.
+
+use crate::error::StateError;
+use crate::event::{Event, EventId, EventKind, Failure};
+use crate::input::{Command, Execution, ExecutionType, Input, Outcome, Rejected, TaskCall, TaskId};
+use crate::scope::{Phase, Scope, ScopeId, Scopes};
+use crate::timers::{Timer, Timers};
+use crate::{HISTORY_LIMIT, PAYLOAD_LIMIT, state};
+use asl_expr::Timestamp;
+use asl_syntax::model::{Definition, FlowId, State};
+use asl_value::Value;
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+
+/// A year: how long a Standard execution may take (AWS limit).
+const STANDARD_LIMIT_MS: i64 = 365 * 24 * 3_600_000;
+/// Five minutes: how long an Express execution may take (AWS limit).
+const EXPRESS_LIMIT_MS: i64 = 5 * 60_000;
+
+/// Why a [`Machine::run`] came back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Progress {
+    /// Nothing to do until an input or the next deadline.
+    Quiescent,
+    /// The budget is used up; there is more to do.
+    Yielded,
+    /// The execution has ended.
+    Finished,
+}
+
+/// What a [`Machine::run`] did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Step {
+    /// Why it came back.
+    pub progress: Progress,
+    /// How many steps of its budget it used.
+    pub steps: u32,
+}
+
+/// What came of inputs: to be stored in one transaction before any command goes out.
+#[derive(Debug, Default)]
+pub struct Effects {
+    /// New history events, in order.
+    pub events: Vec<Event>,
+    /// Requests to the world, in order.
+    pub commands: Vec<Command>,
+}
+
+/// One execution. Plain data: cloning it takes a snapshot.
+#[derive(Clone, Debug)]
+pub struct Machine {
+    pub(crate) definition: Arc<Definition>,
+    pub(crate) execution: Option<Arc<Execution>>,
+    pub(crate) started: Timestamp,
+    pub(crate) now: Timestamp,
+    pub(crate) scopes: Scopes,
+    pub(crate) timers: Timers,
+    pub(crate) tasks: BTreeMap<TaskId, ScopeId>,
+    pub(crate) task_count: u64,
+    ready: VecDeque<ScopeId>,
+    last_event: EventId,
+    events: Vec<Event>,
+    commands: Vec<Command>,
+    outcome: Option<Outcome>,
+}
+
+impl Machine {
+    /// A machine for one execution of `definition`; its first input is [`Input::Start`].
+    pub fn new(definition: Arc<Definition>) -> Machine {
+        Machine {
+            definition,
+            execution: None,
+            started: Timestamp::default(),
+            now: Timestamp::default(),
+            scopes: Scopes::default(),
+            timers: Timers::default(),
+            tasks: BTreeMap::new(),
+            task_count: 0,
+            ready: VecDeque::new(),
+            last_event: 0,
+            events: Vec::new(),
+            commands: Vec::new(),
+            outcome: None,
+        }
+    }
+
+    /// Who this execution is, once it has started.
+    pub fn execution(&self) -> Option<&Arc<Execution>> {
+        self.execution.as_ref()
+    }
+
+    /// The definition it runs.
+    pub fn definition(&self) -> &Arc<Definition> {
+        &self.definition
+    }
+
+    /// How it ended, if it has.
+    pub fn outcome(&self) -> Option<&Outcome> {
+        self.outcome.as_ref()
+    }
+
+    /// The number of the last event.
+    pub fn last_event(&self) -> EventId {
+        self.last_event
+    }
+
+    /// The tasks that are out: what to run again after a crash, with the same numbers.
+    pub fn open_tasks(&self) -> Vec<TaskCall> {
+        let scopes = self.tasks.values().map(|id| self.scopes.get(*id));
+        scopes.filter_map(Scope::call).cloned().collect()
+    }
+
+    /// The earliest deadline: call [`Machine::run`] when it has come. `None` when only inputs can move it on.
+    pub fn next_deadline(&self) -> Option<Timestamp> {
+        if self.outcome.is_some() { None } else { self.timers.next() }
+    }
+
+    /// Takes a fact from outside. Call [`Machine::run`] afterwards.
+    ///
+    /// # Errors
+    /// When the input has no place any more (a late answer, a second start); then nothing has happened, and the
+    /// input must not be recorded.
+    pub fn handle(&mut self, input: Input, now: Timestamp) -> Result<(), Rejected> {
+        if self.outcome.is_some() {
+            return Err(Rejected::Finished);
+        }
+        if self.execution.is_some() == matches!(input, Input::Start(_)) {
+            return Err(Rejected::OutOfOrder);
+        }
+        self.now = self.now.max(now);
+        match input {
+            Input::Start(execution) => self.start(*execution),
+            Input::Stop(failure) => self.end(Outcome::Aborted(failure), 0),
+            other => return state::task::answer(self, other),
+        }
+        Ok(())
+    }
+
+    /// Works until nothing is left to do, or `budget` steps are used, or the execution ends. Timers due at `now` fire.
+    pub fn run(&mut self, now: Timestamp, budget: u32) -> Step {
+        self.now = self.now.max(now);
+        let mut steps = 0;
+        self.fire_due();
+        let progress = loop {
+            if self.outcome.is_some() {
+                break Progress::Finished;
+            }
+            let Some(scope) = self.ready.front().copied() else {
+                if self.fire_due() {
+                    continue;
+                }
+                break Progress::Quiescent;
+            };
+            if steps == budget {
+                break Progress::Yielded;
+            }
+            self.ready.pop_front();
+            steps += 1;
+            self.step(scope);
+            self.check_history();
+        };
+        Step { progress, steps }
+    }
+
+    /// Takes what happened since the last call.
+    pub fn take_effects(&mut self) -> Effects {
+        Effects { events: std::mem::take(&mut self.events), commands: std::mem::take(&mut self.commands) }
+    }
+
+    fn start(&mut self, execution: Execution) {
+        self.started = self.now;
+        let limit_ms = match execution.execution_type {
+            ExecutionType::Standard => STANDARD_LIMIT_MS,
+            ExecutionType::Express => EXPRESS_LIMIT_MS,
+        };
+        let asked_ms = self.definition.timeout_seconds.map_or(limit_ms, |s| (s as i64).saturating_mul(1000));
+        self.timers.set(self.now.plus_ms(asked_ms.min(limit_ms)), Timer::Execution);
+        self.emit(
+            0,
+            EventKind::ExecutionStarted { input: execution.input_text.clone(), role_arn: execution.role_arn.clone() },
+        );
+        let start_at = self.definition.flow(FlowId::TOP).start_at;
+        // The first state's event follows none, not the start (recorded AWS behaviour).
+        let root = self.scopes.add(Scope::new(None, start_at, execution.input.clone(), 0));
+        debug_assert_eq!(root, ScopeId::ROOT);
+        self.execution = Some(Arc::new(execution));
+        self.wake(root);
+    }
+
+    /// One step of a scope that is ready.
+    fn step(&mut self, id: ScopeId) {
+        let phase = std::mem::replace(&mut self.scopes.get_mut(id).phase, Phase::Waiting);
+        match phase {
+            Phase::Enter => self.enter(id),
+            Phase::Attempt => state::attempt(self, id),
+            Phase::Start(call) => state::task::start(self, id, call),
+            Phase::Answered(Ok(result)) => self.finish_state(id, result),
+            Phase::Answered(Err(error)) => self.recover(id, error),
+            other => self.scopes.get_mut(id).phase = other,
+        }
+    }
+
+    fn enter(&mut self, id: ScopeId) {
+        let definition = self.definition.clone();
+        let scope = self.scopes.get(id);
+        let state = definition.state(scope.state);
+        let (last, input) = (scope.last, scope.input.clone());
+        let kind = EventKind::StateEntered { state: state.state_type(), name: state.name.clone(), input };
+        let entered = self.emit(last, kind);
+        let now = self.now;
+        let scope = self.scopes.get_mut(id);
+        scope.last = entered;
+        scope.entered = entered;
+        scope.entered_at = now;
+        scope.retries.clear();
+        scope.retries.resize(state.retry().len(), 0);
+        scope.retry_count = 0;
+        state::attempt(self, id);
+    }
+
+    /// The state a scope is in.
+    pub(crate) fn state_of<'d>(definition: &'d Definition, scope: &Scope) -> &'d State {
+        definition.state(scope.state)
+    }
+
+    /// Puts a scope at the end of the queue.
+    pub(crate) fn wake(&mut self, id: ScopeId) {
+        self.ready.push_back(id);
+    }
+
+    /// Takes a scope out of the queue: it is given up.
+    pub(crate) fn forget(&mut self, id: ScopeId) {
+        self.ready.retain(|ready| *ready != id);
+    }
+
+    /// Records an event and returns its number.
+    pub(crate) fn emit(&mut self, previous: EventId, kind: EventKind) -> EventId {
+        self.last_event += 1;
+        self.events.push(Event { id: self.last_event, previous, timestamp: self.now, kind });
+        self.last_event
+    }
+
+    /// Records an event of a scope's chain.
+    pub(crate) fn emit_in(&mut self, id: ScopeId, kind: EventKind) -> EventId {
+        let last = self.scopes.get(id).last;
+        let event = self.emit(last, kind);
+        self.scopes.get_mut(id).last = event;
+        event
+    }
+
+    pub(crate) fn command(&mut self, command: Command) {
+        self.commands.push(command);
+    }
+
+    /// A history holds 25,000 events: event 25,000 is the end, so an execution that would go on fails there.
+    fn check_history(&mut self) {
+        let fits = self.last_event < HISTORY_LIMIT || (self.last_event == HISTORY_LIMIT && self.outcome.is_some());
+        if fits {
+            return;
+        }
+        let keep = self.events.len().saturating_sub((self.last_event - (HISTORY_LIMIT - 1)) as usize);
+        self.events.truncate(keep);
+        self.commands.retain(|c| !matches!(c, Command::Finish(_)));
+        self.outcome = None;
+        self.last_event = HISTORY_LIMIT - 1;
+        let cause = format!("The execution reached the maximum number of history events ({HISTORY_LIMIT}).");
+        self.end(Outcome::Failed(Failure::new("States.Runtime", cause)), HISTORY_LIMIT - 1);
+    }
+
+    /// Ends the execution with the event that says so.
+    pub(crate) fn end(&mut self, outcome: Outcome, previous: EventId) {
+        let kind = match &outcome {
+            Outcome::Succeeded(output) => EventKind::ExecutionSucceeded { output: output.clone() },
+            Outcome::Failed(failure) => EventKind::ExecutionFailed(failure.clone()),
+            Outcome::TimedOut(failure) => EventKind::ExecutionTimedOut(failure.clone()),
+            Outcome::Aborted(failure) => EventKind::ExecutionAborted(failure.clone()),
+        };
+        self.emit(previous, kind);
+        let open: Vec<TaskId> = std::mem::take(&mut self.tasks).into_keys().collect();
+        for task in open {
+            self.command(Command::CancelTask(task));
+        }
+        self.ready.clear();
+        self.outcome = Some(outcome.clone());
+        self.command(Command::Finish(outcome));
+    }
+
+    fn fire_due(&mut self) -> bool {
+        let mut fired = false;
+        while self.outcome.is_none() {
+            let Some((key, timer)) = self.timers.pop_due(self.now) else { break };
+            fired = true;
+            match timer {
+                Timer::Execution => {
+                    let failure = Failure { error: Some("States.Timeout".into()), cause: None };
+                    self.end(Outcome::TimedOut(failure), 0);
+                }
+                Timer::Wake(id) => {
+                    self.scopes.get_mut(id).timers.retain(|k| *k != key);
+                    self.wake(id);
+                }
+                Timer::Timeout(id) => state::task::time_out(self, id, crate::Class::Timeout),
+                Timer::Heartbeat(id) => state::task::time_out(self, id, crate::Class::Heartbeat),
+            }
+        }
+        fired
+    }
+
+    /// Sets a timer of a scope.
+    pub(crate) fn set_timer(&mut self, id: ScopeId, at: Timestamp, timer: Timer) {
+        let key = self.timers.set(at, timer);
+        self.scopes.get_mut(id).timers.push(key);
+    }
+
+    /// Takes back one timer of a scope.
+    pub(crate) fn cancel_timer(&mut self, id: ScopeId, timer: Timer) {
+        let keys = &mut self.scopes.get_mut(id).timers;
+        if let Some(at) = keys.iter().position(|key| self.timers.get(*key) == Some(timer)) {
+            self.timers.cancel(keys.swap_remove(at));
+        }
+    }
+
+    /// Takes back all timers of a scope.
+    pub(crate) fn clear_timers(&mut self, id: ScopeId) {
+        for key in std::mem::take(&mut self.scopes.get_mut(id).timers) {
+            self.timers.cancel(key);
+        }
+    }
+
+    /// Fails when a payload is over the limit (or nested deeper than any text we would read back).
+    pub(crate) fn check_size(value: &Value, error: impl FnOnce() -> StateError) -> Result<(), StateError> {
+        let measure = value.measure();
+        if measure.bytes > PAYLOAD_LIMIT || measure.depth > asl_value::MAX_DEPTH { Err(error()) } else { Ok(()) }
+    }
+}

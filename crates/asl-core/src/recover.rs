@@ -1,0 +1,164 @@
+//! Errors of a state: Retry, then Catch, then the scope fails, and with it what waits for it (spec: Errors).
+
+use crate::context::{Context, draw};
+use crate::data::place;
+use crate::error::{Class, StateError};
+use crate::event::{EventId, EventKind, IterationStage};
+use crate::input::{Command, Outcome};
+use crate::machine::Machine;
+use crate::scope::{Phase, ScopeId};
+use crate::timers::Timer;
+use asl_expr::Env;
+use asl_syntax::model::{Catcher, Next, Retrier, State, StateKind, StateType};
+
+impl Machine {
+    /// A state ran into an error: retry it, catch it, or fail.
+    pub(crate) fn recover(&mut self, id: ScopeId, error: StateError) {
+        let definition = self.definition.clone();
+        let state = Machine::state_of(&definition, self.scopes.get(id));
+        let error = self.explain(id, state, error);
+        if self.retry(id, state, &error) {
+            return;
+        }
+        if error.class != Class::Runtime {
+            match &state.kind {
+                StateKind::Parallel(_) => {
+                    self.emit_in(id, EventKind::ParallelStateFailed);
+                }
+                StateKind::Map(_) => {
+                    self.emit_in(id, EventKind::MapStateFailed);
+                }
+                _ => {}
+            }
+        }
+        match state.catch().iter().find(|c| error.matches(&c.error_equals)) {
+            Some(catcher) => self.catch(id, catcher, &error),
+            None => self.fail_scope(id, error),
+        }
+    }
+
+    /// The history's form of a cause: errors that the interpreter finds name the state and the event that entered it.
+    fn explain(&self, id: ScopeId, state: &State, mut error: StateError) -> StateError {
+        let ours = matches!(error.class, Class::Runtime | Class::Other);
+        if let (true, Some(cause)) = (ours, &error.failure.cause)
+            && !cause.starts_with(PREFIX)
+        {
+            let entered = self.scopes.get(id).entered;
+            let name = &state.name;
+            error.failure.cause =
+                Some(format!("{PREFIX}'{name}' (entered at the event id #{entered}). {cause}").into());
+        }
+        error
+    }
+
+    /// Starts a back-off when a retrier takes the error and has attempts left.
+    fn retry(&mut self, id: ScopeId, state: &State, error: &StateError) -> bool {
+        let Some(at) = state.retry().iter().position(|r| error.matches(&r.error_equals)) else { return false };
+        let retrier = &state.retry()[at];
+        let used = self.scopes.get(id).retries[at];
+        if used >= retrier.max_attempts {
+            return false;
+        }
+        let jitter = Context::new(self, id).random();
+        let delay_ms = backoff_ms(retrier, used, jitter);
+        let wake_at = self.now.plus_ms(delay_ms);
+        let scope = self.scopes.get_mut(id);
+        scope.retries[at] += 1;
+        scope.retry_count += 1;
+        scope.phase = Phase::Attempt;
+        self.set_timer(id, wake_at, Timer::Wake(id));
+        true
+    }
+
+    fn catch(&mut self, id: ScopeId, catcher: &Catcher, error: &StateError) {
+        let output = error.output();
+        let assigned = self.assign(id, catcher.assign.as_ref(), &output);
+        let placed = place(&catcher.result_path, &self.scopes.get(id).input, output);
+        match placed.and_then(|placed| Ok((placed, assigned?))) {
+            Ok((placed, assigned)) => self.exit(id, placed, assigned, Next::State(catcher.next)),
+            // An error inside the catcher is not caught by its own state.
+            Err(error) => {
+                let definition = self.definition.clone();
+                let state = Machine::state_of(&definition, self.scopes.get(id));
+                let error = self.explain(id, state, error);
+                self.fail_scope(id, error);
+            }
+        }
+    }
+
+    /// A scope failed. At the top that ends the execution; else the Parallel or Map around it has the error now.
+    pub(crate) fn fail_scope(&mut self, id: ScopeId, error: StateError) {
+        let scope = self.scopes.get(id);
+        let last = scope.last;
+        match scope.parent {
+            // States.Runtime fails the execution wherever it happens.
+            Some((parent, index)) if error.class != Class::Runtime => {
+                self.abort_children(parent, Some(index), last);
+                self.scopes.get_mut(parent).last = last;
+                self.recover(parent, error);
+            }
+            _ => self.end(Outcome::Failed(error.failure), last),
+        }
+    }
+
+    /// Gives up all children of a Parallel or Map; `failed` is the one that failed, if one did. `cause` is the event
+    /// they follow.
+    pub(crate) fn abort_children(&mut self, parent: ScopeId, failed: Option<u64>, cause: EventId) {
+        let phase = std::mem::replace(&mut self.scopes.get_mut(parent).phase, Phase::Waiting);
+        let Phase::Join(join) = phase else { return };
+        let definition = self.definition.clone();
+        let state = Machine::state_of(&definition, self.scopes.get(parent));
+        let is_map = state.state_type() == StateType::Map;
+        let mut children: Vec<(u64, ScopeId)> = join.running.into_iter().collect();
+        children.sort_by_key(|(index, _)| (Some(*index) != failed, *index));
+        for (index, child) in children {
+            if is_map {
+                let stage = if Some(index) == failed { IterationStage::Failed } else { IterationStage::Aborted };
+                self.emit(cause, EventKind::MapIteration { stage, name: state.name.clone(), index });
+            }
+            self.abort(child, cause);
+        }
+    }
+
+    /// Gives up a scope: its task is cancelled, its timers are taken back, its state is recorded as aborted.
+    fn abort(&mut self, id: ScopeId, cause: EventId) {
+        let definition = self.definition.clone();
+        let scope = self.scopes.get(id);
+        let state_type = Machine::state_of(&definition, scope).state_type();
+        let inside = !matches!(scope.phase, Phase::Enter);
+        let joined = matches!(scope.phase, Phase::Join(_));
+        if let Some(task) = scope.task() {
+            self.tasks.remove(&task);
+            self.command(Command::CancelTask(task));
+        }
+        self.clear_timers(id);
+        self.forget(id);
+        self.abort_children(id, None, cause);
+        let recorded = match state_type {
+            StateType::Task | StateType::Wait => inside,
+            StateType::Parallel | StateType::Map => joined,
+            _ => false,
+        };
+        if recorded {
+            self.emit(cause, EventKind::StateAborted(state_type));
+        }
+        self.scopes.remove(id);
+    }
+}
+
+/// How AWS begins the cause of every error that the interpreter itself finds.
+const PREFIX: &str = "An error occurred while executing the state ";
+
+/// The delay before the next attempt: interval times rate^used, capped, drawn from 0 up to that with FULL jitter.
+fn backoff_ms(retrier: &Retrier, used: u64, jitter: u64) -> i64 {
+    let mut seconds = retrier.interval_seconds as f64 * retrier.backoff_rate.powf(used as f64);
+    if let Some(cap) = retrier.max_delay_seconds {
+        seconds = seconds.min(cap as f64);
+    }
+    if retrier.full_jitter {
+        // 53 bits make an even fraction of [0, 1).
+        seconds *= (draw(jitter, 0, 0) >> 11) as f64 / (1_u64 << 53) as f64;
+    }
+    // A saturating conversion: an absurd rate waits for ever instead of wrapping.
+    (seconds * 1000.0) as i64
+}

@@ -1,0 +1,119 @@
+//! Choice: the first rule that holds says where to go (spec: Choice).
+
+use crate::context::Context;
+use crate::error::StateError;
+use crate::machine::Machine;
+use crate::scope::ScopeId;
+use asl_expr::{Env, Path, Timestamp, string_matches};
+use asl_syntax::model::{Choice, Class, Condition, Next, Operand, Operator, Relation, State, Test};
+use asl_value::Value;
+use std::cmp::Ordering;
+
+pub(super) fn run(machine: &mut Machine, id: ScopeId, state: &State, choice: &Choice) -> Result<(), StateError> {
+    let input = machine.effective_input(id, state)?;
+    let env = Context::new(machine, id);
+    let mut taken = None;
+    for rule in &choice.rules {
+        if holds(&rule.condition, &input, &env)? {
+            taken = Some(rule);
+            break;
+        }
+    }
+    let (target, assign) = match (taken, choice.default) {
+        (Some(rule), _) => (rule.next, rule.assign.as_ref()),
+        (None, Some(default)) => (default, state.assign.as_ref()),
+        (None, None) => {
+            let cause = "Failed to transition out of the state. The state does not point to a next state.";
+            return Err(StateError::runtime(cause));
+        }
+    };
+    let assigned = machine.assign(id, assign, &input)?;
+    let output = crate::data::apply(&state.output_path, &input, &env)?;
+    machine.exit(id, output, assigned, Next::State(target));
+    Ok(())
+}
+
+fn holds(condition: &Condition, input: &Value, env: &dyn Env) -> Result<bool, StateError> {
+    match condition {
+        Condition::And(all) => {
+            for one in all {
+                if !holds(one, input, env)? {
+                    return Ok(false);
+                }
+            }
+            Ok(true)
+        }
+        Condition::Or(any) => {
+            for one in any {
+                if holds(one, input, env)? {
+                    return Ok(true);
+                }
+            }
+            Ok(false)
+        }
+        Condition::Not(inner) => Ok(!holds(inner, input, env)?),
+        Condition::Test { variable, operator } => test(variable, operator, input, env),
+        Condition::Expression(_) => Err(StateError::runtime("JSONata conditions are not supported yet")),
+    }
+}
+
+fn test(variable: &Path, operator: &Operator, input: &Value, env: &dyn Env) -> Result<bool, StateError> {
+    let found = variable.eval(input, env);
+    if let Operator::Is(Test::Present, expected) = operator {
+        return Ok(found.is_ok() == *expected);
+    }
+    let value = found.map_err(|_| {
+        let text = variable.text();
+        StateError::runtime(format!(
+            "Invalid path '{text}': The choice state's condition path references an invalid value."
+        ))
+    })?;
+    match operator {
+        Operator::Is(kind, expected) => Ok(is(*kind, &value) == *expected),
+        Operator::StringMatches(pattern) => match value.as_str() {
+            Some(text) => string_matches(pattern, text).map_err(|e| StateError::runtime(e.to_string())),
+            None => Ok(false),
+        },
+        Operator::Compare { class, relation, operand } => {
+            let right = match operand {
+                Operand::Literal(literal) => literal.clone(),
+                Operand::Path(path) => crate::data::eval_path(path, input, env)?,
+            };
+            Ok(compare(*class, &value, &right).is_some_and(|order| satisfies(*relation, order)))
+        }
+    }
+}
+
+fn is(kind: Test, value: &Value) -> bool {
+    match kind {
+        Test::Present => true,
+        Test::Null => value.is_null(),
+        Test::Numeric => value.as_number().is_some(),
+        Test::String => value.as_str().is_some(),
+        Test::Boolean => value.as_bool().is_some(),
+        Test::Timestamp => value.as_str().is_some_and(|s| Timestamp::parse(s).is_ok()),
+    }
+}
+
+/// The order of two values of a class; `None` when one of them is of another, which no relation satisfies.
+fn compare(class: Class, left: &Value, right: &Value) -> Option<Ordering> {
+    match class {
+        // Java compares UTF-16 code units.
+        Class::String => Some(left.as_str()?.encode_utf16().cmp(right.as_str()?.encode_utf16())),
+        Class::Numeric => Some(left.as_number()?.compare(right.as_number()?)),
+        Class::Boolean => Some(left.as_bool()?.cmp(&right.as_bool()?)),
+        Class::Timestamp => {
+            Some(Timestamp::parse(left.as_str()?).ok()?.cmp(&Timestamp::parse(right.as_str()?).ok()?))
+        }
+    }
+}
+
+fn satisfies(relation: Relation, order: Ordering) -> bool {
+    match relation {
+        Relation::Equals => order.is_eq(),
+        Relation::LessThan => order.is_lt(),
+        Relation::GreaterThan => order.is_gt(),
+        Relation::LessThanEquals => order.is_le(),
+        Relation::GreaterThanEquals => order.is_ge(),
+    }
+}

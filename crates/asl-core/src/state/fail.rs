@@ -1,0 +1,46 @@
+//! Fail: ends its flow with an error.
+
+use crate::context::Context;
+use crate::error::StateError;
+use crate::event::Failure;
+use crate::machine::Machine;
+use crate::scope::ScopeId;
+use asl_expr::Expr;
+use asl_syntax::model::TextField;
+use std::sync::Arc;
+
+pub(super) fn run(
+    machine: &mut Machine,
+    id: ScopeId,
+    error: Option<&TextField>,
+    cause: Option<&TextField>,
+) -> Result<(), StateError> {
+    let error = error.map(|e| text(machine, id, e, "ErrorPath")).transpose()?;
+    let cause = cause.map(|c| text(machine, id, c, "CausePath")).transpose()?;
+    let failure = Failure { error, cause };
+    machine.fail_scope(id, StateError { class: crate::Class::Task, failure });
+    Ok(())
+}
+
+/// The text itself, or what its path or intrinsic yields, which must be a string.
+fn text(machine: &Machine, id: ScopeId, field: &TextField, name: &str) -> Result<Arc<str>, StateError> {
+    let (source, expr) = match field {
+        TextField::Literal(text) => return Ok(text.clone()),
+        TextField::Computed { text, expr } => (text, expr),
+    };
+    let input = &machine.scopes.get(id).input;
+    let env = Context::new(machine, id);
+    let missing = || {
+        StateError::runtime(format!(
+            "The JSONPath '{source}' specified for the field '{name}' could not be found in the input '{input}'"
+        ))
+    };
+    let value = match expr {
+        Expr::Path(path) => path.eval(input, &env).map_err(|_| missing())?,
+        Expr::Intrinsic(call) => call.eval(input, &env)?,
+    };
+    value.as_str().map(Arc::from).ok_or_else(|| {
+        let cause = format!("The value of the field '{name}' must be a string, but '{source}' yields {value}");
+        StateError::runtime(cause)
+    })
+}

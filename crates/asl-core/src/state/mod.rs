@@ -1,0 +1,32 @@
+//! The work of each state type: one file each.
+
+mod choice;
+mod fail;
+mod map;
+mod parallel;
+mod pass;
+pub(crate) mod task;
+mod wait;
+
+use crate::machine::Machine;
+use crate::scope::ScopeId;
+use asl_syntax::model::StateKind;
+
+/// Does the work of the state a scope is in: for the first time, or again after a back-off.
+pub(crate) fn attempt(machine: &mut Machine, id: ScopeId) {
+    let definition = machine.definition.clone();
+    let state = Machine::state_of(&definition, machine.scopes.get(id));
+    let done = match &state.kind {
+        StateKind::Pass { result } => pass::run(machine, id, state, result.as_ref()),
+        StateKind::Succeed => pass::run(machine, id, state, None),
+        StateKind::Task(task) => task::schedule(machine, id, state, task),
+        StateKind::Choice(choice) => choice::run(machine, id, state, choice),
+        StateKind::Wait(wait) => wait::run(machine, id, state, wait),
+        StateKind::Fail { error, cause } => fail::run(machine, id, error.as_ref(), cause.as_ref()),
+        StateKind::Parallel(parallel) => parallel::run(machine, id, state, parallel),
+        StateKind::Map(map) => map::run(machine, id, state, map),
+    };
+    if let Err(error) = done {
+        machine.recover(id, error);
+    }
+}

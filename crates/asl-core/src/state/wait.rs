@@ -1,0 +1,74 @@
+//! Wait: until a time, or for a while (spec: Wait).
+
+use crate::context::Context;
+use crate::error::StateError;
+use crate::machine::Machine;
+use crate::scope::{Phase, ScopeId};
+use crate::timers::Timer;
+use asl_expr::{Env, Path, Timestamp};
+use asl_syntax::model::{State, Wait};
+use asl_value::{Number, Value};
+
+/// A year: no wait can be longer than an execution (AWS: `Wait state delay is too long.`).
+const LIMIT_SECONDS: i64 = 365 * 24 * 3600;
+
+pub(super) fn run(machine: &mut Machine, id: ScopeId, state: &State, wait: &Wait) -> Result<(), StateError> {
+    let input = machine.effective_input(id, state)?;
+    let env = Context::new(machine, id);
+    let until = match wait {
+        Wait::Seconds(seconds) => after(machine.now, i64::try_from(*seconds).unwrap_or(i64::MAX))?,
+        Wait::SecondsPath(path) => after(machine.now, seconds(path, &input, &env)?)?,
+        Wait::Timestamp(at) => at.whole_seconds(),
+        Wait::TimestampPath(path) => timestamp(path, &input, &env)?.whole_seconds(),
+    };
+    if until > machine.now.plus_ms(LIMIT_SECONDS * 1000) {
+        return Err(too_long());
+    }
+    machine.scopes.get_mut(id).phase = Phase::Answered(Ok(input));
+    machine.set_timer(id, until, Timer::Wake(id));
+    Ok(())
+}
+
+fn too_long() -> StateError {
+    StateError::runtime("Wait state delay is too long.")
+}
+
+fn after(now: Timestamp, seconds: i64) -> Result<Timestamp, StateError> {
+    if seconds > LIMIT_SECONDS { Err(too_long()) } else { Ok(now.plus_ms(seconds * 1000)) }
+}
+
+fn seconds(path: &Path, input: &Value, env: &dyn Env) -> Result<i64, StateError> {
+    let text = path.text();
+    let value = path.eval(input, env).map_err(|_| {
+        StateError::runtime(format!("The SecondsPath parameter does not reference an input value: {text}"))
+    })?;
+    match value.as_number() {
+        Some(Number::Int(seconds)) if *seconds >= 0 => Ok(*seconds),
+        Some(Number::Int(_)) => Err(StateError::runtime(format!(
+            "The SecondsPath parameter references a negative value: {text} == {value}"
+        ))),
+        _ => Err(StateError::runtime(format!(
+            "The SecondsPath parameter cannot be parsed as a long value: {text} == {}",
+            plain(&value)
+        ))),
+    }
+}
+
+fn timestamp(path: &Path, input: &Value, env: &dyn Env) -> Result<Timestamp, StateError> {
+    let text = path.text();
+    let value = path.eval(input, env).map_err(|_| {
+        StateError::runtime(format!("The TimestampPath parameter does not reference an input value: {text}"))
+    })?;
+    value.as_str().and_then(|s| Timestamp::parse(s).ok()).ok_or_else(|| {
+        StateError::runtime(format!(
+            "The TimestampPath parameter does not reference a valid ISO-8601 extended offset date-time format string: \
+             {text} == {}",
+            plain(&value)
+        ))
+    })
+}
+
+/// A string without its quotes, anything else as JSON.
+fn plain(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+}

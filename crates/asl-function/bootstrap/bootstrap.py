@@ -1,0 +1,265 @@
+"""Runs one ordinary Lambda handler: the Python end of the AWS Lambda Runtime API.
+
+Needs nothing but python3. Error names, messages and the context object are those of
+AWS's own runtime interface client; the HTTP is a few lines over one socket, because
+importing http.client alone costs more than everything else here.
+"""
+import importlib
+import json
+import logging
+import os
+import socket
+import sys
+import time
+import traceback
+
+THIS_FILE = __file__ if "__file__" in globals() else "<string>"
+
+
+class Fault(Exception):
+    """A failure that AWS names itself (Runtime.*), not the handler's own exception."""
+
+    def __init__(self, name, message, trace=None):
+        super().__init__(message)
+        self.name, self.message, self.trace = name, message, trace
+
+
+class RuntimeApi:
+    """The Runtime API over one keep-alive connection."""
+
+    def __init__(self, address):
+        host, port = address.rsplit(":", 1)
+        self.address = address
+        self.socket = socket.create_connection((host, int(port)))
+        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.reader = self.socket.makefile("rb")
+
+    def call(self, method, path, body=b"", content_type="application/json", error_type=None):
+        head = (
+            f"{method} /2018-06-01/runtime/{path} HTTP/1.1\r\nHost: {self.address}\r\n"
+            f"Content-Type: {content_type}\r\nContent-Length: {len(body)}\r\n"
+        )
+        if error_type:
+            name = error_type.encode("ascii", "replace").decode()
+            head += f"Lambda-Runtime-Function-Error-Type: {name}\r\n"
+        try:
+            self.socket.sendall(head.encode("latin-1") + b"\r\n" + body)
+            return self.read_answer()
+        except OSError:
+            # The engine is gone, and with it everybody who could want an answer.
+            sys.exit(0)
+
+    def read_answer(self):
+        if not self.reader.readline():
+            sys.exit(0)
+        headers = {}
+        while (line := self.reader.readline()) not in (b"\r\n", b""):
+            name, _, value = line.decode("latin-1").partition(":")
+            headers[name.lower()] = value.strip()
+        return headers, self.reader.read(int(headers.get("content-length", 0)))
+
+
+class Fields:
+    """An object that has the given attributes, None where the values have none."""
+
+    def __init__(self, names, values):
+        for name in names:
+            setattr(self, name, values.get(name))
+
+
+class LambdaContext:
+    """The handler's second argument, attribute for attribute as on AWS."""
+
+    def __init__(self, headers):
+        env = os.environ.get
+        self.aws_request_id = headers.get("lambda-runtime-aws-request-id")
+        self.log_group_name = env("AWS_LAMBDA_LOG_GROUP_NAME")
+        self.log_stream_name = env("AWS_LAMBDA_LOG_STREAM_NAME")
+        self.function_name = env("AWS_LAMBDA_FUNCTION_NAME")
+        self.memory_limit_in_mb = env("AWS_LAMBDA_FUNCTION_MEMORY_SIZE")
+        self.function_version = env("AWS_LAMBDA_FUNCTION_VERSION")
+        self.invoked_function_arn = headers.get("lambda-runtime-invoked-function-arn")
+        self.client_context = client_context(headers.get("lambda-runtime-client-context"))
+        self.identity = Fields(("cognito_identity_id", "cognito_identity_pool_id"), {})
+        self.tenant_id = None
+        self._deadline_ms = int(headers.get("lambda-runtime-deadline-ms", 0))
+
+    def get_remaining_time_in_millis(self):
+        return max(self._deadline_ms - int(time.time() * 1000), 0)
+
+    def log(self, message):
+        sys.stdout.write(str(message))
+
+
+def client_context(text):
+    if not text:
+        return None
+    try:
+        values = json.loads(text)
+    except ValueError as error:
+        message = f"Unable to parse Client Context JSON: {error}"
+        raise Fault("Runtime.LambdaContextUnmarshalError", message) from None
+    context = Fields(("custom", "env", "client"), values)
+    if context.client is not None:
+        names = ("installation_id", "app_title", "app_version_name", "app_version_code", "app_package_name")
+        context.client = Fields(names, context.client)
+    return context
+
+
+def load_handler(name):
+    module_name, dot, function_name = name.rpartition(".")
+    if not dot:
+        reason = "not enough values to unpack (expected 2, got 1)"
+        raise Fault("Runtime.MalformedHandlerName", f"Bad handler '{name}': {reason}")
+    if module_name.split(".")[0] in sys.builtin_module_names:
+        message = f"Cannot use built-in module {module_name} as a handler module"
+        raise Fault("Runtime.BuiltInModuleConflict", message)
+    try:
+        module = importlib.import_module(module_name.replace("/", "."))
+    except ImportError as error:
+        message = f"Unable to import module '{module_name}': {error}"
+        raise Fault("Runtime.ImportModuleError", message) from None
+    except SyntaxError as error:
+        trace = [f'  File "{error.filename}" Line {error.lineno}\n    {error.text}']
+        message = f"Syntax error in module '{module_name}': {error}"
+        raise Fault("Runtime.UserCodeSyntaxError", message, trace) from None
+    try:
+        return getattr(module, function_name)
+    except AttributeError:
+        message = f"Handler '{function_name}' missing on module '{module_name}'"
+        raise Fault("Runtime.HandlerNotFound", message) from None
+
+
+def encode(value):
+    """The handler's result as JSON; a Decimal is written as the number it is, as on AWS."""
+    decimals = []
+    mark = f"decimal-{os.urandom(8).hex()}-"
+
+    def other(item):
+        if type(item).__name__ != "Decimal" or "decimal" not in sys.modules:
+            raise TypeError(f"Object of type {type(item).__name__} is not JSON serializable")
+        if item.is_nan():
+            return float("nan")
+        decimals.append(str(item))
+        return f"{mark}{len(decimals) - 1}"
+
+    text = json.dumps(value, default=other)
+    if decimals:
+        import re
+
+        text = re.sub(f'"{mark}(\\d+)"', lambda found: decimals[int(found[1])], text)
+    return text.encode()
+
+
+def respond(handler, event_text, headers):
+    """Runs the handler once: the body to answer with and its content type."""
+    context = LambdaContext(headers)
+    try:
+        event = json.loads(event_text)
+    except ValueError as error:
+        raise Fault("Runtime.UnmarshalError", f"Unable to unmarshal input: {error}") from None
+    result = handler(event, context)
+    if isinstance(result, bytes):
+        return result, "application/unknown"
+    try:
+        return encode(result), "application/json"
+    except Exception as error:
+        raise Fault("Runtime.MarshalError", f"Unable to marshal response: {error}") from None
+
+
+def describe(error, request_id=""):
+    """An exception as the JSON object Lambda makes of it, without this file's own frames."""
+    if isinstance(error, Fault):
+        name, message, trace = error.name, error.message, error.trace or []
+    else:
+        frames = traceback.extract_tb(error.__traceback__)
+        while frames and frames[0].filename == THIS_FILE:
+            del frames[0]
+        name, message, trace = type(error).__name__, str(error), traceback.format_list(frames)
+    return {"errorMessage": message, "errorType": name, "requestId": request_id, "stackTrace": trace}
+
+
+def report(error):
+    lines = [f"[ERROR] {error['errorType']}: {error['errorMessage']}\n"]
+    if error["stackTrace"]:
+        lines += ["Traceback (most recent call last):\n", *error["stackTrace"]]
+    sys.stderr.write("".join(lines))
+
+
+def flush():
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except (OSError, ValueError):
+            pass
+
+
+def set_up_logging(state):
+    """AWS installs a handler on the root logger before it loads the user's module."""
+
+    class RequestId(logging.Filter):
+        def filter(self, record):
+            record.aws_request_id = state.get("request_id", "")
+            return True
+
+    handler = logging.StreamHandler(sys.stdout)
+    handler.setFormatter(logging.Formatter("[%(levelname)s]\t%(message)s"))
+    handler.addFilter(RequestId())
+    logging.getLogger().addHandler(handler)
+
+
+def end_with_the_engine():
+    """Standard input is a pipe that the engine holds: when it closes, the kernel sends SIGIO,
+    whose default is to end the process, even one whose handler never comes back."""
+    try:
+        import fcntl
+
+        pipe = os.dup(0)
+        os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+        fcntl.fcntl(pipe, fcntl.F_SETOWN, -os.getpgrp())
+        fcntl.fcntl(pipe, fcntl.F_SETFL, fcntl.fcntl(pipe, fcntl.F_GETFL) | os.O_ASYNC)
+    except (ImportError, AttributeError, OSError):
+        pass  # A platform without it: the worker ends when it next asks for work.
+
+
+def main():
+    end_with_the_engine()
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(encoding="utf-8", errors="backslashreplace", line_buffering=True)
+    os.environ.setdefault("AWS_EXECUTION_ENV", "AWS_Lambda_python%d.%d" % sys.version_info[:2])
+    if sys.path[:1] == [""]:
+        del sys.path[0]
+    sys.path.insert(0, os.environ["LAMBDA_TASK_ROOT"])
+    api = RuntimeApi(os.environ["AWS_LAMBDA_RUNTIME_API"])
+    state = {}
+    set_up_logging(state)
+    try:
+        handler = load_handler(os.environ["_HANDLER"])
+    except Exception as error:
+        failure = describe(error)
+        report(failure)
+        flush()
+        api.call("POST", "init/error", json.dumps(failure).encode(), error_type=failure["errorType"])
+        sys.exit(1)
+    while True:
+        headers, event_text = api.call("GET", "invocation/next")
+        request_id = state["request_id"] = headers.get("lambda-runtime-aws-request-id")
+        if request_id is None:
+            sys.exit(1)
+        if trace_id := headers.get("lambda-runtime-trace-id"):
+            os.environ["_X_AMZN_TRACE_ID"] = trace_id
+        try:
+            body, content_type = respond(handler, event_text, headers)
+        except Exception as error:
+            failure = describe(error, request_id)
+            error = None  # Or its traceback keeps the handler's variables alive.
+            report(failure)
+            flush()
+            body = json.dumps(failure).encode()
+            api.call("POST", f"invocation/{request_id}/error", body, error_type=failure["errorType"])
+        else:
+            flush()
+            api.call("POST", f"invocation/{request_id}/response", body, content_type)
+
+
+main()

@@ -1,0 +1,197 @@
+//! What workers print, line by line, to the caller's sink.
+
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use bytes::BytesMut;
+use tokio::{
+    io::{AsyncRead, AsyncReadExt},
+    process::{ChildStderr, ChildStdout},
+    sync::{mpsc, oneshot},
+    task::AbortHandle,
+};
+
+/// The longest text of one [`LogLine`], in bytes; a longer line comes in pieces.
+pub const MAX_LOG_LINE_BYTES: usize = 16 << 10;
+/// How long the end of an invocation waits for the worker's output to be read, at most.
+const FLUSH_LIMIT: Duration = Duration::from_millis(100);
+
+/// Takes the lines that workers print. Called on the tokio threads, so it should not block for
+/// long; a worker that prints faster than the sink takes has to wait.
+pub type LogSink = Arc<dyn Fn(LogLine) + Send + Sync>;
+
+/// A line that a function's worker printed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogLine {
+    /// The function's name.
+    pub function: Arc<str>,
+    /// Where the worker wrote it.
+    pub stream: LogStream,
+    /// The invocation the worker had, or had last; `None` while it was still loading its code.
+    pub request_id: Option<Arc<str>>,
+    /// The text without its line end, at most [`MAX_LOG_LINE_BYTES`] long. What is not UTF-8 is
+    /// replaced.
+    pub text: String,
+}
+
+/// One of the two output streams of a process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogStream {
+    /// Standard output.
+    Stdout,
+    /// Standard error.
+    Stderr,
+}
+
+/// Reads one worker's output for as long as it is held.
+pub(crate) struct LogPump {
+    request_id: Arc<Mutex<Option<Arc<str>>>>,
+    flushes: mpsc::Sender<oneshot::Sender<()>>,
+    task: AbortHandle,
+}
+
+impl LogPump {
+    pub(crate) fn start(function: Arc<str>, out: ChildStdout, err: ChildStderr, sink: LogSink) -> Self {
+        let (flushes, requests) = mpsc::channel(1);
+        let request_id = Arc::default();
+        let output = |stream| Lines {
+            buffer: BytesMut::new(),
+            open: true,
+            function: Arc::clone(&function),
+            stream,
+            request_id: Arc::clone(&request_id),
+            sink: Arc::clone(&sink),
+        };
+        let (stdout, stderr) = (output(LogStream::Stdout), output(LogStream::Stderr));
+        let task = tokio::spawn(pump((out, stdout), (err, stderr), requests)).abort_handle();
+        Self { request_id, flushes, task }
+    }
+
+    /// From here on, lines belong to this invocation.
+    pub(crate) fn begin(&self, request_id: &str) {
+        *self.request_id.lock().unwrap_or_else(PoisonError::into_inner) = Some(request_id.into());
+    }
+
+    /// Returns when all that the worker had printed has reached the sink.
+    pub(crate) async fn flush(&self) {
+        let flushed = async {
+            let (done, is_done) = oneshot::channel();
+            if self.flushes.send(done).await.is_ok() {
+                let _ = is_done.await;
+            }
+        };
+        // A worker that prints without end must not hold up its own answer.
+        let _ = tokio::time::timeout(FLUSH_LIMIT, flushed).await;
+    }
+}
+
+impl Drop for LogPump {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+async fn pump(
+    (mut out, mut out_lines): (ChildStdout, Lines),
+    (mut err, mut err_lines): (ChildStderr, Lines),
+    mut flushes: mpsc::Receiver<oneshot::Sender<()>>,
+) {
+    loop {
+        // Biased: a flush is looked at only when both pipes have nothing more to give, which is
+        // what makes it a flush. The worker wrote its lines before its answer.
+        tokio::select! {
+            biased;
+            () = out_lines.read(&mut out), if out_lines.open => {}
+            () = err_lines.read(&mut err), if err_lines.open => {}
+            flush = flushes.recv() => {
+                let Some(done) = flush else { return };
+                out_lines.end_line();
+                err_lines.end_line();
+                let _ = done.send(());
+            }
+        }
+    }
+}
+
+/// Cuts one stream into lines.
+struct Lines {
+    buffer: BytesMut,
+    open: bool,
+    function: Arc<str>,
+    stream: LogStream,
+    request_id: Arc<Mutex<Option<Arc<str>>>>,
+    sink: LogSink,
+}
+
+impl Lines {
+    async fn read(&mut self, pipe: &mut (impl AsyncRead + Unpin)) {
+        self.buffer.reserve(4096);
+        if !matches!(pipe.read_buf(&mut self.buffer).await, Ok(1..)) {
+            self.open = false;
+            self.end_line();
+            return;
+        }
+        while let Some(end) = self.buffer.iter().position(|byte| *byte == b'\n') {
+            let line = self.buffer.split_to(end + 1);
+            self.emit(&line[..end]);
+        }
+        while self.buffer.len() > MAX_LOG_LINE_BYTES {
+            let piece = self.buffer.split_to(cut(&self.buffer));
+            self.emit(&piece);
+        }
+    }
+
+    /// Gives out what has no line end yet.
+    fn end_line(&mut self) {
+        if !self.buffer.is_empty() {
+            let rest = self.buffer.split();
+            self.emit(&rest);
+        }
+    }
+
+    fn emit(&self, mut line: &[u8]) {
+        line = line.strip_suffix(b"\r").unwrap_or(line);
+        while line.len() > MAX_LOG_LINE_BYTES {
+            let (piece, rest) = line.split_at(cut(line));
+            self.send(piece);
+            line = rest;
+        }
+        self.send(line);
+    }
+
+    fn send(&self, text: &[u8]) {
+        let request_id = self.request_id.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        (self.sink)(LogLine {
+            function: Arc::clone(&self.function),
+            stream: self.stream,
+            request_id,
+            text: String::from_utf8_lossy(text).into_owned(),
+        });
+    }
+}
+
+/// Where to cut a line that is longer than [`MAX_LOG_LINE_BYTES`]: not within a UTF-8 character.
+fn cut(line: &[u8]) -> usize {
+    let starts = |at: &usize| line[*at] & 0b1100_0000 != 0b1000_0000;
+    (MAX_LOG_LINE_BYTES - 3..=MAX_LOG_LINE_BYTES).rev().find(starts).unwrap_or(MAX_LOG_LINE_BYTES)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{MAX_LOG_LINE_BYTES, cut};
+
+    #[test]
+    fn long_lines_are_cut_between_characters() {
+        for (before, character) in [(0, "x"), (0, "ü"), (1, "ü"), (0, "🚗"), (1, "🚗"), (2, "🚗"), (3, "🚗")]
+        {
+            let line = "-".repeat(before) + &character.repeat(MAX_LOG_LINE_BYTES + 1);
+            let at = cut(line.as_bytes());
+            assert!(line.is_char_boundary(at), "{before} {character}");
+            assert!((MAX_LOG_LINE_BYTES - 3..=MAX_LOG_LINE_BYTES).contains(&at), "{at}");
+        }
+        // What is not UTF-8 is cut anyway.
+        assert_eq!(cut(&[0x80; MAX_LOG_LINE_BYTES + 1]), MAX_LOG_LINE_BYTES);
+    }
+}

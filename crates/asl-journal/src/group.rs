@@ -1,0 +1,275 @@
+//! What one transaction of the writer holds: jobs, their rows, and who waits for the commit.
+
+use crate::codec::{Row, encode};
+use crate::error::JournalError;
+use crate::payloads::Numbering;
+use crate::{Append, ExecutionId, NewExecution, Record};
+use asl_core::Outcome;
+use asl_task::embedded::ServiceTx;
+use futures_util::future::BoxFuture;
+use sqlx::{QueryBuilder, Sqlite, SqliteConnection};
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+use tokio::sync::oneshot;
+
+/// For how many executions the numbering is remembered; for others it is looked up.
+const REMEMBERED: usize = 4096;
+/// How many definitions are remembered to be stored.
+const DEFINITIONS: usize = 1024;
+/// The most rows in a statement.
+const CHUNK: usize = 128;
+
+pub(crate) type Reply<T> = oneshot::Sender<Result<T, JournalError>>;
+
+/// What the writer is asked for.
+pub(crate) enum Job {
+    Create(Box<NewExecution>, Reply<ExecutionId>),
+    Append(Append, Reply<()>),
+    Transact(Box<dyn Transaction>),
+    Close(oneshot::Sender<()>),
+}
+
+impl Job {
+    /// Tells the caller that it failed; a `Close` cannot, and gives back who waits for it.
+    pub(crate) fn fail(self, error: &JournalError) -> Option<oneshot::Sender<()>> {
+        match self {
+            Job::Create(_, reply) => drop(reply.send(Err(error.clone()))),
+            Job::Append(_, reply) => drop(reply.send(Err(error.clone()))),
+            Job::Transact(transaction) => transaction.finish(Err(error.clone())),
+            Job::Close(done) => return Some(done),
+        }
+        None
+    }
+}
+
+/// A function to run within the writer's transaction; the types of its result are its own affair.
+pub(crate) trait Transaction: Send {
+    /// Runs it. When it fails it has told its caller.
+    fn run<'t>(&'t mut self, tx: &'t mut (dyn ServiceTx + 't)) -> BoxFuture<'t, Result<Option<Append>, Told>>;
+    /// Tells the caller how the commit went.
+    fn finish(self: Box<Self>, result: Result<(), JournalError>);
+}
+
+/// The caller of a transaction has got its error.
+pub(crate) struct Told;
+
+/// What the writer remembers of what is committed, or will be with the open transaction.
+#[derive(Default)]
+pub(crate) struct Known {
+    executions: HashMap<ExecutionId, (Remembered, u64)>,
+    definitions: HashSet<Arc<str>>,
+    /// SQLite's `data_version`: another one means that another process wrote.
+    data_version: i64,
+    /// The number of the group: a clock for forgetting.
+    group: u64,
+}
+
+/// Where an execution's history ends.
+pub(crate) struct Remembered {
+    pub(crate) numbering: Numbering,
+    pub(crate) ended: bool,
+}
+
+impl Known {
+    pub(crate) fn begin_group(&mut self, data_version: i64) {
+        if data_version != self.data_version {
+            self.clear();
+        }
+        self.data_version = data_version;
+        self.group += 1;
+    }
+
+    pub(crate) fn clear(&mut self) {
+        self.executions.clear();
+        self.definitions.clear();
+    }
+
+    pub(crate) fn recall(&mut self, execution: ExecutionId) -> Option<Remembered> {
+        self.executions.remove(&execution).map(|(remembered, _)| remembered)
+    }
+
+    pub(crate) fn remember(&mut self, execution: ExecutionId, remembered: Remembered) {
+        self.executions.insert(execution, (remembered, self.group));
+    }
+
+    /// After a commit: forgets what has ended, and of too many executions those that were idle longest.
+    pub(crate) fn forget(&mut self) {
+        self.executions.retain(|_, (remembered, _)| !remembered.ended);
+        if self.executions.len() > REMEMBERED {
+            let mut groups: Vec<u64> = self.executions.values().map(|(_, group)| *group).collect();
+            let middle = groups.len() / 2;
+            let oldest = *groups.select_nth_unstable(middle).1;
+            self.executions.retain(|_, (_, group)| *group > oldest);
+        }
+        if self.definitions.len() > DEFINITIONS {
+            self.definitions.clear();
+        }
+    }
+}
+
+#[derive(Default)]
+pub(crate) struct Group {
+    creates: Vec<Create>,
+    rows: Vec<(ExecutionId, Row)>,
+    ended: Vec<(ExecutionId, End)>,
+    pub(crate) appended: Vec<Reply<()>>,
+    pub(crate) transactions: Vec<Box<dyn Transaction>>,
+    /// How much there is to write.
+    pub(crate) bytes: usize,
+}
+
+struct Create {
+    new: NewExecution,
+    end: Option<End>,
+    started_ms: i64,
+    row: Option<Row>,
+    numbering: Numbering,
+    reply: Reply<ExecutionId>,
+    id: Option<ExecutionId>,
+}
+
+/// The end of an execution, as its row shows it.
+struct End {
+    status: &'static str,
+    stopped_ms: i64,
+    error: Option<Arc<str>>,
+    cause: Option<Arc<str>>,
+}
+
+impl End {
+    fn new(outcome: &Outcome, record: &Record) -> End {
+        let (error, cause) = match outcome {
+            Outcome::Succeeded(_) => (None, None),
+            Outcome::Failed(f) | Outcome::TimedOut(f) | Outcome::Aborted(f) => (f.error.clone(), f.cause.clone()),
+        };
+        let stopped = record.events.last().map_or(record.now, |event| event.timestamp);
+        End { status: outcome.status(), stopped_ms: stopped.millis(), error, cause }
+    }
+}
+
+impl Group {
+    /// Adds a new execution.
+    pub(crate) fn create(&mut self, new: NewExecution, reply: Reply<ExecutionId>) {
+        let mut numbering = Numbering::start();
+        // It has no number yet.
+        match encode(&new.record, ExecutionId(0), &mut numbering) {
+            Ok(row) => {
+                self.bytes += row.body.len();
+                let end = new.outcome.as_ref().map(|outcome| End::new(outcome, &new.record));
+                let started = new.record.events.first().map_or(new.record.now, |event| event.timestamp);
+                let started_ms = started.millis();
+                self.creates.push(Create { new, end, started_ms, row: Some(row), numbering, reply, id: None });
+            }
+            Err(error) => drop(reply.send(Err(error))),
+        }
+    }
+
+    /// Adds the row of a record.
+    pub(crate) fn append(&mut self, append: &Append, row: Row) {
+        self.bytes += row.body.len();
+        self.rows.push((append.execution, row));
+        if let Some(outcome) = &append.outcome {
+            self.ended.push((append.execution, End::new(outcome, &append.record)));
+        }
+    }
+
+    /// Writes it all, with a statement for many rows; returns how many records that were.
+    pub(crate) async fn write(&mut self, conn: &mut SqliteConnection, known: &mut Known) -> Result<u64, sqlx::Error> {
+        if !self.creates.is_empty() {
+            self.write_definitions(conn, known).await?;
+            self.write_executions(conn, known).await?;
+        }
+        let written = self.rows.len() as u64;
+        let mut rows = std::mem::take(&mut self.rows).into_iter();
+        while let Some(size) = chunk(rows.len()) {
+            let head = "INSERT INTO journal (execution, number, first_event, event_count, body, checksum) ";
+            let mut query = QueryBuilder::<Sqlite>::new(head);
+            query.push_values(rows.by_ref().take(size), |mut tuple, (execution, row)| {
+                tuple.push_bind(execution.0).push_bind(row.number as i64).push_bind(row.first_event as i64);
+                tuple.push_bind(row.event_count as i64).push_bind(row.body).push_bind(i64::from(row.checksum));
+            });
+            query.build().execute(&mut *conn).await?;
+        }
+        let mut ended = self.ended.drain(..);
+        while let Some(size) = chunk(ended.len()) {
+            let mut query = QueryBuilder::<Sqlite>::new("WITH done (id, status, stopped_ms, error, cause) AS (");
+            query.push_values(ended.by_ref().take(size), |mut tuple, (execution, end)| {
+                tuple.push_bind(execution.0).push_bind(end.status).push_bind(end.stopped_ms);
+                tuple.push_bind(end.error).push_bind(end.cause);
+            });
+            query.push(
+                ") UPDATE execution SET status = done.status, stopped_ms = done.stopped_ms, error = done.error, \
+                 cause = done.cause FROM done WHERE execution.id = done.id",
+            );
+            query.build().execute(&mut *conn).await?;
+        }
+        Ok(written)
+    }
+
+    async fn write_definitions(&mut self, conn: &mut SqliteConnection, known: &mut Known) -> Result<(), sqlx::Error> {
+        // There are few of them.
+        for create in &self.creates {
+            let definition = &create.new.definition;
+            if !known.definitions.insert(definition.hash.clone()) {
+                continue;
+            }
+            let sql =
+                "INSERT INTO definition (hash, name, text, created_ms) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING";
+            let query = sqlx::query(sql).bind(&*definition.hash).bind(&*definition.name).bind(&*definition.text);
+            query.bind(create.started_ms).execute(&mut *conn).await?;
+        }
+        Ok(())
+    }
+
+    async fn write_executions(&mut self, conn: &mut SqliteConnection, known: &mut Known) -> Result<(), sqlx::Error> {
+        let mut ids: HashMap<String, i64> = HashMap::new();
+        let mut creates = self.creates.iter();
+        while let Some(size) = chunk(creates.len()) {
+            let mut query = QueryBuilder::<Sqlite>::new(
+                "INSERT INTO execution (arn, name, state_machine, state_machine_arn, definition, status, started_ms, \
+                 stopped_ms, error, cause) ",
+            );
+            query.push_values(creates.by_ref().take(size), |mut tuple, create| {
+                let execution = &create.new.execution;
+                let end = create.end.as_ref();
+                tuple.push_bind(execution.arn.clone()).push_bind(execution.name.clone());
+                tuple.push_bind(execution.state_machine_name.clone()).push_bind(execution.state_machine_arn.clone());
+                tuple.push_bind(create.new.definition.hash.clone());
+                tuple.push_bind(end.map_or("RUNNING", |end| end.status)).push_bind(create.started_ms);
+                tuple.push_bind(end.map(|end| end.stopped_ms)).push_bind(end.and_then(|end| end.error.clone()));
+                tuple.push_bind(end.and_then(|end| end.cause.clone()));
+            });
+            // An ARN that is taken gives no row: only that execution is refused.
+            query.push(" ON CONFLICT (arn) DO NOTHING RETURNING arn, id");
+            ids.extend(query.build_query_as::<(String, i64)>().fetch_all(&mut *conn).await?);
+        }
+        for create in &mut self.creates {
+            let Some(id) = ids.remove(&*create.new.execution.arn).map(ExecutionId) else { continue };
+            create.id = Some(id);
+            let numbering = std::mem::replace(&mut create.numbering, Numbering::start());
+            known.remember(id, Remembered { numbering, ended: create.end.is_some() });
+            self.rows.extend(create.row.take().map(|row| (id, row)));
+        }
+        Ok(())
+    }
+
+    /// After the commit, or when it failed: tells everybody.
+    pub(crate) fn answer(self, result: &Result<(), JournalError>) {
+        for create in self.creates {
+            let arn = create.new.execution.arn.clone();
+            let own = result.clone().and_then(|()| create.id.ok_or(JournalError::AlreadyExists { arn }));
+            let _ = create.reply.send(own);
+        }
+        for reply in self.appended {
+            let _ = reply.send(result.clone());
+        }
+        for transaction in self.transactions {
+            transaction.finish(result.clone());
+        }
+    }
+}
+
+/// The size of the next statement: a power of two, so that there are few different statements to prepare.
+fn chunk(left: usize) -> Option<usize> {
+    left.checked_ilog2().map(|log| CHUNK.min(1 << log))
+}

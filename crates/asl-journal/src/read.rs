@@ -1,0 +1,205 @@
+//! Reading: lists, headers, records, definitions. Readers have connections of their own and never wait for the writer.
+
+use crate::codec::{Decoder, Row};
+use crate::error::JournalError;
+use crate::service::SqliteTx;
+use crate::{Definition, ExecutionId, ExecutionRow, Filter, Journal, Record, Status};
+use asl_expr::Timestamp;
+use asl_task::embedded::ServiceTx;
+use futures_util::future::BoxFuture;
+use sqlx::pool::PoolConnection;
+use sqlx::sqlite::SqliteRow;
+use sqlx::{Connection, QueryBuilder, Row as _, Sqlite, SqliteConnection, SqlitePool};
+use std::collections::BTreeMap;
+use std::ops::{Deref, DerefMut};
+use std::sync::Arc;
+use tokio::sync::{Mutex, OwnedMutexGuard};
+
+/// Where readers read.
+#[derive(Clone)]
+pub(crate) enum Readers {
+    /// On connections of their own.
+    Pool(SqlitePool),
+    /// On the writer's, between its transactions: a database in memory has one connection.
+    Shared(Arc<Mutex<SqliteConnection>>),
+}
+
+pub(crate) enum Reader {
+    Own(PoolConnection<Sqlite>),
+    Shared(OwnedMutexGuard<SqliteConnection>),
+}
+
+impl Deref for Reader {
+    type Target = SqliteConnection;
+
+    fn deref(&self) -> &SqliteConnection {
+        match self {
+            Reader::Own(conn) => conn,
+            Reader::Shared(conn) => conn,
+        }
+    }
+}
+
+impl DerefMut for Reader {
+    fn deref_mut(&mut self) -> &mut SqliteConnection {
+        match self {
+            Reader::Own(conn) => conn,
+            Reader::Shared(conn) => conn,
+        }
+    }
+}
+
+const HEADER: &str = "SELECT x.id, x.arn, x.name, x.state_machine, x.state_machine_arn, x.definition, x.status, \
+                      x.started_ms, x.stopped_ms, x.error, x.cause, (SELECT j.first_event + j.event_count - 1 \
+                      FROM journal j WHERE j.execution = x.id ORDER BY j.number DESC LIMIT 1) FROM execution x WHERE ";
+
+fn header(row: &SqliteRow) -> Result<ExecutionRow, sqlx::Error> {
+    let status: &str = row.try_get(6)?;
+    let stopped: Option<i64> = row.try_get(8)?;
+    Ok(ExecutionRow {
+        id: ExecutionId(row.try_get(0)?),
+        arn: row.try_get(1)?,
+        name: row.try_get(2)?,
+        state_machine: row.try_get(3)?,
+        state_machine_arn: row.try_get(4)?,
+        definition: row.try_get(5)?,
+        status: status.parse().map_err(|e| sqlx::Error::Decode(Box::new(e)))?,
+        started: Timestamp::from_millis(row.try_get(7)?),
+        stopped: stopped.map(Timestamp::from_millis),
+        error: row.try_get(9)?,
+        cause: row.try_get(10)?,
+        last_event: row.try_get::<Option<i64>, _>(11)?.unwrap_or(0).unsigned_abs(),
+    })
+}
+
+impl Journal {
+    async fn reader(&self) -> Result<Reader, JournalError> {
+        match &self.readers {
+            Readers::Pool(pool) => match pool.acquire().await {
+                Ok(conn) => Ok(Reader::Own(conn)),
+                Err(sqlx::Error::PoolClosed) => Err(JournalError::Closed),
+                Err(error) => Err(self.place.failed(error)),
+            },
+            Readers::Shared(conn) => Ok(Reader::Shared(conn.clone().lock_owned().await)),
+        }
+    }
+
+    async fn headers(&self, mut query: QueryBuilder<Sqlite>) -> Result<Vec<ExecutionRow>, JournalError> {
+        let mut conn = self.reader().await?;
+        let rows = query.build().fetch_all(&mut *conn).await;
+        rows.and_then(|rows| rows.iter().map(header).collect()).map_err(|e| self.place.failed(e))
+    }
+
+    /// Executions, newest first.
+    ///
+    /// # Errors
+    /// When the database cannot be read; as for every call that reads.
+    pub async fn executions(&self, filter: &Filter) -> Result<Vec<ExecutionRow>, JournalError> {
+        let mut query = QueryBuilder::new(HEADER);
+        query.push("x.id < ").push_bind(filter.before.map_or(i64::MAX, |id| id.0));
+        if let Some(status) = filter.status {
+            query.push(" AND x.status = ").push_bind(status.name());
+        }
+        if let Some(machine) = &filter.state_machine {
+            let column = if machine.starts_with("arn:") { "state_machine_arn" } else { "state_machine" };
+            query.push(format_args!(" AND x.{column} = ")).push_bind(machine.clone());
+        }
+        if let Some(prefix) = &filter.name_prefix {
+            query.push(" AND substr(x.name, 1, ").push_bind(prefix.chars().count() as i64);
+            query.push(") = ").push_bind(prefix.clone());
+        }
+        query.push(" ORDER BY x.id DESC LIMIT ").push_bind(filter.limit.map_or(-1, i64::from));
+        self.headers(query).await
+    }
+
+    /// The execution with this ARN, or the latest with this name.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn execution(&self, arn_or_name: &str) -> Result<Option<ExecutionRow>, JournalError> {
+        let mut query = QueryBuilder::new(HEADER);
+        query.push(if arn_or_name.starts_with("arn:") { "x.arn = " } else { "x.name = " });
+        query.push_bind(arn_or_name.to_owned()).push(" ORDER BY x.id DESC LIMIT 1");
+        Ok(self.headers(query).await?.pop())
+    }
+
+    /// The executions that have not ended, oldest first: what to go on with after a restart.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn open_executions(&self) -> Result<Vec<ExecutionRow>, JournalError> {
+        let filter = Filter { status: Some(Status::Running), ..Filter::default() };
+        let mut open = self.executions(&filter).await?;
+        open.reverse();
+        Ok(open)
+    }
+
+    /// How many executions there are of each status that occurs.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn counts(&self) -> Result<BTreeMap<Status, u64>, JournalError> {
+        let mut conn = self.reader().await?;
+        let query = sqlx::query_as("SELECT status, count(*) FROM execution GROUP BY status");
+        let rows: Result<Vec<(String, i64)>, _> = query.fetch_all(&mut *conn).await;
+        let rows = rows.map_err(|e| self.place.failed(e))?;
+        Ok(rows.into_iter().filter_map(|(name, n)| Some((name.parse().ok()?, n.unsigned_abs()))).collect())
+    }
+
+    /// All records of an execution, in order, each checked against its checksum. Empty when there is no such execution.
+    ///
+    /// # Errors
+    /// [`JournalError::Corrupt`] names the record that is not as it was written, or when the database cannot be read.
+    pub async fn records(&self, execution: ExecutionId) -> Result<Vec<Record>, JournalError> {
+        let mut conn = self.reader().await?;
+        let sql =
+            "SELECT number, first_event, event_count, body, checksum FROM journal WHERE execution = ? ORDER BY number";
+        let rows = sqlx::query(sql).bind(execution.0).fetch_all(&mut *conn).await.map_err(|e| self.place.failed(e))?;
+        drop(conn);
+        let mut decoder = Decoder::new(execution);
+        let mut records = Vec::with_capacity(rows.len());
+        for row in &rows {
+            let row = stored(row).map_err(|e| self.place.failed(e))?;
+            records.push(decoder.decode(&row)?);
+        }
+        Ok(records)
+    }
+
+    /// The definition with this hash.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn definition(&self, hash: &str) -> Result<Option<Definition>, JournalError> {
+        let mut conn = self.reader().await?;
+        let query = sqlx::query_as("SELECT hash, name, text FROM definition WHERE hash = ?").bind(hash);
+        let row: Result<Option<(String, String, String)>, _> = query.fetch_optional(&mut *conn).await;
+        let row = row.map_err(|e| self.place.failed(e))?;
+        Ok(row.map(|(hash, name, text)| Definition { hash: hash.into(), name: name.into(), text: text.into() }))
+    }
+
+    /// Looks at the embedded services without waiting for the writer: whatever `look` writes is undone, or fails.
+    ///
+    /// # Errors
+    /// Those of `look`, or when the database cannot be read.
+    pub async fn inspect<T, E, F>(&self, look: F) -> Result<T, E>
+    where
+        F: for<'t> FnOnce(&'t mut (dyn ServiceTx + 't)) -> BoxFuture<'t, Result<T, E>>,
+        E: From<JournalError>,
+    {
+        let mut conn = self.reader().await?;
+        // Dropped without a commit.
+        let mut transaction = conn.begin().await.map_err(|e| self.place.failed(e))?;
+        let mut tx = SqliteTx::new(&mut transaction, &self.place);
+        look(&mut tx).await
+    }
+}
+
+fn stored(row: &SqliteRow) -> Result<Row, sqlx::Error> {
+    Ok(Row {
+        number: row.try_get::<i64, _>(0)?.unsigned_abs(),
+        first_event: row.try_get::<i64, _>(1)?.unsigned_abs(),
+        event_count: row.try_get::<i64, _>(2)?.unsigned_abs(),
+        body: row.try_get(3)?,
+        checksum: row.try_get(4)?,
+    })
+}

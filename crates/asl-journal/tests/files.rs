@@ -1,0 +1,212 @@
+//! Files: what is opened, what is refused, what survives, what damage is seen.
+
+mod common;
+
+use asl_journal::{Journal, JournalError, Options};
+use asl_value::Value;
+use common::{ids, last, new_execution, open, step, try_open};
+use sqlx::{AssertSqlSafe, Connection, SqliteConnection};
+use std::path::Path;
+
+async fn sql(path: &Path, text: &str) {
+    let mut conn = SqliteConnection::connect(&format!("sqlite://{}?mode=rwc", path.display())).await.unwrap();
+    sqlx::raw_sql(AssertSqlSafe(text.to_owned())).execute(&mut conn).await.unwrap();
+    conn.close().await.unwrap();
+}
+
+#[tokio::test]
+async fn files_that_are_not_ours_are_refused_and_left_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.db");
+    type Check = fn(&JournalError) -> bool;
+    let cases: [(&str, &str, Check, &str); 4] = [
+        (
+            "newer",
+            "PRAGMA application_id = 0x41534c4a; PRAGMA user_version = 999;",
+            |e| matches!(e, JournalError::Newer { found: 999, .. }),
+            "use a newer program",
+        ),
+        (
+            "foreign",
+            "PRAGMA application_id = 42; CREATE TABLE theirs (x);",
+            |e| matches!(e, JournalError::Foreign { application_id: 42, .. }),
+            "another application",
+        ),
+        (
+            "unmarked",
+            "CREATE TABLE theirs (x);",
+            |e| matches!(e, JournalError::Foreign { application_id: 0, .. }),
+            "another application",
+        ),
+        ("text", "", |e| matches!(e, JournalError::NotADatabase { .. }), "is not a database"),
+    ];
+    for (name, make, check, says) in cases {
+        if make.is_empty() {
+            std::fs::write(&path, "This is a text, and a longer one than the header of a database: ".repeat(40))
+                .unwrap();
+        } else {
+            sql(&path, make).await;
+        }
+        let before = std::fs::read(&path).unwrap();
+        let read_only = Journal::open_read_only(&path, Options::default()).await;
+        for error in [try_open(&path).await.unwrap_err(), read_only.unwrap_err()] {
+            assert!(check(&error), "{name}: {error:?}");
+            let told = error.to_string();
+            assert!(told.contains(says) && told.contains("a.db"), "{name}: {told}");
+        }
+        assert_eq!(std::fs::read(&path).unwrap(), before, "{name}");
+        std::fs::remove_file(&path).unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_file_that_cannot_be_opened_is_told_with_its_path() {
+    let folder = tempfile::tempdir().unwrap();
+    let error = try_open(folder.path()).await.unwrap_err();
+    assert!(matches!(error, JournalError::Io { .. }), "{error}");
+    let file = folder.path().join("file");
+    std::fs::write(&file, "").unwrap();
+    let error = try_open(&file.join("a.db")).await.unwrap_err();
+    assert!(matches!(error, JournalError::Io { .. }), "{error}");
+    let missing = folder.path().join("missing.db");
+    let error = Journal::open_read_only(&missing, Options::default()).await.unwrap_err();
+    assert!(matches!(error, JournalError::Missing { .. }), "{error}");
+    assert!(!missing.exists());
+}
+
+#[tokio::test]
+async fn a_database_is_made_with_its_folder_and_an_empty_file_will_do() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join(".asl/deeper/a.db");
+    open(&path).await.close().await;
+    let empty = folder.path().join("empty.db");
+    std::fs::write(&empty, "").unwrap();
+    let error = Journal::open_read_only(&empty, Options::default()).await.unwrap_err();
+    assert!(matches!(error, JournalError::Older { found: 0, .. }), "{error}");
+    let journal = open(&empty).await;
+    journal.create(new_execution("one")).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn several_make_the_same_database_at_once() {
+    for _ in 0..10 {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.db");
+        let opened: Vec<_> = (0..8)
+            .map(|_| {
+                tokio::spawn({
+                    let path = path.clone();
+                    async move { try_open(&path).await }
+                })
+            })
+            .collect();
+        for (n, journal) in opened.into_iter().enumerate() {
+            let journal = journal.await.unwrap().unwrap();
+            journal.create(new_execution(&format!("e{n}"))).await.unwrap();
+        }
+    }
+}
+
+/// The process dies: the files are as they are at that moment, and nothing is closed.
+#[tokio::test]
+async fn what_was_acknowledged_survives_a_crash() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.db");
+    let journal = open(&path).await;
+    let id = journal.create(new_execution("one")).await.unwrap();
+    for n in 3..50 {
+        journal.append(id, step(n, Value::from(n)), None).await.unwrap();
+        if n % 9 != 0 {
+            continue;
+        }
+        let copy = folder.path().join(format!("copy-{n}.db"));
+        std::fs::copy(&path, &copy).unwrap();
+        std::fs::copy(folder.path().join("a.db-wal"), folder.path().join(format!("copy-{n}.db-wal"))).unwrap();
+        let copy = open(&copy).await;
+        assert_eq!(ids(&copy, id).await, (1..=n).collect::<Vec<_>>());
+        assert_eq!(copy.open_executions().await.unwrap().len(), 1);
+        // And it goes on.
+        copy.append(id, step(n + 1, Value::Null), None).await.unwrap();
+        assert_eq!(ids(&copy, id).await.len() as u64, n + 1);
+    }
+}
+
+#[tokio::test]
+async fn damage_is_seen_and_named() {
+    let cases = [
+        ("UPDATE journal SET body = replace(body, 'B', 'C') WHERE number = 3", 3, "checksum"),
+        ("UPDATE journal SET checksum = checksum - 1 WHERE number = 1", 1, "checksum"),
+        ("UPDATE journal SET first_event = first_event + 1 WHERE number = 3", 3, "checksum"),
+        ("DELETE FROM journal WHERE number = 3", 5, "missing"),
+    ];
+    for (damage, number, says) in cases {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.db");
+        let journal = open(&path).await;
+        let id = journal.create(new_execution("one")).await.unwrap();
+        for n in 3..6 {
+            journal.append(id, step(n, Value::from(n)), None).await.unwrap();
+        }
+        sql(&path, damage).await;
+        let error = journal.records(id).await.unwrap_err();
+        assert!(
+            matches!(&error, JournalError::Corrupt { execution, record, .. } if *execution == id && *record == number),
+            "{damage}: {error}"
+        );
+        let told = error.to_string();
+        assert!(told.contains(says) && told.contains("restore"), "{told}");
+    }
+}
+
+#[tokio::test]
+async fn a_locked_database_is_told_and_nothing_is_half_written() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.db");
+    let options = Options { busy_timeout_ms: 50, ..Options::default() };
+    let journal = Journal::open(&path, options.clone()).await.unwrap();
+    let id = journal.create(new_execution("one")).await.unwrap();
+    let mut other = SqliteConnection::connect(&format!("sqlite://{}", path.display())).await.unwrap();
+    sqlx::raw_sql("BEGIN IMMEDIATE").execute(&mut other).await.unwrap();
+
+    let error = journal.append(id, step(3, Value::Null), None).await.unwrap_err();
+    assert!(matches!(error, JournalError::Locked { waited_ms: 50, .. }), "{error}");
+    let error = journal.create(new_execution("two")).await.unwrap_err();
+    assert!(matches!(error, JournalError::Locked { .. }), "{error}");
+    // Readers are not in its way.
+    assert_eq!(ids(&journal, id).await, [1, 2]);
+    let reader = Journal::open_read_only(&path, options).await.unwrap();
+    assert_eq!(ids(&reader, id).await, [1, 2]);
+    let error = reader.append(id, step(3, Value::Null), None).await.unwrap_err();
+    assert!(matches!(error, JournalError::ReadOnly { .. }), "{error}");
+
+    sqlx::raw_sql("ROLLBACK").execute(&mut other).await.unwrap();
+    journal.append(id, step(3, Value::Null), None).await.unwrap();
+    assert_eq!(ids(&journal, id).await, [1, 2, 3]);
+}
+
+#[tokio::test]
+async fn two_processes_share_a_database() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.db");
+    let (a, b) = (open(&path).await, open(&path).await);
+    let (one, two) = tokio::join!(a.create(new_execution("one")), b.create(new_execution("two")));
+    let (one, two) = (one.unwrap(), two.unwrap());
+    for n in 3..20 {
+        let (x, y) =
+            tokio::join!(a.append(one, step(n, Value::from(n)), None), b.append(two, step(n, Value::from(n)), None));
+        x.and(y).unwrap();
+    }
+    // One execution that goes from hand to hand: no number is given twice.
+    for n in 20..30 {
+        let journal = if n % 2 == 0 { &a } else { &b };
+        journal.append(one, step(n, Value::from("same")), None).await.unwrap();
+    }
+    assert_eq!(ids(&b, one).await, (1..30).collect::<Vec<_>>());
+    // Who has not seen what the other wrote is refused.
+    let error = b.append(one, step(29, Value::Null), None).await.unwrap_err();
+    assert!(matches!(error, JournalError::OutOfOrder { expected: 30, found: 29, .. }), "{error}");
+    let (record, outcome) = last(30);
+    a.append(one, record, Some(&outcome)).await.unwrap();
+    let error = b.append(one, step(31, Value::Null), None).await.unwrap_err();
+    assert!(matches!(error, JournalError::Ended { .. }), "{error}");
+}

@@ -1,0 +1,293 @@
+//! Writing: groups, acknowledgement, who fails alone and who does not, transactions with the embedded services, lists.
+
+mod common;
+
+use asl_journal::{Append, ExecutionId, Filter, Journal, JournalError, Options, Status};
+use asl_task::embedded::{ItemKey, ItemRange};
+use asl_value::Value;
+use common::{definition, ids, json, last, new_execution, new_of, open, step};
+use futures_util::FutureExt;
+use futures_util::future::join_all;
+use sqlx::{Connection, SqliteConnection};
+use std::path::Path;
+
+async fn lock(path: &Path) -> SqliteConnection {
+    let mut conn = SqliteConnection::connect(&format!("sqlite://{}", path.display())).await.unwrap();
+    sqlx::raw_sql("BEGIN IMMEDIATE").execute(&mut conn).await.unwrap();
+    conn
+}
+
+#[tokio::test]
+async fn many_appends_share_a_commit_and_wait_for_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.db");
+    let journal = open(&path).await;
+    let creates = (0..300).map(|n| journal.create(new_execution(&format!("e{n}"))).boxed());
+    let all: Vec<ExecutionId> = join_all(creates).await.into_iter().map(Result::unwrap).collect();
+    let before = journal.commits();
+
+    let mut other = lock(&path).await;
+    let mut appends =
+        join_all(all.iter().map(|id| journal.append(*id, step(3, Value::from(id.0)), None).boxed())).boxed();
+    // While another holds the lock there is no commit, so nobody is answered; however often one asks.
+    for _ in 0..100 {
+        assert!((&mut appends).now_or_never().is_none());
+        tokio::task::yield_now().await;
+    }
+    let written: i64 = sqlx::query_scalar("SELECT count(*) FROM journal").fetch_one(&mut other).await.unwrap();
+    assert_eq!(written, 300);
+    sqlx::raw_sql("ROLLBACK").execute(&mut other).await.unwrap();
+    assert!(appends.await.into_iter().all(|result| result.is_ok()));
+    // On another connection everything that was acknowledged is there.
+    let written: i64 = sqlx::query_scalar("SELECT count(*) FROM journal").fetch_one(&mut other).await.unwrap();
+    assert_eq!(written, 600);
+    assert!(journal.commits() - before <= 3, "{} commits", journal.commits() - before);
+    assert_eq!(journal.records_written(), 600);
+}
+
+#[tokio::test]
+async fn in_a_group_only_the_job_at_fault_fails() {
+    for journal in [Journal::in_memory().await.unwrap(), open(&tempfile::tempdir().unwrap().keep().join("a.db")).await]
+    {
+        let one = journal.create(new_execution("one")).await.unwrap();
+        let (record, outcome) = last(3);
+        let results = join_all([
+            journal.append(one, step(3, Value::Null), None).boxed(),
+            journal.append(one, step(3, Value::Null), None).boxed(),
+            journal.append(ExecutionId(77), step(3, Value::Null), None).boxed(),
+            journal.create(new_execution("one")).map(|r| r.map(drop)).boxed(),
+            journal.create(new_execution("two")).map(|r| r.map(drop)).boxed(),
+            journal.create(new_execution("two")).map(|r| r.map(drop)).boxed(),
+            journal.append(one, step(5, Value::Null), None).boxed(),
+            journal.append(one, step(4, Value::Null), None).boxed(),
+            journal.append(one, last(5).0, Some(&outcome)).boxed(),
+            journal.append(one, record, Some(&outcome)).boxed(),
+        ])
+        .await;
+        let told: Vec<String> =
+            results.into_iter().map(|r| r.map_or_else(|e| e.to_string(), |()| "ok".into())).collect();
+        let says = [
+            "ok",
+            "event 4 comes next, not 3",
+            "no execution #77",
+            "exists already",
+            "ok",
+            "exists already",
+            "event 4 comes next, not 5",
+            "ok",
+            "ok",
+            "has ended",
+        ];
+        for (told, says) in told.iter().zip(says) {
+            assert!(told.contains(says), "{told}: {says}");
+        }
+        assert_eq!(ids(&journal, one).await, [1, 2, 3, 4, 5]);
+        let header = journal.execution("one").await.unwrap().unwrap();
+        assert_eq!((header.status, header.last_event), (Status::Failed, 5));
+        assert_eq!(header.error.as_deref(), Some("States.TaskFailed"));
+        assert_eq!(
+            journal.counts().await.unwrap().into_iter().collect::<Vec<_>>(),
+            [(Status::Running, 1), (Status::Failed, 1)]
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_record_without_events_has_its_place() {
+    let journal = Journal::in_memory().await.unwrap();
+    let id = journal.create(new_execution("one")).await.unwrap();
+    let mut quiet = step(3, Value::from("x".repeat(400)));
+    quiet.events.clear();
+    for _ in 0..3 {
+        journal.append(id, quiet.clone(), None).await.unwrap();
+    }
+    journal.append(id, step(3, Value::Null), None).await.unwrap();
+    let records = journal.records(id).await.unwrap();
+    assert_eq!(records[1..4], [quiet.clone(), quiet.clone(), quiet]);
+    assert_eq!(ids(&journal, id).await, [1, 2, 3]);
+}
+
+#[tokio::test]
+async fn more_executions_than_the_writer_remembers() {
+    let journal = Journal::in_memory().await.unwrap();
+    let all = join_all((0..6000).map(|n| journal.create(new_execution(&format!("e{n}"))).boxed())).await;
+    let all: Vec<ExecutionId> = all.into_iter().map(Result::unwrap).collect();
+    for n in 3..5 {
+        let appends = all.iter().map(|id| journal.append(*id, step(n, json(r#"{"fareId":"f1"}"#)), None).boxed());
+        assert!(join_all(appends).await.into_iter().all(|result| result.is_ok()));
+    }
+    for id in [all[0], all[2999], all[5999]] {
+        assert_eq!(ids(&journal, id).await, [1, 2, 3, 4]);
+    }
+    assert!(journal.commits() < 40, "{}", journal.commits());
+}
+
+#[tokio::test]
+async fn closing_writes_what_is_queued() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.db");
+    let journal = open(&path).await;
+    let id = journal.create(new_execution("one")).await.unwrap();
+    let mut appends: Vec<_> = (3..40).map(|n| journal.append(id, step(n, Value::Null), None).boxed()).collect();
+    for append in &mut appends {
+        assert!(append.now_or_never().is_none());
+    }
+    journal.clone().close().await;
+    assert!(join_all(appends).await.into_iter().all(|result| result.is_ok()));
+    assert!(!folder.path().join("a.db-wal").exists(), "the last to close tidies up");
+    let error = journal.append(id, step(40, Value::Null), None).await.unwrap_err();
+    assert!(matches!(error, JournalError::Closed), "{error}");
+    assert!(matches!(journal.records(id).await.unwrap_err(), JournalError::Closed));
+    assert_eq!(ids(&open(&path).await, id).await.len(), 39);
+}
+
+#[derive(Debug)]
+enum Failed {
+    Own(&'static str),
+    Journal(JournalError),
+}
+
+impl From<JournalError> for Failed {
+    fn from(error: JournalError) -> Failed {
+        Failed::Journal(error)
+    }
+}
+
+fn key(hash: &str) -> ItemKey {
+    ItemKey { hash: hash.to_owned(), range: String::new() }
+}
+
+/// What a task that puts an item does then.
+type Then = fn(Append) -> Result<(&'static str, Option<Append>), Failed>;
+
+/// A task: puts an item, and goes on as told.
+async fn put(journal: &Journal, item: &'static str, append: Append, then: Then) -> Result<&'static str, Failed> {
+    let task = journal.transact(move |tx| {
+        Box::pin(async move {
+            let body = json(r#"{"id":{"S":"1"}}"#);
+            tx.put_item("Fares", &key(item), &body).await.map_err(|_| Failed::Own("store"))?;
+            then(append)
+        })
+    });
+    task.await
+}
+
+async fn items(journal: &Journal) -> Vec<String> {
+    let looked = journal.inspect(|tx| {
+        Box::pin(async move {
+            let range = ItemRange { limit: 100, ..ItemRange::default() };
+            let items = tx.items("Fares", range).await.map_err(|_| Failed::Own("store"))?;
+            Ok(items.into_iter().map(|(key, _)| key.hash).collect())
+        })
+    });
+    let looked: Result<_, Failed> = looked.await;
+    looked.unwrap()
+}
+
+#[tokio::test]
+async fn an_effect_and_its_record_happen_both_or_neither() {
+    let folder = tempfile::tempdir().unwrap();
+    for journal in [Journal::in_memory().await.unwrap(), open(&folder.path().join("a.db")).await] {
+        let id = journal.create(new_execution("one")).await.unwrap();
+        let append = |n| Append { execution: id, record: step(n, Value::Null), outcome: None };
+        let done = put(&journal, "kept", append(3), |append| Ok(("done", Some(append)))).await;
+        assert_eq!(done.unwrap(), "done");
+
+        // All in one group, with appends that are not at fault.
+        let keep: Then = |append| Ok(("done", Some(append)));
+        let (own, panicked, late, plain, kept, bare) = tokio::join!(
+            put(&journal, "own", append(4), |_| Err(Failed::Own("no"))),
+            put(&journal, "panicked", append(4), |_| panic!("this one panics")),
+            put(&journal, "late", append(3), keep),
+            journal.append(id, step(4, Value::Null), None),
+            put(&journal, "kept too", append(5), keep),
+            put(&journal, "bare", append(5), |_| Ok(("bare", None))),
+        );
+        assert!(matches!(own.unwrap_err(), Failed::Own("no")));
+        assert!(matches!(panicked.unwrap_err(), Failed::Journal(JournalError::Panicked)));
+        assert!(matches!(late.unwrap_err(), Failed::Journal(JournalError::OutOfOrder { expected: 4, found: 3, .. })));
+        plain.unwrap();
+        assert_eq!((kept.unwrap(), bare.unwrap()), ("done", "bare"));
+        assert_eq!(items(&journal).await, ["bare", "kept", "kept too"]);
+        assert_eq!(ids(&journal, id).await, [1, 2, 3, 4, 5]);
+    }
+}
+
+#[tokio::test]
+async fn an_effect_is_not_kept_when_the_group_is_not() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.db");
+    let options = Options { busy_timeout_ms: 20, ..Options::default() };
+    let journal = Journal::open(&path, options).await.unwrap();
+    let id = journal.create(new_execution("one")).await.unwrap();
+    let append = || Append { execution: id, record: step(3, Value::Null), outcome: None };
+    let mut other = lock(&path).await;
+    let error = put(&journal, "lost", append(), |append| Ok(("done", Some(append)))).await.unwrap_err();
+    assert!(matches!(error, Failed::Journal(JournalError::Locked { .. })), "{error:?}");
+    sqlx::raw_sql("ROLLBACK").execute(&mut other).await.unwrap();
+    assert!(items(&journal).await.is_empty());
+    put(&journal, "kept", append(), |append| Ok(("done", Some(append)))).await.unwrap();
+    assert_eq!(items(&journal).await, ["kept"]);
+}
+
+#[tokio::test]
+async fn a_look_changes_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    for journal in [Journal::in_memory().await.unwrap(), open(&folder.path().join("a.db")).await] {
+        let looked = journal.inspect(|tx| {
+            Box::pin(async move {
+                let _ = tx.put_item("Fares", &key("seen"), &json("{}")).await;
+                Ok(())
+            })
+        });
+        let looked: Result<(), Failed> = looked.await;
+        looked.unwrap();
+        assert!(items(&journal).await.is_empty());
+    }
+}
+
+#[tokio::test]
+async fn executions_are_listed_newest_first() {
+    let journal = Journal::in_memory().await.unwrap();
+    for (name, machine) in [("a1", "fare"), ("a2", "trip"), ("b%", "fare"), ("b_2", "trip"), ("a1", "trip")] {
+        let id = journal.create(new_of(name, machine, "{}")).await.unwrap();
+        if name == "a2" {
+            let (record, outcome) = last(3);
+            journal.append(id, record, Some(&outcome)).await.unwrap();
+        }
+    }
+    let all = Filter::default;
+    let some = |text: &str| Some(text.to_owned());
+    let machine_arn = "arn:aws:states:us-east-1:123456789012:stateMachine:fare";
+    let cases = [
+        (all(), vec![5, 4, 3, 2, 1]),
+        (Filter { limit: Some(2), ..all() }, vec![5, 4]),
+        (Filter { limit: Some(2), before: Some(ExecutionId(4)), ..all() }, vec![3, 2]),
+        (Filter { status: Some(Status::Failed), ..all() }, vec![2]),
+        (Filter { status: Some(Status::Running), state_machine: some("trip"), ..all() }, vec![5, 4]),
+        (Filter { state_machine: some(machine_arn), ..all() }, vec![3, 1]),
+        (Filter { name_prefix: some("b"), ..all() }, vec![4, 3]),
+        (Filter { name_prefix: some("b_"), ..all() }, vec![4]),
+        (Filter { name_prefix: some("b%"), limit: Some(9), ..all() }, vec![3]),
+    ];
+    for (filter, expected) in cases {
+        let found = journal.executions(&filter).await.unwrap();
+        assert_eq!(found.iter().map(|row| row.id.0).collect::<Vec<_>>(), expected, "{filter:?}");
+    }
+    let open = journal.open_executions().await.unwrap();
+    assert_eq!(open.iter().map(|row| row.id.0).collect::<Vec<_>>(), [1, 3, 4, 5]);
+    assert_eq!(journal.execution("a1").await.unwrap().unwrap().id, ExecutionId(5), "the latest of that name");
+    let arn = "arn:aws:states:us-east-1:123456789012:execution:fare:a1";
+    assert_eq!(journal.execution(arn).await.unwrap().unwrap().id, ExecutionId(1));
+    assert_eq!(journal.execution("nobody").await.unwrap(), None);
+    assert_eq!(journal.definition("hash-of-fare").await.unwrap(), Some(definition("fare")));
+    assert_eq!(journal.definition("other").await.unwrap(), None);
+}
+
+#[test]
+fn statuses_have_the_names_of_aws() {
+    for status in Status::ALL {
+        assert_eq!(status.name().to_lowercase().parse(), Ok(status));
+    }
+    assert!("DONE".parse::<Status>().unwrap_err().to_string().contains("TIMED_OUT"));
+}

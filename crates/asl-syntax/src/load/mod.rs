@@ -1,0 +1,245 @@
+//! From text to model: reads everything, reports everything, and returns a [`Definition`] when nothing is wrong.
+//!
+//! A reader returns `None` for what is absent and for what is wrong; what is wrong has been reported by then, and one
+//! error is enough to keep the definition back, so nothing built on such a `None` is ever seen.
+
+mod choice;
+pub(crate) mod flow;
+mod map;
+mod read;
+mod resource;
+mod retry;
+mod state;
+mod task;
+mod template;
+mod wait;
+
+use crate::check::variables::Variables;
+use crate::diagnostic::{Code, Diagnostic, Rule};
+use crate::model::{Definition, Flow, FlowId, Language, State, StateId};
+use crate::near::nearest;
+use crate::source::Source;
+use crate::tree::{Item, Node};
+use crate::{json, yaml};
+use asl_value::Span;
+use std::collections::HashMap;
+use std::sync::Arc;
+
+/// The largest definition, in bytes (AWS quota: 1 MB).
+pub const MAX_DEFINITION_BYTES: usize = 1_048_576;
+/// How deep Map and Parallel states may be nested. AWS has a limit too but does not say which.
+pub const MAX_STATE_DEPTH: usize = 32;
+/// How many "did you mean" are searched for in one definition.
+const MAX_SUGGESTIONS: usize = 100;
+
+/// The type of a state machine, which decides what it may use.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Kind {
+    /// Durable, up to a year.
+    #[default]
+    Standard,
+    /// Short: no `.sync`, no `.waitForTaskToken`, no activities, no Distributed Map.
+    Express,
+}
+
+/// How the text is written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Format {
+    /// JSON
+    #[default]
+    Json,
+    /// YAML, of which what JSON can say is used.
+    Yaml,
+}
+
+/// What a definition is loaded as.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Options {
+    /// The type of the state machine.
+    pub kind: Kind,
+    /// How the text is written.
+    pub format: Format,
+    /// Leaves out [`Rule::JsonataNotSupported`], for checking alone: a definition that uses JSONata then has no error for it,
+    /// but no [`Loaded::definition`] either.
+    pub allow_jsonata_unrun: bool,
+    /// Gives warnings that AWS does not have ([`Code::Lint`]).
+    pub lints: bool,
+}
+
+impl Default for Options {
+    fn default() -> Options {
+        Options { kind: Kind::Standard, format: Format::Json, allow_jsonata_unrun: false, lints: true }
+    }
+}
+
+/// The outcome of [`load`].
+#[derive(Clone, Debug)]
+pub struct Loaded {
+    /// The definition, when there is no error.
+    pub definition: Option<Arc<Definition>>,
+    /// All errors and warnings: errors first, then in the order AWS lists them: fields, transitions, the graph as a whole;
+    /// each kind in the order of the text.
+    pub diagnostics: Vec<Diagnostic>,
+}
+
+/// Reads and checks a definition.
+pub fn load(source: &Source, options: &Options) -> Loaded {
+    let mut loader = Loader::new(source, *options);
+    let parsed = match options.format {
+        Format::Json => json::parse(source),
+        Format::Yaml => yaml::parse(source),
+    };
+    match parsed {
+        Ok(root) => loader.document(&root),
+        Err(diagnostic) => loader.diagnostics.push(*diagnostic),
+    }
+    loader.finish()
+}
+
+/// What is being read: the place for errors is in the [`Item`]s, the rest is here.
+#[derive(Clone)]
+pub(crate) struct Current {
+    pub(crate) flow: FlowId,
+    pub(crate) state: StateId,
+    pub(crate) language: Language,
+    pub(crate) express: bool,
+    pub(crate) depth: usize,
+}
+
+pub(crate) struct Loader<'s> {
+    pub(crate) source: &'s Source,
+    pub(crate) options: Options,
+    pub(crate) diagnostics: Vec<Diagnostic>,
+    pub(crate) current: Current,
+    pub(crate) variables: Variables,
+    machine_language: Language,
+    states: Vec<Option<State>>,
+    flows: Vec<Option<Flow>>,
+    comment: Option<Arc<str>>,
+    timeout_seconds: Option<u64>,
+    /// State names and labels with the place of the first one.
+    names: HashMap<Arc<str>, Span>,
+    labels: HashMap<Arc<str>, Span>,
+    /// The first place that is JSONata.
+    jsonata: Option<(String, Span)>,
+    suggestions_left: usize,
+}
+
+impl<'s> Loader<'s> {
+    fn new(source: &'s Source, options: Options) -> Loader<'s> {
+        let express = options.kind == Kind::Express;
+        Loader {
+            source,
+            options,
+            diagnostics: Vec::new(),
+            current: Current { flow: FlowId::TOP, state: StateId(0), language: Language::JsonPath, express, depth: 0 },
+            variables: Variables::default(),
+            machine_language: Language::JsonPath,
+            states: Vec::new(),
+            flows: Vec::new(),
+            comment: None,
+            timeout_seconds: None,
+            names: HashMap::new(),
+            labels: HashMap::new(),
+            jsonata: None,
+            suggestions_left: MAX_SUGGESTIONS,
+        }
+    }
+
+    fn document(&mut self, root: &Node) {
+        let item = Item::root(root);
+        if root.as_object().is_none() {
+            self.error(Rule::NotAnObject, &item, "Definition must be a valid JSON object");
+            return;
+        }
+        self.repeated_keys(&item);
+        self.top(&item);
+        self.check_variables();
+    }
+
+    fn finish(mut self) -> Loaded {
+        if let (Some((location, span)), false) = (self.jsonata.take(), self.options.allow_jsonata_unrun) {
+            let mut diagnostic = Diagnostic::new(Rule::JsonataNotSupported, "JSONata is not supported yet");
+            diagnostic.location = Some(location);
+            diagnostic.span = Some(span);
+            diagnostic.help("write this state in JSONPath to run it here; checking it works already");
+            self.diagnostics.push(diagnostic);
+        }
+        if !self.options.lints {
+            self.diagnostics.retain(|d| d.code != Code::Lint);
+        }
+        self.diagnostics.sort_by_key(|d| (d.severity, phase(d.rule), d.span.map(|span| span.start)));
+        let accepted = !self.diagnostics.iter().any(Diagnostic::is_error);
+        let definition = if accepted { self.definition() } else { None };
+        Loaded { definition, diagnostics: self.diagnostics }
+    }
+
+    /// Whole only when every state and flow could be built; not so with JSONata.
+    fn definition(&mut self) -> Option<Arc<Definition>> {
+        let states = std::mem::take(&mut self.states).into_iter().collect::<Option<Vec<_>>>()?;
+        let flows = std::mem::take(&mut self.flows).into_iter().collect::<Option<Vec<_>>>()?;
+        let source = self.source.text().clone();
+        let (comment, timeout_seconds) = (self.comment.take(), self.timeout_seconds);
+        Some(Arc::new(Definition { source, comment, timeout_seconds, states, flows }))
+    }
+
+    pub(crate) fn uses_jsonata(&self) -> bool {
+        self.jsonata.is_some()
+    }
+
+    /// Reports at an item.
+    pub(crate) fn error(&mut self, rule: Rule, item: &Item<'_>, message: impl Into<String>) -> &mut Diagnostic {
+        self.error_at(rule, item.location(), item.node.span, message)
+    }
+
+    /// Reports at a location with another span: that of a key, usually.
+    pub(crate) fn error_at(
+        &mut self,
+        rule: Rule,
+        location: String,
+        span: Span,
+        message: impl Into<String>,
+    ) -> &mut Diagnostic {
+        let at = self.diagnostics.len();
+        let mut diagnostic = Diagnostic::new(rule, message);
+        diagnostic.location = Some(location);
+        diagnostic.span = Some(self.source.original_span(span));
+        self.diagnostics.push(diagnostic);
+        &mut self.diagnostics[at]
+    }
+
+    /// A candidate near `name`, as long as there have not been too many such questions.
+    pub(crate) fn suggest<'c>(&mut self, name: &str, candidates: impl IntoIterator<Item = &'c str>) -> Option<&'c str> {
+        self.suggestions_left = self.suggestions_left.checked_sub(1)?;
+        nearest(name, candidates)
+    }
+
+    fn repeated_keys(&mut self, item: &Item<'_>) {
+        let mut seen: HashMap<&str, Span> = HashMap::new();
+        for member in item.node.as_object().unwrap_or_default() {
+            if let Some(first) = seen.insert(&member.key, member.key_span) {
+                let message = format!("The key '{}' appears more than once", member.key);
+                let label = (self.source.original_span(first), "this one is ignored".to_owned());
+                let diagnostic = self.error_at(Rule::DuplicateKey, item.location(), member.key_span, message);
+                diagnostic.labels.push(label);
+                diagnostic.help("the last one counts; remove the others");
+            }
+        }
+        for (_, member) in item.members() {
+            self.repeated_keys(&member);
+        }
+        for element in item.elements() {
+            self.repeated_keys(&element);
+        }
+    }
+}
+
+/// The order in which AWS lists errors: the schema, then transitions, then what the graph as a whole lacks.
+fn phase(rule: Rule) -> u8 {
+    match rule {
+        Rule::MissingTarget => 1,
+        Rule::NoEnd | Rule::Unreachable => 2,
+        Rule::JsonataNotSupported => 3,
+        _ => 0,
+    }
+}

@@ -1,0 +1,184 @@
+//! The services from outside of tasks: the command line reads tables and queues, the engine delivers to functions.
+
+use super::error::{Fault, Stop};
+use super::queue::Receive;
+use super::services::{Dialect, Services};
+use super::store::{ItemKey, ItemRange, Message, QueueState, ServiceTx, StoreError};
+use super::topic::delivery::{self, FailedDelivery, FunctionDelivery, OUTBOX};
+use asl_value::Value;
+
+/// Why something could not be read or changed from outside.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum AccessError {
+    /// The project declares no such table or queue.
+    #[error("there is no {what} {name} (declared: {declared})")]
+    Unknown {
+        /// `table` or `queue`.
+        what: &'static str,
+        /// The name asked for.
+        name: String,
+        /// The declared names, or `none`.
+        declared: String,
+    },
+    /// The service refused; its message.
+    #[error("{0}")]
+    Refused(String),
+    /// The database failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl From<Stop> for AccessError {
+    fn from(stop: Stop) -> AccessError {
+        match stop {
+            Stop::Store(error) => AccessError::Store(error),
+            Stop::Fault(fault) => fault.into(),
+        }
+    }
+}
+
+impl From<Fault> for AccessError {
+    fn from(fault: Fault) -> AccessError {
+        match fault {
+            Fault::Refused { message, .. } | Fault::Unreadable(message) => AccessError::Refused(message),
+        }
+    }
+}
+
+fn unknown<'a>(what: &'static str, name: &str, declared: impl Iterator<Item = &'a str>) -> AccessError {
+    let declared: Vec<&str> = declared.collect();
+    let declared = if declared.is_empty() { "none".to_owned() } else { declared.join(", ") };
+    AccessError::Unknown { what, name: name.to_owned(), declared }
+}
+
+impl Services {
+    /// The names of the tables.
+    pub fn table_names(&self) -> impl Iterator<Item = &str> {
+        self.tables.names()
+    }
+
+    /// The names of the queues.
+    pub fn queue_names(&self) -> impl Iterator<Item = &str> {
+        self.queues.names()
+    }
+
+    /// The item with this key: texts and numbers as they are, bytes in base64. The item is typed JSON, `{"id": {"S": "1"}}`.
+    pub async fn get_item(
+        &self,
+        tx: &mut dyn ServiceTx,
+        table: &str,
+        hash: &str,
+        range: Option<&str>,
+    ) -> Result<Option<Value>, AccessError> {
+        let (table, schema) = self.tables.named(table).ok_or_else(|| unknown("table", table, self.tables.names()))?;
+        Ok(tx.item(table, &schema.key_of_texts(hash, range)?).await?)
+    }
+
+    /// Items of a table in key order, behind `after`. To read on, pass the key of the last item.
+    pub async fn scan_items(
+        &self,
+        tx: &mut dyn ServiceTx,
+        table: &str,
+        after: Option<&ItemKey>,
+        limit: u32,
+    ) -> Result<Vec<(ItemKey, Value)>, AccessError> {
+        let (table, _) = self.tables.named(table).ok_or_else(|| unknown("table", table, self.tables.names()))?;
+        Ok(tx.items(table, ItemRange { after, limit, ..ItemRange::default() }).await?)
+    }
+
+    fn queue(&self, name: &str) -> Result<&str, AccessError> {
+        let found = self.queues.named(name).map(|(name, _)| name);
+        found.map_err(|_| unknown("queue", name, self.queues.names()))
+    }
+
+    /// Receives messages: they are hidden for the visibility timeout, and counted.
+    pub async fn receive_messages(
+        &self,
+        tx: &mut dyn ServiceTx,
+        queue: &str,
+        receive: &Receive,
+    ) -> Result<Vec<Message>, AccessError> {
+        let queue = self.queue(queue)?;
+        Ok(self.queues.receive(tx, queue, receive).await?)
+    }
+
+    /// Looks at messages behind a position, visible or not, without receiving them. Those that were kept too long are gone.
+    pub async fn peek_messages(
+        &self,
+        tx: &mut dyn ServiceTx,
+        queue: &str,
+        after: i64,
+        limit: u32,
+        now_ms: i64,
+    ) -> Result<Vec<Message>, AccessError> {
+        let queue = self.queue(queue)?;
+        self.queues.expire(tx, queue, now_ms).await?;
+        Ok(tx.messages(queue, after, limit).await?)
+    }
+
+    /// A message as ReceiveMessage shows it, with all its attributes: `{"MessageId", "ReceiptHandle", "MD5OfBody", "Body", ...}`.
+    pub fn message_json(&self, message: &Message) -> Value {
+        self.queues.show(message, None, Dialect::Optimized)
+    }
+
+    /// Removes a received message.
+    pub async fn delete_message(
+        &self,
+        tx: &mut dyn ServiceTx,
+        queue: &str,
+        receipt: &str,
+        now_ms: i64,
+    ) -> Result<(), AccessError> {
+        let queue = self.queue(queue)?;
+        Ok(self.queues.delete(tx, queue, receipt, now_ms).await?)
+    }
+
+    /// Empties a queue; returns how many messages there were.
+    pub async fn purge_queue(&self, tx: &mut dyn ServiceTx, queue: &str) -> Result<u64, AccessError> {
+        let queue = self.queue(queue)?;
+        Ok(tx.delete_messages(queue, i64::MAX).await?)
+    }
+
+    /// How many messages a queue holds.
+    pub async fn queue_state(
+        &self,
+        tx: &mut dyn ServiceTx,
+        queue: &str,
+        now_ms: i64,
+    ) -> Result<QueueState, AccessError> {
+        let queue = self.queue(queue)?;
+        self.queues.expire(tx, queue, now_ms).await?;
+        Ok(tx.queue_state(queue, now_ms).await?)
+    }
+
+    /// Takes deliveries of topics to functions that are due; each comes again after `lease_ms` unless it is done or failed.
+    pub async fn take_deliveries(
+        &self,
+        tx: &mut dyn ServiceTx,
+        now_ms: i64,
+        lease_ms: i64,
+        limit: u32,
+    ) -> Result<Vec<FunctionDelivery>, StoreError> {
+        delivery::take(tx, now_ms, lease_ms, limit).await
+    }
+
+    /// Notes that a delivery reached its function.
+    pub async fn delivery_done(&self, tx: &mut dyn ServiceTx, position: i64) -> Result<(), StoreError> {
+        tx.delete_message(OUTBOX, position).await
+    }
+
+    /// Notes that a delivery's function failed: it is tried again after one and after two minutes, then given up.
+    pub async fn delivery_failed(
+        &self,
+        tx: &mut dyn ServiceTx,
+        position: i64,
+        now_ms: i64,
+    ) -> Result<FailedDelivery, StoreError> {
+        delivery::failed(tx, position, now_ms).await
+    }
+
+    /// When the next delivery is due, in epoch milliseconds.
+    pub async fn next_delivery_at_ms(&self, tx: &mut dyn ServiceTx) -> Result<Option<i64>, StoreError> {
+        Ok(tx.queue_state(OUTBOX, 0).await?.next_visible_at_ms)
+    }
+}

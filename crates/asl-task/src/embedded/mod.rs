@@ -1,0 +1,63 @@
+//! Services that behave like DynamoDB, SNS and SQS, inside the engine's own database.
+//!
+//! A project declares them ([`ServicesSpec`]); [`Services`] answers tasks ([`Services::call`]) within a transaction that
+//! the engine also writes its history in ([`ServiceTx`]), so an effect and the event that records it come together or
+//! not at all. Nothing here reads a clock or draws a random number: the call carries the time and a seed.
+//!
+//! ```
+//! use asl_task::embedded::{Dialect, Identity, MemoryStore, ServiceCall, Services, ServicesSpec};
+//!
+//! # let runtime = tokio::runtime::Builder::new_current_thread().build()?;
+//! # runtime.block_on(async {
+//! let spec: ServicesSpec = toml::from_str(r#"tables.Fares.HashKey = "fareId""#)?;
+//! let services = Services::new(&spec, Identity::new("us-east-1", "123456789012")).map_err(|e| e[0].clone())?;
+//! let mut store = MemoryStore::new();
+//! let mut tx = store.begin();
+//! let call = ServiceCall {
+//!     dialect: Dialect::AwsSdk,
+//!     service: "dynamodb",
+//!     action: "putItem",
+//!     parameters: &r#"{"TableName": "Fares", "Item": {"fareId": {"S": "1"}, "amount": {"N": "007.50"}}}"#.parse()?,
+//!     now_ms: 0,
+//!     request_id: "a-request",
+//!     seed: 1,
+//! };
+//! services.call(&mut tx, &call).await??;
+//! let item = services.get_item(&mut tx, "Fares", "1", None).await?.unwrap();
+//! assert_eq!(item.to_string(), r#"{"amount":{"N":"7.5"},"fareId":{"S":"1"}}"#);
+//! tx.commit();
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! # })?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+mod access;
+mod answer;
+mod check;
+#[cfg(feature = "testing")]
+pub mod conformance;
+mod error;
+mod ids;
+mod memory;
+mod params;
+mod queue;
+mod services;
+mod spec;
+mod store;
+mod table;
+mod topic;
+
+pub use access::AccessError;
+pub use check::SpecError;
+pub use error::ServiceError;
+pub use memory::{MemoryStore, MemoryTx};
+pub use queue::Receive;
+pub use services::{Dialect, Identity, ServiceCall, Services};
+pub use spec::{
+    FilterPolicyScope, KeyAttribute, KeyType, Protocol, QueueSpec, RedrivePolicy, ServicesSpec,
+    SubscriptionRedrivePolicy, SubscriptionSpec, TableSpec, TopicSpec,
+};
+pub use store::{Dedup, ItemKey, ItemRange, Message, QueueState, ServiceTx, StoreError};
+pub use topic::delivery::{FailedDelivery, FunctionDelivery};
+
+pub(crate) use services::{ServiceKind, name_of};
