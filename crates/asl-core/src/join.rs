@@ -100,9 +100,7 @@ impl Machine {
             EventKind::MapIteration { stage: IterationStage::Started, name: state.name.clone(), index: item.index };
         let started = self.emit(previous, kind);
         let selected = match &map.item_selector {
-            Some(selector) => {
-                selector.eval(&input, &Context::new(self, id).with_item(&item)).map_err(StateError::from)
-            }
+            Some(selector) => selector.eval(&input, &Context::new(self, id).with_item(&item)).map_err(StateError::from),
             None => Ok(item.value),
         };
         match selected {

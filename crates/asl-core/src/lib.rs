@@ -29,7 +29,7 @@ mod timers;
 pub use error::{Class, StateError};
 pub use event::{Event, EventId, EventKind, Failure};
 pub use input::{Command, Execution, ExecutionType, Input, Outcome, Rejected, TaskCall, TaskId, task_token};
-pub use machine::{Effects, Machine, Progress, Step};
+pub use machine::{Effects, Machine, Note, Progress, Step};
 
 /// The most events a history can hold (AWS limit). The last one ends the execution.
 pub const HISTORY_LIMIT: EventId = 25_000;

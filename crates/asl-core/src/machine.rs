@@ -44,6 +44,37 @@ pub struct Effects {
     pub events: Vec<Event>,
     /// Requests to the world, in order.
     pub commands: Vec<Command>,
+    /// What the history does not say but a reader of a log wants to know. Not recorded.
+    pub notes: Vec<Note>,
+}
+
+/// A remark for people who watch an execution.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Note {
+    /// A retrier takes an error: the state is tried again.
+    Retry {
+        /// The state.
+        state: Arc<str>,
+        /// The error it ran into.
+        error: Failure,
+        /// Which retry this is, from 1.
+        attempt: u64,
+        /// How many this retrier allows.
+        max_attempts: u64,
+        /// How long it waits first, in milliseconds.
+        delay_ms: i64,
+    },
+    /// A catcher takes an error.
+    Caught {
+        /// The state.
+        state: Arc<str>,
+        /// The error.
+        error: Failure,
+        /// Which entry of `Catch`, from 0.
+        rule: usize,
+        /// The state it leads to.
+        next: Arc<str>,
+    },
 }
 
 /// One execution. Plain data: cloning it takes a snapshot.
@@ -61,6 +92,7 @@ pub struct Machine {
     last_event: EventId,
     events: Vec<Event>,
     commands: Vec<Command>,
+    notes: Vec<Note>,
     outcome: Option<Outcome>,
 }
 
@@ -80,6 +112,7 @@ impl Machine {
             last_event: 0,
             events: Vec::new(),
             commands: Vec::new(),
+            notes: Vec::new(),
             outcome: None,
         }
     }
@@ -164,7 +197,11 @@ impl Machine {
 
     /// Takes what happened since the last call.
     pub fn take_effects(&mut self) -> Effects {
-        Effects { events: std::mem::take(&mut self.events), commands: std::mem::take(&mut self.commands) }
+        Effects {
+            events: std::mem::take(&mut self.events),
+            commands: std::mem::take(&mut self.commands),
+            notes: std::mem::take(&mut self.notes),
+        }
     }
 
     fn start(&mut self, execution: Execution) {
@@ -246,6 +283,10 @@ impl Machine {
         let event = self.emit(last, kind);
         self.scopes.get_mut(id).last = event;
         event
+    }
+
+    pub(crate) fn note(&mut self, note: Note) {
+        self.notes.push(note);
     }
 
     pub(crate) fn command(&mut self, command: Command) {

@@ -5,7 +5,7 @@ use crate::data::place;
 use crate::error::{Class, StateError};
 use crate::event::{EventId, EventKind, IterationStage};
 use crate::input::{Command, Outcome};
-use crate::machine::Machine;
+use crate::machine::{Machine, Note};
 use crate::scope::{Phase, ScopeId};
 use crate::timers::Timer;
 use asl_expr::Env;
@@ -31,8 +31,14 @@ impl Machine {
                 _ => {}
             }
         }
-        match state.catch().iter().find(|c| error.matches(&c.error_equals)) {
-            Some(catcher) => self.catch(id, catcher, &error),
+        let taken = state.catch().iter().enumerate().find(|(_, c)| error.matches(&c.error_equals));
+        match taken {
+            Some((rule, catcher)) => {
+                let next = definition.state(catcher.next).name.clone();
+                let (state, failure) = (state.name.clone(), error.failure.clone());
+                self.note(Note::Caught { state, error: failure, rule, next });
+                self.catch(id, catcher, &error);
+            }
             None => self.fail_scope(id, error),
         }
     }
@@ -62,6 +68,13 @@ impl Machine {
         let jitter = Context::new(self, id).random();
         let delay_ms = backoff_ms(retrier, used, jitter);
         let wake_at = self.now.plus_ms(delay_ms);
+        self.note(Note::Retry {
+            state: state.name.clone(),
+            error: error.failure.clone(),
+            attempt: used + 1,
+            max_attempts: retrier.max_attempts,
+            delay_ms,
+        });
         let scope = self.scopes.get_mut(id);
         scope.retries[at] += 1;
         scope.retry_count += 1;

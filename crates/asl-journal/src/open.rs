@@ -12,9 +12,12 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{Mutex, mpsc};
+use tokio::time::Instant;
 
 /// How many connections read at the same time.
 const READERS: u32 = 4;
+/// How long to wait before asking for a lock again; milliseconds.
+const ASK_AGAIN_MS: u64 = 5;
 
 /// When a commit counts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -122,8 +125,22 @@ fn connect_options(path: &Path, options: &Options) -> SqliteConnectOptions {
     options.disable_statement_logging()
 }
 
-/// Makes the writer's connection ready. Nothing of a file that is not ours is changed.
+/// Makes the writer's connection ready. SQLite does not wait by itself for the lock that a new file needs to get its
+/// write-ahead log: when two processes make it at once, one of them asks again.
 async fn prepare(conn: &mut SqliteConnection, place: &Place, durability: Durability) -> Result<(), JournalError> {
+    let deadline = Instant::now() + Duration::from_millis(place.busy_timeout_ms);
+    loop {
+        match try_prepare(conn, place, durability).await {
+            Err(JournalError::Locked { .. }) if Instant::now() < deadline => {
+                tokio::time::sleep(Duration::from_millis(ASK_AGAIN_MS)).await;
+            }
+            result => return result,
+        }
+    }
+}
+
+/// Nothing of a file that is not ours is changed.
+async fn try_prepare(conn: &mut SqliteConnection, place: &Place, durability: Durability) -> Result<(), JournalError> {
     schema::version(conn, place, MIGRATIONS.len()).await?;
     let synchronous = match durability {
         Durability::Full => "FULL",

@@ -43,8 +43,17 @@ impl Writer {
     /// Works until the journal is closed, or all its handles are gone.
     pub(crate) async fn run(mut self) {
         while let Some(job) = self.jobs.recv().await {
-            let conn = self.conn.clone();
-            self.group(&mut *conn.lock().await, job).await;
+            match job {
+                Job::Close(done) => self.closing = Some(done),
+                job => {
+                    let conn = self.conn.clone();
+                    self.group(&mut *conn.lock().await, job).await;
+                }
+            }
+            if self.closing.is_some() {
+                // No further jobs are taken; those that wait are still done.
+                self.jobs.close();
+            }
         }
         // In memory the readers share the connection; it ends with the last of them.
         if let Some(conn) = Arc::into_inner(self.conn)
@@ -76,10 +85,6 @@ impl Writer {
         match &result {
             Ok(()) => self.known.forget(),
             Err(error) => self.give_up(conn, error).await,
-        }
-        if self.closing.is_some() {
-            // No further jobs are taken; those that wait are still done.
-            self.jobs.close();
         }
         group.answer(&result);
     }
@@ -273,7 +278,7 @@ mod tests {
         let journal = Journal::in_memory().await.unwrap();
         let id = journal.create(new("one", 10)).await.unwrap();
         pages(&journal, 2).await;
-        let append = |n| Record { steps: n, ..new("", 10_000).record };
+        let append = |n| Record { steps: n, ..new("", 100_000).record };
         let (small, large, created) = tokio::join!(
             journal.append(id, Record { inputs: Vec::new(), ..append(1) }, None),
             journal.append(id, append(2), None),

@@ -182,6 +182,11 @@ async fn a_locked_database_is_told_and_nothing_is_half_written() {
     sqlx::raw_sql("ROLLBACK").execute(&mut other).await.unwrap();
     journal.append(id, step(3, Value::Null), None).await.unwrap();
     assert_eq!(ids(&journal, id).await, [1, 2, 3]);
+
+    // A journal can be closed under a lock, with a job that waits for it.
+    sqlx::raw_sql("BEGIN IMMEDIATE").execute(&mut other).await.unwrap();
+    let (append, ()) = tokio::join!(journal.append(id, step(4, Value::Null), None), journal.clone().close());
+    assert!(matches!(append.unwrap_err(), JournalError::Locked { .. }));
 }
 
 #[tokio::test]

@@ -102,9 +102,7 @@ fn compare(class: Class, left: &Value, right: &Value) -> Option<Ordering> {
         Class::String => Some(left.as_str()?.encode_utf16().cmp(right.as_str()?.encode_utf16())),
         Class::Numeric => Some(left.as_number()?.compare(right.as_number()?)),
         Class::Boolean => Some(left.as_bool()?.cmp(&right.as_bool()?)),
-        Class::Timestamp => {
-            Some(Timestamp::parse(left.as_str()?).ok()?.cmp(&Timestamp::parse(right.as_str()?).ok()?))
-        }
+        Class::Timestamp => Some(Timestamp::parse(left.as_str()?).ok()?.cmp(&Timestamp::parse(right.as_str()?).ok()?)),
     }
 }
 

@@ -5,7 +5,6 @@ use crate::error::StateError;
 use crate::event::Failure;
 use crate::machine::Machine;
 use crate::scope::ScopeId;
-use asl_expr::Expr;
 use asl_syntax::model::TextField;
 use std::sync::Arc;
 
@@ -28,17 +27,7 @@ fn text(machine: &Machine, id: ScopeId, field: &TextField, name: &str) -> Result
         TextField::Literal(text) => return Ok(text.clone()),
         TextField::Computed { text, expr } => (text, expr),
     };
-    let input = &machine.scopes.get(id).input;
-    let env = Context::new(machine, id);
-    let missing = || {
-        StateError::runtime(format!(
-            "The JSONPath '{source}' specified for the field '{name}' could not be found in the input '{input}'"
-        ))
-    };
-    let value = match expr {
-        Expr::Path(path) => path.eval(input, &env).map_err(|_| missing())?,
-        Expr::Intrinsic(call) => call.eval(input, &env)?,
-    };
+    let value = expr.eval(name, &machine.scopes.get(id).input, &Context::new(machine, id))?;
     value.as_str().map(Arc::from).ok_or_else(|| {
         let cause = format!("The value of the field '{name}' must be a string, but '{source}' yields {value}");
         StateError::runtime(cause)

@@ -6,12 +6,7 @@ use crate::machine::Machine;
 use crate::scope::ScopeId;
 use asl_syntax::model::{Parallel, State, StateId};
 
-pub(super) fn run(
-    machine: &mut Machine,
-    id: ScopeId,
-    state: &State,
-    parallel: &Parallel,
-) -> Result<(), StateError> {
+pub(super) fn run(machine: &mut Machine, id: ScopeId, state: &State, parallel: &Parallel) -> Result<(), StateError> {
     let mut input = machine.effective_input(id, state)?;
     if let Some(template) = &state.parameters {
         input = template.eval(&input, &Context::new(machine, id))?;

@@ -8,12 +8,7 @@ use asl_syntax::model::State;
 use asl_value::Value;
 
 /// The result is `Result`, else `Parameters`, else the effective input.
-pub(super) fn run(
-    machine: &mut Machine,
-    id: ScopeId,
-    state: &State,
-    result: Option<&Value>,
-) -> Result<(), StateError> {
+pub(super) fn run(machine: &mut Machine, id: ScopeId, state: &State, result: Option<&Value>) -> Result<(), StateError> {
     let input = machine.effective_input(id, state)?;
     let result = match (result, &state.parameters) {
         (Some(result), _) => result.clone(),

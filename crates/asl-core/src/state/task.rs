@@ -129,10 +129,9 @@ fn family(resource: &Resource) -> Family {
     match &resource.kind {
         ResourceKind::Lambda { .. } => Family::Lambda,
         ResourceKind::Activity { .. } => Family::Activity,
-        ResourceKind::Service { .. } => Family::Service {
-            resource_type: resource.resource_type().into(),
-            resource: resource.resource().into(),
-        },
+        ResourceKind::Service { .. } => {
+            Family::Service { resource_type: resource.resource_type().into(), resource: resource.resource().into() }
+        }
     }
 }
 
