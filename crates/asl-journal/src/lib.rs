@@ -124,7 +124,8 @@ impl Journal {
         self.ask(|reply| Job::Create(new, reply)).await
     }
 
-    /// Adds a record to the history of an execution, and with an `outcome` ends it. Returns when it is committed.
+    /// Adds a record to the history of an execution, and with an `outcome` ends it. Returns when it is committed. Whoever
+    /// does not wait for that (drops the future) does not know whether it is written.
     ///
     /// # Errors
     /// When the record does not continue the history, the execution has ended or does not exist, or the database

@@ -181,3 +181,20 @@ fn times_are_kept_to_the_nanosecond() {
         assert_eq!(header.started, Timestamp::from_millis(NOW_MS + 1));
     });
 }
+
+#[test]
+fn payloads_at_the_edges_of_json_are_kept() {
+    let deep = format!("{}{}", "[".repeat(asl_value::MAX_DEPTH), "]".repeat(asl_value::MAX_DEPTH));
+    let digits = "123456789".repeat(40);
+    let long = Value::from("\u{0}\u{7f}\u{2028}\u{10ffff}\"\\".repeat(30_000));
+    for text in [deep, format!("[{digits},-{digits},1.0E300,5E-324,-0.0]"), long.to_string()] {
+        block_on(async {
+            let journal = Journal::in_memory().await.unwrap();
+            let new = new_of("one", "fare", &text);
+            let id = journal.create(new.clone()).await.unwrap();
+            journal.append(id, step(3, json(&text)), None).await.unwrap();
+            let read = journal.records(id).await.unwrap();
+            assert_eq!(format!("{read:?}"), format!("{:?}", [new.record, step(3, json(&text))]));
+        });
+    }
+}

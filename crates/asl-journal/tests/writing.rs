@@ -47,8 +47,8 @@ async fn many_appends_share_a_commit_and_wait_for_it() {
 
 #[tokio::test]
 async fn in_a_group_only_the_job_at_fault_fails() {
-    for journal in [Journal::in_memory().await.unwrap(), open(&tempfile::tempdir().unwrap().keep().join("a.db")).await]
-    {
+    let folder = tempfile::tempdir().unwrap();
+    for journal in [Journal::in_memory().await.unwrap(), open(&folder.path().join("a.db")).await] {
         let one = journal.create(new_execution("one")).await.unwrap();
         let (record, outcome) = last(3);
         let results = join_all([
