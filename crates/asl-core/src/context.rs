@@ -103,8 +103,9 @@ fn state_part(machine: &Machine, scope: &Scope) -> Map {
     out
 }
 
-/// 64 bits from a seed, a place and a counter (SplitMix64's finalizer over their mix): the same in every replay.
-pub(crate) fn draw(seed: u64, place: u64, counter: u64) -> u64 {
+/// 64 pseudo-random bits from a seed, a place and a counter (SplitMix64's finalizer over their mix): the same in every
+/// replay. All chance in an execution comes from here.
+pub fn draw(seed: u64, place: u64, counter: u64) -> u64 {
     let mix = |mut z: u64| {
         z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);

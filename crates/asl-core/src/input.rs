@@ -233,3 +233,13 @@ pub fn task_token(execution: &Execution, task: TaskId) -> Arc<str> {
     }
     token.into()
 }
+
+/// The execution's ARN and the task that a token names; `None` for a text that is no token. Whether it is genuine only
+/// [`task_token`] of that execution can tell.
+pub fn read_task_token(token: &str) -> Option<(String, TaskId)> {
+    let (head, arn) = token.split_once('g')?;
+    let task = u64::from_str_radix(head.get(16..)?, 16).ok()?;
+    let digit = |at: usize| u8::from_str_radix(arn.get(at..at + 2)?, 16).ok();
+    let bytes: Option<Vec<u8>> = (0..arn.len()).step_by(2).map(digit).collect();
+    Some((String::from_utf8(bytes?).ok()?, TaskId(task)))
+}

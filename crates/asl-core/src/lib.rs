@@ -26,9 +26,10 @@ mod scope;
 mod state;
 mod timers;
 
+pub use context::draw;
 pub use error::{Class, StateError};
 pub use event::{Event, EventId, EventKind, Failure};
-pub use input::{Command, Execution, ExecutionType, Input, Outcome, Rejected, TaskCall, TaskId, task_token};
+pub use input::{Command, Execution, ExecutionType, Input, Outcome, Rejected, TaskCall, TaskId, read_task_token, task_token};
 pub use machine::{Effects, Machine, Note, Progress, Step};
 
 /// The most events a history can hold (AWS limit). The last one ends the execution.

@@ -1,1 +1,40 @@
-//! asl-engine
+//! Drives machines on tokio: starts, deadlines, dispatch of tasks, recovery, replay.
+//!
+//! Every execution is one [`asl_core::Machine`] with a driver, a tokio task that owns it. The driver hands facts to the
+//! machine, writes what came of them to the journal, and only then sends commands out: **write first, then act**.
+//! A task of the embedded table, topic and queue runs inside the journal's transaction, so that its effect and the event
+//! that records it are one.
+//!
+//! Architecture invariant: nothing here interprets ASL. What an input means is the machine's business; where the time
+//! comes from, who runs a task and what is stored is this crate's.
+#![forbid(unsafe_code)]
+
+mod builder;
+mod calls;
+mod deliveries;
+mod driver;
+mod engine;
+mod error;
+mod replay;
+
+pub use asl_task::Unsupported;
+pub use builder::EngineBuilder;
+pub use engine::{Engine, Observer, StartExecution, Started, Update};
+pub use error::EngineError;
+pub use replay::{Divergence, ReplayError, Replayed, replay};
+
+use asl_syntax::{Definition, Options, Source, load};
+use std::sync::Arc;
+
+/// Steps a machine may take before its record is written and others get their turn.
+pub(crate) const BUDGET: u32 = 10_000;
+
+/// A machine for the definition's stored text.
+pub(crate) fn load_stored(text: &str) -> Result<Arc<Definition>, String> {
+    let source = Source::new("the stored definition", text);
+    let loaded = load(&source, &Options { lints: false, ..Options::default() });
+    loaded.definition.ok_or_else(|| {
+        let messages: Vec<String> = loaded.diagnostics.into_iter().map(|d| d.message).collect();
+        messages.join("; ")
+    })
+}

@@ -140,6 +140,18 @@ impl Template {
         out
     }
 
+    /// The member `key` at the top of the template, when it is written down and not computed.
+    pub fn literal(&self, key: &str) -> Option<&Value> {
+        match &self.0 {
+            Node::Constant(value) => value.get(key),
+            Node::Array(_) => None,
+            Node::Object(members) => members.iter().find_map(|member| match member {
+                Member::Plain { key: k, value: Node::Constant(value) } if &**k == key => Some(value),
+                _ => None,
+            }),
+        }
+    }
+
     /// True when nothing in it is computed.
     pub fn is_constant(&self) -> bool {
         matches!(self.0, Node::Constant(_))

@@ -1,1 +1,57 @@
-//! asl
+//! Runs Amazon States Language (ASL) state machines inside your service: durably, with AWS's histories.
+//!
+//! Build an [`Engine`] over a [`Journal`], give it functions, start executions of a [`StateMachine`], wait for them, stop
+//! them, read their histories. When [`Engine::start`] returns, the execution is on disk; after a crash
+//! [`Engine::resume`] continues it.
+//!
+//! ```
+//! use asl::{Engine, Failure, Journal, Outcome, StateMachine, Value};
+//!
+//! # tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap().block_on(async {
+//! let machine = StateMachine::from_json("greeting", r#"{
+//!     "StartAt": "Greet",
+//!     "States": {"Greet": {"Type": "Task", "End": true,
+//!                "Resource": "arn:aws:lambda:us-east-1:000000000000:function:Greet"}}
+//! }"#)?;
+//! let engine = Engine::builder(Journal::in_memory().await?)
+//!     .function("Greet", |event: Value| async move {
+//!         let name = event["name"].as_str().ok_or_else(|| Failure::new("NoName", "the event has no name"))?;
+//!         Ok(Value::from(format!("Hello, {name}!")))
+//!     })
+//!     .build();
+//!
+//! let started = engine.start(machine.execution(r#"{"name": "Ann"}"#)).await?;
+//! assert_eq!(engine.wait(&started.arn).await?, Outcome::Succeeded(Value::from("Hello, Ann!")));
+//! let types: Vec<String> = engine.history(&started.arn).await?.iter().map(|e| e.type_name()).collect();
+//! assert_eq!(types[..2], ["ExecutionStarted", "TaskStateEntered"]);
+//!
+//! let nameless = engine.start(machine.execution("{}")).await?;
+//! engine.stop(&nameless.arn, Failure::default()).await?; // or it fails first with NoName
+//! assert_ne!(engine.wait(&nameless.arn).await?.status(), "SUCCEEDED");
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! # }).unwrap();
+//! ```
+//!
+//! The command line and the server are built on this crate; see also `examples/embed.rs`.
+#![forbid(unsafe_code)]
+
+mod state_machine;
+
+pub use asl_core::{Event, EventKind, Execution, Failure, Note, Outcome, event::to_aws};
+pub use asl_engine::{
+    Divergence, Engine, EngineBuilder, EngineError, Observer, ReplayError, Replayed, StartExecution, Started,
+    Unsupported, Update, replay,
+};
+pub use asl_expr::Timestamp;
+pub use asl_journal::{Durability, ExecutionRow, Filter, Journal, JournalError, Options as JournalOptions, Status};
+pub use asl_syntax::{Definition, Diagnostic};
+pub use asl_task::function::{FunctionSet, Handler};
+pub use asl_value::{Map, Number, Value};
+pub use state_machine::{DefinitionError, StateMachine};
+
+/// The parts for those who need more than the facade: diagnostics, functions, embedded services.
+pub mod parts {
+    pub use asl_function as function;
+    pub use asl_syntax as syntax;
+    pub use asl_task::embedded;
+}

@@ -45,7 +45,7 @@ impl From<Fault> for AccessError {
     }
 }
 
-fn unknown<'a>(what: &'static str, name: &str, declared: impl Iterator<Item = &'a str>) -> AccessError {
+pub(super) fn unknown<'a>(what: &'static str, name: &str, declared: impl Iterator<Item = &'a str>) -> AccessError {
     let declared: Vec<&str> = declared.collect();
     let declared = if declared.is_empty() { "none".to_owned() } else { declared.join(", ") };
     AccessError::Unknown { what, name: name.to_owned(), declared }

@@ -1,5 +1,6 @@
 //! The services of one project, and the way in for tasks.
 
+use super::access::{AccessError, unknown};
 use super::answer::result;
 use super::check::{SpecError, check};
 use super::error::{ServiceError, Stop, unreadable};
@@ -138,6 +139,23 @@ impl Services {
     /// Whether a task may call this action in this integration.
     pub fn supports(dialect: Dialect, service: &str, action: &str) -> bool {
         Action::find(dialect, service, action).is_some()
+    }
+
+    /// Says what is wrong with a name that a definition writes down for one of the services: a table, topic or queue that
+    /// was not declared.
+    ///
+    /// # Errors
+    /// With the names that are declared.
+    pub fn check_reference(&self, service: &str, reference: &str) -> Result<(), AccessError> {
+        let (what, known, declared): (_, _, Vec<&str>) = match ServiceKind::named(service) {
+            Some(ServiceKind::Table) => {
+                ("table", self.tables.named(reference).is_some(), self.tables.names().collect())
+            }
+            Some(ServiceKind::Topic) => ("topic", self.topics.contains(reference), self.topics.names().collect()),
+            Some(ServiceKind::Queue) => ("queue", self.queues.named(reference).is_ok(), self.queues.names().collect()),
+            None => return Ok(()),
+        };
+        if known { Ok(()) } else { Err(unknown(what, reference, declared.into_iter())) }
     }
 
     /// Answers a task's call: its result or its error, as Step Functions shows them.

@@ -49,6 +49,16 @@ pub(crate) fn has_action(name: &str) -> bool {
 }
 
 impl Topics {
+    /// The names of the topics.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
+        self.topics.keys().map(String::as_str)
+    }
+
+    /// Whether a name or ARN is that of a topic.
+    pub(crate) fn contains(&self, reference: &str) -> bool {
+        self.topics.contains_key(name_of(reference))
+    }
+
     /// The topics of checked declarations.
     pub(crate) fn new(specs: &BTreeMap<String, TopicSpec>, identity: &Identity) -> Topics {
         let subscription = |topic: &str, index: usize, spec: &SubscriptionSpec| Subscription {

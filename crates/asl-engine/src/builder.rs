@@ -1,0 +1,68 @@
+//! Putting an engine together.
+
+use crate::engine::{Engine, Observer};
+use asl_journal::Journal;
+use asl_task::Backends;
+use asl_task::embedded::{Identity, Services, ServicesSpec};
+use asl_task::function::{FunctionSet, Handler};
+use std::sync::Arc;
+
+/// Collects what an [`Engine`] works with; from [`Engine::builder`].
+pub struct EngineBuilder {
+    journal: Journal,
+    identity: Identity,
+    functions: Option<FunctionSet>,
+    handlers: Vec<(String, Arc<dyn Handler>)>,
+    services: Option<Services>,
+    observer: Option<Arc<dyn Observer>>,
+}
+
+impl EngineBuilder {
+    pub(crate) fn new(journal: Journal) -> EngineBuilder {
+        let identity = Identity::new("us-east-1", "000000000000");
+        EngineBuilder { journal, identity, functions: None, handlers: Vec::new(), services: None, observer: None }
+    }
+
+    /// The region and account that ARNs show; `us-east-1` and `000000000000` unless set.
+    pub fn identity(mut self, identity: Identity) -> EngineBuilder {
+        self.identity = identity;
+        self
+    }
+
+    /// Functions that run as processes or behind URLs.
+    pub fn functions(mut self, functions: FunctionSet) -> EngineBuilder {
+        self.functions = Some(functions);
+        self
+    }
+
+    /// A function of this program, under the name by which definitions call it.
+    pub fn function(mut self, name: &str, handler: impl Handler + 'static) -> EngineBuilder {
+        self.handlers.push((name.to_owned(), Arc::new(handler)));
+        self
+    }
+
+    /// The embedded table, topic and queue services.
+    pub fn services(mut self, services: Services) -> EngineBuilder {
+        self.services = Some(services);
+        self
+    }
+
+    /// Somebody who is told what happens, after it was written.
+    pub fn observer(mut self, observer: Arc<dyn Observer>) -> EngineBuilder {
+        self.observer = Some(observer);
+        self
+    }
+
+    /// The engine. Must be called inside a tokio runtime.
+    pub fn build(self) -> Engine {
+        let mut functions = self.functions.unwrap_or_else(|| FunctionSet::new(self.identity.clone()));
+        for (name, handler) in self.handlers {
+            functions.add(&name, handler);
+        }
+        let services = self.services.unwrap_or_else(|| {
+            Services::new(&ServicesSpec::default(), self.identity.clone()).expect("no declarations have no mistakes")
+        });
+        let backends = Backends { functions, services: Arc::new(services) };
+        Engine::new(self.journal, self.identity, backends, self.observer)
+    }
+}

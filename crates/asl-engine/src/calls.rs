@@ -1,0 +1,110 @@
+//! Tasks that are out: functions at work, and what they answer.
+
+use crate::engine::Inner;
+use crate::error::EngineError;
+use asl_core::{Execution, Failure, Input, Machine, TaskCall, TaskId, draw};
+use asl_expr::Timestamp;
+use asl_syntax::Pattern;
+use asl_task::Backend;
+use asl_task::embedded::{ServiceCall, ServiceTx};
+use asl_value::Value;
+use std::collections::HashMap;
+use std::sync::Arc;
+use tokio::sync::mpsc;
+use tokio::task::AbortHandle;
+
+/// The calls of one execution. When they are dropped, all of them are given up.
+#[derive(Default)]
+pub(crate) struct Calls(HashMap<TaskId, AbortHandle>);
+
+impl Calls {
+    /// Runs a function and sends what it says to the driver.
+    pub(crate) fn spawn(
+        &mut self,
+        inner: Arc<Inner>,
+        execution: Arc<Execution>,
+        backend: Backend,
+        call: TaskCall,
+        driver: mpsc::Sender<Input>,
+    ) {
+        let task = call.id;
+        let request_id = request_id(&execution, task);
+        let handle = tokio::spawn(async move {
+            let answer = inner.backends.call_function(&backend, &call.parameters, &request_id).await;
+            // A driver that is gone wants no answer.
+            let _ = driver.send(answered(&call, answer)).await;
+        });
+        self.0.insert(task, handle.abort_handle());
+        self.0.retain(|_, handle| !handle.is_finished());
+    }
+
+    /// Answers for a resource that nothing here runs (a definition that was stored by an engine with more backends).
+    pub(crate) fn refuse(&mut self, call: TaskCall, message: String, driver: mpsc::Sender<Input>) {
+        let failure = Failure::new("States.Runtime", message);
+        let handle = tokio::spawn(async move {
+            let _ = driver.send(Input::TaskFailed { task: call.id, failure }).await;
+        });
+        self.0.insert(call.id, handle.abort_handle());
+    }
+
+    /// Gives up a call: a function's worker is stopped.
+    pub(crate) fn cancel(&mut self, task: TaskId) {
+        if let Some(handle) = self.0.remove(&task) {
+            handle.abort();
+        }
+    }
+}
+
+impl Drop for Calls {
+    fn drop(&mut self) {
+        for handle in self.0.values() {
+            handle.abort();
+        }
+    }
+}
+
+/// A task's answer as an input. The call of a `.waitForTaskToken` task is only its beginning.
+fn answered(call: &TaskCall, answer: Result<Value, Failure>) -> Input {
+    match answer {
+        Ok(output) if call.resource.pattern() == Pattern::WaitForTaskToken => {
+            Input::TaskSubmitted { task: call.id, output }
+        }
+        Ok(output) => Input::TaskSucceeded { task: call.id, output },
+        Err(failure) => Input::TaskFailed { task: call.id, failure },
+    }
+}
+
+/// Calls an embedded service inside the journal's transaction.
+pub(crate) async fn call_embedded(
+    inner: &Inner,
+    tx: &mut (dyn ServiceTx + '_),
+    machine: &Machine,
+    call: &TaskCall,
+    now: Timestamp,
+) -> Result<Option<Input>, EngineError> {
+    let backend = inner.backends.resolve(&call.resource);
+    let (Ok(Backend::Embedded { dialect, service, action }), Some(execution)) = (backend, machine.execution()) else {
+        return Ok(None);
+    };
+    let service_call = ServiceCall {
+        dialect,
+        service: &service,
+        action: &action,
+        parameters: &call.parameters,
+        now_ms: now.millis(),
+        request_id: &request_id(execution, call.id),
+        seed: draw(execution.seed, call.id.0, SERVICE),
+    };
+    let answer = inner.backends.services.call(tx, &service_call).await?;
+    Ok(Some(answered(call, answer.map_err(|e| Failure::new(e.error, e.cause)))))
+}
+
+/// The counters that keep the engine's draws apart from each other.
+const REQUEST: u64 = 1 << 32;
+const SERVICE: u64 = 2 << 32;
+
+/// The request id of a task: a UUID made of the execution and the task, so the same when it is handed out again.
+fn request_id(execution: &Execution, task: TaskId) -> String {
+    let (high, low) = (draw(execution.seed, task.0, REQUEST), draw(execution.seed, task.0, REQUEST + 1));
+    uuid::Builder::from_random_bytes(((u128::from(high) << 64) | u128::from(low)).to_be_bytes()).into_uuid().to_string()
+}

@@ -1,0 +1,69 @@
+//! What can go wrong for a caller of the engine.
+
+use crate::replay::ReplayError;
+use asl_journal::JournalError;
+use asl_task::Unsupported;
+use asl_task::embedded::StoreError;
+use std::sync::Arc;
+
+/// An error of the engine.
+#[derive(Clone, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum EngineError {
+    /// The name is taken.
+    #[error("an execution named '{name}' exists already: choose another name, or leave it out to get a new one")]
+    AlreadyExists {
+        /// The name.
+        name: String,
+    },
+    /// The name cannot be one (AWS: 1 to 80 characters, without blanks, brackets, wildcards and the like).
+    #[error("'{name}' cannot be the name of {what}: {why}")]
+    InvalidName {
+        /// `an execution` or `a state machine`.
+        what: &'static str,
+        /// The name.
+        name: String,
+        /// What is wrong with it.
+        why: &'static str,
+    },
+    /// The input is not JSON.
+    #[error("the input is not JSON: {0}")]
+    InvalidInput(asl_value::ParseError),
+    /// The input is larger than 262,144 bytes.
+    #[error("the input has {bytes} bytes, more than the limit of {limit}", limit = asl_core::PAYLOAD_LIMIT)]
+    InputTooLarge {
+        /// Its size.
+        bytes: usize,
+    },
+    /// States that nothing here can run.
+    #[error("{} cannot run here: {}", if .0.len() == 1 { "one task" } else { "some tasks" }, list(.0))]
+    Unsupported(Vec<Unsupported>),
+    /// No such execution.
+    #[error("there is no execution '{0}'")]
+    NoSuchExecution(String),
+    /// The task token names no task that waits.
+    #[error("the task token is not valid, or its task has ended")]
+    InvalidToken,
+    /// The execution cannot be continued from its records.
+    #[error(transparent)]
+    Replay(#[from] Arc<ReplayError>),
+    /// The journal could not be written or read.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    /// The embedded services could not be read or written.
+    #[error("the embedded services could not be reached: {0}")]
+    Services(String),
+    /// The engine was shut down.
+    #[error("the engine was shut down; the execution stays in the database")]
+    ShutDown,
+}
+
+impl From<StoreError> for EngineError {
+    fn from(error: StoreError) -> EngineError {
+        EngineError::Services(error.to_string())
+    }
+}
+
+fn list(unsupported: &[Unsupported]) -> String {
+    unsupported.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
+}

@@ -1,0 +1,219 @@
+//! The project of a definition: the file `asl.toml` beside it, which binds the definition's `${...}` and declares the
+//! functions, tables, topics and queues that its tasks call.
+//!
+//! ```
+//! use asl::project::Project;
+//!
+//! # let folder = tempfile::tempdir()?;
+//! let file = folder.path().join("asl.toml");
+//! std::fs::write(&file, r#"
+//!     [substitutions]
+//!     FareTable = "Fares"
+//!
+//!     [tables.Fares]
+//!     HashKey = "fareId"
+//! "#)?;
+//! let project = Project::load(&file)?;
+//! assert_eq!(project.substitutions["FareTable"], "Fares");
+//! assert_eq!(project.database(), folder.path().join(".asl/asl.db"));
+//!
+//! std::fs::write(&file, "[tables.Fares]\nHashKy = 'fareId'\n")?;
+//! let told = Project::load(&file).unwrap_err().to_string();
+//! assert!(told.contains("asl.toml:2:1: unknown key `HashKy`"), "{told}");
+//! assert!(told.contains("help: did you mean `HashKey`?"), "{told}");
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! Everything is found before anything runs: [`Project::load`] checks the file and the declared services,
+//! [`Project::functions`] that every function's code is there, [`Project::source`] that every `${...}` has a value, and
+//! [`Project::undeclared`] that a definition names nothing the project does not declare.
+
+mod declared;
+mod error;
+mod file;
+mod place;
+mod read;
+
+pub use declared::field_span;
+pub use error::{Problem, ProjectError};
+
+use asl_function::{Code, FunctionSpec, Functions, LogSink};
+use asl_syntax::Source;
+use asl_task::embedded::{Identity, Services, ServicesSpec};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// The name of a project file.
+pub const FILE_NAME: &str = "asl.toml";
+/// Where a project keeps its database, from its folder.
+pub const DATABASE: &str = ".asl/asl.db";
+
+/// A project: what definitions are bound to, and where they run.
+#[derive(Clone, Debug)]
+pub struct Project {
+    /// The project file; none for a definition without one.
+    pub file: Option<PathBuf>,
+    /// The folder that paths in the file are relative to: its own, or the definition's where there is no file.
+    pub root: PathBuf,
+    /// Region and account, which make up ARNs: `us-east-1` and `000000000000` unless the file says otherwise.
+    pub identity: Identity,
+    /// The values of `${...}`.
+    pub substitutions: BTreeMap<String, String>,
+    /// The declared functions, their paths resolved.
+    pub functions: Vec<FunctionSpec>,
+    /// The declared tables, topics and queues.
+    pub services: ServicesSpec,
+    /// The file's text, for places.
+    text: Arc<str>,
+}
+
+impl Project {
+    /// A project that declares nothing, for definitions in `root`.
+    pub fn empty(root: impl Into<PathBuf>) -> Project {
+        let identity = asl_function::Identity::default();
+        Project {
+            file: None,
+            root: root.into(),
+            identity: Identity::new(identity.region, identity.account),
+            substitutions: BTreeMap::new(),
+            functions: Vec::new(),
+            services: ServicesSpec::default(),
+            text: "".into(),
+        }
+    }
+
+    /// Reads a project file and checks everything in it but the functions' code.
+    ///
+    /// # Errors
+    /// The file cannot be read, is not TOML, has an unknown key or a wrong value, or its declarations do not fit together.
+    pub fn load(file: &Path) -> Result<Project, ProjectError> {
+        read::load(file)
+    }
+
+    /// The project file for a definition (or any file or folder): the nearest `asl.toml` in its folder or one above.
+    pub fn find(start: &Path) -> Option<PathBuf> {
+        let start = std::path::absolute(start).ok()?;
+        start.ancestors().map(|folder| folder.join(FILE_NAME)).find(|file| file.is_file())
+    }
+
+    /// The project of a definition: `explicit` if it is given, else the nearest one, else an empty one in its folder.
+    ///
+    /// # Errors
+    /// As [`Project::load`].
+    pub fn of_definition(definition: &Path, explicit: Option<&Path>) -> Result<Project, ProjectError> {
+        let found = explicit.map(Path::to_owned).or_else(|| Project::find(definition));
+        match found {
+            Some(file) => Project::load(&file),
+            None => {
+                let definition = std::path::absolute(definition).unwrap_or_else(|_| definition.to_owned());
+                Ok(Project::empty(definition.parent().unwrap_or(Path::new("."))))
+            }
+        }
+    }
+
+    /// Where its executions, items and messages are kept: `.asl/asl.db` in its folder.
+    pub fn database(&self) -> PathBuf {
+        self.root.join(DATABASE)
+    }
+
+    /// The text of a definition with its `${...}` replaced. `name` is what messages call it.
+    ///
+    /// # Errors
+    /// A `${...}` has no value: every one, with its place in the definition.
+    pub fn source(&self, name: &str, text: &str) -> Result<Source, ProjectError> {
+        Source::with_substitutions(name, text, &self.substitutions).map_err(|missing| {
+            let problems = missing.bindings.into_iter().map(|binding| {
+                let key = &binding.key;
+                let add = match &self.file {
+                    Some(file) => format!("add `{key} = \"...\"` under [substitutions] in {}", shown(file)),
+                    None => format!(
+                        "put a file {FILE_NAME} beside the definition, with `{key} = \"...\"` under [substitutions]"
+                    ),
+                };
+                let near = binding.suggestion.map(|near| format!("did you mean `${{{near}}}`? or "));
+                let mut problem = Problem::new(name, text, format!("no value is given for `${{{key}}}`"));
+                problem.span = binding.spans.first().copied();
+                problem.labels = binding.spans.iter().skip(1).map(|span| (*span, "and here".to_owned())).collect();
+                problem.help = Some(near.unwrap_or_default() + &add);
+                problem
+            });
+            ProjectError { problems: problems.collect() }
+        })
+    }
+
+    /// The declared functions, ready to be invoked. Starts nothing.
+    ///
+    /// # Errors
+    /// A function's file is not there, its handler is malformed, its interpreter is not installed: every one of them.
+    pub fn functions(&self, log: LogSink) -> Result<Functions, ProjectError> {
+        let identity = asl_function::Identity {
+            region: self.identity.region.clone(),
+            account: self.identity.account.clone(),
+        };
+        let ignore: LogSink = Arc::new(|_| {});
+        let problems: Vec<Problem> = self
+            .functions
+            .iter()
+            .filter_map(|spec| {
+                let error = Functions::new(vec![spec.clone()], ignore.clone(), identity.clone()).err()?;
+                Some(self.function_problem(spec, &error))
+            })
+            .collect();
+        if !problems.is_empty() {
+            return Err(ProjectError { problems });
+        }
+        Functions::new(self.functions.clone(), log, identity).map_err(|error| {
+            let whole = Problem::new(&self.shown_file(), &self.text, error.to_string());
+            ProjectError { problems: vec![whole] }
+        })
+    }
+
+    /// The declared tables, topics and queues, ready to be called.
+    ///
+    /// # Errors
+    /// The declarations do not fit together; never after [`Project::load`], which has checked that.
+    pub fn services(&self) -> Result<Services, ProjectError> {
+        Services::new(&self.services, self.identity.clone()).map_err(|errors| {
+            let file = self.shown_file();
+            ProjectError { problems: errors.iter().map(|e| read::service_problem(&file, &self.text, e)).collect() }
+        })
+    }
+
+    fn shown_file(&self) -> String {
+        self.file.as_deref().map(shown).unwrap_or_default()
+    }
+
+    fn function_problem(&self, spec: &FunctionSpec, error: &asl_function::SpecError) -> Problem {
+        use asl_function::SpecError;
+        let key = match (&spec.code, error) {
+            (Code::Url { .. }, _) => "Url",
+            (_, SpecError::Handler { .. }) => "Handler",
+            (_, SpecError::Range { field, .. }) if *field == "timeout_ms" => "Timeout",
+            (_, SpecError::Range { .. }) => "Concurrency",
+            (_, SpecError::File { .. }) => "File",
+            (_, SpecError::Interpreter { .. }) => "Runtime",
+            _ => "",
+        };
+        let place = format!("functions.{}", spec.name);
+        let at = place::find(&self.text, &format!("{place}.{key}")).or_else(|| place::find(&self.text, &place));
+        let (message, help) = match error {
+            SpecError::File { path, problem, .. } => {
+                (format!("function `{}`: {} {problem}", spec.name, shown(path)), FILE_HELP)
+            }
+            _ => (error.to_string(), None),
+        };
+        let mut problem = Problem::new(&self.shown_file(), &self.text, message);
+        problem.span = at;
+        problem.help = help.map(str::to_owned);
+        problem
+    }
+}
+
+const FILE_HELP: Option<&str> = Some("paths are relative to the project file");
+
+/// A path as people want to read it: without the working folder in front.
+pub(crate) fn shown(path: &Path) -> String {
+    let inside = std::env::current_dir().ok().and_then(|here| path.strip_prefix(here).ok().map(Path::to_owned));
+    inside.as_deref().unwrap_or(path).display().to_string()
+}

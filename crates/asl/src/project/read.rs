@@ -1,0 +1,216 @@
+//! From the text of `asl.toml` to a [`Project`].
+
+use super::error::{Problem, ProjectError};
+use super::file::{File, Function, Runtime, Substitution};
+use super::{FILE_NAME, Project, place, shown};
+use asl_function::{Code, FunctionSpec};
+use asl_task::embedded::{Identity, Services, ServicesSpec, SpecError};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+pub(super) fn load(file: &Path) -> Result<Project, ProjectError> {
+    let file = std::path::absolute(file).unwrap_or_else(|_| file.to_owned());
+    let name = shown(&file);
+    let text = std::fs::read_to_string(&file).map_err(|problem| {
+        let mut unread = Problem::new(&name, "", format!("the project file cannot be read: {problem}"));
+        unread.help = Some(format!("check the path; a project file is usually called {FILE_NAME}"));
+        unread
+    })?;
+    let parsed: File = toml::from_str(&text).map_err(|error| toml_problem(&name, &text, &error))?;
+
+    let mut project = Project::empty(file.parent().unwrap_or(Path::new("/")));
+    project.text = text.as_str().into();
+    project.file = Some(file.clone());
+    let mut problems = Vec::new();
+    let mut reader = Reader { name: &name, text: &text, root: &project.root, problems: &mut problems };
+    project.identity = reader.identity(&parsed, &project.identity);
+    project.functions = parsed.functions.iter().filter_map(|(name, f)| reader.function(name, f)).collect();
+    let names = parsed.functions.keys().cloned().collect();
+    let values = reader.substitutions(&parsed, &project.identity);
+    project.substitutions = values;
+    project.services =
+        ServicesSpec { tables: parsed.tables, topics: parsed.topics, queues: parsed.queues, functions: names };
+    if let Err(errors) = Services::new(&project.services, project.identity.clone()) {
+        problems.extend(errors.iter().map(|error| service_problem(&name, &text, error)));
+    }
+    match problems.is_empty() {
+        true => Ok(project),
+        false => Err(ProjectError { problems }),
+    }
+}
+
+pub(super) fn service_problem(file: &str, text: &str, error: &SpecError) -> Problem {
+    let mut problem = Problem::new(file, text, &error.problem);
+    problem.span = place::find(text, &error.place);
+    if problem.span.is_none() {
+        problem.message = format!("{}: {}", error.place, error.problem);
+    }
+    problem.help = Some(error.hint.clone());
+    problem
+}
+
+/// serde's words, made into ours.
+fn toml_problem(file: &str, text: &str, error: &toml::de::Error) -> Problem {
+    let said = error.message();
+    let quoted: Vec<&str> = said.split('`').skip(1).step_by(2).collect();
+    let (message, help) = match quoted.split_first() {
+        Some((key, known)) if said.starts_with("unknown field") => {
+            (format!("unknown key `{key}`"), near_or_known(key, known, "the keys here are"))
+        }
+        Some((value, known)) if said.starts_with("unknown variant") => {
+            (format!("unknown value `{value}`"), near_or_known(value, known, "use one of"))
+        }
+        Some((key, _)) if said.starts_with("missing field") => {
+            (format!("the key `{key}` is missing"), Some(format!("add `{key} = ...` here")))
+        }
+        _ => {
+            let plain = ["u32", "u64", "usize", "i64"].iter().fold(said.to_owned(), |text, kind| {
+                text.replace(&format!("expected {kind}"), "expected a whole number, 0 or more")
+            });
+            (plain.replace('\n', ", "), None)
+        }
+    };
+    let mut problem = Problem::new(file, text, message);
+    problem.span = error.span().map(place::span);
+    problem.help = help;
+    problem
+}
+
+fn near_or_known(word: &str, known: &[&str], list: &str) -> Option<String> {
+    let lower = word.to_lowercase();
+    let near = known
+        .iter()
+        .map(|name| (strsim::damerau_levenshtein(&lower, &name.to_lowercase()), name))
+        .filter(|(distance, _)| *distance <= (word.len() / 3).max(1))
+        .min_by_key(|(distance, _)| *distance);
+    match near {
+        Some((_, name)) => Some(format!("did you mean `{name}`?")),
+        None if known.is_empty() => None,
+        None => Some(format!("{list} {}", known.join(", "))),
+    }
+}
+
+/// Reads what serde alone cannot check, and notes what is wrong.
+struct Reader<'a> {
+    name: &'a str,
+    text: &'a str,
+    root: &'a Path,
+    problems: &'a mut Vec<Problem>,
+}
+
+impl Reader<'_> {
+    fn report(&mut self, path: &str, message: impl Into<String>, help: impl Into<String>) {
+        let mut problem = Problem::new(self.name, self.text, message);
+        problem.span = place::find(self.text, path);
+        problem.help = Some(help.into());
+        self.problems.push(problem);
+    }
+
+    fn identity(&mut self, file: &File, default: &Identity) -> Identity {
+        let region = file.region.as_ref().unwrap_or(&default.region);
+        let account = file.account.as_ref().unwrap_or(&default.account);
+        if region.is_empty() || !region.chars().all(|c| c.is_ascii_alphanumeric() || c == '-') {
+            self.report("region", "this is not the name of a region", "write it as AWS does: \"us-east-1\"");
+        }
+        if account.len() != 12 || !account.bytes().all(|b| b.is_ascii_digit()) {
+            self.report("account", "an account has twelve digits", "write it as a text: \"000000000000\"");
+        }
+        Identity::new(region, account)
+    }
+
+    fn function(&mut self, name: &str, function: &Function) -> Option<FunctionSpec> {
+        let code = self.code(name, function)?;
+        let mut spec = FunctionSpec::new(name, code);
+        if let Some(seconds) = function.timeout {
+            if !(1..=900).contains(&seconds) {
+                let place = format!("functions.{name}.Timeout");
+                self.report(&place, format!("{seconds} is out of range"), "use 1 to 900 seconds, as AWS does");
+            }
+            spec.timeout_ms = seconds.saturating_mul(1000);
+        }
+        spec.memory_mb = function.memory_size.unwrap_or(spec.memory_mb);
+        spec.concurrency = function.concurrency.unwrap_or(spec.concurrency);
+        spec.environment.clone_from(&function.environment);
+        Some(spec)
+    }
+
+    fn code(&mut self, name: &str, function: &Function) -> Option<Code> {
+        let place = format!("functions.{name}");
+        let file = match (&function.url, &function.file) {
+            (Some(url), None) => {
+                let extra = [("Runtime", function.runtime.is_some()), ("Handler", function.handler.is_some())];
+                for (key, _) in extra.into_iter().filter(|(_, given)| *given) {
+                    let at = format!("{place}.{key}");
+                    self.report(&at, format!("a function with a Url has no {key}"), "leave it out");
+                }
+                return Some(Code::Url { url: url.clone() });
+            }
+            (None, Some(file)) => self.root.join(file),
+            (Some(_), Some(_)) => {
+                self.report(&format!("{place}.Url"), "a function has a File or a Url, not both", "leave one out");
+                return None;
+            }
+            (None, None) => {
+                let help = "add `File = \"functions/charge.py\"`, or `Url = \"http://...\"`";
+                self.report(&place, format!("function `{name}` has neither a File nor a Url"), help);
+                return None;
+            }
+        };
+        let Some(runtime) = function.runtime else {
+            let help = "add `Runtime = \"python\"`, \"node\" or \"provided\"";
+            self.report(&place, format!("function `{name}` has no Runtime"), help);
+            return None;
+        };
+        Some(self.with_runtime(&place, runtime, file, function.handler.clone()))
+    }
+
+    fn with_runtime(&mut self, place: &str, runtime: Runtime, file: PathBuf, handler: Option<String>) -> Code {
+        match runtime {
+            Runtime::Python => Code::Python { file, handler: handler.unwrap_or_else(|| "lambda_handler".to_owned()) },
+            Runtime::Node => Code::Node { file, handler: handler.unwrap_or_else(|| "handler".to_owned()) },
+            Runtime::Provided => {
+                if handler.is_some() {
+                    let at = format!("{place}.Handler");
+                    self.report(&at, "an executable has no Handler", "leave it out; the executable is the handler");
+                }
+                Code::Provided { executable: file }
+            }
+        }
+    }
+
+    fn substitutions(&mut self, file: &File, identity: &Identity) -> BTreeMap<String, String> {
+        let mut values = BTreeMap::new();
+        for (key, value) in &file.substitutions {
+            let text = match value {
+                Substitution::Text(text) => Some(text.clone()),
+                Substitution::Arn(name) => self.arn(key, name, file, identity),
+            };
+            values.extend(text.map(|text| (key.clone(), text)));
+        }
+        values
+    }
+
+    fn arn(&mut self, key: &str, name: &str, file: &File, identity: &Identity) -> Option<String> {
+        let mut arns = Vec::new();
+        let mut add = |declared: bool, service: &str, resource: String| {
+            arns.extend(declared.then(|| identity.arn(service, &resource)));
+        };
+        add(file.functions.contains_key(name), "lambda", format!("function:{name}"));
+        add(file.tables.contains_key(name), "dynamodb", format!("table/{name}"));
+        add(file.topics.contains_key(name), "sns", name.to_owned());
+        add(file.queues.contains_key(name), "sqs", name.to_owned());
+        let place = format!("substitutions.{key}.Arn");
+        match arns.len() {
+            1 => {}
+            0 => {
+                let help = "name a function, table, topic or queue of this file, or write the text itself";
+                self.report(&place, format!("nothing named `{name}` is declared"), help);
+            }
+            _ => {
+                let help = format!("write the one that is meant as a text: {}", arns.join(" or "));
+                self.report(&place, format!("several things are named `{name}`"), help);
+            }
+        }
+        arns.pop()
+    }
+}
