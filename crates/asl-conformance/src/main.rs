@@ -4,9 +4,13 @@
 //! `asl-conformance run-batch LISTFILE` one a line for each path in the list. Time is virtual, and the case's recorded
 //! task results stand in for the services; nothing here knows any case.
 
+mod bucket;
+mod dated;
 mod execution;
+mod handlers;
 mod mocks;
 mod validation;
+mod world;
 
 use asl_value::{Map, Value};
 use std::process::ExitCode;

@@ -1,5 +1,6 @@
 //! The case's recorded task results, as answers to the machine's task calls.
 
+use crate::execution::python_json;
 use asl_core::{Failure, Input, TaskCall};
 use asl_syntax::ResourceKind;
 use asl_value::Value;
@@ -13,12 +14,8 @@ pub(crate) struct Mocks<'c> {
 }
 
 impl<'c> Mocks<'c> {
-    pub(crate) fn new(case: &'c Value) -> Mocks<'c> {
-        Mocks {
-            rows: case["task_results"].as_array().unwrap_or_default(),
-            visits: HashMap::new(),
-            used: BTreeSet::new(),
-        }
+    pub(crate) fn new(rows: &'c [Value]) -> Mocks<'c> {
+        Mocks { rows, visits: HashMap::new(), used: BTreeSet::new() }
     }
 
     /// The inputs that a call's record amounts to; none when the task timed out or its end was not recorded.
@@ -47,9 +44,12 @@ impl<'c> Mocks<'c> {
         if let Some(output) = outcome.get("output") {
             inputs.push(Input::TaskSucceeded { task: call.id, output: output.clone() });
         } else if outcome["timeout"] != Value::Bool(true) && !outcome.is_null() {
+            // A function's own error text is Python's JSON; what passes through a service integration is Java's.
+            let function = matches!(call.resource.kind, ResourceKind::Lambda { .. });
             let text = |v: &Value| match v {
                 Value::Null => None,
                 Value::String(s) => Some(s.clone()),
+                json if function => Some(python_json(json).into()),
                 json => Some(json.to_string().into()),
             };
             let failure = Failure { error: text(&outcome["error"]), cause: text(&outcome["cause"]) };

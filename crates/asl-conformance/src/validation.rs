@@ -17,9 +17,23 @@ pub(crate) fn run(case: &Value) -> Value {
     if diagnostics.iter().any(asl_syntax::Diagnostic::is_error) {
         out.insert("result", "FAIL");
         out.insert("code", "InvalidDefinition");
-        out.insert("message", create_error_message(&diagnostics));
+        out.insert("message", message(case, create_error_message(&diagnostics)));
     } else {
         out.insert("result", "OK");
     }
     Value::from(out)
+}
+
+/// A recorded exception has the text of the client that raised it around the service's message.
+fn message(case: &Value, message: String) -> String {
+    let operation = match case["operation"].as_str() {
+        Some("update") => "UpdateStateMachine",
+        _ => "CreateStateMachine",
+    };
+    match case["snapshot_key"].as_str() {
+        Some("exception") => {
+            format!("An error occurred (InvalidDefinition) when calling the {operation} operation: {message}")
+        }
+        _ => message,
+    }
 }

@@ -4,6 +4,7 @@ use crate::input::Execution;
 use crate::machine::Machine;
 use crate::scope::{Scope, ScopeId};
 use asl_expr::Env;
+use asl_syntax::model::StateType;
 use asl_value::{Map, Value};
 use std::cell::Cell;
 use std::sync::Arc;
@@ -13,6 +14,10 @@ use std::sync::Arc;
 pub(crate) struct MapItem {
     pub(crate) index: u64,
     pub(crate) value: Value,
+    /// The member's name, where an object is mapped.
+    pub(crate) key: Option<Arc<str>>,
+    /// Where the items of a Distributed Map came from.
+    pub(crate) source: Option<Arc<str>>,
 }
 
 /// The environment of one evaluation in one scope.
@@ -56,8 +61,7 @@ impl Env for Context<'_> {
             out.insert("Task", Map::from_iter([("Token", token)]));
         }
         if let Some(item) = self.item {
-            let item = Map::from_iter([("Index", Value::from(item.index)), ("Value", item.value.clone())]);
-            out.insert("Map", Map::from_iter([("Item", item)]));
+            out.insert("Map", Map::from_iter([("Item", item_part(item))]));
         }
         Value::from(out)
     }
@@ -95,11 +99,24 @@ fn execution_part(machine: &Machine, execution: &Arc<Execution>) -> Map {
     out
 }
 
+fn item_part(item: &MapItem) -> Map {
+    let mut out = Map::with_capacity(4);
+    out.insert("Index", item.index);
+    out.insert("Value", item.value.clone());
+    item.key.iter().for_each(|key| drop(out.insert("Key", key)));
+    item.source.iter().for_each(|source| drop(out.insert("Source", source)));
+    out
+}
+
+/// `RetryCount` is there only where a state can be retried (recorded AWS behaviour).
 fn state_part(machine: &Machine, scope: &Scope) -> Map {
+    let state = Machine::state_of(&machine.definition, scope);
     let mut out = Map::with_capacity(3);
-    out.insert("Name", &Machine::state_of(&machine.definition, scope).name);
+    out.insert("Name", &state.name);
     out.insert("EnteredTime", scope.entered_at.to_string());
-    out.insert("RetryCount", scope.retry_count);
+    if matches!(state.state_type(), StateType::Task | StateType::Parallel | StateType::Map) {
+        out.insert("RetryCount", scope.retry_count);
+    }
     out
 }
 
@@ -113,4 +130,18 @@ pub fn draw(seed: u64, place: u64, counter: u64) -> u64 {
     };
     let golden = 0x9e37_79b9_7f4a_7c15_u64;
     mix(mix(mix(seed.wrapping_add(golden)) ^ place.wrapping_mul(golden)).wrapping_add(counter.wrapping_mul(golden)))
+}
+
+/// A UUID of version 4 drawn from a seed and a place.
+pub(crate) fn uuid(seed: u64, place: u64) -> String {
+    let (high, low) = (draw(seed, place, 0), draw(seed, place, 1));
+    format!(
+        "{:08x}-{:04x}-4{:03x}-{:x}{:03x}-{:012x}",
+        high >> 32,
+        high >> 16 & 0xffff,
+        high & 0xfff,
+        8 | low >> 62,
+        low >> 48 & 0xfff,
+        low & 0xffff_ffff_ffff
+    )
 }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 pub enum Class {
     /// `States.Runtime`: never retried, never caught, fails the execution.
     Runtime,
-    /// `States.DataLimitExceeded`: only its own name matches.
+    /// `States.DataLimitExceeded`: its own name and `States.ALL` match it (recorded AWS behaviour).
     DataLimit,
     /// `States.Timeout` of a task or an execution.
     Timeout,
@@ -17,6 +17,8 @@ pub enum Class {
     Heartbeat,
     /// An error of the work itself: `States.TaskFailed` matches it.
     Task,
+    /// An error of a map run: its items, its results, or too many failed children.
+    MapRun,
     /// Any other.
     Other,
 }
@@ -70,8 +72,6 @@ impl StateError {
     pub fn matches(&self, error_equals: &[Arc<str>]) -> bool {
         error_equals.iter().any(|name| match (&**name, &self.class) {
             (_, Class::Runtime) => false,
-            ("States.DataLimitExceeded", Class::DataLimit) => true,
-            (_, Class::DataLimit) => false,
             ("States.ALL", _) => true,
             ("States.TaskFailed", Class::Task) => true,
             ("States.Timeout" | "States.HeartbeatTimeout", Class::Heartbeat) => true,

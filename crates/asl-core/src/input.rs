@@ -1,6 +1,7 @@
 //! What goes in and what is asked for: inputs and commands.
 
 use crate::event::{EventId, Failure};
+use crate::map_run::{MapCommand, MapRunId};
 use asl_syntax::Resource;
 use asl_value::Value;
 use serde::{Deserialize, Serialize};
@@ -101,6 +102,34 @@ pub enum Input<P = Value> {
         /// The task.
         task: TaskId,
     },
+    /// The items of a map run are read.
+    MapItems {
+        /// The map run.
+        run: MapRunId,
+        /// An array, or an object whose members are the items.
+        items: P,
+    },
+    /// The items of a map run could not be read, or its results not written.
+    MapFailed {
+        /// The map run.
+        run: MapRunId,
+        /// `States.ItemReaderFailed` or `States.ResultWriterFailed`, and the cause.
+        failure: Failure,
+    },
+    /// A child of a map run ended.
+    ChildDone {
+        /// The map run.
+        run: MapRunId,
+        /// The number of the child.
+        child: u64,
+        /// How it ended.
+        outcome: Outcome<P>,
+    },
+    /// The result files of a map run are written.
+    MapWritten {
+        /// The map run.
+        run: MapRunId,
+    },
     /// Somebody stops the execution.
     Stop(Failure),
 }
@@ -128,6 +157,10 @@ impl<P> Input<P> {
             Input::TaskSucceeded { task, output } => Input::TaskSucceeded { task, output: f(output) },
             Input::TaskFailed { task, failure } => Input::TaskFailed { task, failure },
             Input::TaskHeartbeat { task } => Input::TaskHeartbeat { task },
+            Input::MapItems { run, items } => Input::MapItems { run, items: f(items) },
+            Input::MapFailed { run, failure } => Input::MapFailed { run, failure },
+            Input::ChildDone { run, child, outcome } => Input::ChildDone { run, child, outcome: outcome.map(f) },
+            Input::MapWritten { run } => Input::MapWritten { run },
             Input::Stop(failure) => Input::Stop(failure),
         }
     }
@@ -140,6 +173,8 @@ pub enum Rejected {
     Finished,
     /// No such task is waiting: it was answered, timed out or cancelled.
     NoSuchTask(TaskId),
+    /// No such map run waits for that: it is over, or the child was stopped.
+    NoSuchMapRun(MapRunId),
     /// `Start` came twice, or another input came before it.
     OutOfOrder,
 }
@@ -150,6 +185,9 @@ impl fmt::Display for Rejected {
             Rejected::Finished => f.write_str("the execution has ended"),
             Rejected::NoSuchTask(TaskId(n)) => {
                 write!(f, "task {n} is not waiting for an answer: it was answered, timed out or cancelled")
+            }
+            Rejected::NoSuchMapRun(MapRunId(n)) => {
+                write!(f, "map run {n} is not waiting for that: it is over, or its child was stopped")
             }
             Rejected::OutOfOrder => f.write_str("an execution starts once, and before anything else"),
         }
@@ -165,6 +203,8 @@ pub enum Command {
     RunTask(Box<TaskCall>),
     /// The task timed out or its scope was given up: stop it if you can; its answer is not wanted.
     CancelTask(TaskId),
+    /// What the map run of a Distributed Map needs: items, children, result files.
+    Map(MapCommand),
     /// The execution ended.
     Finish(Outcome),
 }
@@ -197,10 +237,11 @@ pub struct TaskCall {
 }
 
 /// How an execution ended.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Outcome {
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome<P = Value> {
     /// With this output.
-    Succeeded(Value),
+    Succeeded(P),
     /// With an error.
     Failed(Failure),
     /// `TimeoutSeconds` of the machine ran out.
@@ -209,7 +250,17 @@ pub enum Outcome {
     Aborted(Failure),
 }
 
-impl Outcome {
+impl<P> Outcome<P> {
+    /// The same outcome with another payload.
+    pub fn map<Q>(self, f: &mut impl FnMut(P) -> Q) -> Outcome<Q> {
+        match self {
+            Outcome::Succeeded(output) => Outcome::Succeeded(f(output)),
+            Outcome::Failed(failure) => Outcome::Failed(failure),
+            Outcome::TimedOut(failure) => Outcome::TimedOut(failure),
+            Outcome::Aborted(failure) => Outcome::Aborted(failure),
+        }
+    }
+
     /// AWS's execution status: `SUCCEEDED`, `FAILED`, `TIMED_OUT`, `ABORTED`.
     pub fn status(&self) -> &'static str {
         match self {

@@ -91,7 +91,7 @@ impl Machine {
         let Some(join) = self.join_mut(id) else { return false };
         let Work::Items { items, input } = &join.work else { return false };
         let (index, input) = (join.next, input.clone());
-        let item = MapItem { index: index as u64, value: items[index].clone() };
+        let item = MapItem { index: index as u64, value: items[index].clone(), key: None, source: None };
         join.next += 1;
         let definition = self.definition.clone();
         let state = Machine::state_of(&definition, self.scopes.get(id));

@@ -11,7 +11,8 @@
 //! - a **[`Command`]** is a request to the world: run a task, cancel it, finish.
 //!
 //! Inside, an execution is an arena of *scopes*: the top level, each Parallel branch and each Map iteration is one, with
-//! the state it is in and its variables. A scope in a Parallel or Map state waits in a *join* for its children.
+//! the state it is in and its variables. A scope in a Parallel or Map state waits in a *join* for its children; in a
+//! Distributed Map it waits in a *map run*, whose children are executions with machines of their own.
 #![forbid(unsafe_code)]
 
 mod context;
@@ -19,8 +20,10 @@ mod data;
 mod error;
 pub mod event;
 mod input;
+pub mod items;
 mod join;
 mod machine;
+mod map_run;
 mod recover;
 mod scope;
 mod state;
@@ -31,6 +34,7 @@ pub use error::{Class, StateError};
 pub use event::{Event, EventId, EventKind, Failure};
 pub use input::{Command, Execution, ExecutionType, Input, Outcome, Rejected, TaskCall, TaskId, read_task_token, task_token};
 pub use machine::{Effects, Machine, Note, Progress, Step};
+pub use map_run::{ChildCall, MapCommand, MapRunId, ReadItems, ResultFile, WriteResults};
 
 /// The most events a history can hold (AWS limit). The last one ends the execution.
 pub const HISTORY_LIMIT: EventId = 25_000;

@@ -3,11 +3,12 @@
 use crate::error::StateError;
 use crate::event::{Event, EventId, EventKind, Failure};
 use crate::input::{Command, Execution, ExecutionType, Input, Outcome, Rejected, TaskCall, TaskId};
+use crate::map_run::{self, MapCommand, MapRunId};
 use crate::scope::{Phase, Scope, ScopeId, Scopes};
 use crate::timers::{Timer, Timers};
 use crate::{HISTORY_LIMIT, PAYLOAD_LIMIT, state};
 use asl_expr::Timestamp;
-use asl_syntax::model::{Definition, FlowId, State};
+use asl_syntax::model::{Definition, FlowId, State, StateType};
 use asl_value::Value;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -81,13 +82,18 @@ pub enum Note {
 #[derive(Clone, Debug)]
 pub struct Machine {
     pub(crate) definition: Arc<Definition>,
+    flow: FlowId,
     pub(crate) execution: Option<Arc<Execution>>,
     pub(crate) started: Timestamp,
     pub(crate) now: Timestamp,
+    /// The clock has moved since timers were looked at.
+    moved: bool,
     pub(crate) scopes: Scopes,
     pub(crate) timers: Timers,
     pub(crate) tasks: BTreeMap<TaskId, ScopeId>,
     pub(crate) task_count: u64,
+    pub(crate) map_runs: BTreeMap<MapRunId, ScopeId>,
+    pub(crate) map_run_count: u64,
     ready: VecDeque<ScopeId>,
     last_event: EventId,
     events: Vec<Event>,
@@ -99,15 +105,24 @@ pub struct Machine {
 impl Machine {
     /// A machine for one execution of `definition`; its first input is [`Input::Start`].
     pub fn new(definition: Arc<Definition>) -> Machine {
+        Machine::child(definition, FlowId::TOP)
+    }
+
+    /// A machine for a child of a map run: it runs the processor `flow` (see [`crate::ChildCall`]).
+    pub fn child(definition: Arc<Definition>, flow: FlowId) -> Machine {
         Machine {
             definition,
+            flow,
             execution: None,
             started: Timestamp::default(),
             now: Timestamp::default(),
+            moved: false,
             scopes: Scopes::default(),
             timers: Timers::default(),
             tasks: BTreeMap::new(),
             task_count: 0,
+            map_runs: BTreeMap::new(),
+            map_run_count: 0,
             ready: VecDeque::new(),
             last_event: 0,
             events: Vec::new(),
@@ -143,6 +158,16 @@ impl Machine {
         scopes.filter_map(Scope::call).cloned().collect()
     }
 
+    /// What the map runs at work wait for: to be asked for again after a crash, with the same names.
+    pub fn open_map_work(&self) -> Vec<MapCommand> {
+        let scopes = self.map_runs.values().map(|id| self.scopes.get(*id));
+        let runs = scopes.filter_map(|scope| match &scope.phase {
+            Phase::MapRun(run) => Some(run),
+            _ => None,
+        });
+        runs.flat_map(|run| run.open_work()).collect()
+    }
+
     /// The earliest deadline: call [`Machine::run`] when it has come. `None` when only inputs can move it on.
     pub fn next_deadline(&self) -> Option<Timestamp> {
         if self.outcome.is_some() { None } else { self.timers.next() }
@@ -160,10 +185,17 @@ impl Machine {
         if self.execution.is_some() == matches!(input, Input::Start(_)) {
             return Err(Rejected::OutOfOrder);
         }
-        self.now = self.now.max(now);
+        self.advance(now);
         match input {
             Input::Start(execution) => self.start(*execution),
-            Input::Stop(failure) => self.end(Outcome::Aborted(failure), 0),
+            Input::Stop(failure) => {
+                self.abort_map_runs();
+                self.end(Outcome::Aborted(failure), 0);
+            }
+            input @ (Input::MapItems { run, .. }
+            | Input::MapFailed { run, .. }
+            | Input::ChildDone { run, .. }
+            | Input::MapWritten { run }) => return map_run::answer(self, run, input),
             other => return state::task::answer(self, other),
         }
         Ok(())
@@ -171,9 +203,12 @@ impl Machine {
 
     /// Works until nothing is left to do, or `budget` steps are used, or the execution ends. Timers due at `now` fire.
     pub fn run(&mut self, now: Timestamp, budget: u32) -> Step {
-        self.now = self.now.max(now);
+        self.advance(now);
         let mut steps = 0;
-        self.fire_due();
+        // What falls due while the clock stands still waits for the steps before it, however the runs are cut.
+        if std::mem::take(&mut self.moved) {
+            self.fire_due();
+        }
         let progress = loop {
             if self.outcome.is_some() {
                 break Progress::Finished;
@@ -204,19 +239,25 @@ impl Machine {
         }
     }
 
+    fn advance(&mut self, now: Timestamp) {
+        self.moved |= now > self.now;
+        self.now = self.now.max(now);
+    }
+
     fn start(&mut self, execution: Execution) {
         self.started = self.now;
         let limit_ms = match execution.execution_type {
             ExecutionType::Standard => STANDARD_LIMIT_MS,
             ExecutionType::Express => EXPRESS_LIMIT_MS,
         };
-        let asked_ms = self.definition.timeout_seconds.map_or(limit_ms, |s| (s as i64).saturating_mul(1000));
+        let of_machine = self.definition.timeout_seconds.filter(|_| self.flow == FlowId::TOP);
+        let asked_ms = of_machine.map_or(limit_ms, |s| (s as i64).saturating_mul(1000));
         self.timers.set(self.now.plus_ms(asked_ms.min(limit_ms)), Timer::Execution);
         self.emit(
             0,
             EventKind::ExecutionStarted { input: execution.input_text.clone(), role_arn: execution.role_arn.clone() },
         );
-        let start_at = self.definition.flow(FlowId::TOP).start_at;
+        let start_at = self.definition.flow(self.flow).start_at;
         // The first state's event follows none, not the start (recorded AWS behaviour).
         let root = self.scopes.add(Scope::new(None, start_at, execution.input.clone(), 0));
         debug_assert_eq!(root, ScopeId::ROOT);
@@ -293,6 +334,18 @@ impl Machine {
         self.commands.push(command);
     }
 
+    pub(crate) fn map_command(&mut self, command: MapCommand) {
+        self.command(Command::Map(command));
+    }
+
+    /// The map runs of an execution that is stopped are recorded as aborted, unlike its other states.
+    fn abort_map_runs(&mut self) {
+        for id in self.map_runs.values().copied().collect::<Vec<_>>() {
+            self.emit_in(id, EventKind::MapRunAborted);
+            self.emit_in(id, EventKind::StateAborted(StateType::Map));
+        }
+    }
+
     /// A history holds 25,000 events: event 25,000 is the end, so an execution that would go on fails there.
     fn check_history(&mut self) {
         let fits = self.last_event < HISTORY_LIMIT || (self.last_event == HISTORY_LIMIT && self.outcome.is_some());
@@ -320,6 +373,9 @@ impl Machine {
         let open: Vec<TaskId> = std::mem::take(&mut self.tasks).into_keys().collect();
         for task in open {
             self.command(Command::CancelTask(task));
+        }
+        for id in std::mem::take(&mut self.map_runs).into_values() {
+            map_run::abandon(self, id);
         }
         self.ready.clear();
         self.outcome = Some(outcome.clone());

@@ -139,7 +139,10 @@ impl Machine {
         let scope = self.scopes.get(id);
         let state_type = Machine::state_of(&definition, scope).state_type();
         let inside = !matches!(scope.phase, Phase::Enter);
-        let joined = matches!(scope.phase, Phase::Join(_));
+        let last = scope.last;
+        let mapped = crate::map_run::abandon(self, id);
+        let scope = self.scopes.get(id);
+        let joined = mapped || matches!(scope.phase, Phase::Join(_));
         if let Some(task) = scope.task() {
             self.tasks.remove(&task);
             self.command(Command::CancelTask(task));
@@ -152,6 +155,9 @@ impl Machine {
             StateType::Parallel | StateType::Map => joined,
             _ => false,
         };
+        if mapped {
+            self.emit(last, EventKind::MapRunAborted);
+        }
         if recorded {
             self.emit(cause, EventKind::StateAborted(state_type));
         }

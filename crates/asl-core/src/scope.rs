@@ -4,6 +4,7 @@ use crate::error::StateError;
 use crate::event::EventId;
 use crate::input::{TaskCall, TaskId};
 use crate::join::Join;
+use crate::map_run::MapRun;
 use crate::timers::TimerKey;
 use asl_expr::Timestamp;
 use asl_syntax::model::StateId;
@@ -39,6 +40,8 @@ pub(crate) enum Phase {
     Waiting,
     /// Children are at work.
     Join(Box<Join>),
+    /// A map run is at work.
+    MapRun(Box<MapRun>),
 }
 
 /// One thread of control.

@@ -4,7 +4,7 @@ use crate::embedded::{Dialect, Services};
 use crate::function::FunctionSet;
 use asl_core::Failure;
 use asl_expr::Template;
-use asl_syntax::model::{Definition, StateKind};
+use asl_syntax::model::{Definition, State, StateKind};
 use asl_syntax::{Pattern, Resource, ResourceKind};
 use asl_value::Value;
 use std::fmt;
@@ -31,12 +31,12 @@ pub enum Backend {
     },
 }
 
-/// A Task whose resource has no backend here.
+/// A state that nothing here can run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Unsupported {
-    /// The Task state.
+    /// The state.
     pub state: Arc<str>,
-    /// Its `Resource`.
+    /// Its `Resource`, or what else has no backend.
     pub resource: Arc<str>,
     /// What is missing, and what to do.
     pub message: String,
@@ -97,20 +97,27 @@ impl Backends {
         Err(format!("{prefix}{service}:{action} has no local backend yet"))
     }
 
-    /// All Task states of a definition that nothing here can run.
+    /// All states of a definition that nothing here can run.
     pub fn unsupported(&self, definition: &Definition) -> Vec<Unsupported> {
-        let tasks = definition.states.iter().filter_map(|state| match &state.kind {
-            StateKind::Task(task) => Some((state, task)),
-            _ => None,
+        let checked = definition.states.iter().filter_map(|state| {
+            let (resource, message) = self.check_state(state).err()?;
+            Some(Unsupported { state: state.name.clone(), resource, message })
         });
-        tasks
-            .filter_map(|(state, task)| {
-                let parameters = state.parameters.as_ref();
-                let checked = self.resolve(&task.resource).and_then(|backend| self.check_names(&backend, parameters));
-                let message = checked.err()?;
-                Some(Unsupported { state: state.name.clone(), resource: task.resource.arn.clone(), message })
-            })
-            .collect()
+        checked.collect()
+    }
+
+    /// Whether a state can run here; if not, its resource and why.
+    fn check_state(&self, state: &State) -> Result<(), (Arc<str>, String)> {
+        match &state.kind {
+            StateKind::Task(task) => self
+                .resolve(&task.resource)
+                .and_then(|backend| self.check_names(&backend, state.parameters.as_ref()))
+                .map_err(|message| (task.resource.arn.clone(), message)),
+            StateKind::Map(map) if map.distributed.is_some() => {
+                Err(("ProcessorConfig.Mode DISTRIBUTED".into(), "a Distributed Map has no local runner yet".to_owned()))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Checks the names that the parameters write down: what they mean must be declared.

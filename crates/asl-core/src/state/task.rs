@@ -41,7 +41,8 @@ fn prepare(
     task_id: TaskId,
 ) -> Result<TaskCall, StateError> {
     let scope = machine.scopes.get(id);
-    let wants_token = task.resource.pattern() == Pattern::WaitForTaskToken
+    // A `.sync` task can be answered by its token too (recorded AWS behaviour).
+    let wants_token = task.resource.pattern() != Pattern::RequestResponse
         || matches!(task.resource.kind, ResourceKind::Activity { .. });
     let token = wants_token.then(|| task_token(execution, task_id));
     let input = machine.effective_input(id, state)?;
@@ -180,7 +181,7 @@ pub(crate) fn answer(machine: &mut Machine, input: Input) -> Result<(), Rejected
         | Input::TaskSucceeded { task, .. }
         | Input::TaskFailed { task, .. }
         | Input::TaskHeartbeat { task } => *task,
-        Input::Start(_) | Input::Stop(_) => return Err(Rejected::OutOfOrder),
+        _ => return Err(Rejected::OutOfOrder),
     };
     let id = *machine.tasks.get(&task).ok_or(Rejected::NoSuchTask(task))?;
     let phase = &mut machine.scopes.get_mut(id).phase;

@@ -1,66 +1,65 @@
 //! Whether what a definition names is declared, as far as that can be known before it runs.
 
-use super::error::Problem;
+use super::error::{Problem, ProjectError};
 use super::{Project, shown};
-use asl_syntax::model::{Definition, State, StateKind};
-use asl_syntax::{ResourceKind, Source};
+use asl_task::Backends;
+use asl_task::function::FunctionSet;
+use asl_syntax::Source;
+use asl_syntax::model::{Definition, StateKind};
 use asl_value::{Build, Span, Value, parse_with};
 use std::sync::Arc;
 
 impl Project {
-    /// The tables, topics, queues and functions that the Task states of `definition` name in so many words (not by a
-    /// path) and that the project does not declare.
-    pub fn undeclared(&self, source: &Source, definition: &Definition) -> Vec<Problem> {
-        definition.states.iter().filter_map(|state| self.undeclared_by(source, state)).collect()
-    }
-
-    fn undeclared_by(&self, source: &Source, state: &State) -> Option<Problem> {
-        let StateKind::Task(task) = &state.kind else { return None };
-        let ResourceKind::Service { service, action, .. } = &task.resource.kind else { return None };
-        let (what, fields): (_, &[&str]) = match (&**service, &**action) {
-            ("dynamodb", _) => ("table", &["TableName"]),
-            ("sns", _) => ("topic", &["TopicArn", "TargetArn"]),
-            ("sqs", _) => ("queue", &["QueueUrl"]),
-            ("lambda", "invoke") => ("function", &["FunctionName"]),
-            _ => return None,
-        };
-        let parameters = state.parameters.as_ref()?;
-        let (field, reference) = fields.iter().find_map(|field| Some((*field, parameters.literal(field)?.as_str()?)))?;
-        let name = name_in(reference);
-        let declared: Vec<&str> = match what {
-            "table" => self.services.tables.keys().map(String::as_str).collect(),
-            "topic" => self.services.topics.keys().map(String::as_str).collect(),
-            "queue" => self.services.queues.keys().map(String::as_str).collect(),
-            _ => self.functions.iter().map(|spec| spec.name.as_str()).collect(),
-        };
-        if declared.contains(&name) {
-            return None;
-        }
-        let mut problem =
-            Problem::new(source.name(), source.original(), format!("state `{}`: there is no {what} `{name}`", state.name));
-        problem.span = field_span(source, &state.name, &["Parameters", field])
-            .or_else(|| field_span(source, &state.name, &["Arguments", field]));
-        let file = self.file.as_deref().map_or_else(|| "a file asl.toml beside the definition".to_owned(), shown);
-        let others = if declared.is_empty() { String::new() } else { format!(" (declared: {})", declared.join(", ")) };
-        problem.help = Some(format!("declare it under [{what}s.{name}] in {file}{others}"));
-        Some(problem)
+    /// Checks that everything the Task states of `definition` call is there: that each `Resource` can run here, and that
+    /// the tables, topics, queues and functions they name in so many words (not by a path) are declared.
+    ///
+    /// # Errors
+    /// Every state that cannot run, with its place in the definition.
+    pub fn check(
+        &self,
+        source: &Source,
+        definition: &Definition,
+        functions: &FunctionSet,
+    ) -> Result<(), ProjectError> {
+        let backends = Backends { functions: functions.clone(), services: Arc::new(self.services()?) };
+        let unsupported = backends.unsupported(definition);
+        let problems: Vec<Problem> = unsupported
+            .iter()
+            .map(|unsupported| {
+                // The message ends in what to do.
+                let (what, remedy) = match unsupported.message.rsplit_once(": add ") {
+                    Some((what, remedy)) => (what, Some(format!("add {remedy}"))),
+                    None => (&*unsupported.message, None),
+                };
+                let message = format!("state `{}` cannot run here: {what}", unsupported.state);
+                let mut problem = Problem::new(source.name(), source.original(), message);
+                problem.span = place(source, definition, &backends, &unsupported.state);
+                problem.help = remedy.map(|remedy| match &self.file {
+                    Some(file) => remedy.replace("the project file", &shown(file)),
+                    None => remedy.replace("the project file", "a file asl.toml beside the definition"),
+                });
+                problem
+            })
+            .collect();
+        if problems.is_empty() { Ok(()) } else { Err(ProjectError { problems }) }
     }
 }
 
-/// The name in a name, an ARN or a queue's URL.
-fn name_in(reference: &str) -> &str {
-    if let Some((_, function)) = reference.rsplit_once("function:") {
-        return function.split(':').next().unwrap_or(function);
+/// The field of a state that keeps it from running: its `Resource`, or the name in its parameters.
+fn place(source: &Source, definition: &Definition, backends: &Backends, state: &str) -> Option<Span> {
+    const NAMES: [&str; 4] = ["TableName", "TopicArn", "QueueUrl", "FunctionName"];
+    let StateKind::Task(task) = &definition.state(definition.find(state)?).kind else {
+        return field_span(source, state, &[]);
+    };
+    if backends.resolve(&task.resource).is_err() {
+        return field_span(source, state, &["Resource"]);
     }
-    match reference.starts_with("arn:") || reference.contains("://") {
-        true => reference.rsplit([':', '/']).next().unwrap_or(reference),
-        // A function's name may carry a qualifier.
-        false => reference.split(':').next().unwrap_or(reference),
-    }
+    let named = |field| field_span(source, state, &["Parameters", field]);
+    NAMES.into_iter().find_map(named).or_else(|| field_span(source, state, &["Parameters"]))
 }
 
 /// Where a field of a state stands in the original text of a JSON definition; `fields` leads to it from the state.
-pub fn field_span(source: &Source, state: &str, fields: &[&str]) -> Option<Span> {
+fn field_span(source: &Source, state: &str, fields: &[&str]) -> Option<Span> {
     let root = parse_with(source.original(), &mut Spans).ok()?;
     root.state(state)?.follow(fields)
 }

@@ -26,7 +26,7 @@
 //!
 //! Everything is found before anything runs: [`Project::load`] checks the file and the declared services,
 //! [`Project::functions`] that every function's code is there, [`Project::source`] that every `${...}` has a value, and
-//! [`Project::undeclared`] that a definition names nothing the project does not declare.
+//! [`Project::check`] that a definition calls nothing that the project does not declare.
 
 mod declared;
 mod error;
@@ -34,12 +34,12 @@ mod file;
 mod place;
 mod read;
 
-pub use declared::field_span;
 pub use error::{Problem, ProjectError};
 
 use asl_function::{Code, FunctionSpec, Functions, LogSink};
 use asl_syntax::Source;
 use asl_task::embedded::{Identity, Services, ServicesSpec};
+use asl_task::function::FunctionSet;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -146,7 +146,7 @@ impl Project {
     ///
     /// # Errors
     /// A function's file is not there, its handler is malformed, its interpreter is not installed: every one of them.
-    pub fn functions(&self, log: LogSink) -> Result<Functions, ProjectError> {
+    pub fn functions(&self, log: LogSink) -> Result<FunctionSet, ProjectError> {
         let identity = asl_function::Identity {
             region: self.identity.region.clone(),
             account: self.identity.account.clone(),
@@ -163,10 +163,9 @@ impl Project {
         if !problems.is_empty() {
             return Err(ProjectError { problems });
         }
-        Functions::new(self.functions.clone(), log, identity).map_err(|error| {
-            let whole = Problem::new(&self.shown_file(), &self.text, error.to_string());
-            ProjectError { problems: vec![whole] }
-        })
+        let whole = |error: asl_function::SpecError| Problem::new(&self.shown_file(), &self.text, error.to_string());
+        let functions = Functions::new(self.functions.clone(), log, identity).map_err(whole)?;
+        Ok(FunctionSet::new(self.identity.clone()).with_processes(functions))
     }
 
     /// The declared tables, topics and queues, ready to be called.
@@ -217,3 +216,6 @@ pub(crate) fn shown(path: &Path) -> String {
     let inside = std::env::current_dir().ok().and_then(|here| path.strip_prefix(here).ok().map(Path::to_owned));
     inside.as_deref().unwrap_or(path).display().to_string()
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,214 @@
+//! What can be asked for.
+
+use asl::Status;
+use clap::{Args as ClapArgs, Parser, Subcommand};
+use std::path::PathBuf;
+
+/// Runs Amazon States Language state machines, here.
+#[derive(Debug, Parser)]
+#[command(name = "asl", version, max_term_width = 100, after_help = EXIT_CODES)]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+const EXIT_CODES: &str = "Exit codes: 0 it succeeded; 1 the execution failed, timed out or was aborted, or a replay differs; \
+                          2 the command, project, definition or database is wrong; 130 interrupted.";
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Run a definition: its output on stdout, what happens on stderr
+    Run(Run),
+    /// Go on with executions that were interrupted
+    Resume(Resume),
+    /// List executions, newest first
+    List(List),
+    /// Show what happened in an execution
+    History(History),
+    /// Run the recorded inputs of an execution through the machine again, and compare every event
+    Replay(Replay),
+    /// Look into a queue
+    #[command(subcommand)]
+    Queue(Queue),
+    /// Look into a table
+    #[command(subcommand)]
+    Table(Table),
+    /// Check definitions without running them
+    Check(Check),
+    /// Explain a rule that `asl check` names
+    Explain(Explain),
+}
+
+/// Where things are.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Place {
+    /// The project file [default: the nearest asl.toml]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) project: Option<PathBuf>,
+    /// The database [default: .asl/asl.db beside the project file]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) db: Option<PathBuf>,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Run {
+    /// The definition: JSON, or YAML in a file named .yaml or .yml
+    pub(crate) definition: PathBuf,
+    /// The input, a file of JSON; - reads stdin [default: {}]
+    #[arg(long, short, value_name = "FILE")]
+    pub(crate) input: Option<PathBuf>,
+    /// The execution's name [default: a new UUID]
+    #[arg(long, short)]
+    pub(crate) name: Option<String>,
+    /// Say nothing on stderr but errors
+    #[arg(long, short)]
+    pub(crate) quiet: bool,
+    #[command(flatten)]
+    pub(crate) place: Place,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Resume {
+    /// Say nothing on stderr but errors
+    #[arg(long, short)]
+    pub(crate) quiet: bool,
+    #[command(flatten)]
+    pub(crate) place: Place,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct List {
+    /// Only those with this status: RUNNING, SUCCEEDED, FAILED, TIMED_OUT or ABORTED
+    #[arg(long, value_name = "STATUS")]
+    pub(crate) status: Option<Status>,
+    /// Only those of this definition, by its name (fare, for fare.asl.json)
+    #[arg(long, value_name = "NAME")]
+    pub(crate) definition: Option<String>,
+    /// At most so many
+    #[arg(long, value_name = "N")]
+    pub(crate) limit: Option<u32>,
+    /// JSON, in the shape of `aws stepfunctions list-executions`
+    #[arg(long)]
+    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) place: Place,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct History {
+    /// The execution: its name, the beginning of its name, or its ARN [default: the last one]
+    pub(crate) execution: Option<String>,
+    /// JSON, in the shape of `aws stepfunctions get-execution-history`
+    #[arg(long)]
+    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) place: Place,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Replay {
+    /// The execution: its name, the beginning of its name, or its ARN [default: the last one]
+    pub(crate) execution: Option<String>,
+    /// Every execution in the database
+    #[arg(long, conflicts_with = "execution")]
+    pub(crate) all: bool,
+    #[command(flatten)]
+    pub(crate) place: Place,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Queue {
+    /// Receive messages: they are hidden from others for the queue's visibility timeout
+    Receive(Receive),
+    /// Look at messages without receiving them, hidden ones too
+    Peek(Peek),
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Receive {
+    /// The queue
+    pub(crate) name: String,
+    /// At most so many messages: 1 to 10, as on AWS
+    #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=10))]
+    pub(crate) max: u32,
+    /// How long they stay hidden, in seconds [default: the queue's own]
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(0..=43_200))]
+    pub(crate) visibility_timeout: Option<u32>,
+    /// JSON, in the shape of `aws sqs receive-message`
+    #[arg(long)]
+    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) place: Place,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Peek {
+    /// The queue
+    pub(crate) name: String,
+    /// At most so many messages
+    #[arg(long, value_name = "N", default_value_t = 100)]
+    pub(crate) max: u32,
+    /// JSON, in the shape of `aws sqs receive-message`
+    #[arg(long)]
+    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) place: Place,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Table {
+    /// Show the items of a table, in key order
+    Scan(Scan),
+    /// Show one item
+    Get(Get),
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Scan {
+    /// The table
+    pub(crate) name: String,
+    /// At most so many items
+    #[arg(long, value_name = "N")]
+    pub(crate) limit: Option<u32>,
+    /// JSON, in the shape of `aws dynamodb scan`
+    #[arg(long)]
+    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) place: Place,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Get {
+    /// The table
+    pub(crate) name: String,
+    /// The value of the hash key
+    #[arg(allow_hyphen_values = true)]
+    pub(crate) key: String,
+    /// The value of the range key, in a table that has one
+    #[arg(allow_hyphen_values = true)]
+    pub(crate) range: Option<String>,
+    /// JSON, in the shape of `aws dynamodb get-item`
+    #[arg(long)]
+    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) place: Place,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Check {
+    /// The definitions: JSON, or YAML in files named .yaml or .yml
+    #[arg(required = true, value_name = "DEFINITION")]
+    pub(crate) files: Vec<PathBuf>,
+    /// JSON, in the shape of `aws stepfunctions validate-state-machine-definition`: one line a definition
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// The project file, which gives ${...} their values [default: the nearest asl.toml]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) project: Option<PathBuf>,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Explain {
+    /// The rule, such as missing-target; none lists them all
+    pub(crate) rule: Option<String>,
+}

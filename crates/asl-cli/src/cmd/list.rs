@@ -1,0 +1,54 @@
+//! `asl list`.
+
+use crate::args::List;
+use crate::cmd::now_ms;
+use crate::exit::{Exit, Trouble, answer, say};
+use crate::place;
+use crate::render::grid::grid;
+use crate::render::look::Look;
+use crate::render::text::{duration, json};
+use asl::{ExecutionRow, Filter, Map, Value};
+
+pub(crate) async fn list(args: List) -> Result<Exit, Trouble> {
+    let journal = place::read(&args.place).await?;
+    let filter =
+        Filter { status: args.status, state_machine: args.definition, limit: args.limit, ..Filter::default() };
+    let rows = journal.executions(&filter).await?;
+    journal.close().await;
+    if args.json {
+        let executions: Vec<Value> = rows.iter().map(item).collect();
+        answer(&json(&Value::from(Map::from_iter([("executions", Value::from(executions))]))))?;
+    } else if rows.is_empty() {
+        say("no execution is like that\n");
+    } else {
+        let look = Look::of_stdout();
+        let cells: Vec<Vec<String>> = rows.iter().map(cells).collect();
+        answer(&grid(&["DEFINITION", "STATUS", "STARTED", "TOOK", "NAME"], &cells, &[], look))?;
+    }
+    Ok(Exit::Done)
+}
+
+fn cells(row: &ExecutionRow) -> Vec<String> {
+    let end = row.stopped.map_or_else(now_ms, |stopped| stopped.millis());
+    vec![
+        row.state_machine.clone(),
+        row.status.name().to_owned(),
+        row.started.whole_seconds().to_string(),
+        duration(end - row.started.millis()),
+        row.name.clone(),
+    ]
+}
+
+/// An `ExecutionListItem`, with its times as the AWS CLI writes them.
+fn item(row: &ExecutionRow) -> Value {
+    let mut item = Map::new();
+    item.insert("executionArn", row.arn.as_str());
+    item.insert("stateMachineArn", row.state_machine_arn.as_str());
+    item.insert("name", row.name.as_str());
+    item.insert("status", row.status.name());
+    item.insert("startDate", row.started.to_cli_string());
+    if let Some(stopped) = row.stopped {
+        item.insert("stopDate", stopped.to_cli_string());
+    }
+    item.into()
+}

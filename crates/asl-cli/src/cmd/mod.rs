@@ -1,0 +1,44 @@
+//! The commands, one file each.
+
+pub(crate) mod check;
+pub(crate) mod explain;
+pub(crate) mod history;
+pub(crate) mod list;
+pub(crate) mod queue;
+pub(crate) mod replay;
+pub(crate) mod resume;
+pub(crate) mod run;
+pub(crate) mod table;
+
+use crate::exit::Trouble;
+use crate::render::snippet::Finding;
+use asl::parts::syntax::{self, Diagnostic, Format, Severity, Source};
+use std::path::Path;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// The text of a definition's file.
+pub(crate) fn read_definition(file: &Path) -> Result<String, Trouble> {
+    std::fs::read_to_string(file).map_err(|problem| {
+        Trouble::new(format!("the definition {} cannot be read: {problem}", file.display()))
+            .hint("check the path; a definition is a JSON or YAML file in UTF-8")
+    })
+}
+
+/// Options for a definition in this file.
+pub(crate) fn load_options(file: &Path) -> syntax::Options {
+    let yaml = file.extension().is_some_and(|e| e.eq_ignore_ascii_case("yaml") || e.eq_ignore_ascii_case("yml"));
+    let format = if yaml { Format::Yaml } else { Format::Json };
+    syntax::Options { format, ..syntax::Options::default() }
+}
+
+/// What to show of diagnostics of a severity.
+pub(crate) fn findings(source: &Source, diagnostics: &[Diagnostic], severity: Severity) -> Vec<Finding> {
+    let wanted = diagnostics.iter().filter(|diagnostic| diagnostic.severity == severity);
+    wanted.map(|diagnostic| Finding::of(source, diagnostic)).collect()
+}
+
+/// The time, in epoch milliseconds.
+pub(crate) fn now_ms() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,166 @@
+//! `asl run`: everything is checked first; only then is the database touched.
+
+use super::{findings, load_options, read_definition};
+use crate::args::Run;
+use crate::exit::{Exit, Trouble, answer, error, say};
+use crate::place;
+use crate::render::look::Look;
+use crate::render::progress::Progress;
+use crate::render::snippet::{self, Finding};
+use crate::render::text;
+use asl::parts::function::{LogLine, LogSink};
+use asl::parts::syntax::{Severity, load};
+use asl::project::Project;
+use asl::{Engine, Failure, FunctionSet, Journal, Outcome, StartExecution, Value};
+use std::io::Read;
+use std::path::Path;
+use std::sync::Arc;
+
+pub(crate) async fn run(args: Run) -> Result<Exit, Trouble> {
+    let look = Look::of_stderr();
+    let text = read_definition(&args.definition)?;
+    let project = Project::of_definition(&args.definition, args.place.project.as_deref())?;
+    let source = project.source(&args.definition.to_string_lossy(), &text)?;
+    let loaded = load(&source, &load_options(&args.definition));
+    let Some(definition) = loaded.definition else {
+        return Err(Trouble::Places(findings(&source, &loaded.diagnostics, Severity::Error)));
+    };
+    if !args.quiet {
+        say(&snippet::draw(&findings(&source, &loaded.diagnostics, Severity::Warning), look));
+    }
+    let progress = Arc::new(Progress::new(Some(&definition), look));
+    let functions = project.functions(log_sink(&progress, args.quiet))?;
+    project.check(&source, &definition, &functions)?;
+    let input = read_input(args.input.as_deref())?;
+
+    let journal = place::write(&place::database_of(&args.place, &project)).await?;
+    let engine = engine(&project, functions, &journal, (!args.quiet).then_some(progress))?;
+    let name = machine_name(&args.definition);
+    let start = StartExecution { definition, state_machine: &name, name: args.name.as_deref(), input: &input };
+    let ended = match engine.start(start).await {
+        Ok(started) => follow(&engine, &started.arn, &started.name).await,
+        Err(refused) => Err(refused.into()),
+    };
+    let down = engine.shutdown().await;
+    journal.close().await;
+    let exit = ended?;
+    down?;
+    Ok(exit)
+}
+
+/// The engine of a project over a journal.
+pub(crate) fn engine(
+    project: &Project,
+    functions: FunctionSet,
+    journal: &Journal,
+    progress: Option<Arc<Progress>>,
+) -> Result<Engine, Trouble> {
+    let builder = Engine::builder(journal.clone()).identity(project.identity.clone()).functions(functions);
+    let builder = builder.services(project.services()?);
+    Ok(match progress {
+        Some(progress) => builder.observer(progress).build(),
+        None => builder.build(),
+    })
+}
+
+/// Where the lines of functions go.
+pub(crate) fn log_sink(progress: &Arc<Progress>, quiet: bool) -> LogSink {
+    if quiet {
+        return Arc::new(|_: LogLine| {});
+    }
+    let progress = progress.clone();
+    Arc::new(move |line: LogLine| progress.log(&line))
+}
+
+/// Waits for the end, or for Ctrl-C.
+async fn follow(engine: &Engine, arn: &str, name: &str) -> Result<Exit, Trouble> {
+    tokio::select! {
+        outcome = engine.wait(arn) => tell(&outcome?),
+        interrupt = tokio::signal::ctrl_c() => {
+            interrupt.map_err(|problem| Trouble::new(format!("Ctrl-C cannot be listened for: {problem}")))?;
+            say(&format!("\ninterrupted: execution {name} stays in the database; `asl resume` goes on with it\n"));
+            Ok(Exit::Interrupted)
+        }
+    }
+}
+
+/// The output on stdout, or the error on stderr.
+fn tell(outcome: &Outcome) -> Result<Exit, Trouble> {
+    let (what, failure) = match outcome {
+        Outcome::Succeeded(output) => {
+            answer(&text::json(output))?;
+            return Ok(Exit::Done);
+        }
+        Outcome::Failed(failure) => ("failed", failure),
+        Outcome::TimedOut(failure) => ("timed out", failure),
+        Outcome::Aborted(failure) => ("was aborted", failure),
+    };
+    complain(what, failure);
+    Ok(Exit::Failed)
+}
+
+fn complain(what: &str, failure: &Failure) {
+    let name = failure.error.as_deref().map(|error| format!(": {error}")).unwrap_or_default();
+    error(Look::of_stderr(), &format!("the execution {what}{name}"), None);
+    if let Some(cause) = failure.cause.as_deref().filter(|cause| !cause.is_empty()) {
+        let whole = text::whole(cause);
+        say(&whole.lines().map(|line| format!("  {line}\n")).collect::<String>());
+    }
+}
+
+/// `fare` for `definitions/fare.asl.json`.
+fn machine_name(definition: &Path) -> String {
+    let name = definition.file_name().unwrap_or_default().to_string_lossy();
+    let stem = ["json", "yaml", "yml", "asl"].iter().fold(&*name, |name, end| {
+        name.strip_suffix(end).and_then(|stem| stem.strip_suffix('.')).filter(|stem| !stem.is_empty()).unwrap_or(name)
+    });
+    let allowed = |c: char| if c.is_alphanumeric() || "-_.".contains(c) { c } else { '-' };
+    stem.chars().map(allowed).take(80).collect()
+}
+
+fn read_input(file: Option<&Path>) -> Result<String, Trouble> {
+    let Some(file) = file else { return Ok("{}".to_owned()) };
+    let mut bytes = Vec::new();
+    let (name, read) = if file == Path::new("-") {
+        ("<stdin>".to_owned(), std::io::stdin().read_to_end(&mut bytes).map(|_| ()))
+    } else {
+        (file.display().to_string(), std::fs::read(file).map(|read| bytes = read))
+    };
+    read.map_err(|problem| Trouble::new(format!("the input {name} cannot be read: {problem}")).hint("check the path"))?;
+    let text = String::from_utf8(bytes)
+        .map_err(|_| Trouble::new(format!("the input {name} is not UTF-8")).hint("save it as UTF-8"))?;
+    let parsed: Result<Value, _> = text.parse();
+    match parsed {
+        Ok(_) => Ok(text),
+        Err(problem) => Err(Trouble::Places(vec![Finding {
+            severity: Severity::Error,
+            rule: None,
+            message: format!("the input is not JSON: {problem}"),
+            file: name,
+            span: Some(problem.offset..problem.offset + 1),
+            text: text.into(),
+            labels: Vec::new(),
+            help: None,
+        }])),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_machine_is_named_after_its_file() {
+        let table = [
+            ("definitions/fare.asl.json", "fare"),
+            ("fare.json", "fare"),
+            ("a.b.asl.yaml", "a.b"),
+            ("my fare.asl.yml", "my-fare"),
+            (".json", ".json"),
+            ("fare", "fare"),
+        ];
+        for (file, name) in table {
+            assert_eq!(machine_name(Path::new(file)), name);
+        }
+    }
+}

@@ -1,0 +1,133 @@
+//! How the command ends: exit codes, and the words on stderr that go with them.
+
+use crate::render::look::Look;
+use crate::render::snippet::{self, Finding};
+use asl::project::{Problem, ProjectError};
+use asl::{EngineError, JournalError};
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+/// How the command ends when nothing is wrong with what it was asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Exit {
+    /// It did what it was asked.
+    Done,
+    /// The execution failed, timed out or was aborted; a replay differs; there is no such item.
+    Failed,
+    /// A definition was found wrong by `asl check`.
+    Wrong,
+    /// Somebody pressed Ctrl-C.
+    Interrupted,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> ExitCode {
+        ExitCode::from(match exit {
+            Exit::Done => 0,
+            Exit::Failed => 1,
+            Exit::Wrong => 2,
+            Exit::Interrupted => 130,
+        })
+    }
+}
+
+/// The command, project, definition or database is wrong: told on stderr, exit code 2.
+#[derive(Debug)]
+pub(crate) enum Trouble {
+    /// A sentence, and what to do about it.
+    Plain { message: String, hint: Option<String> },
+    /// Places in files.
+    Places(Vec<Finding>),
+}
+
+impl Trouble {
+    pub(crate) fn new(message: impl Into<String>) -> Trouble {
+        Trouble::Plain { message: message.into(), hint: None }
+    }
+
+    pub(crate) fn hint(self, hint: impl Into<String>) -> Trouble {
+        match self {
+            Trouble::Plain { message, .. } => Trouble::Plain { message, hint: Some(hint.into()) },
+            places => places,
+        }
+    }
+
+    /// Says it, and gives the exit code.
+    pub(crate) fn tell(&self, look: Look) -> ExitCode {
+        match self {
+            Trouble::Plain { message, hint } => error(look, message, hint.as_deref()),
+            Trouble::Places(findings) => say(&snippet::draw(findings, look)),
+        }
+        ExitCode::from(2)
+    }
+}
+
+impl From<ProjectError> for Trouble {
+    fn from(error: ProjectError) -> Trouble {
+        match <[Problem; 1]>::try_from(error.problems) {
+            // No place to show: the two lines that every other error has.
+            Ok([problem]) if problem.span.is_none() => {
+                let message = if problem.file.is_empty() {
+                    problem.message
+                } else {
+                    format!("{}: {}", problem.file, problem.message)
+                };
+                Trouble::Plain { message, hint: problem.help }
+            }
+            Ok(one) => Trouble::Places(one.iter().map(Finding::from).collect()),
+            Err(several) => Trouble::Places(several.iter().map(Finding::from).collect()),
+        }
+    }
+}
+
+impl From<JournalError> for Trouble {
+    fn from(error: JournalError) -> Trouble {
+        let text = error.to_string();
+        // Its messages end in what to do, after a semicolon.
+        match text.rsplit_once("; ") {
+            Some((message, hint)) => Trouble::new(message).hint(hint),
+            None => Trouble::new(text),
+        }
+    }
+}
+
+impl From<EngineError> for Trouble {
+    fn from(error: EngineError) -> Trouble {
+        match error {
+            EngineError::Journal(error) => error.into(),
+            other => {
+                let text = other.to_string();
+                match text.split_once(": choose another name") {
+                    Some((message, rest)) => Trouble::new(message).hint(format!("choose another name{rest}")),
+                    None => Trouble::new(text),
+                }
+            }
+        }
+    }
+}
+
+/// `error: ...`, `hint: ...`.
+pub(crate) fn error(look: Look, message: &str, hint: Option<&str>) {
+    let mut text = format!("{}: {message}\n", look.bad("error"));
+    if let Some(hint) = hint {
+        text += &format!("{}: {hint}\n", look.dim("hint"));
+    }
+    say(&text);
+}
+
+/// Talk: to stderr. That nobody listens is no reason to stop.
+pub(crate) fn say(text: &str) {
+    let mut stderr = io::stderr().lock();
+    let _ = stderr.write_all(text.as_bytes()).and_then(|()| stderr.flush());
+}
+
+/// What was asked for: to stdout. A reader who has seen enough (a closed pipe) is no error.
+pub(crate) fn answer(text: &str) -> Result<(), Trouble> {
+    let mut stdout = io::stdout().lock();
+    match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
+        Err(problem) if problem.kind() != io::ErrorKind::BrokenPipe => {
+            Err(Trouble::new(format!("the answer cannot be written to stdout: {problem}")))
+        }
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,123 @@
+//! Which project and which database are meant.
+//!
+//! The rule: `--project` and `--db` if given. Else, for a definition, the nearest `asl.toml` in its folder or one above,
+//! or its folder alone. Else the nearest folder, from the working folder upwards, that has an `asl.toml` or an
+//! `.asl/asl.db`; and if there is none, the one folder directly below the working folder that has.
+
+use crate::args::Place;
+use crate::exit::Trouble;
+use asl::project::{DATABASE, FILE_NAME, Project};
+use asl::{ExecutionRow, Filter, Journal, JournalOptions};
+use std::path::{Path, PathBuf};
+
+/// The project of a command that names no definition.
+pub(crate) fn project(place: &Place) -> Result<Project, Trouble> {
+    if let Some(file) = &place.project {
+        return Ok(Project::load(file)?);
+    }
+    match folder()? {
+        Some(folder) if folder.join(FILE_NAME).is_file() => Ok(Project::load(&folder.join(FILE_NAME))?),
+        Some(folder) => Ok(Project::empty(folder)),
+        None => Err(nowhere()),
+    }
+}
+
+/// The database of a command that names no definition; the project file need not be in order.
+pub(crate) fn database(place: &Place) -> Result<PathBuf, Trouble> {
+    if let Some(db) = &place.db {
+        return Ok(db.clone());
+    }
+    if let Some(file) = &place.project {
+        if !file.is_file() {
+            return Err(Trouble::new(format!("there is no project file {}", file.display())).hint("check the path"));
+        }
+        return Ok(beside(file));
+    }
+    folder()?.map(|folder| folder.join(DATABASE)).ok_or_else(nowhere)
+}
+
+/// The database of a definition's project.
+pub(crate) fn database_of(place: &Place, project: &Project) -> PathBuf {
+    place.db.clone().unwrap_or_else(|| project.database())
+}
+
+/// Opens the database for reading: it must exist.
+pub(crate) async fn read(place: &Place) -> Result<Journal, Trouble> {
+    Ok(Journal::open_read_only(&shorter(&database(place)?), JournalOptions::default()).await?)
+}
+
+/// Opens a database for writing, and makes it where there is none.
+pub(crate) async fn write(database: &Path) -> Result<Journal, Trouble> {
+    Ok(Journal::open(&shorter(database), JournalOptions::default()).await?)
+}
+
+/// Opens for writing a database that must exist: to receive messages is to change them.
+pub(crate) async fn change(database: &Path) -> Result<Journal, Trouble> {
+    if !database.exists() {
+        return Err(Journal::open_read_only(&shorter(database), JournalOptions::default()).await.err().map_or_else(
+            || Trouble::new(format!("there is no database {}", database.display())),
+            Trouble::from,
+        ));
+    }
+    write(database).await
+}
+
+/// The execution of that name or ARN, or whose name alone begins so; without one the last.
+pub(crate) async fn execution(journal: &Journal, wanted: Option<&str>) -> Result<ExecutionRow, Trouble> {
+    let Some(wanted) = wanted else {
+        let last = journal.executions(&Filter { limit: Some(1), ..Filter::default() }).await?.pop();
+        return last.ok_or_else(|| Trouble::new("there is no execution yet").hint("start one with `asl run DEFINITION`"));
+    };
+    if let Some(row) = journal.execution(wanted).await? {
+        return Ok(row);
+    }
+    let begins = Filter { name_prefix: Some(wanted.to_owned()), limit: Some(4), ..Filter::default() };
+    let mut rows = journal.executions(&begins).await?;
+    match rows.len() {
+        1 => Ok(rows.remove(0)),
+        0 => Err(Trouble::new(format!("there is no execution `{wanted}`")).hint("`asl list` shows which there are")),
+        _ => {
+            let names: Vec<&str> = rows.iter().take(3).map(|row| row.name.as_str()).collect();
+            let more = if rows.len() > 3 { ", ..." } else { "" };
+            let several = format!("several executions begin with `{wanted}`: {}{more}", names.join(", "));
+            Err(Trouble::new(several).hint("write more of the name"))
+        }
+    }
+}
+
+fn folder() -> Result<Option<PathBuf>, Trouble> {
+    let here = std::env::current_dir()
+        .map_err(|problem| Trouble::new(format!("the working folder cannot be found: {problem}")))?;
+    if let Some(found) = here.ancestors().find(|folder| is_project(folder)) {
+        return Ok(Some(found.to_owned()));
+    }
+    let below = std::fs::read_dir(&here).into_iter().flatten().flatten().map(|entry| entry.path());
+    let mut below: Vec<PathBuf> = below.filter(|folder| is_project(folder)).collect();
+    below.sort();
+    if below.len() > 1 {
+        let names: Vec<String> = below.iter().map(|folder| shorter(folder).display().to_string()).collect();
+        let message = format!("several folders here have a project: {}", names.join(", "));
+        let hint = format!("choose one with --project {}/{FILE_NAME}, or go into its folder", names[0]);
+        return Err(Trouble::new(message).hint(hint));
+    }
+    Ok(below.pop())
+}
+
+fn is_project(folder: &Path) -> bool {
+    folder.join(FILE_NAME).is_file() || folder.join(DATABASE).is_file()
+}
+
+fn beside(project_file: &Path) -> PathBuf {
+    project_file.parent().unwrap_or(Path::new("")).join(DATABASE)
+}
+
+fn nowhere() -> Trouble {
+    Trouble::new(format!("there is no project here: no {FILE_NAME} in this folder, above it, or directly below it"))
+        .hint("go to the project's folder, or name its file with --project, or a database with --db")
+}
+
+/// Without the working folder in front, for messages.
+pub(crate) fn shorter(path: &Path) -> PathBuf {
+    let here = std::env::current_dir().ok();
+    here.and_then(|here| path.strip_prefix(here).ok().map(Path::to_owned)).unwrap_or_else(|| path.to_owned())
+}

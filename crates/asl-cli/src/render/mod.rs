@@ -1,0 +1,8 @@
+//! How things look.
+
+pub(crate) mod event;
+pub(crate) mod grid;
+pub(crate) mod look;
+pub(crate) mod progress;
+pub(crate) mod snippet;
+pub(crate) mod text;

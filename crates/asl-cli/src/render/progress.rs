@@ -1,0 +1,221 @@
+//! What happens in an execution, line by line as it happens, on stderr.
+//!
+//! A line is: the state, what happened to it, more about that. Names of iterations end in their index, `Quote[2]`.
+
+use super::look::Look;
+use super::text::{duration, gist, one_line};
+use crate::exit::say;
+use asl::parts::function::LogLine;
+use asl_core::event::{IterationStage, TaskStage};
+use asl::{Definition, Event, EventKind, Failure, Note, Observer, Timestamp, Update};
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// The column of the states' names is not wider.
+const MAX_NAME: usize = 32;
+const WHAT: usize = 8;
+
+/// Writes progress as it is observed.
+pub(crate) struct Progress {
+    look: Look,
+    name_width: usize,
+    trails: Mutex<HashMap<Arc<str>, Trail>>,
+}
+
+impl Progress {
+    /// For executions of this definition.
+    pub(crate) fn new(definition: Option<&Definition>, look: Look) -> Progress {
+        let names = definition.into_iter().flat_map(|definition| &definition.states);
+        let widest = names.map(|state| state.name.chars().count()).max().unwrap_or(20);
+        Progress { look, name_width: widest.clamp(12, MAX_NAME), trails: Mutex::default() }
+    }
+
+    /// A line that a function printed.
+    pub(crate) fn log(&self, line: &LogLine) {
+        let width = self.name_width;
+        let text = self.fit(&line.text, width + 5);
+        say(&format!("  {} {text}\n", self.look.dim(&format!("{:<width$} |", line.function))));
+    }
+
+    fn line(&self, name: &str, what: &str, paint: fn(Look, &str) -> String, more: &str) {
+        let width = self.name_width;
+        let padded = format!("{what:<WHAT$}");
+        let more = self.fit(more, width + WHAT + 6);
+        let line = format!("  {name:<width$}  {}  {more}", paint(self.look, &padded));
+        say(&(line.trim_end().to_owned() + "\n"));
+    }
+
+    fn fit(&self, text: &str, used: usize) -> String {
+        one_line(text, self.look.width.map(|width| width.saturating_sub(used).max(10)))
+    }
+
+    fn failed(&self, name: &str, failure: &Failure) {
+        let error = failure.error.as_deref().unwrap_or("no error name");
+        let cause = failure.cause.as_deref().map(gist).filter(|cause| !cause.is_empty());
+        let more = cause.map_or_else(|| error.to_owned(), |cause| format!("{error}: {cause}"));
+        self.line(name, "failed", Look::bad, &more);
+    }
+
+    fn note(&self, name: &str, note: &Note) {
+        match note {
+            Note::Retry { error, attempt, max_attempts, delay_ms, .. } => {
+                let error = error.error.as_deref().unwrap_or("the error");
+                let more = format!("{attempt} of {max_attempts} in {}, after {error}", duration(*delay_ms));
+                self.line(name, "retry", Look::warn, &more);
+            }
+            Note::Caught { rule, next, error, .. } => {
+                let error = error.error.as_deref().unwrap_or("the error");
+                self.line(name, "caught", Look::warn, &format!("{error} by rule {}, on to {next}", rule + 1));
+            }
+        }
+    }
+
+    fn event(&self, trail: &mut Trail, event: &Event, notes: &mut Vec<&Note>) {
+        trail.add(event);
+        match &event.kind {
+            EventKind::StateEntered { name, .. } => {
+                self.line(&trail.label(event.id, name), "entered", Look::dim, "");
+            }
+            EventKind::StateExited { name, .. } => {
+                let label = trail.label(event.id, name);
+                match take(notes, name) {
+                    Some(note) => self.note(&label, note),
+                    None => {
+                        let took = trail.entered(event.id, name).map(|at| event.timestamp.millis() - at.millis());
+                        self.line(&label, "done", Look::good, &took.map(duration).unwrap_or_default());
+                    }
+                }
+            }
+            kind => {
+                let (Some(failure), Some(name)) = (failure_of(kind), trail.state(event.id)) else { return };
+                let label = trail.label(event.id, &name);
+                self.failed(&label, failure);
+                if let Some(at) = notes.iter().position(|note| matches!(note, Note::Retry { state, .. } if *state == name))
+                {
+                    self.note(&label, notes.remove(at));
+                }
+            }
+        }
+    }
+}
+
+impl Observer for Progress {
+    fn observe(&self, update: &Update<'_>) {
+        let mut trails = self.trails.lock().unwrap_or_else(PoisonError::into_inner);
+        let trail = trails.entry(update.execution.arn.clone()).or_default();
+        let mut notes: Vec<&Note> = update.notes.iter().collect();
+        if update.events.first().is_some_and(|event| event.id == 1) {
+            let (machine, name) = (&update.execution.state_machine_name, &update.execution.name);
+            say(&format!("{}  started as {name}\n", self.look.strong(machine)));
+        }
+        for event in update.events {
+            self.event(trail, event, &mut notes);
+            if event.kind.ends_execution() {
+                let started = trail.steps.first().map_or(event.timestamp, |step| step.at);
+                let (word, paint): (_, fn(Look, &str) -> String) = match &event.kind {
+                    EventKind::ExecutionSucceeded { .. } => ("succeeded", Look::good),
+                    EventKind::ExecutionTimedOut(_) => ("timed out", Look::bad),
+                    EventKind::ExecutionAborted(_) => ("aborted", Look::bad),
+                    _ => ("failed", Look::bad),
+                };
+                let took = duration(event.timestamp.millis() - started.millis());
+                say(&format!("{} {} in {took}\n", update.execution.state_machine_name, paint(self.look, word)));
+            }
+        }
+        for note in notes {
+            let (Note::Retry { state, .. } | Note::Caught { state, .. }) = note;
+            self.note(state, note);
+        }
+    }
+}
+
+fn take<'n>(notes: &mut Vec<&'n Note>, name: &str) -> Option<&'n Note> {
+    let at = notes.iter().position(|note| matches!(note, Note::Caught { state, .. } if **state == *name))?;
+    Some(notes.remove(at))
+}
+
+fn failure_of(kind: &EventKind) -> Option<&Failure> {
+    match kind {
+        EventKind::Task { stage, .. } => match stage {
+            TaskStage::Failed(failure)
+            | TaskStage::TimedOut(failure)
+            | TaskStage::ScheduleFailed(failure)
+            | TaskStage::StartFailed(failure)
+            | TaskStage::SubmitFailed(failure) => Some(failure),
+            _ => None,
+        },
+        EventKind::EvaluationFailed { failure, .. } | EventKind::MapRunFailed(failure) => Some(failure),
+        _ => None,
+    }
+}
+
+/// The events of an execution so far, as far as they matter here: which follows which, and where each one is.
+#[derive(Default)]
+struct Trail {
+    /// Event `n` is at `n - 1`.
+    steps: Vec<Place>,
+}
+
+struct Place {
+    previous: u64,
+    at: Timestamp,
+    /// The state that this event enters.
+    enters: Option<Arc<str>>,
+    /// The indexes of the iterations it lies in: `[2]`.
+    iteration: Arc<str>,
+}
+
+impl Trail {
+    fn add(&mut self, event: &Event) {
+        let outer = self.step(event.previous).map_or_else(|| Arc::from(""), |step| step.iteration.clone());
+        let (enters, iteration) = match &event.kind {
+            EventKind::StateEntered { name, .. } => (Some(name.clone()), outer),
+            // What follows the exit of a state lies where the state does, not where its iterations did.
+            EventKind::StateExited { name, .. } => {
+                let entered = self.find(event.previous, name);
+                (None, entered.map_or(outer, |step| step.iteration.clone()))
+            }
+            // A later iteration follows an earlier one, but lies beside it.
+            EventKind::MapIteration { stage: IterationStage::Started, index, name } => {
+                let map = self.find(event.previous, name).map_or("", |step| &step.iteration);
+                (None, format!("{map}[{index}]").into())
+            }
+            _ => (None, outer),
+        };
+        self.steps.push(Place { previous: event.previous, at: event.timestamp, enters, iteration });
+    }
+
+    fn step(&self, id: u64) -> Option<&Place> {
+        self.steps.get(usize::try_from(id).ok()?.checked_sub(1)?)
+    }
+
+    /// The event that entered the state `name`, from `id` backwards.
+    fn find(&self, mut id: u64, name: &str) -> Option<&Place> {
+        loop {
+            let step = self.step(id)?;
+            if step.enters.as_deref() == Some(name) {
+                return Some(step);
+            }
+            id = step.previous;
+        }
+    }
+
+    fn entered(&self, id: u64, name: &str) -> Option<Timestamp> {
+        self.find(id, name).map(|step| step.at)
+    }
+
+    /// The state that event `id` happened in: the last one entered before it.
+    fn state(&self, mut id: u64) -> Option<Arc<str>> {
+        loop {
+            let step = self.step(id)?;
+            if let Some(name) = &step.enters {
+                return Some(name.clone());
+            }
+            id = step.previous;
+        }
+    }
+
+    fn label(&self, id: u64, name: &str) -> String {
+        format!("{name}{}", self.step(id).map_or("", |step| &step.iteration))
+    }
+}

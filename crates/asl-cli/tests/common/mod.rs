@@ -1,0 +1,115 @@
+//! A copy of the repository's examples in a folder of its own, and the real binary in it.
+#![allow(dead_code, reason = "every test file uses another part of it")]
+
+use serde_json::Value;
+use std::io::{BufRead, BufReader, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+
+pub struct Place {
+    pub folder: tempfile::TempDir,
+}
+
+/// What came of a command.
+pub struct Ran {
+    pub code: i32,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+impl Ran {
+    pub fn json(&self) -> Value {
+        serde_json::from_str(&self.stdout).unwrap_or_else(|e| panic!("{e}: {}\n{}", self.stdout, self.stderr))
+    }
+
+    /// It said this on stderr.
+    #[track_caller]
+    pub fn says(&self, part: &str) -> &Ran {
+        assert!(self.stderr.contains(part), "stderr should say: {part}\nit says:\n{}", self.stderr);
+        self
+    }
+
+    #[track_caller]
+    pub fn ends(&self, code: i32) -> &Ran {
+        assert_eq!(self.code, code, "stdout:\n{}\nstderr:\n{}", self.stdout, self.stderr);
+        self
+    }
+}
+
+impl From<Output> for Ran {
+    fn from(output: Output) -> Ran {
+        let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+        Ran { code: output.status.code().unwrap_or(-1), stdout: text(output.stdout), stderr: text(output.stderr) }
+    }
+}
+
+impl Place {
+    /// `definitions/` and `fixtures/fare/`, as in a fresh clone.
+    pub fn new() -> Place {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+        let place = Place::empty();
+        for folder in ["definitions", "fixtures/fare"] {
+            copy(&root.join(folder), &place.path(folder));
+        }
+        place
+    }
+
+    pub fn empty() -> Place {
+        Place { folder: tempfile::tempdir().unwrap() }
+    }
+
+    pub fn path(&self, relative: &str) -> PathBuf {
+        self.folder.path().join(relative)
+    }
+
+    pub fn write(&self, relative: &str, text: &str) -> PathBuf {
+        let path = self.path(relative);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(&path, text).unwrap();
+        path
+    }
+
+    pub fn command(&self, args: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_asl"));
+        command.args(args).current_dir(self.folder.path()).env_remove("NO_COLOR").env_remove("ASL_LOG");
+        command.stdin(Stdio::null());
+        command
+    }
+
+    pub fn asl(&self, args: &[&str]) -> Ran {
+        self.command(args).output().unwrap().into()
+    }
+
+    pub fn asl_with_stdin(&self, args: &[&str], input: &str) -> Ran {
+        let mut command = self.command(args);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
+        child.wait_with_output().unwrap().into()
+    }
+
+    /// Starts a command, and returns it when it has said `part` on stderr.
+    pub fn start_until(&self, args: &[&str], part: &str) -> Child {
+        let mut command = self.command(args);
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut lines = BufReader::new(child.stderr.as_mut().unwrap());
+        let mut line = String::new();
+        while !line.contains(part) {
+            line.clear();
+            assert_ne!(lines.read_line(&mut line).unwrap(), 0, "it ended without saying {part}");
+        }
+        child
+    }
+}
+
+fn copy(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap().flatten() {
+        let target = to.join(entry.file_name());
+        match entry.file_type().unwrap().is_dir() {
+            true if entry.file_name() != ".asl" => copy(&entry.path(), &target),
+            true => {}
+            false => drop(std::fs::copy(entry.path(), target).unwrap()),
+        }
+    }
+}

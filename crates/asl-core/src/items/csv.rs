@@ -1,0 +1,96 @@
+//! CSV as AWS reads it: quotes, backslashes, short and long rows (spec: ItemReader, CSV rules).
+
+use super::failed;
+use crate::event::Failure;
+use asl_value::{Map, Value};
+use std::collections::BTreeSet;
+
+/// An object of strings for each row, up to `max` of them.
+pub(super) fn rows(config: &Value, text: &str, max: usize) -> Result<Vec<Value>, Failure> {
+    let delimiter = match config["CSVDelimiter"].as_str() {
+        Some("PIPE") => '|',
+        Some("SEMICOLON") => ';',
+        Some("SPACE") => ' ',
+        Some("TAB") => '\t',
+        _ => ',',
+    };
+    let mut rows = Rows { rest: text, delimiter };
+    let headers = match config["CSVHeaderLocation"].as_str() {
+        Some("GIVEN") => {
+            let given = config["CSVHeaders"].as_array().unwrap_or_default();
+            given.iter().map(|h| h.as_str().unwrap_or_default().to_owned()).collect()
+        }
+        _ => rows.next().unwrap_or_default(),
+    };
+    if headers.iter().collect::<BTreeSet<_>>().len() != headers.len() {
+        return Err(failed("CSV headers cannot contain duplicates."));
+    }
+    let order = java_order(&headers);
+    let object = |row: Vec<String>| {
+        // Short rows are filled up, extra fields are dropped.
+        let field = |at: &usize| (&*headers[*at], row.get(*at).map_or("", String::as_str));
+        Value::from(order.iter().map(field).collect::<Map>())
+    };
+    Ok(rows.take(max).map(object).collect())
+}
+
+/// The places of the headers in the order of a Java `HashMap`, in which AWS keeps a row (recorded AWS behaviour).
+fn java_order(headers: &[String]) -> Vec<usize> {
+    let mut capacity = 16;
+    while headers.len() * 4 > capacity * 3 {
+        capacity *= 2;
+    }
+    let bucket = |at: &usize| {
+        let hash = headers[*at].encode_utf16().fold(0_u32, |h, c| h.wrapping_mul(31).wrapping_add(u32::from(c)));
+        (hash ^ (hash >> 16)) as usize & (capacity - 1)
+    };
+    let mut order: Vec<usize> = (0..headers.len()).collect();
+    order.sort_by_key(bucket);
+    order
+}
+
+struct Rows<'t> {
+    rest: &'t str,
+    delimiter: char,
+}
+
+impl Iterator for Rows<'_> {
+    type Item = Vec<String>;
+
+    fn next(&mut self) -> Option<Vec<String>> {
+        self.rest = self.rest.trim_start_matches(['\r', '\n']);
+        if self.rest.is_empty() {
+            return None;
+        }
+        let mut row = Vec::new();
+        let mut field = String::new();
+        let mut quoted = false;
+        let mut chars = self.rest.char_indices().peekable();
+        while let Some((at, c)) = chars.next() {
+            match c {
+                '\\' => match chars.peek() {
+                    // Before anything else the backslash is dropped.
+                    Some((_, '\\' | '"')) => field.extend(chars.next().map(|(_, escaped)| escaped)),
+                    Some((_, escaped)) if *escaped == self.delimiter => field.extend(chars.next().map(|(_, c)| c)),
+                    _ => {}
+                },
+                '"' if quoted && chars.peek().is_some_and(|(_, next)| *next == '"') => {
+                    field.push('"');
+                    chars.next();
+                }
+                '"' if quoted || field.is_empty() => quoted = !quoted,
+                '\n' if !quoted => {
+                    self.rest = &self.rest[at + 1..];
+                    row.push(std::mem::take(&mut field));
+                    return Some(row);
+                }
+                '\r' if !quoted && chars.peek().is_some_and(|(_, next)| *next == '\n') => {}
+                c if c == self.delimiter && !quoted => row.push(std::mem::take(&mut field)),
+                c => field.push(c),
+            }
+        }
+        self.rest = "";
+        row.push(field);
+        Some(row)
+    }
+}

@@ -1,0 +1,185 @@
+//! Distributed Map: a map run whose children are executions of their own (spec: Map DISTRIBUTED).
+//!
+//! The machine reads no bucket and runs no child. It asks for items ([`MapCommand::Read`]), names each child and gives it
+//! its input ([`MapCommand::Start`]), counts how they end, and has the results written ([`MapCommand::Write`]). A driver
+//! runs a child as a [`crate::Machine::child`] of the same definition and answers with `Input::ChildDone`. Children are
+//! made one by one as places come free; a million items hold no more of them than `MaxConcurrency`.
+
+mod batch;
+mod limits;
+mod names;
+mod progress;
+mod results;
+mod start;
+
+use crate::event::{EventId, Failure};
+use crate::input::Execution;
+use asl_expr::Timestamp;
+use asl_syntax::Resource;
+use asl_syntax::model::FlowId;
+use asl_value::Value;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+pub(crate) use limits::{Kind, number};
+pub(crate) use progress::{abandon, answer};
+pub(crate) use start::start;
+
+/// The number of a map run within its execution: every attempt of every Distributed Map state gets the next one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct MapRunId(pub u64);
+
+/// What a map run asks of the world.
+#[derive(Clone, Debug)]
+pub enum MapCommand {
+    /// Read the items; answer with `Input::MapItems` or `Input::MapFailed`.
+    Read(Box<ReadItems>),
+    /// Run a child; answer with `Input::ChildDone`.
+    Start(Box<ChildCall>),
+    /// The map run is over or given up: stop the child; its answer is not wanted.
+    Stop {
+        /// The map run.
+        run: MapRunId,
+        /// The number of the child.
+        child: u64,
+    },
+    /// Write the result files; answer with `Input::MapWritten` or `Input::MapFailed`.
+    Write(Box<WriteResults>),
+}
+
+/// `ItemReader`, with its values.
+#[derive(Clone, Debug)]
+pub struct ReadItems {
+    /// The map run.
+    pub run: MapRunId,
+    /// `s3:getObject` or `s3:listObjectsV2`.
+    pub resource: Resource,
+    /// `Bucket`, `Key`, `Prefix` …
+    pub parameters: Value,
+    /// `ReaderConfig`, without `MaxItems`: what [`crate::items::parse`] takes.
+    pub config: Value,
+    /// How many items are wanted at most.
+    pub max_items: Option<u64>,
+}
+
+/// A child execution to run: `Machine::child(definition, flow)`, started with `execution`.
+#[derive(Clone, Debug)]
+pub struct ChildCall {
+    /// The map run.
+    pub run: MapRunId,
+    /// The number of the child, from 0 in the order of the items.
+    pub child: u64,
+    /// The processor it runs.
+    pub flow: FlowId,
+    /// Who it is.
+    pub execution: Execution,
+}
+
+/// `ResultWriter`, with the files it has to write.
+#[derive(Clone, Debug)]
+pub struct WriteResults {
+    /// The map run.
+    pub run: MapRunId,
+    /// `s3:putObject`.
+    pub resource: Resource,
+    /// The bucket.
+    pub bucket: Arc<str>,
+    /// The files; the manifest comes last.
+    pub files: Vec<ResultFile>,
+}
+
+/// One file of results.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ResultFile {
+    /// Its key in the bucket.
+    pub key: String,
+    /// Its text.
+    pub body: String,
+}
+
+/// A map run at work.
+#[derive(Clone, Debug)]
+pub(crate) struct MapRun {
+    pub(crate) id: MapRunId,
+    arn: Arc<str>,
+    /// `sm/label`: what children are called after.
+    family: Arc<str>,
+    /// The event that started it: what follows the Map state follows it.
+    started: EventId,
+    stage: Stage,
+    flow: FlowId,
+    express: bool,
+    /// The effective input of the Map, `$` of the ItemSelector.
+    input: Value,
+    source: Arc<str>,
+    items: Items,
+    next_item: usize,
+    next_child: u64,
+    running: BTreeMap<u64, Child>,
+    limit: usize,
+    tolerance: limits::Tolerance,
+    batch: Option<batch::Batch>,
+    failed_items: u64,
+    results: results::Results,
+    writer: Option<results::Writer>,
+    verdict: Option<Failure>,
+}
+
+/// What a map run waits for.
+#[derive(Clone, Debug)]
+enum Stage {
+    Reading(Box<ReadItems>),
+    Running,
+    Writing(Box<WriteResults>),
+}
+
+/// The items: an array, or an object whose members become `{"Key", "Value"}`.
+#[derive(Clone, Debug)]
+pub(crate) enum Items {
+    List(Arc<Vec<Value>>),
+    Members(Vec<(Arc<str>, Value)>),
+}
+
+impl Items {
+    pub(crate) fn of(value: Value) -> Option<Items> {
+        match value {
+            Value::Array(list) => Some(Items::List(list)),
+            Value::Object(map) => {
+                Some(Items::Members(map.iter().map(|(key, value)| (key.clone(), value.clone())).collect()))
+            }
+            _ => None,
+        }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        match self {
+            Items::List(list) => list.len(),
+            Items::Members(members) => members.len(),
+        }
+    }
+}
+
+/// A child at work.
+#[derive(Clone, Debug)]
+struct Child {
+    execution: Box<Execution>,
+    items: u64,
+    started: Timestamp,
+}
+
+impl MapRun {
+    /// What it waits for: to be asked for again after a crash.
+    pub(crate) fn open_work(&self) -> Vec<MapCommand> {
+        match &self.stage {
+            Stage::Reading(read) => vec![MapCommand::Read(read.clone())],
+            Stage::Writing(write) => vec![MapCommand::Write(write.clone())],
+            Stage::Running => self.running.iter().map(|(child, of)| MapCommand::Start(self.call(*child, of))).collect(),
+        }
+    }
+
+    fn call(&self, child: u64, of: &Child) -> Box<ChildCall> {
+        Box::new(ChildCall { run: self.id, child, flow: self.flow, execution: (*of.execution).clone() })
+    }
+}

@@ -1,0 +1,53 @@
+//! The names of a map run and of its children (spec: Map DISTRIBUTED, ARNs).
+
+use crate::context::{draw, uuid};
+use crate::input::{Execution, ExecutionType};
+use asl_value::Value;
+use std::sync::Arc;
+
+/// `sm/label`, where a Map without a label has one made of its place: the same in every execution.
+pub(super) fn family(execution: &Execution, label: Option<&Arc<str>>, state: &str) -> Arc<str> {
+    let name = &execution.state_machine_name;
+    match label {
+        Some(label) => format!("{name}/{label}").into(),
+        None => {
+            // FNV-1a: enough to tell the Maps of a machine apart.
+            let bytes = execution.state_machine_arn.bytes().chain(state.bytes());
+            let place = bytes.fold(0xcbf2_9ce4_8422_2325, |h: u64, b| (h ^ u64::from(b)).wrapping_mul(0x100_0000_01b3));
+            format!("{name}/{}", uuid(place, 0)).into()
+        }
+    }
+}
+
+/// `arn:aws:states:REGION:ACCOUNT`
+fn prefix(execution: &Execution) -> &str {
+    execution.state_machine_arn.split(":stateMachine:").next().unwrap_or_default()
+}
+
+pub(super) fn map_run_arn(execution: &Execution, family: &str, uuid: &str) -> Arc<str> {
+    format!("{}:mapRun:{family}:{uuid}", prefix(execution)).into()
+}
+
+/// Who a child is. Its name and seed are drawn from its parent's seed.
+pub(super) fn child(parent: &Execution, family: &Arc<str>, express: bool, place: u64, input: Value) -> Execution {
+    let prefix = prefix(parent);
+    let seed = draw(parent.seed, place, 1);
+    let name = uuid(seed, 2);
+    let (arn, execution_type) = if express {
+        (format!("{prefix}:express:{family}:{name}:{}", uuid(seed, 3)), ExecutionType::Express)
+    } else {
+        (format!("{prefix}:execution:{family}:{name}"), ExecutionType::Standard)
+    };
+    Execution {
+        arn: arn.into(),
+        name: name.into(),
+        state_machine_arn: format!("{prefix}:stateMachine:{family}").into(),
+        state_machine_name: family.clone(),
+        role_arn: parent.role_arn.clone(),
+        region: parent.region.clone(),
+        execution_type,
+        seed,
+        input_text: input.to_string().into(),
+        input,
+    }
+}

@@ -1,0 +1,234 @@
+//! A map run goes on: items, children, results, its end.
+
+use super::{Child, Items, MapCommand, MapRun, MapRunId, Stage, names};
+use crate::context::{Context, MapItem};
+use crate::error::{Class, StateError};
+use crate::event::{EventKind, Failure};
+use crate::input::{Input, Outcome, Rejected};
+use crate::machine::Machine;
+use crate::scope::{Phase, ScopeId};
+use asl_syntax::model::StateKind;
+use asl_value::{Map, Value};
+
+/// Takes what the world says of a map run.
+pub(crate) fn answer(machine: &mut Machine, run: MapRunId, input: Input) -> Result<(), Rejected> {
+    let rejected = Rejected::NoSuchMapRun(run);
+    let id = *machine.map_runs.get(&run).ok_or(rejected)?;
+    let state = run_mut(machine, id).ok_or(rejected)?;
+    match (&state.stage, input) {
+        (Stage::Reading(read), Input::MapItems { items, .. }) => {
+            let max = read.max_items.map_or(usize::MAX, |max| usize::try_from(max).unwrap_or(usize::MAX));
+            match Items::of(items) {
+                Some(items) => {
+                    state.items = items.up_to(max);
+                    state.stage = Stage::Running;
+                    go_on(machine, id);
+                }
+                None => {
+                    let cause = "Attempting to map over non-iterable node.";
+                    fail(machine, id, Failure::new("States.ItemReaderFailed", cause));
+                }
+            }
+        }
+        (Stage::Reading(_) | Stage::Writing(_), Input::MapFailed { failure, .. }) => fail(machine, id, failure),
+        (Stage::Writing(_), Input::MapWritten { .. }) => close(machine, id),
+        (Stage::Running, Input::ChildDone { child, outcome, .. }) if state.running.contains_key(&child) => {
+            child_done(machine, id, child, outcome);
+        }
+        _ => return Err(rejected),
+    }
+    Ok(())
+}
+
+fn run_mut(machine: &mut Machine, id: ScopeId) -> Option<&mut MapRun> {
+    match &mut machine.scopes.get_mut(id).phase {
+        Phase::MapRun(run) => Some(run),
+        _ => None,
+    }
+}
+
+fn child_done(machine: &mut Machine, id: ScopeId, child: u64, outcome: Outcome) {
+    let now = machine.now;
+    let Some(run) = run_mut(machine, id) else { return };
+    let Some(of) = run.running.remove(&child) else { return };
+    if !matches!(outcome, Outcome::Succeeded(_)) {
+        run.failed_items += of.items;
+    }
+    run.results.add(child, &of.execution, of.started, now, &outcome);
+    if run.tolerance.exceeded(run.failed_items, run.items.len()) {
+        let cause = "The specified tolerated failure threshold was exceeded";
+        run.verdict = Some(Failure::new("States.ExceedToleratedFailureThreshold", cause));
+        return finish(machine, id);
+    }
+    go_on(machine, id);
+}
+
+/// Starts children while there are places; ends the run when all are done.
+pub(super) fn go_on(machine: &mut Machine, id: ScopeId) {
+    loop {
+        let Some(run) = run_mut(machine, id) else { return };
+        if run.next_item == run.items.len() {
+            if run.running.is_empty() {
+                finish(machine, id);
+            }
+            return;
+        }
+        if run.running.len() >= run.limit {
+            return;
+        }
+        if let Err(error) = start_child(machine, id) {
+            stop_children(machine, id);
+            return settle(machine, id, Err(error));
+        }
+    }
+}
+
+fn start_child(machine: &mut Machine, id: ScopeId) -> Result<(), StateError> {
+    let Some(execution) = machine.execution.clone() else { return Ok(()) };
+    let (input, items) = next_input(machine, id)?;
+    let state = &machine.definition.state(machine.scopes.get(id).state).name;
+    Machine::check_size(&input, || StateError::data_limit(state, "provided", "parameters"))?;
+    let started = machine.now;
+    let Some(run) = run_mut(machine, id) else { return Ok(()) };
+    let child = run.next_child;
+    run.next_item += items;
+    run.next_child += 1;
+    // A map run may have 2^40 children before two places meet.
+    let place = (run.id.0 << 40) ^ child;
+    let execution = Box::new(names::child(&execution, &run.family, run.express, place, input));
+    let child_of = Child { execution, items: items as u64, started };
+    let call = run.call(child, &child_of);
+    run.running.insert(child, child_of);
+    machine.map_command(MapCommand::Start(call));
+    Ok(())
+}
+
+/// The input of the next child, and how many items it takes.
+fn next_input(machine: &Machine, id: ScopeId) -> Result<(Value, usize), StateError> {
+    let Phase::MapRun(run) = &machine.scopes.get(id).phase else { return Ok((Value::Null, 1)) };
+    let Some(batch) = &run.batch else { return Ok((select(machine, id, run, run.next_item)?, 1)) };
+    let mut items = Vec::new();
+    let mut bytes = batch.empty_bytes();
+    for index in run.next_item..run.items.len() {
+        let item = select(machine, id, run, index)?;
+        let more = item.measure().bytes;
+        if batch.is_full(items.len(), bytes, more) {
+            break;
+        }
+        bytes += more + 1;
+        items.push(item);
+    }
+    let count = items.len();
+    Ok((batch.input(items), count))
+}
+
+/// An item through the ItemSelector.
+fn select(machine: &Machine, id: ScopeId, run: &MapRun, index: usize) -> Result<Value, StateError> {
+    let state = machine.definition.state(machine.scopes.get(id).state);
+    let selector = match &state.kind {
+        StateKind::Map(map) => map.item_selector.as_ref(),
+        _ => None,
+    };
+    let Some(selector) = selector else { return Ok(run.items.get(index)) };
+    let (key, value) = match &run.items {
+        Items::List(list) => (None, list[index].clone()),
+        Items::Members(members) => (Some(members[index].0.clone()), members[index].1.clone()),
+    };
+    let item = MapItem { index: index as u64, value, key, source: Some(run.source.clone()) };
+    Ok(selector.eval(&run.input, &Context::new(machine, id).with_item(&item))?)
+}
+
+/// No child is started any more: write the results, if they are to be written, and close.
+fn finish(machine: &mut Machine, id: ScopeId) {
+    stop_children(machine, id);
+    let Some(run) = run_mut(machine, id) else { return };
+    let Some(writer) = &run.writer else { return close(machine, id) };
+    let pending = (run.next_item..run.items.len()).map(|index| run.items.get(index)).collect();
+    let write = Box::new(writer.files(run.id, &run.arn, &run.results, pending));
+    run.stage = Stage::Writing(write.clone());
+    machine.map_command(MapCommand::Write(write));
+}
+
+/// The end of the run, as its children made it.
+fn close(machine: &mut Machine, id: ScopeId) {
+    let name = machine.definition.state(machine.scopes.get(id).state).name.clone();
+    let Some(run) = run_mut(machine, id) else { return };
+    if let Some(failure) = run.verdict.take() {
+        return fail(machine, id, failure);
+    }
+    let result = match &run.writer {
+        Some(writer) => Some(writer.output(&run.arn)),
+        None => std::mem::take(&mut run.results).into_array(),
+    };
+    let started = run.started;
+    // The state's exit follows the start of the run, not these (recorded AWS behaviour).
+    let succeeded = machine.emit(started, EventKind::MapRunSucceeded);
+    match result {
+        Some(result) => {
+            machine.emit(succeeded, EventKind::MapStateSucceeded);
+            settle(machine, id, Ok(result));
+        }
+        None => settle(machine, id, Err(StateError::data_limit(&name, "returned", "a result"))),
+    }
+}
+
+/// The map run failed.
+pub(super) fn fail(machine: &mut Machine, id: ScopeId, failure: Failure) {
+    stop_children(machine, id);
+    machine.emit_in(id, EventKind::MapRunFailed(failure.clone()));
+    settle(machine, id, Err(StateError { failure, class: Class::MapRun }));
+}
+
+fn settle(machine: &mut Machine, id: ScopeId, result: Result<Value, StateError>) {
+    if let Some(run) = run_mut(machine, id) {
+        let run = run.id;
+        machine.map_runs.remove(&run);
+    }
+    machine.scopes.get_mut(id).phase = Phase::Answered(result);
+    machine.wake(id);
+}
+
+/// Stops the children at work. Express children are left to finish; their answers are not wanted.
+fn stop_children(machine: &mut Machine, id: ScopeId) {
+    let Some(run) = run_mut(machine, id) else { return };
+    let running = std::mem::take(&mut run.running);
+    let (run, express) = (run.id, run.express);
+    if !express {
+        for child in running.into_keys() {
+            machine.map_command(MapCommand::Stop { run, child });
+        }
+    }
+}
+
+/// Gives up the map run of a scope, if it has one: its children are stopped. True when there was one.
+pub(crate) fn abandon(machine: &mut Machine, id: ScopeId) -> bool {
+    let Some(run) = run_mut(machine, id).map(|run| run.id) else { return false };
+    stop_children(machine, id);
+    machine.map_runs.remove(&run);
+    true
+}
+
+impl Items {
+    /// An item, as a child gets it without an ItemSelector.
+    fn get(&self, index: usize) -> Value {
+        match self {
+            Items::List(list) => list[index].clone(),
+            Items::Members(members) => {
+                let (key, value) = &members[index];
+                Value::from(Map::from_iter([("Key", Value::from(key)), ("Value", value.clone())]))
+            }
+        }
+    }
+
+    /// The first `max` of them.
+    fn up_to(self, max: usize) -> Items {
+        match self {
+            Items::List(list) if list.len() > max => Items::List(list[..max].to_vec().into()),
+            Items::Members(mut members) => {
+                members.truncate(max);
+                Items::Members(members)
+            }
+            list @ Items::List(_) => list,
+        }
+    }
+}

@@ -1,0 +1,223 @@
+//! Laws of the machine over random definitions and random answers: it never panics and always ends; its events are
+//! numbered without gaps; a snapshot at any step changes nothing; replaying what was recorded gives the same events.
+
+mod support;
+
+use asl_core::{Event, Failure, Input, Machine, Outcome, ReadItems, ResultFile, TaskCall};
+use asl_expr::Timestamp;
+use asl_value::Value;
+use proptest::prelude::*;
+use std::fmt::Write;
+use support::{Answers, Drive, EPOCH_MS, Record, World, definition, identity};
+
+#[derive(Clone, Debug)]
+enum Node {
+    Pass,
+    Assign,
+    Wait(u8),
+    Choice(u8),
+    BadPath,
+    Task(Rules),
+    Parallel(Vec<Vec<Node>>, Rules),
+    Map { inside: Vec<Node>, at_once: u8, distributed: Option<u8>, rules: Rules },
+}
+
+/// `Retry` and `Catch`.
+#[derive(Clone, Debug)]
+struct Rules {
+    retry: Option<(u8, u8)>,
+    catch: bool,
+}
+
+fn rules() -> impl Strategy<Value = Rules> {
+    (proptest::option::of((0_u8..3, 0_u8..3)), any::<bool>()).prop_map(|(retry, catch)| Rules { retry, catch })
+}
+
+fn node() -> impl Strategy<Value = Node> {
+    let leaf = prop_oneof![
+        4 => Just(Node::Pass),
+        2 => Just(Node::Assign),
+        2 => (0_u8..5).prop_map(Node::Wait),
+        2 => (0_u8..4).prop_map(Node::Choice),
+        1 => Just(Node::BadPath),
+        6 => rules().prop_map(Node::Task),
+    ];
+    leaf.prop_recursive(3, 16, 3, |inner| {
+        let flow = || proptest::collection::vec(inner.clone(), 1..3);
+        prop_oneof![
+            (proptest::collection::vec(flow(), 1..4), rules()).prop_map(|(flows, rules)| Node::Parallel(flows, rules)),
+            (flow(), 0_u8..3, proptest::option::of(0_u8..3), rules())
+                .prop_map(|(inside, at_once, distributed, rules)| Node::Map { inside, at_once, distributed, rules }),
+        ]
+    })
+}
+
+/// Writes definitions; names and variables are numbered.
+#[derive(Default)]
+struct Text {
+    names: usize,
+}
+
+impl Text {
+    fn name(&mut self) -> usize {
+        self.names += 1;
+        self.names
+    }
+
+    /// `"StartAt": …, "States": {…}`
+    fn flow(&mut self, nodes: &[Node]) -> String {
+        let names: Vec<usize> = nodes.iter().map(|_| self.name()).collect();
+        let (fail, last) = (self.name(), self.name());
+        let mut states = String::new();
+        for (at, node) in nodes.iter().enumerate() {
+            let next = names.get(at + 1).copied().unwrap_or(last);
+            let body = self.state(node, next, fail, last);
+            let _ = write!(states, r#""S{}":{{{body}}},"#, names[at]);
+        }
+        if nodes.iter().any(|node| matches!(node, Node::Choice(_))) {
+            let _ = write!(states, r#""S{fail}":{{"Type":"Fail","Error":"E2","Cause":"asked for"}},"#);
+        }
+        format!(r#""StartAt":"S{}","States":{{{states}"S{last}":{{"Type":"Succeed"}}}}"#, names[0])
+    }
+
+    fn state(&mut self, node: &Node, next: usize, fail: usize, last: usize) -> String {
+        let next = format!(r#""Next":"S{next}""#);
+        match node {
+            Node::Pass => format!(r#""Type":"Pass","Result":[1],"ResultPath":"$.r",{next}"#),
+            Node::Assign => {
+                let variable = self.name();
+                format!(r#""Type":"Pass","Assign":{{"v{variable}.$":"States.UUID()"}},{next}"#)
+            }
+            Node::Wait(seconds) => format!(r#""Type":"Wait","Seconds":{seconds},{next}"#),
+            Node::Choice(n) => format!(
+                r#""Type":"Choice","Choices":[{{"Variable":"$.n","NumericEquals":{n},"Next":"S{fail}"}}],"Default":"S{}""#,
+                next.trim_start_matches(r#""Next":"S"#).trim_end_matches('"')
+            ),
+            Node::BadPath => format!(r#""Type":"Pass","Parameters":{{"a.$":"$.r"}},"ResultPath":"$.b",{next}"#),
+            Node::Task(rules) => format!(
+                r#""Type":"Task","Resource":"arn:aws:states:::sqs:sendMessage","TimeoutSeconds":5,"ResultPath":"$.t",{}{next}"#,
+                rules_text(rules, last)
+            ),
+            Node::Parallel(flows, rules) => {
+                let branches: Vec<String> = flows.iter().map(|flow| format!("{{{}}}", self.flow(flow))).collect();
+                let rules = rules_text(rules, last);
+                format!(r#""Type":"Parallel","Branches":[{}],"ResultPath":"$.p",{rules}{next}"#, branches.join(","))
+            }
+            Node::Map { inside, at_once, distributed, rules } => {
+                let mode = match distributed {
+                    Some(_) => r#"{"Mode":"DISTRIBUTED","ExecutionType":"STANDARD"}"#,
+                    None => r#"{"Mode":"INLINE"}"#,
+                };
+                let tolerated = distributed.map(|n| format!(r#""ToleratedFailureCount":{n},"#)).unwrap_or_default();
+                let selector = r#""ItemsPath":"$.items","ItemSelector":{"items":[1,2],"n.$":"$$.Map.Item.Index"}"#;
+                let inside = self.flow(inside);
+                let rules = rules_text(rules, last);
+                format!(
+                    r#""Type":"Map",{selector},"MaxConcurrency":{at_once},"ItemProcessor":{{"ProcessorConfig":{mode},{inside}}},"ResultPath":"$.m",{tolerated}{rules}{next}"#
+                )
+            }
+        }
+    }
+}
+
+fn rules_text(rules: &Rules, last: usize) -> String {
+    let mut out = String::new();
+    if let Some((interval, attempts)) = rules.retry {
+        let interval = interval + 1;
+        let _ = write!(
+            out,
+            r#""Retry":[{{"ErrorEquals":["E1"],"IntervalSeconds":{interval},"MaxAttempts":{attempts}}},{{"ErrorEquals":["States.ALL"],"MaxAttempts":1,"JitterStrategy":"FULL"}}],"#
+        );
+    }
+    if rules.catch {
+        let _ = write!(out, r#""Catch":[{{"ErrorEquals":["States.ALL"],"ResultPath":"$.e","Next":"S{last}"}}],"#);
+    }
+    out
+}
+
+/// Answers that depend on the seed and the call alone.
+struct Dice(u64);
+
+impl Answers for Dice {
+    fn task(&mut self, call: &TaskCall) -> Vec<(i64, Input)> {
+        let task = call.id;
+        let mix = (self.0 ^ task.0.wrapping_mul(0x9e37_79b9_7f4a_7c15)).wrapping_mul(0xbf58_476d_1ce4_e5b9) >> 32;
+        let after_ms = (mix >> 8) as i64 % 3 * 700;
+        match mix % 8 {
+            0 => vec![(after_ms, Input::TaskFailed { task, failure: Failure::new("E1", "no") })],
+            1 => vec![(after_ms, Input::TaskFailed { task, failure: Failure::default() })],
+            // Nobody answers: the timeout does.
+            2 => Vec::new(),
+            // A second answer is nobody's.
+            3 => vec![(after_ms, Input::TaskSucceeded { task, output: Value::from(1) }), (9000, Input::TaskHeartbeat { task })],
+            _ => vec![(after_ms, Input::TaskSucceeded { task, output: Value::from(mix) })],
+        }
+    }
+
+    fn read(&mut self, _: &ReadItems) -> Result<Value, Failure> {
+        Ok(Value::empty_array())
+    }
+
+    fn write(&mut self, _: &str, _: Vec<ResultFile>) {}
+}
+
+fn drive(text: &str, dice: u64, drive: Drive) -> (Option<Outcome>, Vec<Event>, Vec<Record>) {
+    let mut dice = Dice(dice);
+    let machine = Machine::new(definition(text.to_owned(), false));
+    let mut world = World::new(machine, &mut dice, drive, Timestamp::from_millis(EPOCH_MS));
+    let outcome = world.run(start());
+    (outcome, world.events, world.records)
+}
+
+fn start() -> Input {
+    Input::Start(Box::new(identity(r#"{"n":1,"items":[1,2,3],"r":0}"#.parse().unwrap(), false)))
+}
+
+const STRAIGHT: Drive = Drive { budget: 10_000, snapshots: false };
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn machines_end_snapshots_and_replays_agree(nodes in proptest::collection::vec(node(), 1..4), dice in any::<u64>()) {
+        let text = format!("{{{}}}", Text::default().flow(&nodes));
+        let (outcome, events, records) = drive(&text, dice, STRAIGHT);
+        prop_assert!(outcome.is_some(), "it never ends: {text}");
+
+        for (at, event) in (1..).zip(&events) {
+            prop_assert_eq!(event.id, at);
+            prop_assert!(event.previous < event.id, "{:?}", event);
+        }
+        let ends = events.iter().filter(|event| event.kind.ends_execution()).count();
+        prop_assert!(ends == 1 && events.last().is_some_and(|e| e.kind.ends_execution()), "one event ends it, the last");
+
+        let (again, step_by_step, _) = drive(&text, dice, Drive { budget: 1, snapshots: true });
+        prop_assert_eq!(&outcome, &again);
+        prop_assert_eq!(&events, &step_by_step);
+
+        let mut machine = Machine::new(definition(text, false));
+        for record in records {
+            for input in record.inputs {
+                machine.handle(input, record.now).expect("a recorded input was taken");
+            }
+            machine.run(record.now, record.steps);
+        }
+        prop_assert_eq!(&events, &machine.take_effects().events);
+        prop_assert_eq!(outcome.as_ref(), machine.outcome());
+    }
+}
+
+/// A Distributed Map over many items holds no more children than run at once.
+#[test]
+fn children_are_made_as_places_come_free() {
+    let text = r#"{"StartAt":"M","States":{"M":{"Type":"Map","MaxConcurrency":4,"End":true,
+        "ItemProcessor":{"ProcessorConfig":{"Mode":"DISTRIBUTED","ExecutionType":"EXPRESS"},
+        "StartAt":"P","States":{"P":{"Type":"Pass","End":true}}}}}}"#;
+    let mut dice = Dice(0);
+    let machine = Machine::new(definition(text.to_owned(), false));
+    let mut world = World::new(machine, &mut dice, STRAIGHT, Timestamp::from_millis(EPOCH_MS));
+    let items: Value = (0..2000_u32).map(Value::from).collect();
+    let outcome = world.run(Input::Start(Box::new(identity(items.clone(), false))));
+    assert_eq!(outcome, Some(Outcome::Succeeded(items)));
+    assert_eq!(world.most_children, 4);
+}

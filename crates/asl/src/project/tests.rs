@@ -1,0 +1,178 @@
+//! What a project file can say, and what is said about mistakes in it.
+
+use super::*;
+use asl_syntax::{Options, load};
+
+fn project_with(text: &str) -> (tempfile::TempDir, Result<Project, ProjectError>) {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join(FILE_NAME);
+    std::fs::write(&file, text).unwrap();
+    std::fs::write(folder.path().join("f.py"), "def lambda_handler(event, context):\n    return event\n").unwrap();
+    let project = Project::load(&file);
+    (folder, project)
+}
+
+/// What is told, the folder left out.
+fn told(folder: &tempfile::TempDir, error: &ProjectError) -> String {
+    error.to_string().replace(&format!("{}/", folder.path().display()), "")
+}
+
+#[test]
+fn a_project_file_says_everything_in_the_words_of_aws() {
+    let (folder, project) = project_with(
+        r#"
+        region = "eu-west-1"
+        account = "123456789012"
+
+        [substitutions]
+        Table = "Fares"
+        Attempts = 3
+        Rate = 1.5
+        On = true
+        Topic = { Arn = "Done" }
+        Function = { Arn = "Charge" }
+        Queue = { Arn = "Work.fifo" }
+        TableArn = { Arn = "Fares" }
+
+        [functions.Charge]
+        Runtime = "python3.13"
+        File = "f.py"
+        Handler = "lambda_handler"
+        Timeout = 7
+        MemorySize = 256
+        Concurrency = 2
+        Environment = { STAGE = "here" }
+
+        [functions.Elsewhere]
+        Url = "http://127.0.0.1:9000/2015-03-31/functions/function/invocations"
+
+        [tables.Fares]
+        HashKey = "fareId"
+        RangeKey = { AttributeName = "at", AttributeType = "N" }
+
+        [[topics.Done.Subscriptions]]
+        Protocol = "lambda"
+        Endpoint = "Charge"
+
+        [queues."Work.fifo"]
+        FifoQueue = true
+        VisibilityTimeout = 60
+        "#,
+    );
+    let project = project.unwrap();
+    let bound = |key: &str| project.substitutions[key].as_str();
+    assert_eq!((bound("Table"), bound("Attempts"), bound("Rate"), bound("On")), ("Fares", "3", "1.5", "true"));
+    assert_eq!(bound("Topic"), "arn:aws:sns:eu-west-1:123456789012:Done");
+    assert_eq!(bound("Function"), "arn:aws:lambda:eu-west-1:123456789012:function:Charge");
+    assert_eq!(bound("Queue"), "arn:aws:sqs:eu-west-1:123456789012:Work.fifo");
+    assert_eq!(bound("TableArn"), "arn:aws:dynamodb:eu-west-1:123456789012:table/Fares");
+    let charge = &project.functions[0];
+    let file = folder.path().join("f.py");
+    assert_eq!(charge.code, Code::Python { file, handler: "lambda_handler".into() });
+    assert_eq!((charge.timeout_ms, charge.memory_mb, charge.concurrency), (7_000, 256, 2));
+    assert_eq!(charge.environment["STAGE"], "here");
+    assert!(matches!(project.functions[1].code, Code::Url { .. }));
+    assert_eq!(project.services.queues["Work.fifo"].visibility_timeout, 60);
+    assert!(project.functions(Arc::new(|_| {})).unwrap().contains("Charge"));
+    assert!(project.services().is_ok());
+}
+
+#[test]
+fn mistakes_are_told_with_place_and_remedy() {
+    let table: &[(&str, &[&str])] = &[
+        ("[tabels.X]\n", &["asl.toml:1:2: unknown key `tabels`", "help: did you mean `tables`?"]),
+        ("[tables.Xxx]\nHashKy = 'a'\n", &["asl.toml:2:1: unknown key `HashKy`", "did you mean `HashKey`?"]),
+        ("[tables.Xxx]\n", &["asl.toml:1:", "the key `HashKey` is missing", "add `HashKey = ...`"]),
+        ("[tables.Xxx]\nHashKey = 3\n", &["asl.toml:2:11: ", " 2 | HashKey = 3\n   |           ^"]),
+        ("[queues.Q]\nVisibilityTimeout = '30'\n", &["asl.toml:2:21: ", "a whole number"]),
+        ("[queues.Q]\nVisibilityTimeout = -1\n", &["asl.toml:2:21: "]),
+        ("[queues.Q]\nVisibilityTimeout = 99999\n", &["asl.toml:2:21: 99999 is out of range", "use 0 to 43200"]),
+        ("[queues.'Q.fifo']\n", &["asl.toml:1:9: ", "set FifoQueue = true"]),
+        ("[queues.Q]\nRedrivePolicy = { deadLetterTargetArn = 'D', maxReceiveCount = 1 }\n", &[
+            "asl.toml:2:41: there is no queue D",
+            "[queues.D]",
+        ]),
+        ("[[topics.T.Subscriptions]]\nProtocol = 'sqs'\nEndpoint = 'Nope'\n", &[
+            "asl.toml:3:12: there is no queue Nope",
+            "declare it under [queues.Nope]",
+        ]),
+        ("[[topics.T.Subscriptions]]\nProtocol = 'sms'\nEndpoint = 'Nope'\n", &["unknown value `sms`", "sqs"]),
+        ("[functions.F]\nRuntime = 'python'\n", &["asl.toml:1:12: function `F` has neither a File nor a Url", "add `File"]),
+        ("[functions.F]\nFile = 'f.py'\n", &["asl.toml:1:12: function `F` has no Runtime", "python"]),
+        ("[functions.F]\nRuntime = 'pyton'\nFile = 'f.py'\n", &["asl.toml:2:11: unknown value `pyton`", "`python`?"]),
+        ("[functions.F]\nUrl = 'http://x'\nFile = 'f.py'\n", &["asl.toml:2:7: ", "not both"]),
+        ("[functions.F]\nUrl = 'http://x'\nHandler = 'h'\n", &["asl.toml:3:11: ", "leave it out"]),
+        ("[functions.F]\nRuntime = 'python'\nFile = 'f.py'\nTimeout = 901\n", &["asl.toml:4:11: 901 is out of range"]),
+        ("[functions.F]\nRuntime = 'python'\nFile = 'f.py'\ntimeout = 9\n", &["unknown key `timeout`", "`Timeout`?"]),
+        ("[substitutions]\nA = { Arn = 'B' }\n", &["asl.toml:2:13: nothing named `B` is declared", "name a function"]),
+        ("[substitutions]\nA = ['B']\n", &["asl.toml:2:5: ", "a text, a number"]),
+        ("account = '12'\n", &["asl.toml:1:11: an account has twelve digits"]),
+        ("[queues.Q\n", &["asl.toml:1:", "  |"]),
+    ];
+    for (text, wanted) in table {
+        let (folder, project) = project_with(text);
+        let error = project.expect_err(text);
+        let told = told(&folder, &error);
+        for part in *wanted {
+            assert!(told.contains(part), "{text}\n--- should say: {part}\n--- says: {told}");
+        }
+    }
+}
+
+#[test]
+fn functions_whose_code_is_not_there_are_all_told() {
+    let (folder, project) = project_with(
+        "[functions.A]\nRuntime = 'python'\nFile = 'none.py'\n[functions.B]\nRuntime = 'provided'\nFile = 'none'\n\
+         [functions.C]\nRuntime = 'python'\nFile = 'f.py'\nHandler = 'a.b'\n",
+    );
+    let error = project.unwrap().functions(Arc::new(|_| {})).err().unwrap();
+    let told = told(&folder, &error);
+    for part in ["asl.toml:3:8: function `A`: none.py", "asl.toml:6:8: function `B`: none", "asl.toml:10:11: function `C`"] {
+        assert!(told.contains(part), "{part}: {told}");
+    }
+}
+
+#[test]
+fn a_definition_is_checked_against_its_project() {
+    let (folder, project) = project_with("[substitutions]\nTabel = 'Fares'\n[tables.Orders]\nHashKey = 'id'\n");
+    let project = project.unwrap();
+    let text = r#"{"StartAt": "A", "States": {
+        "A": {"Type": "Task", "Resource": "arn:aws:states:::dynamodb:getItem", "Next": "B",
+              "Parameters": {"TableName": "${Table}", "Key": {"id": {"S": "1"}}}},
+        "B": {"Type": "Task", "Resource": "arn:aws:states:::lambda:invoke", "Next": "C",
+              "Parameters": {"FunctionName": "Charge", "Payload.$": "$"}},
+        "C": {"Type": "Task", "Resource": "arn:aws:states:::ecs:runTask.sync", "End": true}}}"#;
+    let unbound = told(&folder, &project.source("d.json", text).unwrap_err());
+    assert!(unbound.starts_with("d.json:3:44: no value is given for `${Table}`"), "{unbound}");
+    assert!(unbound.contains("did you mean `${Tabel}`? or add `Table = \"...\"` under [substitutions] in "), "{unbound}");
+
+    let source = project.source("d.json", &text.replace("${Table}", "${Tabel}")).unwrap();
+    let definition = load(&source, &Options::default()).definition.unwrap();
+    let functions = project.functions(Arc::new(|_| {})).unwrap();
+    let told = told(&folder, &project.check(&source, &definition, &functions).unwrap_err());
+    for part in [
+        "d.json:3:43: state `A` cannot run here: ",
+        "help: add [tables.Fares] to asl.toml",
+        "d.json:5:46: state `B` cannot run here: ",
+        "help: add [functions.Charge] to asl.toml",
+        "d.json:6:43: state `C` cannot run here: ",
+    ] {
+        assert!(told.contains(part), "{part}: {told}");
+    }
+}
+
+#[test]
+fn a_project_is_found_upwards_and_may_be_absent() {
+    let (folder, _) = project_with("");
+    let deep = folder.path().join("a/b");
+    std::fs::create_dir_all(&deep).unwrap();
+    let definition = deep.join("x.asl.json");
+    assert_eq!(Project::find(&definition), Some(folder.path().join(FILE_NAME)));
+    assert_eq!(Project::of_definition(&definition, None).unwrap().root, folder.path());
+
+    let elsewhere = tempfile::tempdir().unwrap();
+    let project = Project::of_definition(&elsewhere.path().join("x.asl.json"), None).unwrap();
+    assert_eq!((project.file.is_none(), project.root.as_path()), (true, elsewhere.path()));
+    let missing = Project::load(&elsewhere.path().join("none.toml")).unwrap_err().to_string();
+    assert!(missing.contains("none.toml: the project file cannot be read"), "{missing}");
+}

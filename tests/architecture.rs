@@ -1,0 +1,75 @@
+//! The architecture's invariants that a machine can check: which crate may lean on which, and what the pure ones must not know.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// From the top down: a crate may depend on those below it in this list, and on no other of ours.
+const LAYERS: [&str; 12] = [
+    "asl-cli",
+    "asl-conformance",
+    "asl",
+    "asl-engine",
+    "asl-journal",
+    "asl-task",
+    "asl-function",
+    "asl-render",
+    "asl-core",
+    "asl-syntax",
+    "asl-expr",
+    "asl-value",
+];
+/// These know no clock, no chance, no environment, no files and no network.
+const PURE: [&str; 5] = ["asl-value", "asl-expr", "asl-syntax", "asl-core", "asl-render"];
+/// What no pure crate may depend on.
+const IMPURE: [&str; 9] = ["tokio", "sqlx", "reqwest", "hyper", "rand", "getrandom", "uuid", "chrono", "tracing"];
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
+
+/// The direct dependencies of each of our crates, without those for tests.
+fn dependencies() -> BTreeMap<String, BTreeSet<String>> {
+    let cargo = Command::new(env!("CARGO"))
+        .args(["metadata", "--format-version", "1", "--no-deps", "--offline"])
+        .current_dir(root())
+        .output()
+        .expect("cargo runs");
+    assert!(cargo.status.success(), "{}", String::from_utf8_lossy(&cargo.stderr));
+    let metadata: serde_json::Value = serde_json::from_slice(&cargo.stdout).expect("metadata is JSON");
+    let packages = metadata["packages"].as_array().expect("packages");
+    let text = |v: &serde_json::Value| v.as_str().expect("a string").to_owned();
+    packages
+        .iter()
+        .map(|package| {
+            let all = package["dependencies"].as_array().expect("dependencies").iter();
+            let normal = all.filter(|d| d["kind"].is_null()).map(|d| text(&d["name"]));
+            (text(&package["name"]), normal.collect())
+        })
+        .collect()
+}
+
+#[test]
+fn arrows_point_down() {
+    let level = |name: &str| LAYERS.iter().position(|l| *l == name);
+    for (name, dependencies) in dependencies() {
+        let at = level(&name).unwrap_or_else(|| panic!("{name} has no place in the architecture: give it one here"));
+        for dependency in dependencies.iter().filter(|d| level(d).is_some()) {
+            assert!(level(dependency) > Some(at), "{name} -> {dependency} points up");
+        }
+    }
+}
+
+#[test]
+fn pure_crates_are_pure() {
+    let all = dependencies();
+    for name in PURE {
+        let dependencies = all.get(name).unwrap_or_else(|| panic!("{name} is not in the workspace"));
+        let impure: Vec<_> = dependencies.iter().filter(|d| IMPURE.contains(&d.as_str())).collect();
+        assert!(impure.is_empty(), "{name} depends on {impure:?}");
+        let folder = root().join("crates").join(name);
+        let lib = std::fs::read_to_string(folder.join("src/lib.rs")).expect("lib.rs");
+        assert!(lib.contains("#![forbid(unsafe_code)]"), "{name} must forbid unsafe code");
+        assert!(folder.join("clippy.toml").exists(), "{name} needs the bans of crates/pure.clippy.toml as its clippy.toml");
+    }
+}
