@@ -54,10 +54,10 @@ pub(crate) async fn write(database: &Path) -> Result<Journal, Trouble> {
 /// Opens for writing a database that must exist: to receive messages is to change them.
 pub(crate) async fn change(database: &Path) -> Result<Journal, Trouble> {
     if !database.exists() {
-        return Err(Journal::open_read_only(&shorter(database), JournalOptions::default()).await.err().map_or_else(
-            || Trouble::new(format!("there is no database {}", database.display())),
-            Trouble::from,
-        ));
+        return Err(Journal::open_read_only(&shorter(database), JournalOptions::default())
+            .await
+            .err()
+            .map_or_else(|| Trouble::new(format!("there is no database {}", database.display())), Trouble::from));
     }
     write(database).await
 }
@@ -66,7 +66,8 @@ pub(crate) async fn change(database: &Path) -> Result<Journal, Trouble> {
 pub(crate) async fn execution(journal: &Journal, wanted: Option<&str>) -> Result<ExecutionRow, Trouble> {
     let Some(wanted) = wanted else {
         let last = journal.executions(&Filter { limit: Some(1), ..Filter::default() }).await?.pop();
-        return last.ok_or_else(|| Trouble::new("there is no execution yet").hint("start one with `asl run DEFINITION`"));
+        return last
+            .ok_or_else(|| Trouble::new("there is no execution yet").hint("start one with `asl run DEFINITION`"));
     };
     if let Some(row) = journal.execution(wanted).await? {
         return Ok(row);

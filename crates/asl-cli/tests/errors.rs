@@ -21,7 +21,7 @@ fn refused(place: &Place, args: &[&str], parts: &[&str]) -> Ran {
     ran.ends(2);
     assert_eq!(ran.stdout, "", "{args:?}");
     assert!(ran.stderr.starts_with("error"), "{}", ran.stderr);
-    parts.iter().for_each(|part| drop(ran.says(part)));
+    ran.says_all(parts);
     assert!(!place.path(".asl").exists(), "{args:?} left something behind");
     ran
 }
@@ -31,14 +31,42 @@ fn what_cannot_run_is_refused_before_anything_is_written() {
     let put = "arn:aws:states:::dynamodb:putItem";
     let cases: &[(&str, &str, &[&str])] = &[
         ("not json", "{\"StartAt\"", &["error[json-syntax]", "d.asl.json:1:"]),
-        ("not valid", &PASS.replace("\"End\": true", "\"Next\": \"B\""), &["Missing 'Next' target: B", "^^^", "help: did you mean `A`?"]),
-        ("unknown resource", &task("arn:aws:states:::ecs:runTask.sync", "{}"), &["cannot run here", "ecs:runTask.sync", "d.asl.json:1:"]),
+        (
+            "not valid",
+            &PASS.replace("\"End\": true", "\"Next\": \"B\""),
+            &["Missing 'Next' target: B", "^^^", "help: did you mean `A`?"],
+        ),
+        (
+            "unknown resource",
+            &task("arn:aws:states:::ecs:runTask.sync", "{}"),
+            &["cannot run here", "ecs:runTask.sync", "d.asl.json:1:"],
+        ),
         ("not a resource", &task("nothing", "{}"), &["error[", "d.asl.json:1:"]),
-        ("undeclared table", &task(put, r#"{"TableName": "Nope", "Item": {}}"#), &["there is no table Nope", "d.asl.json:2:31", "help: add [tables.Nope]"]),
-        ("undeclared function", &task("arn:aws:states:::lambda:invoke", r#"{"FunctionName": "Nope"}"#), &["'Nope' is not declared", "help: add [functions.Nope]"]),
-        ("undeclared topic", &task("arn:aws:states:::sns:publish", r#"{"TopicArn": "Nope", "Message": "m"}"#), &["there is no topic Nope"]),
-        ("undeclared queue", &task("arn:aws:states:::sqs:sendMessage", r#"{"QueueUrl": "Nope", "MessageBody": "m"}"#), &["there is no queue Nope"]),
-        ("unbound", &task(put, r#"{"TableName": "${Table}", "Item": {}}"#), &["no value is given for `${Table}`", "d.asl.json:2:32", "^^^^^^^^", "asl.toml"]),
+        (
+            "undeclared table",
+            &task(put, r#"{"TableName": "Nope", "Item": {}}"#),
+            &["there is no table Nope", "d.asl.json:2:31", "help: add [tables.Nope]"],
+        ),
+        (
+            "undeclared function",
+            &task("arn:aws:states:::lambda:invoke", r#"{"FunctionName": "Nope"}"#),
+            &["'Nope' is not declared", "help: add [functions.Nope]"],
+        ),
+        (
+            "undeclared topic",
+            &task("arn:aws:states:::sns:publish", r#"{"TopicArn": "Nope", "Message": "m"}"#),
+            &["there is no topic Nope"],
+        ),
+        (
+            "undeclared queue",
+            &task("arn:aws:states:::sqs:sendMessage", r#"{"QueueUrl": "Nope", "MessageBody": "m"}"#),
+            &["there is no queue Nope"],
+        ),
+        (
+            "unbound",
+            &task(put, r#"{"TableName": "${Table}", "Item": {}}"#),
+            &["no value is given for `${Table}`", "d.asl.json:2:32", "^^^^^^^^", "asl.toml"],
+        ),
     ];
     for (name, definition, parts) in cases {
         let place = Place::empty();
@@ -85,16 +113,16 @@ fn names_that_do_not_exist_are_told() {
         (&["queue", "receive", "Nope"], &["there is no queue Nope", "SuccessfulTransactions", "hint: "]),
         (&["table", "scan", "Nope"], &["there is no table Nope", "FaresTable"]),
         (&["table", "get", "FaresTable", "a", "b"], &["error: "]),
-        (&["run", "definitions/hello/hello.asl.json", "--name", "one", "--db", "definitions/.asl/asl.db"], &[
-            "an execution named 'one' exists already",
-            "hint: choose another name",
-        ]),
+        (
+            &["run", "definitions/hello/hello.asl.json", "--name", "one", "--db", "definitions/.asl/asl.db"],
+            &["an execution named 'one' exists already", "hint: choose another name"],
+        ),
         (&["run", "definitions/hello/hello.asl.json", "--name", "a b"], &["cannot be the name of an execution"]),
     ];
     for (args, parts) in cases {
         let ran = place.asl(args);
         ran.ends(2);
-        parts.iter().for_each(|part| drop(ran.says(part)));
+        ran.says_all(parts);
         assert_eq!(ran.stdout, "", "{args:?}");
     }
     assert_eq!(place.asl(&["list", "--json"]).json()["executions"].as_array().unwrap().len(), 1);
@@ -120,7 +148,7 @@ fn a_database_that_cannot_be_used_is_left_alone() {
         for args in [&["run", "d.asl.json", "--db", name][..], &["list", "--db", name], &["replay", "--db", name]] {
             let ran = place.asl(args);
             ran.ends(2);
-            parts.iter().for_each(|part| drop(ran.says(part)));
+            ran.says_all(parts);
             assert_eq!(std::fs::read(path).unwrap(), before, "{args:?} changed {name}");
         }
     }

@@ -88,10 +88,9 @@ fn check_records(place: &Place, case: &Case) {
     assert_eq!(listed["executions"].as_array().unwrap().len(), 1, "{}", case.input);
     assert_eq!(listed["executions"][0]["status"], case.status);
 
-    let given: Value = serde_json::from_slice(
-        &std::fs::read(place.path(&format!("fixtures/fare/{}.json", case.input))).unwrap(),
-    )
-    .unwrap();
+    let given: Value =
+        serde_json::from_slice(&std::fs::read(place.path(&format!("fixtures/fare/{}.json", case.input))).unwrap())
+            .unwrap();
     let fare_id = given["fareId"].as_str().unwrap();
     let item = place.asl(&["table", "get", "FaresTable", fare_id, "--json"]).json();
     let wanted = json!({"fareId": {"S": fare_id}, "customerId": {"S": given["customerId"]},
@@ -111,7 +110,10 @@ fn check_records(place: &Place, case: &Case) {
     let history = place.asl(&["history", "--json"]).json();
     let events = history["events"].as_array().unwrap();
     assert_eq!(events[0]["type"], "ExecutionStarted");
-    assert_eq!(events.last().unwrap()["type"], format!("Execution{}{}", &case.status[..1], case.status[1..].to_lowercase()));
+    assert_eq!(
+        events.last().unwrap()["type"],
+        format!("Execution{}{}", &case.status[..1], case.status[1..].to_lowercase())
+    );
     place.asl(&["replay"]).ends(0);
     assert!(place.asl(&["replay", "--all"]).stdout.contains("no difference"));
 }
@@ -166,7 +168,9 @@ fn functions_need_their_fields() {
         let ran = place.asl_with_stdin(&["run", "definitions/call.asl.json", "--input", "-", "-q"], input);
         match expected {
             Ok(key) => assert!(ran.ends(0).json()[key].is_string(), "{function} {input}"),
-            Err(cause) => drop(ran.ends(1).says("error: the execution failed: ValueError").says(cause)),
+            Err(cause) => {
+                ran.ends(1).says("error: the execution failed: ValueError").says(cause);
+            }
         }
     }
 }

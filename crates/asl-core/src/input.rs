@@ -220,6 +220,8 @@ pub struct TaskCall {
     pub entered: EventId,
     /// Which attempt this is: 0, then the number of retries.
     pub attempt: u64,
+    /// How often this state has been tried before in this execution: retries, loops and iterations all count.
+    pub invocation: u64,
     /// The Map iterations around the state, outermost first: the Map's name and the index.
     pub iterations: Vec<(Arc<str>, u64)>,
     /// What to call.

@@ -32,7 +32,9 @@ mod timers;
 pub use context::draw;
 pub use error::{Class, StateError};
 pub use event::{Event, EventId, EventKind, Failure};
-pub use input::{Command, Execution, ExecutionType, Input, Outcome, Rejected, TaskCall, TaskId, read_task_token, task_token};
+pub use input::{
+    Command, Execution, ExecutionType, Input, Outcome, Rejected, TaskCall, TaskId, read_task_token, task_token,
+};
 pub use machine::{Effects, Machine, Note, Progress, Step};
 pub use map_run::{ChildCall, MapCommand, MapRunId, ReadItems, ResultFile, WriteResults};
 

@@ -8,7 +8,7 @@ use crate::scope::{Phase, Scope, ScopeId, Scopes};
 use crate::timers::{Timer, Timers};
 use crate::{HISTORY_LIMIT, PAYLOAD_LIMIT, state};
 use asl_expr::Timestamp;
-use asl_syntax::model::{Definition, FlowId, State, StateType};
+use asl_syntax::model::{Definition, FlowId, State, StateId, StateType};
 use asl_value::Value;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -92,6 +92,7 @@ pub struct Machine {
     pub(crate) timers: Timers,
     pub(crate) tasks: BTreeMap<TaskId, ScopeId>,
     pub(crate) task_count: u64,
+    pub(crate) invocations: BTreeMap<StateId, u64>,
     pub(crate) map_runs: BTreeMap<MapRunId, ScopeId>,
     pub(crate) map_run_count: u64,
     ready: VecDeque<ScopeId>,
@@ -121,6 +122,7 @@ impl Machine {
             timers: Timers::default(),
             tasks: BTreeMap::new(),
             task_count: 0,
+            invocations: BTreeMap::new(),
             map_runs: BTreeMap::new(),
             map_run_count: 0,
             ready: VecDeque::new(),

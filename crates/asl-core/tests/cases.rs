@@ -4,6 +4,8 @@
 //! `files` are `bucket/key` to text; `stop` is `{after_s, error?, cause?}`. `expected` holds status, output, error, cause
 //! and the history, an event a line: `id<previous Type`. `ASL_UPDATE=1` writes what the machine does now: read the diff.
 
+#![allow(clippy::disallowed_methods, reason = "the cases are files; the crate itself does no I/O")]
+
 mod support;
 
 use asl_core::{Event, Failure, Input, Machine, Outcome, ReadItems, ResultFile, TaskCall};

@@ -149,7 +149,10 @@ impl Answers for Dice {
             // Nobody answers: the timeout does.
             2 => Vec::new(),
             // A second answer is nobody's.
-            3 => vec![(after_ms, Input::TaskSucceeded { task, output: Value::from(1) }), (9000, Input::TaskHeartbeat { task })],
+            3 => vec![
+                (after_ms, Input::TaskSucceeded { task, output: Value::from(1) }),
+                (9000, Input::TaskHeartbeat { task }),
+            ],
             _ => vec![(after_ms, Input::TaskSucceeded { task, output: Value::from(mix) })],
         }
     }

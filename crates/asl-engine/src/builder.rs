@@ -5,6 +5,7 @@ use asl_journal::Journal;
 use asl_task::Backends;
 use asl_task::embedded::{Identity, Services, ServicesSpec};
 use asl_task::function::{FunctionSet, Handler};
+use asl_task::mock::Mocks;
 use std::sync::Arc;
 
 /// Collects what an [`Engine`] works with; from [`Engine::builder`].
@@ -14,13 +15,22 @@ pub struct EngineBuilder {
     functions: Option<FunctionSet>,
     handlers: Vec<(String, Arc<dyn Handler>)>,
     services: Option<Services>,
+    mocks: Mocks,
     observer: Option<Arc<dyn Observer>>,
 }
 
 impl EngineBuilder {
     pub(crate) fn new(journal: Journal) -> EngineBuilder {
         let identity = Identity::new("us-east-1", "000000000000");
-        EngineBuilder { journal, identity, functions: None, handlers: Vec::new(), services: None, observer: None }
+        EngineBuilder {
+            journal,
+            identity,
+            functions: None,
+            handlers: Vec::new(),
+            services: None,
+            mocks: Mocks::default(),
+            observer: None,
+        }
     }
 
     /// The region and account that ARNs show; `us-east-1` and `000000000000` unless set.
@@ -47,6 +57,12 @@ impl EngineBuilder {
         self
     }
 
+    /// States whose tasks are not run but answered from a mock configuration.
+    pub fn mocks(mut self, mocks: Mocks) -> EngineBuilder {
+        self.mocks = mocks;
+        self
+    }
+
     /// Somebody who is told what happens, after it was written.
     pub fn observer(mut self, observer: Arc<dyn Observer>) -> EngineBuilder {
         self.observer = Some(observer);
@@ -62,7 +78,7 @@ impl EngineBuilder {
         let services = self.services.unwrap_or_else(|| {
             Services::new(&ServicesSpec::default(), self.identity.clone()).expect("no declarations have no mistakes")
         });
-        let backends = Backends { functions, services: Arc::new(services) };
+        let backends = Backends { functions, services: Arc::new(services), mocks: self.mocks };
         Engine::new(self.journal, self.identity, backends, self.observer)
     }
 }

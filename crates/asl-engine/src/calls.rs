@@ -4,7 +4,7 @@ use crate::engine::Inner;
 use crate::error::EngineError;
 use asl_core::{Execution, Failure, Input, Machine, TaskCall, TaskId, draw};
 use asl_expr::Timestamp;
-use asl_syntax::Pattern;
+use asl_syntax::{Pattern, ResourceKind};
 use asl_task::Backend;
 use asl_task::embedded::{ServiceCall, ServiceTx};
 use asl_value::Value;
@@ -38,13 +38,15 @@ impl Calls {
         self.0.retain(|_, handle| !handle.is_finished());
     }
 
-    /// Answers for a resource that nothing here runs (a definition that was stored by an engine with more backends).
-    pub(crate) fn refuse(&mut self, call: TaskCall, message: String, driver: mpsc::Sender<Input>) {
-        let failure = Failure::new("States.Runtime", message);
+    /// Sends answers that are known already.
+    pub(crate) fn say(&mut self, task: TaskId, answers: Vec<Input>, driver: mpsc::Sender<Input>) {
         let handle = tokio::spawn(async move {
-            let _ = driver.send(Input::TaskFailed { task: call.id, failure }).await;
+            for answer in answers {
+                // A driver that is gone wants no answer.
+                let _ = driver.send(answer).await;
+            }
         });
-        self.0.insert(call.id, handle.abort_handle());
+        self.0.insert(task, handle.abort_handle());
     }
 
     /// Gives up a call: a function's worker is stopped.
@@ -72,6 +74,26 @@ fn answered(call: &TaskCall, answer: Result<Value, Failure>) -> Input {
         Ok(output) => Input::TaskSucceeded { task: call.id, output },
         Err(failure) => Input::TaskFailed { task: call.id, failure },
     }
+}
+
+/// What a mocked call amounts to: the same steps as a real one.
+pub(crate) fn mocked(call: &TaskCall, answer: Result<Value, Failure>) -> Vec<Input> {
+    let task = call.id;
+    let mut inputs = Vec::new();
+    if matches!(call.resource.kind, ResourceKind::Activity { .. }) {
+        inputs.push(Input::TaskScheduled { task });
+        inputs.push(Input::TaskStarted { task, worker: Some("mock".into()) });
+    }
+    match answer {
+        Ok(output) => {
+            if call.resource.pattern() != Pattern::RequestResponse {
+                inputs.push(Input::TaskSubmitted { task, output: output.clone() });
+            }
+            inputs.push(Input::TaskSucceeded { task, output });
+        }
+        Err(failure) => inputs.push(Input::TaskFailed { task, failure }),
+    }
+    inputs
 }
 
 /// Calls an embedded service inside the journal's transaction.

@@ -4,7 +4,7 @@ use crate::BUDGET;
 use crate::calls::{self, Calls};
 use crate::engine::{Inner, Update, now};
 use crate::error::EngineError;
-use asl_core::{Command, Effects, Execution, Input, Machine, Outcome, Progress, Step, TaskCall};
+use asl_core::{Command, Effects, Execution, Failure, Input, Machine, Outcome, Progress, Step, TaskCall};
 use asl_expr::Timestamp;
 use asl_journal::{Append, Definition as Stored, ExecutionId, NewExecution, Record};
 use asl_task::Backend;
@@ -150,13 +150,20 @@ impl Driver {
     }
 
     fn dispatch(&mut self, call: TaskCall) {
+        if let Some(answer) = self.inner.backends.mocks.answer(&call.state, call.invocation) {
+            return self.calls.say(call.id, calls::mocked(&call, answer), self.sender.clone());
+        }
         match self.inner.backends.resolve(&call.resource) {
             Ok(Backend::Embedded { .. }) => self.embedded.push_back(call),
             Ok(backend) => {
                 let Some(execution) = self.machine.execution().cloned() else { return };
                 self.calls.spawn(self.inner.clone(), execution, backend, call, self.sender.clone());
             }
-            Err(message) => self.calls.refuse(call, message, self.sender.clone()),
+            // The definition was stored by an engine with more backends.
+            Err(message) => {
+                let failure = Failure::new("States.Runtime", message);
+                self.calls.say(call.id, vec![Input::TaskFailed { task: call.id, failure }], self.sender.clone());
+            }
         }
     }
 

@@ -290,6 +290,25 @@ async fn what_cannot_start_leaves_nothing_behind() {
     start(&engine, &table("Fares"), "{}").await.unwrap();
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn mocked_states_need_no_backend_and_answer_by_invocation() {
+    let config = r#"{
+        "StateMachines": {"test": {"TestCases": {"Flaky": {"A": "Flaky"}}}},
+        "MockedResponses": {"Flaky": {"0": {"Throw": {"Error": "Busy", "Cause": "later"}}, "1": {"Return": {"id": 7}}}}
+    }"#;
+    let mocks = asl_task::mock::Mocks::load(config, "test", "Flaky").unwrap();
+    let engine = memory().await.mocks(mocks).build();
+    let states = r#""A": {"Type": "Task", "Resource": "arn:aws:states:::glue:startJobRun.sync", "End": true,
+        "Parameters": {"JobName": "j"}, "Catch": [{"ErrorEquals": ["Busy"], "Next": "A"}]}"#;
+    let started = start(&engine, &definition(states), "{}").await.unwrap();
+    assert_eq!(engine.wait(&started.arn).await.unwrap(), Outcome::Succeeded(r#"{"id": 7}"#.parse().unwrap()));
+    let history = types(&engine.history(&started.arn).await.unwrap());
+    assert!(
+        history
+            .ends_with(&["TaskSubmitted", "TaskSucceeded", "TaskStateExited", "ExecutionSucceeded"].map(str::to_owned))
+    );
+}
+
 /// Everything an observer is told was in the journal by then.
 #[tokio::test(flavor = "multi_thread")]
 async fn observers_see_every_event_once_and_in_order() {

@@ -35,12 +35,14 @@ pub(crate) struct Vertex {
     pub(crate) left: i32,
     /// Columns from its axis on, with the axis.
     pub(crate) right: i32,
+    /// How many of those are kept free.
+    pub(crate) spare: i32,
     pub(crate) h: i32,
 }
 
 impl Vertex {
     fn new(role: Role, layer: usize, w: i32, h: i32) -> Vertex {
-        Vertex { role, layer, left: w / 2, right: w - w / 2, h }
+        Vertex { role, layer, left: w / 2, right: w - w / 2, spare: 0, h }
     }
 
     pub(crate) fn is_item(&self) -> bool {
@@ -146,6 +148,7 @@ pub(crate) fn build(items: &[Item], links: &[Link], ranks: &Ranks) -> Layered {
     for (i, item) in items.iter().enumerate() {
         let mut vertex = Vertex::new(Role::Item(i), layer_of[ranks.rank[i]], item.w, item.h);
         vertex.right += item.spare;
+        vertex.spare = item.spare;
         add(&mut graph, vertex);
     }
     let mut bends = BTreeMap::new();

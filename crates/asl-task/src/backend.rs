@@ -2,6 +2,7 @@
 
 use crate::embedded::{Dialect, Services};
 use crate::function::FunctionSet;
+use crate::mock::Mocks;
 use asl_core::Failure;
 use asl_expr::Template;
 use asl_syntax::model::{Definition, State, StateKind};
@@ -54,6 +55,8 @@ pub struct Backends {
     pub functions: FunctionSet,
     /// Table, topic and queue.
     pub services: Arc<Services>,
+    /// States whose tasks are not run but answered from a mock configuration.
+    pub mocks: Mocks,
 }
 
 impl Backends {
@@ -109,6 +112,7 @@ impl Backends {
     /// Whether a state can run here; if not, its resource and why.
     fn check_state(&self, state: &State) -> Result<(), (Arc<str>, String)> {
         match &state.kind {
+            StateKind::Task(_) if self.mocks.contains(&state.name) => Ok(()),
             StateKind::Task(task) => self
                 .resolve(&task.resource)
                 .and_then(|backend| self.check_names(&backend, state.parameters.as_ref()))

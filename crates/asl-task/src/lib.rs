@@ -8,6 +8,7 @@
 mod backend;
 pub mod embedded;
 pub mod function;
+pub mod mock;
 mod sdk;
 
 pub use backend::{Backend, Backends, Unsupported};

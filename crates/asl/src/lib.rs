@@ -53,5 +53,5 @@ pub use state_machine::{DefinitionError, StateMachine};
 pub mod parts {
     pub use asl_function as function;
     pub use asl_syntax as syntax;
-    pub use asl_task::embedded;
+    pub use asl_task::{embedded, mock};
 }

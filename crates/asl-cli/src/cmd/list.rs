@@ -11,8 +11,7 @@ use asl::{ExecutionRow, Filter, Map, Value};
 
 pub(crate) async fn list(args: List) -> Result<Exit, Trouble> {
     let journal = place::read(&args.place).await?;
-    let filter =
-        Filter { status: args.status, state_machine: args.definition, limit: args.limit, ..Filter::default() };
+    let filter = Filter { status: args.status, state_machine: args.definition, limit: args.limit, ..Filter::default() };
     let rows = journal.executions(&filter).await?;
     journal.close().await;
     if args.json {

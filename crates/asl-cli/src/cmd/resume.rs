@@ -1,6 +1,6 @@
 //! `asl resume`: goes on with what was interrupted.
 
-use super::run::{engine, log_sink};
+use super::run::{Interrupt, engine, log_sink};
 use crate::args::Resume;
 use crate::exit::{Exit, Trouble, answer, say};
 use crate::place;
@@ -14,12 +14,12 @@ pub(crate) async fn resume(args: Resume) -> Result<Exit, Trouble> {
     let project = place::project(&args.place)?;
     let progress = Arc::new(Progress::new(None, look));
     let functions = project.functions(log_sink(&progress, args.quiet))?;
+    let mut interrupt = Interrupt::listen()?;
     let journal = place::change(&place::database_of(&args.place, &project)).await?;
     let engine = engine(&project, functions, &journal, (!args.quiet).then_some(progress))?;
     let exit = tokio::select! {
         exit = follow_all(&engine) => exit,
-        interrupt = tokio::signal::ctrl_c() => {
-            interrupt.map_err(|problem| Trouble::new(format!("Ctrl-C cannot be listened for: {problem}")))?;
+        () = interrupt.came() => {
             say("\ninterrupted: what has not ended stays in the database\n");
             Ok(Exit::Interrupted)
         }

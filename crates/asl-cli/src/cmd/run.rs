@@ -15,6 +15,7 @@ use asl::{Engine, Failure, FunctionSet, Journal, Outcome, StartExecution, Value}
 use std::io::Read;
 use std::path::Path;
 use std::sync::Arc;
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 pub(crate) async fn run(args: Run) -> Result<Exit, Trouble> {
     let look = Look::of_stderr();
@@ -33,12 +34,13 @@ pub(crate) async fn run(args: Run) -> Result<Exit, Trouble> {
     project.check(&source, &definition, &functions)?;
     let input = read_input(args.input.as_deref())?;
 
+    let mut interrupt = Interrupt::listen()?;
     let journal = place::write(&place::database_of(&args.place, &project)).await?;
     let engine = engine(&project, functions, &journal, (!args.quiet).then_some(progress))?;
     let name = machine_name(&args.definition);
     let start = StartExecution { definition, state_machine: &name, name: args.name.as_deref(), input: &input };
     let ended = match engine.start(start).await {
-        Ok(started) => follow(&engine, &started.arn, &started.name).await,
+        Ok(started) => follow(&engine, &started.arn, &started.name, &mut interrupt).await,
         Err(refused) => Err(refused.into()),
     };
     let down = engine.shutdown().await;
@@ -72,12 +74,25 @@ pub(crate) fn log_sink(progress: &Arc<Progress>, quiet: bool) -> LogSink {
     Arc::new(move |line: LogLine| progress.log(&line))
 }
 
+/// Ctrl-C, from when it is listened for: it no longer ends the process by itself then.
+pub(crate) struct Interrupt(Signal);
+
+impl Interrupt {
+    pub(crate) fn listen() -> Result<Interrupt, Trouble> {
+        let listening = signal(SignalKind::interrupt());
+        listening.map(Interrupt).map_err(|problem| Trouble::new(format!("Ctrl-C cannot be listened for: {problem}")))
+    }
+
+    pub(crate) async fn came(&mut self) {
+        self.0.recv().await;
+    }
+}
+
 /// Waits for the end, or for Ctrl-C.
-async fn follow(engine: &Engine, arn: &str, name: &str) -> Result<Exit, Trouble> {
+async fn follow(engine: &Engine, arn: &str, name: &str, interrupt: &mut Interrupt) -> Result<Exit, Trouble> {
     tokio::select! {
         outcome = engine.wait(arn) => tell(&outcome?),
-        interrupt = tokio::signal::ctrl_c() => {
-            interrupt.map_err(|problem| Trouble::new(format!("Ctrl-C cannot be listened for: {problem}")))?;
+        () = interrupt.came() => {
             say(&format!("\ninterrupted: execution {name} stays in the database; `asl resume` goes on with it\n"));
             Ok(Exit::Interrupted)
         }

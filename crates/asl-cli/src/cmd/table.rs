@@ -38,9 +38,9 @@ async fn scan(args: Scan) -> Result<Exit, Trouble> {
         let page_size = u32::try_from(limit - items.len()).unwrap_or(PAGE).min(PAGE);
         let (services, name, behind) = (services.clone(), args.name.clone(), after.clone());
         let page = journal.inspect(|tx| {
-            Box::pin(async move {
-                services.scan_items(tx, &name, behind.as_ref(), page_size).await.map_err(Failed::from)
-            })
+            Box::pin(
+                async move { services.scan_items(tx, &name, behind.as_ref(), page_size).await.map_err(Failed::from) },
+            )
         });
         let page = page.await?;
         let full = page.len() == page_size as usize;
@@ -79,8 +79,10 @@ fn columns(project: &Project, table: &str, items: &[Value]) -> String {
             names.push(name);
         }
     }
-    let rows: Vec<Vec<String>> =
-        items.iter().map(|item| names.iter().map(|name| item.get(name).map(plain).unwrap_or_default()).collect()).collect();
+    let rows: Vec<Vec<String>> = items
+        .iter()
+        .map(|item| names.iter().map(|name| item.get(name).map(plain).unwrap_or_default()).collect())
+        .collect();
     grid(&names, &rows, &[], Look::of_stdout())
 }
 
@@ -104,8 +106,7 @@ async fn get(args: Get) -> Result<Exit, Trouble> {
         Some(item) if args.json => answer(&json(&Value::from(Map::from_iter([("Item", item)]))))?,
         Some(item) => {
             let attributes = item.as_object().into_iter().flat_map(Map::iter);
-            let rows: Vec<Vec<String>> =
-                attributes.map(|(name, value)| vec![name.to_string(), plain(value)]).collect();
+            let rows: Vec<Vec<String>> = attributes.map(|(name, value)| vec![name.to_string(), plain(value)]).collect();
             answer(&grid(&["ATTRIBUTE", "VALUE"], &rows, &[], Look::of_stdout()))?;
         }
         None => {

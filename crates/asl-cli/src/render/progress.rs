@@ -6,8 +6,8 @@ use super::look::Look;
 use super::text::{duration, gist, one_line};
 use crate::exit::say;
 use asl::parts::function::LogLine;
-use asl_core::event::{IterationStage, TaskStage};
 use asl::{Definition, Event, EventKind, Failure, Note, Observer, Timestamp, Update};
+use asl_core::event::{IterationStage, TaskStage};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -90,7 +90,8 @@ impl Progress {
                 let (Some(failure), Some(name)) = (failure_of(kind), trail.state(event.id)) else { return };
                 let label = trail.label(event.id, &name);
                 self.failed(&label, failure);
-                if let Some(at) = notes.iter().position(|note| matches!(note, Note::Retry { state, .. } if *state == name))
+                if let Some(at) =
+                    notes.iter().position(|note| matches!(note, Note::Retry { state, .. } if *state == name))
                 {
                     self.note(&label, notes.remove(at));
                 }

@@ -2,8 +2,8 @@
 
 use super::look::Look;
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
-use asl::project::Problem;
 use asl::parts::syntax::{Diagnostic, Severity, Source};
+use asl::project::Problem;
 use std::ops::Range;
 use std::sync::Arc;
 

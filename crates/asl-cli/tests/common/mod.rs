@@ -6,31 +6,36 @@ use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 
-pub struct Place {
-    pub folder: tempfile::TempDir,
+pub(crate) struct Place {
+    pub(crate) folder: tempfile::TempDir,
 }
 
 /// What came of a command.
-pub struct Ran {
-    pub code: i32,
-    pub stdout: String,
-    pub stderr: String,
+pub(crate) struct Ran {
+    pub(crate) code: i32,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
 }
 
 impl Ran {
-    pub fn json(&self) -> Value {
+    pub(crate) fn json(&self) -> Value {
         serde_json::from_str(&self.stdout).unwrap_or_else(|e| panic!("{e}: {}\n{}", self.stdout, self.stderr))
     }
 
     /// It said this on stderr.
     #[track_caller]
-    pub fn says(&self, part: &str) -> &Ran {
+    pub(crate) fn says(&self, part: &str) -> &Ran {
         assert!(self.stderr.contains(part), "stderr should say: {part}\nit says:\n{}", self.stderr);
         self
     }
 
     #[track_caller]
-    pub fn ends(&self, code: i32) -> &Ran {
+    pub(crate) fn says_all(&self, parts: &[&str]) -> &Ran {
+        parts.iter().fold(self, |ran, part| ran.says(part))
+    }
+
+    #[track_caller]
+    pub(crate) fn ends(&self, code: i32) -> &Ran {
         assert_eq!(self.code, code, "stdout:\n{}\nstderr:\n{}", self.stdout, self.stderr);
         self
     }
@@ -45,7 +50,7 @@ impl From<Output> for Ran {
 
 impl Place {
     /// `definitions/` and `fixtures/fare/`, as in a fresh clone.
-    pub fn new() -> Place {
+    pub(crate) fn new() -> Place {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
         let place = Place::empty();
         for folder in ["definitions", "fixtures/fare"] {
@@ -54,33 +59,33 @@ impl Place {
         place
     }
 
-    pub fn empty() -> Place {
+    pub(crate) fn empty() -> Place {
         Place { folder: tempfile::tempdir().unwrap() }
     }
 
-    pub fn path(&self, relative: &str) -> PathBuf {
+    pub(crate) fn path(&self, relative: &str) -> PathBuf {
         self.folder.path().join(relative)
     }
 
-    pub fn write(&self, relative: &str, text: &str) -> PathBuf {
+    pub(crate) fn write(&self, relative: &str, text: &str) -> PathBuf {
         let path = self.path(relative);
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         std::fs::write(&path, text).unwrap();
         path
     }
 
-    pub fn command(&self, args: &[&str]) -> Command {
+    pub(crate) fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_asl"));
         command.args(args).current_dir(self.folder.path()).env_remove("NO_COLOR").env_remove("ASL_LOG");
         command.stdin(Stdio::null());
         command
     }
 
-    pub fn asl(&self, args: &[&str]) -> Ran {
+    pub(crate) fn asl(&self, args: &[&str]) -> Ran {
         self.command(args).output().unwrap().into()
     }
 
-    pub fn asl_with_stdin(&self, args: &[&str], input: &str) -> Ran {
+    pub(crate) fn asl_with_stdin(&self, args: &[&str], input: &str) -> Ran {
         let mut command = self.command(args);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();
@@ -89,7 +94,7 @@ impl Place {
     }
 
     /// Starts a command, and returns it when it has said `part` on stderr.
-    pub fn start_until(&self, args: &[&str], part: &str) -> Child {
+    pub(crate) fn start_until(&self, args: &[&str], part: &str) -> Child {
         let mut command = self.command(args);
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let mut lines = BufReader::new(child.stderr.as_mut().unwrap());

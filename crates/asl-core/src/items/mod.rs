@@ -74,7 +74,10 @@ fn pointed<'v>(json: &'v Value, pointer: &str) -> Option<&'v Value> {
 
 fn lines(text: &str, max: usize) -> Result<Value, Failure> {
     let lines = (1..).zip(text.lines()).filter(|(_, line)| !line.trim().is_empty()).take(max);
-    lines.map(|(n, line)| line.parse().map_err(|e| failed(format!("Line {n} is not JSON: {e}")))).collect::<Result<Vec<Value>, _>>().map(Value::from)
+    lines
+        .map(|(n, line)| line.parse().map_err(|e| failed(format!("Line {n} is not JSON: {e}"))))
+        .collect::<Result<Vec<Value>, _>>()
+        .map(Value::from)
 }
 
 fn failed(cause: impl Into<std::sync::Arc<str>>) -> Failure {
@@ -92,9 +95,21 @@ mod tests {
             (r#"{"InputType":"JSON"}"#, r#"{"a":1}"#, r#"{"a":1}"#),
             (r#"{"InputType":"JSON","ItemsPointer":"/a~1b/0"}"#, r#"{"a/b":[[3]]}"#, "[3]"),
             (r#"{"InputType":"JSONL"}"#, "{\"a\":1}\n\n2\n", r#"[{"a":1},2]"#),
-            (r#"{"InputType":"CSV","CSVHeaderLocation":"FIRST_ROW"}"#, "a,b\n1,2\n3\n4,5,6\n", r#"[{"a":"1","b":"2"},{"a":"3","b":""},{"a":"4","b":"5"}]"#),
-            (r#"{"InputType":"CSV","CSVHeaderLocation":"GIVEN","CSVHeaders":["x"],"CSVDelimiter":"PIPE"}"#, "\u{feff}\"a\nb\"|c\r\n\"q\"\"r\"\r\n", r#"[{"x":"a\nb"},{"x":"q\"r"}]"#),
-            (r#"{"InputType":"CSV","CSVHeaderLocation":"FIRST_ROW"}"#, "h\na\\,b\na\\\\\\n\n", r#"[{"h":"a,b"},{"h":"a\\n"}]"#),
+            (
+                r#"{"InputType":"CSV","CSVHeaderLocation":"FIRST_ROW"}"#,
+                "a,b\n1,2\n3\n4,5,6\n",
+                r#"[{"a":"1","b":"2"},{"a":"3","b":""},{"a":"4","b":"5"}]"#,
+            ),
+            (
+                r#"{"InputType":"CSV","CSVHeaderLocation":"GIVEN","CSVHeaders":["x"],"CSVDelimiter":"PIPE"}"#,
+                "\u{feff}\"a\nb\"|c\r\n\"q\"\"r\"\r\n",
+                r#"[{"x":"a\nb"},{"x":"q\"r"}]"#,
+            ),
+            (
+                r#"{"InputType":"CSV","CSVHeaderLocation":"FIRST_ROW"}"#,
+                "h\na\\,b\na\\\\\\n\n",
+                r#"[{"h":"a,b"},{"h":"a\\n"}]"#,
+            ),
         ];
         for (config, body, expected) in table {
             let config: Value = config.parse().unwrap();

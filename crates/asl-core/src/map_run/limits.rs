@@ -34,7 +34,9 @@ pub(crate) fn number(
         let shown = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
         let wanted = if kind == Kind::Float { "float" } else { "integer" };
         let text = path.text();
-        StateError::runtime(format!("The {name} field refers to value \"{shown}\" which is not a valid {wanted}: {text}"))
+        StateError::runtime(format!(
+            "The {name} field refers to value \"{shown}\" which is not a valid {wanted}: {text}"
+        ))
     })
 }
 

@@ -18,7 +18,10 @@ use std::sync::Arc;
 pub(super) fn schedule(machine: &mut Machine, id: ScopeId, state: &State, task: &Task) -> Result<(), StateError> {
     let Some(execution) = machine.execution.clone() else { return Ok(()) };
     machine.task_count += 1;
-    let call = prepare(machine, id, state, task, &execution, TaskId(machine.task_count))?;
+    let mut call = prepare(machine, id, state, task, &execution, TaskId(machine.task_count))?;
+    let invocations = machine.invocations.entry(machine.scopes.get(id).state).or_insert(0);
+    call.invocation = *invocations;
+    *invocations += 1;
     machine.tasks.insert(call.id, id);
     if matches!(call.resource.kind, ResourceKind::Activity { .. }) {
         // Whether the activity exists is a fact from outside, and comes before its event.
@@ -67,6 +70,7 @@ fn prepare(
         state: state.name.clone(),
         entered: scope.entered,
         attempt: scope.retry_count,
+        invocation: 0,
         iterations: iterations(machine, id),
         resource: task.resource.clone(),
         parameters,

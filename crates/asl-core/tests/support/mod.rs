@@ -161,8 +161,7 @@ pub(crate) fn identity(input: Value, express: bool) -> Execution {
 pub(crate) fn read_file(files: &BTreeMap<String, String>, read: &ReadItems) -> Result<Value, Failure> {
     let part = |name: &str| read.parameters[name].as_str().unwrap_or_default().to_owned();
     let path = format!("{}/{}", part("Bucket"), part("Key"));
-    let body = files
-        .get(&path)
-        .ok_or_else(|| Failure::new("States.ItemReaderFailed", format!("There is no {path}")))?;
+    let body =
+        files.get(&path).ok_or_else(|| Failure::new("States.ItemReaderFailed", format!("There is no {path}")))?;
     parse(&read.config, body.as_bytes(), read.max_items)
 }

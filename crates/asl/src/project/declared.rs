@@ -2,10 +2,10 @@
 
 use super::error::{Problem, ProjectError};
 use super::{Project, shown};
-use asl_task::Backends;
-use asl_task::function::FunctionSet;
 use asl_syntax::Source;
 use asl_syntax::model::{Definition, StateKind};
+use asl_task::Backends;
+use asl_task::function::FunctionSet;
 use asl_value::{Build, Span, Value, parse_with};
 use std::sync::Arc;
 
@@ -15,12 +15,7 @@ impl Project {
     ///
     /// # Errors
     /// Every state that cannot run, with its place in the definition.
-    pub fn check(
-        &self,
-        source: &Source,
-        definition: &Definition,
-        functions: &FunctionSet,
-    ) -> Result<(), ProjectError> {
+    pub fn check(&self, source: &Source, definition: &Definition, functions: &FunctionSet) -> Result<(), ProjectError> {
         let backends = Backends { functions: functions.clone(), services: Arc::new(self.services()?) };
         let unsupported = backends.unsupported(definition);
         let problems: Vec<Problem> = unsupported

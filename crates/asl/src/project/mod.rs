@@ -147,10 +147,8 @@ impl Project {
     /// # Errors
     /// A function's file is not there, its handler is malformed, its interpreter is not installed: every one of them.
     pub fn functions(&self, log: LogSink) -> Result<FunctionSet, ProjectError> {
-        let identity = asl_function::Identity {
-            region: self.identity.region.clone(),
-            account: self.identity.account.clone(),
-        };
+        let identity =
+            asl_function::Identity { region: self.identity.region.clone(), account: self.identity.account.clone() };
         let ignore: LogSink = Arc::new(|_| {});
         let problems: Vec<Problem> = self
             .functions

@@ -88,16 +88,19 @@ fn mistakes_are_told_with_place_and_remedy() {
         ("[queues.Q]\nVisibilityTimeout = -1\n", &["asl.toml:2:21: "]),
         ("[queues.Q]\nVisibilityTimeout = 99999\n", &["asl.toml:2:21: 99999 is out of range", "use 0 to 43200"]),
         ("[queues.'Q.fifo']\n", &["asl.toml:1:9: ", "set FifoQueue = true"]),
-        ("[queues.Q]\nRedrivePolicy = { deadLetterTargetArn = 'D', maxReceiveCount = 1 }\n", &[
-            "asl.toml:2:41: there is no queue D",
-            "[queues.D]",
-        ]),
-        ("[[topics.T.Subscriptions]]\nProtocol = 'sqs'\nEndpoint = 'Nope'\n", &[
-            "asl.toml:3:12: there is no queue Nope",
-            "declare it under [queues.Nope]",
-        ]),
+        (
+            "[queues.Q]\nRedrivePolicy = { deadLetterTargetArn = 'D', maxReceiveCount = 1 }\n",
+            &["asl.toml:2:41: there is no queue D", "[queues.D]"],
+        ),
+        (
+            "[[topics.T.Subscriptions]]\nProtocol = 'sqs'\nEndpoint = 'Nope'\n",
+            &["asl.toml:3:12: there is no queue Nope", "declare it under [queues.Nope]"],
+        ),
         ("[[topics.T.Subscriptions]]\nProtocol = 'sms'\nEndpoint = 'Nope'\n", &["unknown value `sms`", "sqs"]),
-        ("[functions.F]\nRuntime = 'python'\n", &["asl.toml:1:12: function `F` has neither a File nor a Url", "add `File"]),
+        (
+            "[functions.F]\nRuntime = 'python'\n",
+            &["asl.toml:1:12: function `F` has neither a File nor a Url", "add `File"],
+        ),
         ("[functions.F]\nFile = 'f.py'\n", &["asl.toml:1:12: function `F` has no Runtime", "python"]),
         ("[functions.F]\nRuntime = 'pyton'\nFile = 'f.py'\n", &["asl.toml:2:11: unknown value `pyton`", "`python`?"]),
         ("[functions.F]\nUrl = 'http://x'\nFile = 'f.py'\n", &["asl.toml:2:7: ", "not both"]),
@@ -127,7 +130,9 @@ fn functions_whose_code_is_not_there_are_all_told() {
     );
     let error = project.unwrap().functions(Arc::new(|_| {})).err().unwrap();
     let told = told(&folder, &error);
-    for part in ["asl.toml:3:8: function `A`: none.py", "asl.toml:6:8: function `B`: none", "asl.toml:10:11: function `C`"] {
+    for part in
+        ["asl.toml:3:8: function `A`: none.py", "asl.toml:6:8: function `B`: none", "asl.toml:10:11: function `C`"]
+    {
         assert!(told.contains(part), "{part}: {told}");
     }
 }
@@ -144,7 +149,10 @@ fn a_definition_is_checked_against_its_project() {
         "C": {"Type": "Task", "Resource": "arn:aws:states:::ecs:runTask.sync", "End": true}}}"#;
     let unbound = told(&folder, &project.source("d.json", text).unwrap_err());
     assert!(unbound.starts_with("d.json:3:44: no value is given for `${Table}`"), "{unbound}");
-    assert!(unbound.contains("did you mean `${Tabel}`? or add `Table = \"...\"` under [substitutions] in "), "{unbound}");
+    assert!(
+        unbound.contains("did you mean `${Tabel}`? or add `Table = \"...\"` under [substitutions] in "),
+        "{unbound}"
+    );
 
     let source = project.source("d.json", &text.replace("${Table}", "${Tabel}")).unwrap();
     let definition = load(&source, &Options::default()).definition.unwrap();

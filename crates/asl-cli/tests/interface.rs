@@ -1,0 +1,259 @@
+//! What commands print, and where.
+
+mod common;
+
+use common::Place;
+use serde_json::{Value, json};
+use std::path::Path;
+use std::process::Stdio;
+
+/// `ASL_BLESS=1 cargo test -p asl-cli` writes the pages anew.
+#[test]
+fn help_says_what_the_repository_says() {
+    let place = Place::empty();
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/help");
+    let commands = [
+        "",
+        "run",
+        "resume",
+        "list",
+        "history",
+        "replay",
+        "queue",
+        "queue receive",
+        "queue peek",
+        "table",
+        "table scan",
+        "table get",
+        "check",
+        "explain",
+    ];
+    for command in commands {
+        let mut args: Vec<&str> = command.split_whitespace().collect();
+        args.push("--help");
+        let ran = place.asl(&args);
+        assert_eq!((ran.code, ran.stderr.as_str()), (0, ""));
+        let file = folder.join(format!("asl {command}").trim().replace(' ', "-")).with_extension("txt");
+        if std::env::var_os("ASL_BLESS").is_some() {
+            std::fs::write(&file, &ran.stdout).unwrap();
+        }
+        assert_eq!(ran.stdout, std::fs::read_to_string(&file).unwrap_or_default(), "{}", file.display());
+    }
+}
+
+#[test]
+fn stdout_is_the_output_and_nothing_else() {
+    let place = Place::new();
+    let run = ["run", "definitions/hello/hello.asl.json"];
+    let ran = place.asl(&run);
+    assert_eq!(ran.ends(0).stdout, "{\"greeting\":\"Hello, everybody!\"}\n", "no input is {{}}, a pipe gets one line");
+    let lines = [
+        "hello  started as ",
+        "\n  NameEverybody  entered\n",
+        "\n  NameEverybody  done      0 ms\n",
+        "\n  Breathe        done      1",
+        "\nhello succeeded in 1",
+    ];
+    ran.says_all(&lines);
+    assert!(!ran.stderr.contains('\u{1b}'), "colour is for terminals");
+
+    let quiet =
+        place.asl_with_stdin(&[run[0], run[1], "--quiet", "--input", "-", "--name", "mine"], r#"{"name": "Ada"}"#);
+    assert_eq!(quiet.ends(0).stdout, "{\"greeting\":\"Hello, Ada!\"}\n");
+    assert_eq!(quiet.stderr, "");
+    let listed = place.asl(&["list", "--project", "definitions/hello/asl.toml", "--limit", "1", "--json"]).json();
+    assert_eq!(listed["executions"][0]["name"], "mine");
+}
+
+#[test]
+fn every_example_gives_its_output() {
+    let place = Place::new();
+    let mut examples = 0;
+    for entry in std::fs::read_dir(place.path("definitions")).unwrap().flatten() {
+        let folder = entry.path();
+        let Ok(output) = std::fs::read_to_string(folder.join("output.json")) else { continue };
+        let name = entry.file_name().into_string().unwrap();
+        let definition = folder.join(format!("{name}.asl.json"));
+        let input = folder.join("input.json");
+        let args = ["run", definition.to_str().unwrap(), "--input", input.to_str().unwrap(), "-q"];
+        let ran = place.asl(&args);
+        ran.ends(0);
+        assert_eq!(ran.json(), serde_json::from_str::<Value>(&output).unwrap(), "{name}");
+        assert_eq!(place.asl(&["check", definition.to_str().unwrap()]).ends(0).stdout, "", "{name}");
+        examples += 1;
+    }
+    assert!(examples >= 2);
+    place.asl(&["check", "definitions/fare.asl.json"]).ends(0).says("fare.asl.json: ok\n");
+}
+
+#[test]
+fn iterations_and_function_lines_are_named() {
+    let place = Place::new();
+    let ran = place.asl(&["run", "definitions/trip/trip.asl.json", "--input", "definitions/trip/input.json"]);
+    for index in 0..3 {
+        ran.says(&format!("QuoteLeg[{index}]      entered")).says(&format!("QuoteLeg[{index}]      done"));
+    }
+    ran.says("  QuoteLegs        done").says("  Prepare          done");
+    let log = Place::new();
+    log.write(
+        "definitions/functions/payment_charge.py",
+        "def lambda_handler(event, context):\n    print('  a line')\n",
+    );
+    let ran = log.asl(&["run", "definitions/fare.asl.json", "-i", "fixtures/fare/happy.json"]);
+    ran.says("  PaymentCharge           |   a line\n");
+}
+
+#[test]
+fn retries_are_shown_with_their_delay() {
+    let place = Place::empty();
+    let text = r#"{"StartAt": "Call", "States": {
+      "Call": {"Type": "Task", "Resource": "arn:aws:states:::lambda:invoke", "Parameters": {"FunctionName": "F"}, "End": true,
+        "Retry": [{"ErrorEquals": ["Busy"], "IntervalSeconds": 1, "MaxAttempts": 1}]}}}"#;
+    place.write("d.asl.json", text);
+    place.write("asl.toml", "[functions.F]\nRuntime = \"python\"\nFile = \"f.py\"\n");
+    place.write(
+        "f.py",
+        "class Busy(Exception):\n    pass\n\ndef lambda_handler(event, context):\n    raise Busy('later')\n",
+    );
+    let ran = place.asl(&["run", "d.asl.json"]);
+    ran.ends(1).says("  Call          failed    Busy: later\n  Call          retry     1 of 1 in 1 s, after Busy\n");
+    assert_eq!(ran.stderr.matches("failed    Busy: later").count(), 2);
+    ran.says("error: the execution failed: Busy\n  {\n    \"errorMessage\": \"later\"");
+}
+
+#[test]
+fn timed_out_and_nothing_else_is_said_on_stderr_when_quiet() {
+    let place = Place::empty();
+    let text =
+        r#"{"StartAt": "W", "TimeoutSeconds": 1, "States": {"W": {"Type": "Wait", "Seconds": 60, "End": true}}}"#;
+    place.write("d.asl.yaml", &format!("# JSON is YAML\n{text}\n"));
+    let ran = place.asl(&["run", "d.asl.yaml", "-q"]);
+    assert_eq!(ran.ends(1).stderr.lines().next(), Some("error: the execution timed out: States.Timeout"));
+    let listed = place.asl(&["list", "--status", "timed_out", "--json"]).json();
+    assert_eq!(listed["executions"][0]["status"], "TIMED_OUT");
+}
+
+#[test]
+fn lists_are_filtered_and_newest_first_in_the_shape_of_aws() {
+    let place = Place::empty();
+    place.write("good.asl.json", r#"{"StartAt": "A", "States": {"A": {"Type": "Succeed"}}}"#);
+    place.write("bad.asl.json", r#"{"StartAt": "A", "States": {"A": {"Type": "Fail", "Error": "E", "Cause": "why"}}}"#);
+    for (file, name) in [("good.asl.json", "g1"), ("bad.asl.json", "b1"), ("good.asl.json", "g2")] {
+        place.asl(&["run", file, "--name", name, "-q"]);
+    }
+    let names = |args: &[&str]| -> Vec<String> {
+        let listed = place.asl(&[&["list", "--json"], args].concat()).json();
+        let executions = listed["executions"].as_array().unwrap().clone();
+        executions.iter().map(|item| item["name"].as_str().unwrap().to_owned()).collect()
+    };
+    assert_eq!(names(&[]), ["g2", "b1", "g1"]);
+    assert_eq!(names(&["--status", "FAILED"]), ["b1"]);
+    assert_eq!(names(&["--definition", "good"]), ["g2", "g1"]);
+    assert_eq!(names(&["--limit", "2"]), ["g2", "b1"]);
+    let first = &place.asl(&["list", "--json"]).json()["executions"][0];
+    let keys: Vec<&String> = first.as_object().unwrap().keys().collect();
+    assert_eq!(keys, ["executionArn", "stateMachineArn", "name", "status", "startDate", "stopDate"]);
+    assert_eq!(first["executionArn"], "arn:aws:states:us-east-1:000000000000:execution:good:g2");
+    assert_eq!(first["stateMachineArn"], "arn:aws:states:us-east-1:000000000000:stateMachine:good");
+    assert!(first["startDate"].as_str().unwrap().ends_with("+00:00"));
+
+    let table = place.asl(&["list"]);
+    let lines: Vec<&str> = table.stdout.lines().collect();
+    assert!(lines[0].starts_with("DEFINITION  STATUS ") && lines.len() == 4, "{}", table.stdout);
+    assert!(lines[2].starts_with("bad         FAILED ") && lines[2].ends_with("  b1"), "{}", table.stdout);
+}
+
+#[test]
+fn a_history_is_a_table_or_exactly_what_aws_gives() {
+    let place = Place::empty();
+    place
+        .write("d.asl.json", r#"{"StartAt": "A", "States": {"A": {"Type": "Pass", "Result": {"a": 1}, "End": true}}}"#);
+    place.asl_with_stdin(&["run", "d.asl.json", "--name", "one", "-q", "-i", "-"], "{\"x\": 2}");
+    let mut history = place.asl(&["history", "--json"]).json();
+    for event in history["events"].as_array_mut().unwrap() {
+        assert!(event.as_object_mut().unwrap().remove("timestamp").unwrap().is_string());
+    }
+    let whole = json!({"truncated": false});
+    let wanted = json!({"events": [
+        {"type": "ExecutionStarted", "id": 1, "previousEventId": 0, "executionStartedEventDetails":
+            {"input": "{\"x\": 2}", "inputDetails": whole, "roleArn": "arn:aws:iam::000000000000:role/d"}},
+        {"type": "PassStateEntered", "id": 2, "previousEventId": 0, "stateEnteredEventDetails":
+            {"name": "A", "input": "{\"x\":2}", "inputDetails": whole}},
+        {"type": "PassStateExited", "id": 3, "previousEventId": 2, "stateExitedEventDetails":
+            {"name": "A", "output": "{\"a\":1}", "outputDetails": whole}},
+        {"type": "ExecutionSucceeded", "id": 4, "previousEventId": 3, "executionSucceededEventDetails":
+            {"output": "{\"a\":1}", "outputDetails": whole}},
+    ]});
+    assert_eq!(history, wanted);
+
+    let table = place.asl(&["history", "one"]).stdout;
+    let lines: Vec<&str> = table.lines().collect();
+    assert!(lines[0].starts_with("d · one  SUCCEEDED  started "), "{table}");
+    assert_eq!(lines[2], "ID  PREV  SECONDS  EVENT               STATE  DETAIL");
+    assert!(
+        lines[4].starts_with(" 2     0   +0.0") && lines[4].ends_with("PassStateEntered    A      {\"x\":2}"),
+        "{table}"
+    );
+    // The beginning of a name is enough when it is the only one.
+    assert_eq!(place.asl(&["history", "o", "--json"]).stdout, place.asl(&["history", "one", "--json"]).stdout);
+}
+
+#[test]
+fn what_nobody_reads_is_no_error() {
+    let place = Place::empty();
+    place.write("d.asl.json", r#"{"StartAt": "A", "States": {"A": {"Type": "Succeed"}}}"#);
+    place.asl(&["run", "d.asl.json", "-q"]).ends(0);
+    let mut child =
+        place.command(&["history", "--json"]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    drop(child.stdout.take());
+    let ran: common::Ran = child.wait_with_output().unwrap().into();
+    assert_eq!((ran.code, ran.stderr.as_str()), (0, ""));
+}
+
+#[test]
+fn check_draws_places_and_gives_the_shape_of_aws() {
+    let place = Place::empty();
+    place.write("good.asl.json", r#"{"StartAt": "A", "States": {"A": {"Type": "Succeed"}}}"#);
+    place.write(
+        "bad.asl.json",
+        "{\n  \"StartAt\": \"Strat\",\n  \"States\": {\"Start\": {\"Type\": \"Pass\", \"End\": true}}\n}\n",
+    );
+    let ran = place.asl(&["check", "bad.asl.json", "good.asl.json"]);
+    ran.ends(2).says("bad.asl.json: 1 error; `asl explain RULE` tells more\ngood.asl.json: ok\n");
+    let drawn = "\
+error[missing-target]: Missing 'StartAt' target: Strat
+ --> bad.asl.json:2:14
+  |
+2 |   \"StartAt\": \"Strat\",
+  |              ^^^^^^^
+  |
+  = help: did you mean `Start`?
+
+";
+    assert_eq!(ran.stdout, drawn);
+    let told = place.asl(&["check", "--json", "bad.asl.json"]).json();
+    let wanted = json!({"result": "FAIL", "truncated": false, "diagnostics": [{
+        "severity": "ERROR", "code": "MISSING_TRANSITION_TARGET", "message": "Missing 'StartAt' target: Strat",
+        "location": "/StartAt"}]});
+    assert_eq!(told, wanted);
+    let page = place.asl(&["explain", "missing-target"]);
+    assert!(page.ends(0).stdout.contains("Wrong:") && page.stdout.contains("Right:"));
+    assert!(place.asl(&["explain"]).stdout.lines().any(|line| line.starts_with("missing-target ")));
+}
+
+#[test]
+fn the_project_is_found_from_where_one_stands() {
+    let place = Place::empty();
+    place.write("one/asl.toml", "[queues.Q]\n");
+    place.write("one/deep/d.asl.json", r#"{"StartAt": "A", "States": {"A": {"Type": "Succeed"}}}"#);
+    place.asl(&["run", "one/deep/d.asl.json", "--name", "x", "-q"]).ends(0);
+    assert!(place.path("one/.asl/asl.db").exists(), "the database is beside the project file");
+    for from in ["", "one", "one/deep"] {
+        let ran = place.command(&["list", "--json"]).current_dir(place.path(from)).output().unwrap();
+        assert_eq!(common::Ran::from(ran).json()["executions"][0]["name"], "x", "from {from}");
+    }
+    place.write("two/asl.toml", "");
+    place.asl(&["list"]).ends(2).says("several folders here have a project: one, two").says("--project one/asl.toml");
+    assert_eq!(place.asl(&["queue", "peek", "Q", "--json", "--project", "one/asl.toml"]).stdout, "{\"Messages\":[]}\n");
+    place.asl(&["queue", "peek", "Q", "--project", "one/asl.toml"]).ends(0).says("no messages");
+}
