@@ -84,3 +84,18 @@ fn ctrl_c_says_that_the_execution_stays() {
     assert_eq!(ran.stdout, "");
     assert!(place.asl(&["replay"]).ends(0).stdout.contains("RUNNING"));
 }
+
+#[test]
+fn replay_points_at_the_first_event_that_differs() {
+    let place = place(0);
+    place.asl(RUN).ends(0);
+    let tamper = "import sqlite3, sys\n\
+                  c = sqlite3.connect(sys.argv[1])\n\
+                  c.execute(\"UPDATE definition SET text = replace(text, '\\\"After\\\"', '\\\"Later\\\"')\")\n\
+                  c.commit()\n";
+    let done = Command::new("python3").args(["-c", tamper]).arg(place.path(".asl/asl.db")).status().unwrap();
+    assert!(done.success());
+    let ran = place.asl(&["replay", "slow"]);
+    ran.ends(1).says("differs at event 9").says("\"name\":\"After\"").says("\"name\":\"Later\"");
+    assert_eq!(ran.stdout, "");
+}

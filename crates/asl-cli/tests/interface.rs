@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use std::path::Path;
 use std::process::Stdio;
 
-/// `ASL_BLESS=1 cargo test -p asl-cli` writes the pages anew.
+/// `ASL_UPDATE=1 cargo test -p asl-cli` writes the pages anew.
 #[test]
 fn help_says_what_the_repository_says() {
     let place = Place::empty();
@@ -34,7 +34,7 @@ fn help_says_what_the_repository_says() {
         let ran = place.asl(&args);
         assert_eq!((ran.code, ran.stderr.as_str()), (0, ""));
         let file = folder.join(format!("asl {command}").trim().replace(' ', "-")).with_extension("txt");
-        if std::env::var_os("ASL_BLESS").is_some() {
+        if std::env::var_os("ASL_UPDATE").is_some() {
             std::fs::write(&file, &ran.stdout).unwrap();
         }
         assert_eq!(ran.stdout, std::fs::read_to_string(&file).unwrap_or_default(), "{}", file.display());
@@ -221,7 +221,7 @@ fn check_draws_places_and_gives_the_shape_of_aws() {
     let ran = place.asl(&["check", "bad.asl.json", "good.asl.json"]);
     ran.ends(2).says("bad.asl.json: 1 error; `asl explain RULE` tells more\ngood.asl.json: ok\n");
     let drawn = "\
-error[missing-target]: Missing 'StartAt' target: Strat
+error[missing-target]: Missing 'Next' target: Strat
  --> bad.asl.json:2:14
   |
 2 |   \"StartAt\": \"Strat\",
@@ -233,7 +233,7 @@ error[missing-target]: Missing 'StartAt' target: Strat
     assert_eq!(ran.stdout, drawn);
     let told = place.asl(&["check", "--json", "bad.asl.json"]).json();
     let wanted = json!({"result": "FAIL", "truncated": false, "diagnostics": [{
-        "severity": "ERROR", "code": "MISSING_TRANSITION_TARGET", "message": "Missing 'StartAt' target: Strat",
+        "severity": "ERROR", "code": "MISSING_TRANSITION_TARGET", "message": "Missing 'Next' target: Strat",
         "location": "/StartAt"}]});
     assert_eq!(told, wanted);
     let page = place.asl(&["explain", "missing-target"]);

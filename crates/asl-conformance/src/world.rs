@@ -35,6 +35,8 @@ pub(crate) struct World<'f, 'c> {
     /// Answers that come later: children that take their time.
     later: BTreeMap<(Timestamp, u64), Input>,
     answers: u64,
+    /// The case stops its execution, which it does when that comes to rest for the first time.
+    stop: Option<Failure>,
     pub(crate) events: Vec<Event>,
 }
 
@@ -43,7 +45,8 @@ impl<'f, 'c> World<'f, 'c> {
     pub(crate) fn new(machine: Machine, fixtures: &'f Fixtures<'c>, now: Timestamp) -> World<'f, 'c> {
         let mocks = fixtures.case["task_results"].as_array().map(Mocks::new);
         let (inputs, later, events) = (VecDeque::new(), BTreeMap::new(), Vec::new());
-        World { machine, fixtures, mocks, now, inputs, later, answers: 0, events }
+        let stop = stop(&fixtures.case["fixtures"]["stop_execution"]);
+        World { machine, fixtures, mocks, now, inputs, later, answers: 0, stop, events }
     }
 
     /// Runs to the end; `None` when nothing will ever happen again.
@@ -62,7 +65,10 @@ impl<'f, 'c> World<'f, 'c> {
             }
             match progress {
                 Progress::Finished => return self.machine.outcome().cloned(),
-                Progress::Quiescent if self.inputs.is_empty() => self.wait()?,
+                Progress::Quiescent if self.inputs.is_empty() => match self.stop.take() {
+                    Some(reason) => self.inputs.push_back(Input::Stop(reason)),
+                    None => self.wait()?,
+                },
                 Progress::Quiescent | Progress::Yielded => {}
             }
         }
@@ -106,11 +112,20 @@ impl<'f, 'c> World<'f, 'c> {
     /// Runs a child to its end; the parent hears of it when that time has come.
     fn child(&mut self, call: ChildCall) {
         let machine = Machine::child(self.machine.definition().clone(), call.flow);
-        let mut world = World { mocks: None, ..World::new(machine, self.fixtures, self.now) };
+        let mut world = World { mocks: None, stop: None, ..World::new(machine, self.fixtures, self.now) };
         let stuck = || Outcome::Failed(Failure::new("States.Runtime", "nothing moves the child on"));
         let outcome = world.run(Input::Start(Box::new(call.execution))).unwrap_or_else(stuck);
         self.answers += 1;
         let done = Input::ChildDone { run: call.run, child: call.child, outcome };
         self.later.insert((world.now, self.answers), done);
+    }
+}
+
+/// The reason of a stop: `{error?, cause?}`, or true for none.
+fn stop(fixture: &Value) -> Option<Failure> {
+    let text = |v: &Value| v.as_str().map(Into::into);
+    match fixture {
+        Value::Null | Value::Bool(false) => None,
+        reason => Some(Failure { error: text(&reason["error"]), cause: text(&reason["cause"]) }),
     }
 }

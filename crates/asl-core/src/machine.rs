@@ -188,6 +188,12 @@ impl Machine {
             return Err(Rejected::OutOfOrder);
         }
         self.advance(now);
+        self.take(input)?;
+        self.check_history();
+        Ok(())
+    }
+
+    fn take(&mut self, input: Input) -> Result<(), Rejected> {
         match input {
             Input::Start(execution) => self.start(*execution),
             Input::Stop(failure) => {

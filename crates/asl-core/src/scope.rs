@@ -34,6 +34,8 @@ pub(crate) enum Phase {
     Queued(Box<TaskCall>),
     /// The task is at work.
     Task(Box<TaskCall>),
+    /// The call of the task was answered; its job or callback is awaited.
+    Submitted(Box<TaskCall>),
     /// The task answered.
     Answered(Result<Value, StateError>),
     /// Waiting, for its Wait or back-off to end.
@@ -91,7 +93,7 @@ impl Scope {
     /// The call this scope waits for.
     pub(crate) fn call(&self) -> Option<&TaskCall> {
         match &self.phase {
-            Phase::Start(call) | Phase::Queued(call) | Phase::Task(call) => Some(call),
+            Phase::Start(call) | Phase::Queued(call) | Phase::Task(call) | Phase::Submitted(call) => Some(call),
             _ => None,
         }
     }

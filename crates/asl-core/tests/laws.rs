@@ -3,7 +3,7 @@
 
 mod support;
 
-use asl_core::{Event, Failure, Input, Machine, Outcome, ReadItems, ResultFile, TaskCall};
+use asl_core::{Event, Failure, Input, Machine, MapRunId, Outcome, ReadItems, ResultFile, TaskCall, TaskId};
 use asl_expr::Timestamp;
 use asl_value::Value;
 use proptest::prelude::*;
@@ -148,9 +148,15 @@ impl Answers for Dice {
             1 => vec![(after_ms, Input::TaskFailed { task, failure: Failure::default() })],
             // Nobody answers: the timeout does.
             2 => Vec::new(),
-            // A second answer is nobody's.
+            // Answers that do not fit, and a second one, are nobody's.
             3 => vec![
+                (0, Input::TaskScheduled { task }),
+                (0, Input::TaskStarted { task: TaskId(task.0 + 1), worker: None }),
+                (0, Input::MapWritten { run: MapRunId(1) }),
+                (0, Input::MapItems { run: MapRunId(task.0), items: Value::from(1) }),
+                (after_ms, Input::TaskSubmitted { task, output: Value::Null }),
                 (after_ms, Input::TaskSucceeded { task, output: Value::from(1) }),
+                (after_ms, Input::ChildDone { run: MapRunId(1), child: mix, outcome: Outcome::Succeeded(Value::Null) }),
                 (9000, Input::TaskHeartbeat { task }),
             ],
             _ => vec![(after_ms, Input::TaskSucceeded { task, output: Value::from(mix) })],
@@ -164,10 +170,13 @@ impl Answers for Dice {
     fn write(&mut self, _: &str, _: Vec<ResultFile>) {}
 }
 
-fn drive(text: &str, dice: u64, drive: Drive) -> (Option<Outcome>, Vec<Event>, Vec<Record>) {
+fn drive(text: &str, dice: u64, stop_after_s: Option<u8>, drive: Drive) -> (Option<Outcome>, Vec<Event>, Vec<Record>) {
     let mut dice = Dice(dice);
     let machine = Machine::new(definition(text.to_owned(), false));
     let mut world = World::new(machine, &mut dice, drive, Timestamp::from_millis(EPOCH_MS));
+    if let Some(seconds) = stop_after_s {
+        world.plan(i64::from(seconds) * 1000, Input::Stop(Failure::default()));
+    }
     let outcome = world.run(start());
     (outcome, world.events, world.records)
 }
@@ -182,9 +191,13 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn machines_end_snapshots_and_replays_agree(nodes in proptest::collection::vec(node(), 1..4), dice in any::<u64>()) {
+    fn machines_end_snapshots_and_replays_agree(
+        nodes in proptest::collection::vec(node(), 1..4),
+        dice in any::<u64>(),
+        stop in proptest::option::weighted(0.3, 0_u8..8),
+    ) {
         let text = format!("{{{}}}", Text::default().flow(&nodes));
-        let (outcome, events, records) = drive(&text, dice, STRAIGHT);
+        let (outcome, events, records) = drive(&text, dice, stop, STRAIGHT);
         prop_assert!(outcome.is_some(), "it never ends: {text}");
 
         for (at, event) in (1..).zip(&events) {
@@ -194,7 +207,7 @@ proptest! {
         let ends = events.iter().filter(|event| event.kind.ends_execution()).count();
         prop_assert!(ends == 1 && events.last().is_some_and(|e| e.kind.ends_execution()), "one event ends it, the last");
 
-        let (again, step_by_step, _) = drive(&text, dice, Drive { budget: 1, snapshots: true });
+        let (again, step_by_step, _) = drive(&text, dice, stop, Drive { budget: 1, snapshots: true });
         prop_assert_eq!(&outcome, &again);
         prop_assert_eq!(&events, &step_by_step);
 

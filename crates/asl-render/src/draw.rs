@@ -55,7 +55,9 @@ pub(crate) fn draw(items: &[Item], links: &[Link]) -> Drawn {
         let jump = jumps.get(&i).map(|item| Rect::new(drawn.items[*item], items[*item].w, items[*item].h));
         drawn.links.push(Line { points, label: None, jump });
         if link.from == link.to {
-            drawn.links[i] = around(Rect::new(drawn.items[link.from], items[link.from].w, items[link.from].h), link);
+            let rect = Rect::new(drawn.items[link.from], items[link.from].w, items[link.from].h);
+            let nth = links[..i].iter().filter(|l| l.from == l.to && l.from == link.from).count();
+            drawn.links[i] = around(rect, link, nth as i32);
         }
     }
     for (v, vertex) in graph.vertices.iter().enumerate() {
@@ -71,9 +73,9 @@ pub(crate) fn draw(items: &[Item], links: &[Link]) -> Drawn {
     drawn
 }
 
-/// An edge from a box to itself: out of its right side and in again.
-fn around(rect: Rect, link: &Link) -> Line {
-    let (right, up, down) = (rect.right(), rect.y + 1, rect.y + 2);
+/// The `nth` edge from a box to itself: out of its right side and in again.
+fn around(rect: Rect, link: &Link, nth: i32) -> Line {
+    let (right, up, down) = (rect.right(), rect.y + 1 + 2 * nth, rect.y + 2 + 2 * nth);
     let corners = [(right, down), (right + 3, down), (right + 3, up), (right, up)];
     let points = joined(corners.into_iter().map(|(x, y)| Point::new(x, y)));
     let label = (link.label > 0).then(|| Rect::new(Point::new(right + 4, up), link.label, 1));

@@ -35,6 +35,7 @@
 //! The command line and the server are built on this crate; see also `examples/embed.rs`.
 #![forbid(unsafe_code)]
 
+pub mod project;
 mod state_machine;
 
 pub use asl_core::{Event, EventKind, Execution, Failure, Note, Outcome, event::to_aws};

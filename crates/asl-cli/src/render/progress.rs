@@ -14,6 +14,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 /// The column of the states' names is not wider.
 const MAX_NAME: usize = 32;
 const WHAT: usize = 8;
+/// Causes can be long; the history has them in full. Characters.
+const MAX_DETAIL: usize = 300;
 
 /// Writes progress as it is observed.
 pub(crate) struct Progress {
@@ -33,20 +35,16 @@ impl Progress {
     /// A line that a function printed.
     pub(crate) fn log(&self, line: &LogLine) {
         let width = self.name_width;
-        let text = self.fit(&line.text, width + 5);
+        let text = one_line(&line.text, None);
         say(&format!("  {} {text}\n", self.look.dim(&format!("{:<width$} |", line.function))));
     }
 
     fn line(&self, name: &str, what: &str, paint: fn(Look, &str) -> String, more: &str) {
         let width = self.name_width;
         let padded = format!("{what:<WHAT$}");
-        let more = self.fit(more, width + WHAT + 6);
+        let more = one_line(more, Some(MAX_DETAIL));
         let line = format!("  {name:<width$}  {}  {more}", paint(self.look, &padded));
         say(&(line.trim_end().to_owned() + "\n"));
-    }
-
-    fn fit(&self, text: &str, used: usize) -> String {
-        one_line(text, self.look.width.map(|width| width.saturating_sub(used).max(10)))
     }
 
     fn failed(&self, name: &str, failure: &Failure) {
@@ -137,14 +135,15 @@ fn take<'n>(notes: &mut Vec<&'n Note>, name: &str) -> Option<&'n Note> {
 
 fn failure_of(kind: &EventKind) -> Option<&Failure> {
     match kind {
-        EventKind::Task { stage, .. } => match stage {
-            TaskStage::Failed(failure)
-            | TaskStage::TimedOut(failure)
-            | TaskStage::ScheduleFailed(failure)
-            | TaskStage::StartFailed(failure)
-            | TaskStage::SubmitFailed(failure) => Some(failure),
-            _ => None,
-        },
+        EventKind::Task {
+            stage:
+                TaskStage::Failed(failure)
+                | TaskStage::TimedOut(failure)
+                | TaskStage::ScheduleFailed(failure)
+                | TaskStage::StartFailed(failure)
+                | TaskStage::SubmitFailed(failure),
+            ..
+        } => Some(failure),
         EventKind::EvaluationFailed { failure, .. } | EventKind::MapRunFailed(failure) => Some(failure),
         _ => None,
     }

@@ -139,7 +139,7 @@ enum Stage {
 #[derive(Clone, Debug)]
 pub(crate) enum Items {
     List(Arc<Vec<Value>>),
-    Members(Vec<(Arc<str>, Value)>),
+    Members(Arc<Vec<(Arc<str>, Value)>>),
 }
 
 impl Items {
@@ -147,7 +147,8 @@ impl Items {
         match value {
             Value::Array(list) => Some(Items::List(list)),
             Value::Object(map) => {
-                Some(Items::Members(map.iter().map(|(key, value)| (key.clone(), value.clone())).collect()))
+                let members = map.iter().map(|(key, value)| (key.clone(), value.clone())).collect::<Vec<_>>();
+                Some(Items::Members(members.into()))
             }
             _ => None,
         }

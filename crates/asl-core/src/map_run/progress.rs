@@ -223,12 +223,9 @@ impl Items {
     /// The first `max` of them.
     fn up_to(self, max: usize) -> Items {
         match self {
-            Items::List(list) if list.len() > max => Items::List(list[..max].to_vec().into()),
-            Items::Members(mut members) => {
-                members.truncate(max);
-                Items::Members(members)
-            }
-            list @ Items::List(_) => list,
+            all if all.len() <= max => all,
+            Items::List(list) => Items::List(list[..max].to_vec().into()),
+            Items::Members(members) => Items::Members(members[..max].to_vec().into()),
         }
     }
 }

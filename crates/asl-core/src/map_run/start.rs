@@ -62,7 +62,7 @@ pub(crate) fn start(
         express: distributed.express,
         input,
         source: read.as_ref().map_or_else(|| "STATE_DATA".into(), source_of),
-        items: items.unwrap_or(Items::Members(Vec::new())),
+        items: items.unwrap_or_else(|| Items::List(Vec::new().into())),
         next_item: 0,
         next_child: 0,
         running: BTreeMap::new(),

@@ -201,14 +201,24 @@ pub(crate) fn answer(machine: &mut Machine, input: Input) -> Result<(), Rejected
         (Phase::Queued(call), Input::TaskStarted { worker, .. }) => started(machine, id, call, worker),
         (Phase::Task(call), Input::TaskSubmitted { output, .. }) => {
             emit(machine, id, &call.resource, TaskStage::Submitted { output });
-            machine.scopes.get_mut(id).phase = Phase::Task(call);
+            machine.scopes.get_mut(id).phase = Phase::Submitted(call);
         }
-        (Phase::Task(call), Input::TaskHeartbeat { .. }) => {
-            restart_heartbeat(machine, id, &call);
-            machine.scopes.get_mut(id).phase = Phase::Task(call);
+        (phase @ (Phase::Task(_) | Phase::Submitted(_)), Input::TaskHeartbeat { .. }) => {
+            machine.scopes.get_mut(id).phase = phase;
+            restart_heartbeat(machine, id);
         }
-        (Phase::Task(call), Input::TaskSucceeded { output, .. }) => succeeded(machine, id, &call, output),
-        (Phase::Task(call), Input::TaskFailed { failure, .. }) => failed(machine, id, &call, failure),
+        (Phase::Task(call) | Phase::Submitted(call), Input::TaskSucceeded { output, .. }) => {
+            succeeded(machine, id, &call, output);
+        }
+        (Phase::Task(call), Input::TaskFailed { failure, .. })
+            if call.resource.pattern() != Pattern::RequestResponse =>
+        {
+            emit(machine, id, &call.resource, TaskStage::SubmitFailed(failure.clone()));
+            settle(machine, id, call.id, Err(StateError::of_work(failure)));
+        }
+        (Phase::Task(call) | Phase::Submitted(call), Input::TaskFailed { failure, .. }) => {
+            failed(machine, id, &call, failure);
+        }
         (phase, _) => {
             machine.scopes.get_mut(id).phase = phase;
             return Err(Rejected::NoSuchTask(task));
@@ -247,7 +257,7 @@ fn failed(machine: &mut Machine, id: ScopeId, call: &TaskCall, failure: Failure)
 /// `TimeoutSeconds` or `HeartbeatSeconds` ran out: the history says `States.Timeout` for both, without a cause.
 pub(crate) fn time_out(machine: &mut Machine, id: ScopeId, class: Class) {
     let phase = std::mem::replace(&mut machine.scopes.get_mut(id).phase, Phase::Waiting);
-    let Phase::Task(call) = phase else {
+    let (Phase::Task(call) | Phase::Submitted(call)) = phase else {
         machine.scopes.get_mut(id).phase = phase;
         return;
     };
@@ -257,8 +267,8 @@ pub(crate) fn time_out(machine: &mut Machine, id: ScopeId, class: Class) {
     settle(machine, id, call.id, Err(StateError { failure, class }));
 }
 
-fn restart_heartbeat(machine: &mut Machine, id: ScopeId, call: &TaskCall) {
-    let Some(seconds) = call.heartbeat_seconds else { return };
+fn restart_heartbeat(machine: &mut Machine, id: ScopeId) {
+    let Some(seconds) = machine.scopes.get(id).call().and_then(|call| call.heartbeat_seconds) else { return };
     machine.cancel_timer(id, Timer::Heartbeat(id));
     let at = machine.now.plus_ms((seconds as i64).saturating_mul(1000));
     machine.set_timer(id, at, Timer::Heartbeat(id));

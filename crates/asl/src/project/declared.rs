@@ -6,6 +6,7 @@ use asl_syntax::Source;
 use asl_syntax::model::{Definition, StateKind};
 use asl_task::Backends;
 use asl_task::function::FunctionSet;
+use asl_task::mock::Mocks;
 use asl_value::{Build, Span, Value, parse_with};
 use std::sync::Arc;
 
@@ -16,7 +17,8 @@ impl Project {
     /// # Errors
     /// Every state that cannot run, with its place in the definition.
     pub fn check(&self, source: &Source, definition: &Definition, functions: &FunctionSet) -> Result<(), ProjectError> {
-        let backends = Backends { functions: functions.clone(), services: Arc::new(self.services()?) };
+        let services = Arc::new(self.services()?);
+        let backends = Backends { functions: functions.clone(), services, mocks: Mocks::default() };
         let unsupported = backends.unsupported(definition);
         let problems: Vec<Problem> = unsupported
             .iter()
