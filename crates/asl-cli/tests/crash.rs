@@ -52,6 +52,7 @@ fn resume_goes_on_where_it_was_killed() {
     child.wait().unwrap();
     let resumed = place.asl(&["resume"]);
     assert_eq!(resumed.ends(0).stdout, "slow  SUCCEEDED\n");
+    resumed.says("slow  goes on as slow\n").says("  Pause                 done").says("slow succeeded\n");
     assert_eq!(place.asl(&["table", "scan", "Items", "--json"]).json()["Count"], 2);
     assert!(place.asl(&["replay", "slow"]).ends(0).stdout.contains("SUCCEEDED"));
     place.asl(&["resume"]).ends(0).says("nothing to go on with");

@@ -236,6 +236,13 @@ error[missing-target]: Missing 'Next' target: Strat
         "severity": "ERROR", "code": "MISSING_TRANSITION_TARGET", "message": "Missing 'Next' target: Strat",
         "location": "/StartAt"}]});
     assert_eq!(told, wanted);
+    // A warning keeps nothing from running, and is no reason for another exit code.
+    place.write("odd.asl.json", r#"{"StartAt": "A", "States": {"A": {"Type": "Pass", "Result": "$.x", "End": true}}}"#);
+    let odd = place.asl(&["check", "odd.asl.json"]);
+    odd.ends(0).says("odd.asl.json: ok, 1 warning");
+    assert!(odd.stdout.starts_with("warning[static-result]: "), "{}", odd.stdout);
+    place.asl(&["run", "odd.asl.json"]).ends(0).says("warning: 1 warning; `asl check odd.asl.json` shows more\n");
+
     let page = place.asl(&["explain", "missing-target"]);
     assert!(page.ends(0).stdout.contains("Wrong:") && page.stdout.contains("Right:"));
     assert!(place.asl(&["explain"]).stdout.lines().any(|line| line.starts_with("missing-target ")));

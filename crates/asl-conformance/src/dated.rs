@@ -4,6 +4,8 @@
 use asl_core::Failure;
 use asl_value::Value;
 
+/// Since redrive was launched the context object has a `RedriveCount`.
+const REDRIVE: &str = "2023-11-15";
 /// Until some day between 2024-03-29 and 2024-08-19 the first state's event kept the caller's text of the input.
 const FIRST_INPUT_COMPACT: &str = "2024-06-01";
 /// Until some day between 2024-08-19 and 2024-11-13 the exit of a Distributed Map followed `MapRunSucceeded`.
@@ -21,6 +23,16 @@ pub(crate) fn as_recorded(case: &Value, mut events: Vec<Value>) -> Value {
         exits_follow_success(&mut events);
     }
     Value::from(events)
+}
+
+/// The answer as AWS would have given it at the case's date.
+pub(crate) fn answer(case: &Value, answer: Value) -> Value {
+    if date(case).is_none_or(|date| *date >= *REDRIVE) {
+        return answer;
+    }
+    // As a value, and as JSON text inside of one.
+    let text = answer.to_string().replace(r#","RedriveCount":0"#, "").replace(r#",\"RedriveCount\":0"#, "");
+    text.parse().unwrap_or(answer)
 }
 
 /// The items of a file as AWS would have taken them at the case's date.

@@ -29,7 +29,7 @@ pub(crate) fn run(case: &Value) -> Result<Value, String> {
     let fixtures = Fixtures::new(case);
     let mut world = World::new(Machine::new(definition), &fixtures, now);
     let outcome = world.run(Input::Start(Box::new(identity(case, express))));
-    Ok(report(case, outcome.as_ref(), &world.events, express))
+    Ok(dated::answer(case, report(case, outcome.as_ref(), &world.events, express)))
 }
 
 fn identity(case: &Value, express: bool) -> Execution {

@@ -5,6 +5,7 @@ use crate::bucket::Buckets;
 use crate::dated;
 use crate::handlers::Handlers;
 use crate::mocks::Mocks;
+use asl_core::items::load;
 use asl_core::{ChildCall, Command, Event, Failure, Input, Machine, MapCommand, Outcome, Progress};
 use asl_expr::Timestamp;
 use asl_value::Value;
@@ -93,7 +94,7 @@ impl<'f, 'c> World<'f, 'c> {
             },
             Command::Map(MapCommand::Read(read)) => {
                 let run = read.run;
-                let items = self.fixtures.buckets.borrow().read(&read);
+                let items = load(&read, &*self.fixtures.buckets.borrow());
                 self.inputs.push_back(match items.and_then(|items| dated::items(self.fixtures.case, items)) {
                     Ok(items) => Input::MapItems { run, items },
                     Err(failure) => Input::MapFailed { run, failure },

@@ -2,23 +2,23 @@
 //!
 //! `tasks` are consumed in order, by state: `{state, output | error, cause | silent, after_s?, submitted?, heartbeats?}`;
 //! `files` are `bucket/key` to text; `stop` is `{after_s, error?, cause?}`. `expected` holds status, output, error, cause
-//! and the history, an event a line: `id<previous Type`. `ASL_UPDATE=1` writes what the machine does now: read the diff.
+//! the seconds it took, and the history, an event a line: `id<previous Type`. `ASL_UPDATE=1` writes what the machine does now: read the diff.
 
 #![allow(clippy::disallowed_methods, reason = "the cases are files; the crate itself does no I/O")]
 
 mod support;
 
+use asl_core::items::load;
 use asl_core::{Event, Failure, Input, Machine, Outcome, ReadItems, ResultFile, TaskCall};
 use asl_expr::Timestamp;
 use asl_syntax::ResourceKind;
 use asl_value::{Map, Value};
-use std::collections::BTreeMap;
 use std::path::Path;
-use support::{Answers, Drive, EPOCH_MS, World, definition, identity, read_file};
+use support::{Answers, Drive, EPOCH_MS, Files, World, definition, identity};
 
 struct Script {
     tasks: Vec<Value>,
-    files: BTreeMap<String, String>,
+    files: Files,
 }
 
 fn text(value: &Value) -> Option<std::sync::Arc<str>> {
@@ -61,11 +61,11 @@ impl Answers for Script {
     }
 
     fn read(&mut self, read: &ReadItems) -> Result<Value, Failure> {
-        read_file(&self.files, read)
+        load(read, &self.files)
     }
 
     fn write(&mut self, bucket: &str, files: Vec<ResultFile>) {
-        self.files.extend(files.into_iter().map(|file| (format!("{bucket}/{}", file.key), file.body)));
+        self.files.0.extend(files.into_iter().map(|file| (format!("{bucket}/{}", file.key), file.body)));
     }
 }
 
@@ -74,9 +74,11 @@ fn run(case: &Value) -> Value {
     let files = case["files"].as_object().map(Map::iter).into_iter().flatten();
     let mut script = Script {
         tasks: case["tasks"].as_array().unwrap_or_default().to_vec(),
-        files: files.map(|(path, body)| (path.to_string(), body.as_str().unwrap_or_default().to_owned())).collect(),
+        files: Files(
+            files.map(|(path, body)| (path.to_string(), body.as_str().unwrap_or_default().to_owned())).collect(),
+        ),
     };
-    let given = script.files.len();
+    let given = script.files.0.len();
     let machine = Machine::new(definition(case["definition"].to_string(), express));
     let drive = Drive { budget: 1000, snapshots: false };
     let mut world = World::new(machine, &mut script, drive, Timestamp::from_millis(EPOCH_MS));
@@ -87,8 +89,10 @@ fn run(case: &Value) -> Value {
     let outcome = world.run(Input::Start(Box::new(identity(input, express))));
     let events = history(&world.events);
     let mut out = report(outcome.as_ref());
-    if script.files.len() > given {
-        out.insert("files", script.files.keys().map(Value::from).collect::<Value>());
+    let ends = world.events.last().map_or(EPOCH_MS, |event| event.timestamp.millis());
+    out.insert("took_s", (ends - EPOCH_MS) as f64 / 1000.0);
+    if script.files.0.len() > given {
+        out.insert("files", script.files.0.keys().map(Value::from).collect::<Value>());
     }
     out.insert("events", events);
     Value::from(out)

@@ -3,6 +3,7 @@
 
 mod support;
 
+use asl_core::items::parse;
 use asl_core::{Event, Failure, Input, Machine, MapRunId, Outcome, ReadItems, ResultFile, TaskCall, TaskId};
 use asl_expr::Timestamp;
 use asl_value::Value;
@@ -236,4 +237,36 @@ fn children_are_made_as_places_come_free() {
     let outcome = world.run(Input::Start(Box::new(identity(items.clone(), false))));
     assert_eq!(outcome, Some(Outcome::Succeeded(items)));
     assert_eq!(world.most_children, 4);
+}
+
+fn csv(config: &str, body: &str) -> Result<Value, Failure> {
+    parse(&config.parse().unwrap(), body.as_bytes(), None)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// Whatever a file holds: items or an error, never a panic.
+    #[test]
+    fn any_text_is_items_or_an_error(text in r#"[a-c0-9,;"\\\[\]{}:\r\n \t|é-]{0,60}"#, delimiter in 0_usize..5) {
+        let delimiter = ["COMMA", "PIPE", "SEMICOLON", "SPACE", "TAB"][delimiter];
+        for kind in ["JSON", "JSONL", "CSV"] {
+            let config = format!(r#"{{"InputType":"{kind}","CSVDelimiter":"{delimiter}","CSVHeaderLocation":"FIRST_ROW"}}"#);
+            let _ = csv(&config, &text);
+        }
+    }
+
+    /// Quoted fields come back as they were, and rows keep their order.
+    #[test]
+    fn quoted_fields_come_back(rows in proptest::collection::vec((r#"[a-z,"\n é]{0,8}"#, "[a-z]{1,4}"), 0..8)) {
+        let quoted = |field: &str| format!("\"{}\"", field.replace('"', "\"\""));
+        let body: String = rows.iter().map(|(a, b)| format!("{},{}\n", quoted(a), quoted(b))).collect();
+        let config = r#"{"InputType":"CSV","CSVHeaderLocation":"GIVEN","CSVHeaders":["h1","h2"]}"#;
+        let items = csv(config, &body).unwrap();
+        let read: Vec<(&str, &str)> = items.as_array().unwrap().iter()
+            .map(|item| (item["h1"].as_str().unwrap(), item["h2"].as_str().unwrap()))
+            .collect();
+        let wrote: Vec<(&str, &str)> = rows.iter().map(|(a, b)| (&**a, &**b)).collect();
+        prop_assert_eq!(read, wrote);
+    }
 }

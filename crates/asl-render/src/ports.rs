@@ -55,7 +55,8 @@ fn ports_below(graph: &Layered, axes: &[i32], axis: i32, vertex: &Vertex, down: 
         let (room, count) = ((limit - axis).abs(), side.len() as i32);
         for (i, (x, list)) in (1..).zip(side) {
             let straight = count == 1 && (x - axis).abs() >= 2 && (x - axis).abs() <= room;
-            let away = if straight { (x - axis).abs() } else { (room * i / (count + 1)).min(6 * i).max(i) };
+            let step = if count == 1 { (room + 1) / 2 } else { room / count };
+            let away = if straight { (x - axis).abs() } else { i * step.clamp(1, 6) };
             set(&list, axis + sign * away);
         }
     }

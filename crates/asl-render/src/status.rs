@@ -241,8 +241,11 @@ impl<'d> Reader<'d> {
 
     fn leave(&mut self, visit: Option<usize>, failed: bool) {
         let Some(visit) = visit else { return };
-        // What is still open inside was given up; its own failure had no event.
-        self.give_up(visit, None);
+        let has_inside = self.visits[visit].started != 0;
+        if has_inside {
+            // What is still open inside was given up; the failure had no event.
+            self.give_up(visit, None);
+        }
         let visit = &mut self.visits[visit];
         visit.open = false;
         visit.status = if failed { Status::Caught } else { Status::Succeeded };

@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 mod backend;
+pub mod bucket;
 pub mod embedded;
 pub mod function;
 pub mod mock;

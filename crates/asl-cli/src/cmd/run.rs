@@ -6,7 +6,7 @@ use crate::exit::{Exit, Trouble, answer, error, say};
 use crate::place;
 use crate::render::look::Look;
 use crate::render::progress::Progress;
-use crate::render::snippet::{self, Finding};
+use crate::render::snippet::Finding;
 use crate::render::text;
 use asl::parts::function::{LogLine, LogSink};
 use asl::parts::syntax::{Severity, load};
@@ -27,7 +27,7 @@ pub(crate) async fn run(args: Run) -> Result<Exit, Trouble> {
         return Err(Trouble::Places(findings(&source, &loaded.diagnostics, Severity::Error)));
     };
     if !args.quiet {
-        say(&snippet::draw(&findings(&source, &loaded.diagnostics, Severity::Warning), look));
+        mention(&args.definition, loaded.diagnostics.len(), look);
     }
     let progress = Arc::new(Progress::new(Some(&definition), look));
     let functions = project.functions(log_sink(&progress, args.quiet))?;
@@ -48,6 +48,15 @@ pub(crate) async fn run(args: Run) -> Result<Exit, Trouble> {
     let exit = ended?;
     down?;
     Ok(exit)
+}
+
+/// Warnings do not keep a definition from running: that there are some is enough here.
+fn mention(definition: &Path, warnings: usize, look: Look) {
+    let s = if warnings == 1 { "" } else { "s" };
+    if warnings > 0 {
+        let file = definition.display();
+        say(&format!("{}: {warnings} warning{s}; `asl check {file}` shows more\n", look.warn("warning")));
+    }
 }
 
 /// The engine of a project over a journal.

@@ -68,6 +68,19 @@ impl Progress {
         }
     }
 
+    fn end(&self, machine: &str, trail: &Trail, event: &Event) {
+        let (word, paint): (_, fn(Look, &str) -> String) = match &event.kind {
+            EventKind::ExecutionSucceeded { .. } => ("succeeded", Look::good),
+            EventKind::ExecutionTimedOut(_) => ("timed out", Look::bad),
+            EventKind::ExecutionAborted(_) => ("aborted", Look::bad),
+            _ => ("failed", Look::bad),
+        };
+        // Of an execution that was resumed, the beginning was not seen.
+        let started =
+            trail.step(1).map(|step| format!(" in {}", duration(event.timestamp.millis() - step.at.millis())));
+        say(&format!("{machine} {}{}\n", paint(self.look, word), started.unwrap_or_default()));
+    }
+
     fn event(&self, trail: &mut Trail, event: &Event, notes: &mut Vec<&Note>) {
         trail.add(event);
         match &event.kind {
@@ -100,25 +113,19 @@ impl Progress {
 
 impl Observer for Progress {
     fn observe(&self, update: &Update<'_>) {
+        let Some(first) = update.events.first() else { return };
         let mut trails = self.trails.lock().unwrap_or_else(PoisonError::into_inner);
-        let trail = trails.entry(update.execution.arn.clone()).or_default();
-        let mut notes: Vec<&Note> = update.notes.iter().collect();
-        if update.events.first().is_some_and(|event| event.id == 1) {
+        let trail = trails.entry(update.execution.arn.clone()).or_insert_with(|| {
             let (machine, name) = (&update.execution.state_machine_name, &update.execution.name);
-            say(&format!("{}  started as {name}\n", self.look.strong(machine)));
-        }
+            let how = if first.id == 1 { "started" } else { "goes on" };
+            say(&format!("{}  {how} as {name}\n", self.look.strong(machine)));
+            Trail { before: first.id.saturating_sub(1), steps: Vec::new() }
+        });
+        let mut notes: Vec<&Note> = update.notes.iter().collect();
         for event in update.events {
             self.event(trail, event, &mut notes);
             if event.kind.ends_execution() {
-                let started = trail.steps.first().map_or(event.timestamp, |step| step.at);
-                let (word, paint): (_, fn(Look, &str) -> String) = match &event.kind {
-                    EventKind::ExecutionSucceeded { .. } => ("succeeded", Look::good),
-                    EventKind::ExecutionTimedOut(_) => ("timed out", Look::bad),
-                    EventKind::ExecutionAborted(_) => ("aborted", Look::bad),
-                    _ => ("failed", Look::bad),
-                };
-                let took = duration(event.timestamp.millis() - started.millis());
-                say(&format!("{} {} in {took}\n", update.execution.state_machine_name, paint(self.look, word)));
+                self.end(&update.execution.state_machine_name, trail, event);
             }
         }
         for note in notes {
@@ -150,9 +157,10 @@ fn failure_of(kind: &EventKind) -> Option<&Failure> {
 }
 
 /// The events of an execution so far, as far as they matter here: which follows which, and where each one is.
-#[derive(Default)]
 struct Trail {
-    /// Event `n` is at `n - 1`.
+    /// How many events there were before: of an execution that was resumed.
+    before: u64,
+    /// Event `before + n` is at `n - 1`.
     steps: Vec<Place>,
 }
 
@@ -186,7 +194,8 @@ impl Trail {
     }
 
     fn step(&self, id: u64) -> Option<&Place> {
-        self.steps.get(usize::try_from(id).ok()?.checked_sub(1)?)
+        let at = id.checked_sub(self.before)?.checked_sub(1)?;
+        self.steps.get(usize::try_from(at).ok()?)
     }
 
     /// The event that entered the state `name`, from `id` backwards.

@@ -1,8 +1,12 @@
 //! The items of an `ItemReader`: from the text of a file, or the listing of a bucket (spec: ItemReader).
 //!
-//! Pure: whoever holds the bucket, a folder or a test's fixtures, gets the bytes and asks here what items they are.
+//! Pure: whoever holds the bucket, a folder or a test's fixtures, hands out bytes ([`Bucket`]) and asks here what items
+//! they are ([`load`]).
 
 mod csv;
+mod load;
+
+pub use load::{Bucket, load};
 
 use crate::event::Failure;
 use asl_value::{Map, Value};

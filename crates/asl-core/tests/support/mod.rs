@@ -1,7 +1,7 @@
 //! A driver in virtual time for tests: no I/O, no sleeps; children of map runs are machines of their own.
 #![allow(dead_code, reason = "each test binary uses its part")]
 
-use asl_core::items::parse;
+use asl_core::items::{Bucket, Listed};
 use asl_core::{
     ChildCall, Command, Event, Execution, ExecutionType, Failure, Input, Machine, MapCommand, Outcome, Progress,
     ReadItems, ResultFile, TaskCall,
@@ -158,10 +158,22 @@ pub(crate) fn identity(input: Value, express: bool) -> Execution {
 }
 
 /// Files of buckets, by `bucket/key`.
-pub(crate) fn read_file(files: &BTreeMap<String, String>, read: &ReadItems) -> Result<Value, Failure> {
-    let part = |name: &str| read.parameters[name].as_str().unwrap_or_default().to_owned();
-    let path = format!("{}/{}", part("Bucket"), part("Key"));
-    let body =
-        files.get(&path).ok_or_else(|| Failure::new("States.ItemReaderFailed", format!("There is no {path}")))?;
-    parse(&read.config, body.as_bytes(), read.max_items)
+pub(crate) struct Files(pub(crate) BTreeMap<String, String>);
+
+impl Bucket for Files {
+    fn get(&self, bucket: &str, key: &str) -> Result<Option<Vec<u8>>, String> {
+        Ok(self.0.get(&format!("{bucket}/{key}")).map(|body| body.clone().into_bytes()))
+    }
+
+    fn list(&self, bucket: &str, prefix: &str) -> Result<Vec<Listed>, String> {
+        let below = format!("{bucket}/");
+        let keys = self.0.iter().filter_map(|(path, body)| Some((path.strip_prefix(&below)?, body)));
+        let listed = |(key, body): (&str, &String)| Listed {
+            key: key.to_owned(),
+            size: body.len() as u64,
+            etag: "etag".to_owned(),
+            modified_s: 1.5,
+        };
+        Ok(keys.filter(|(key, _)| key.starts_with(prefix)).map(listed).collect())
+    }
 }

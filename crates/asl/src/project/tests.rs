@@ -184,3 +184,14 @@ fn a_project_is_found_upwards_and_may_be_absent() {
     let missing = Project::load(&elsewhere.path().join("none.toml")).unwrap_err().to_string();
     assert!(missing.contains("none.toml: the project file cannot be read"), "{missing}");
 }
+
+#[test]
+fn the_example_of_the_reference_loads() {
+    let page = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/reference/project-file.md");
+    let page = std::fs::read_to_string(page).unwrap();
+    let example = page.split("```toml").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
+    let (_folder, project) = project_with(example);
+    let project = project.unwrap();
+    assert_eq!(project.substitutions["ChargeFunctionArn"], "arn:aws:lambda:us-east-1:000000000000:function:Charge");
+    assert_eq!(project.functions.len(), 2);
+}

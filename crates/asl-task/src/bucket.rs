@@ -1,0 +1,133 @@
+//! Buckets: local folders that stand for S3 buckets, for the ItemReader and ResultWriter of a Distributed Map.
+
+use asl_core::Failure;
+use asl_core::WriteResults;
+use asl_core::items::{Bucket, Listed};
+use std::collections::BTreeMap;
+use std::fs;
+use std::io;
+use std::path::{Component, Path, PathBuf};
+use std::time::UNIX_EPOCH;
+
+/// Folders by the name of the bucket they stand for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Buckets(BTreeMap<String, PathBuf>);
+
+impl Buckets {
+    /// Buckets of these folders.
+    pub fn new(folders: BTreeMap<String, PathBuf>) -> Buckets {
+        Buckets(folders)
+    }
+
+    /// Whether a bucket is declared.
+    pub fn contains(&self, name: &str) -> bool {
+        self.0.contains_key(name)
+    }
+
+    /// Writes what a ResultWriter has. Blocks on the file system. Each file appears whole or not at all.
+    ///
+    /// # Errors
+    /// `States.ResultWriterFailed`, with what is wrong.
+    pub fn write(&self, write: &WriteResults) -> Result<(), Failure> {
+        let failed = |cause: String| Failure::new("States.ResultWriterFailed", cause);
+        let folder = self.folder(&write.bucket).map_err(failed)?;
+        for file in &write.files {
+            let path = inside(folder, &file.key).map_err(failed)?;
+            put(&path, file.body.as_bytes()).map_err(|e| failed(format!("{}: {e}", path.display())))?;
+        }
+        Ok(())
+    }
+
+    fn folder(&self, name: &str) -> Result<&Path, String> {
+        let found = self.0.get(name).map(PathBuf::as_path);
+        found.ok_or_else(|| format!("the bucket '{name}' is not declared: add [buckets.{name}] to the project file"))
+    }
+}
+
+impl Bucket for Buckets {
+    fn get(&self, bucket: &str, key: &str) -> Result<Option<Vec<u8>>, String> {
+        let path = inside(self.folder(bucket)?, key)?;
+        match fs::read(&path) {
+            Ok(body) => Ok(Some(body)),
+            Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(e) => Err(format!("{}: {e}", path.display())),
+        }
+    }
+
+    fn list(&self, bucket: &str, prefix: &str) -> Result<Vec<Listed>, String> {
+        let folder = self.folder(bucket)?;
+        let mut objects = Vec::new();
+        list(folder, folder, prefix, &mut objects).map_err(|e| format!("{}: {e}", folder.display()))?;
+        objects.sort_by(|a, b| a.key.cmp(&b.key));
+        Ok(objects)
+    }
+}
+
+/// The place of a key in a bucket's folder; keys that would lead out of it are refused.
+fn inside(folder: &Path, key: &str) -> Result<PathBuf, String> {
+    let relative = Path::new(key);
+    let plain = relative.components().all(|c| matches!(c, Component::Normal(_)));
+    if key.is_empty() || !plain {
+        return Err(format!("the key '{key}' cannot be a file in a local bucket"));
+    }
+    Ok(folder.join(relative))
+}
+
+fn put(path: &Path, body: &[u8]) -> io::Result<()> {
+    if let Some(parent) = path.parent() {
+        fs::create_dir_all(parent)?;
+    }
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(".part");
+    let part = path.with_file_name(name);
+    fs::write(&part, body)?;
+    fs::rename(part, path)
+}
+
+fn list(root: &Path, folder: &Path, prefix: &str, out: &mut Vec<Listed>) -> io::Result<()> {
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        let path = entry.path();
+        let meta = entry.metadata()?;
+        if meta.is_dir() {
+            list(root, &path, prefix, out)?;
+            continue;
+        }
+        let Some(key) = path.strip_prefix(root).ok().and_then(Path::to_str) else { continue };
+        if !key.starts_with(prefix) {
+            continue;
+        }
+        let modified = meta.modified().ok().and_then(|t| t.duration_since(UNIX_EPOCH).ok()).unwrap_or_default();
+        let etag = crate::embedded::md5(&fs::read(&path)?);
+        out.push(Listed { key: key.to_owned(), size: meta.len(), etag, modified_s: modified.as_secs_f64() });
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_written_is_listed_and_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let buckets = Buckets::new(BTreeMap::from([("b".to_owned(), folder.path().to_owned())]));
+        put(&folder.path().join("in/two.json"), b"[2]").unwrap();
+        put(&folder.path().join("in/one.json"), b"[1]").unwrap();
+        put(&folder.path().join("other"), b"").unwrap();
+        let keys: Vec<String> = buckets.list("b", "in/").unwrap().into_iter().map(|o| o.key).collect();
+        assert_eq!(keys, ["in/one.json", "in/two.json"]);
+        assert_eq!(buckets.get("b", "in/one.json"), Ok(Some(b"[1]".to_vec())));
+        assert_eq!(buckets.get("b", "none"), Ok(None));
+        assert!(buckets.get("c", "x").unwrap_err().contains("[buckets.c]"));
+    }
+
+    #[test]
+    fn keys_stay_in_their_folder() {
+        let folder = Path::new("/bucket");
+        assert_eq!(inside(folder, "a/b.json"), Ok(PathBuf::from("/bucket/a/b.json")));
+        for key in ["", "/etc/passwd", "../x", "a/../../x", "./x"] {
+            assert!(inside(folder, key).is_err(), "{key}");
+        }
+    }
+}
