@@ -63,6 +63,12 @@ pub(crate) struct Run {
     /// Say nothing on stderr but errors
     #[arg(long, short)]
     pub(crate) quiet: bool,
+    /// Answer tasks from a mock configuration, in the format of AWS Step Functions Local
+    #[arg(long, value_name = "FILE")]
+    pub(crate) mock: Option<PathBuf>,
+    /// Its test case [default: the only one it has for the definition]
+    #[arg(long, value_name = "CASE", requires = "mock")]
+    pub(crate) mock_case: Option<String>,
     #[command(flatten)]
     pub(crate) place: Place,
 }

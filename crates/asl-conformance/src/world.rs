@@ -112,7 +112,7 @@ impl<'f, 'c> World<'f, 'c> {
 
     /// Runs a child to its end; the parent hears of it when that time has come.
     fn child(&mut self, call: ChildCall) {
-        let machine = Machine::child(self.machine.definition().clone(), call.flow);
+        let machine = Machine::new(self.machine.definition().clone());
         let mut world = World { mocks: None, stop: None, ..World::new(machine, self.fixtures, self.now) };
         let stuck = || Outcome::Failed(Failure::new("States.Runtime", "nothing moves the child on"));
         let outcome = world.run(Input::Start(Box::new(call.execution))).unwrap_or_else(stuck);

@@ -175,6 +175,8 @@ pub enum Rejected {
     NoSuchTask(TaskId),
     /// No such map run waits for that: it is over, or the child was stopped.
     NoSuchMapRun(MapRunId),
+    /// A child starts of a Map that the definition does not have.
+    NoSuchMap,
     /// `Start` came twice, or another input came before it.
     OutOfOrder,
 }
@@ -189,6 +191,7 @@ impl fmt::Display for Rejected {
             Rejected::NoSuchMapRun(MapRunId(n)) => {
                 write!(f, "map run {n} is not waiting for that: it is over, or its child was stopped")
             }
+            Rejected::NoSuchMap => f.write_str("the definition has no Distributed Map of that label"),
             Rejected::OutOfOrder => f.write_str("an execution starts once, and before anything else"),
         }
     }

@@ -106,14 +106,9 @@ pub struct Machine {
 impl Machine {
     /// A machine for one execution of `definition`; its first input is [`Input::Start`].
     pub fn new(definition: Arc<Definition>) -> Machine {
-        Machine::child(definition, FlowId::TOP)
-    }
-
-    /// A machine for a child of a map run: it runs the processor `flow` (see [`crate::ChildCall`]).
-    pub fn child(definition: Arc<Definition>, flow: FlowId) -> Machine {
         Machine {
             definition,
-            flow,
+            flow: FlowId::TOP,
             execution: None,
             started: Timestamp::default(),
             now: Timestamp::default(),
@@ -195,7 +190,10 @@ impl Machine {
 
     fn take(&mut self, input: Input) -> Result<(), Rejected> {
         match input {
-            Input::Start(execution) => self.start(*execution),
+            Input::Start(execution) => {
+                let flow = map_run::flow_of(&self.definition, &execution).ok_or(Rejected::NoSuchMap)?;
+                self.start(*execution, flow);
+            }
             Input::Stop(failure) => {
                 self.abort_map_runs();
                 self.end(Outcome::Aborted(failure), 0);
@@ -252,7 +250,9 @@ impl Machine {
         self.now = self.now.max(now);
     }
 
-    fn start(&mut self, execution: Execution) {
+    /// `flow` is what it runs: the top level, or the processor of a Distributed Map for one of its children.
+    fn start(&mut self, execution: Execution, flow: FlowId) {
+        self.flow = flow;
         self.started = self.now;
         let limit_ms = match execution.execution_type {
             ExecutionType::Standard => STANDARD_LIMIT_MS,

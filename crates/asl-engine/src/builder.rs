@@ -3,6 +3,7 @@
 use crate::engine::{Engine, Observer};
 use asl_journal::Journal;
 use asl_task::Backends;
+use asl_task::bucket::Buckets;
 use asl_task::embedded::{Identity, Services, ServicesSpec};
 use asl_task::function::{FunctionSet, Handler};
 use asl_task::mock::Mocks;
@@ -15,6 +16,7 @@ pub struct EngineBuilder {
     functions: Option<FunctionSet>,
     handlers: Vec<(String, Arc<dyn Handler>)>,
     services: Option<Services>,
+    buckets: Buckets,
     mocks: Mocks,
     observer: Option<Arc<dyn Observer>>,
 }
@@ -28,6 +30,7 @@ impl EngineBuilder {
             functions: None,
             handlers: Vec::new(),
             services: None,
+            buckets: Buckets::default(),
             mocks: Mocks::default(),
             observer: None,
         }
@@ -57,6 +60,12 @@ impl EngineBuilder {
         self
     }
 
+    /// Folders that stand for the S3 buckets of Distributed Maps.
+    pub fn buckets(mut self, buckets: Buckets) -> EngineBuilder {
+        self.buckets = buckets;
+        self
+    }
+
     /// States whose tasks are not run but answered from a mock configuration.
     pub fn mocks(mut self, mocks: Mocks) -> EngineBuilder {
         self.mocks = mocks;
@@ -78,7 +87,7 @@ impl EngineBuilder {
         let services = self.services.unwrap_or_else(|| {
             Services::new(&ServicesSpec::default(), self.identity.clone()).expect("no declarations have no mistakes")
         });
-        let backends = Backends { functions, services: Arc::new(services), mocks: self.mocks };
+        let backends = Backends { functions, services: Arc::new(services), buckets: self.buckets, mocks: self.mocks };
         Engine::new(self.journal, self.identity, backends, self.observer)
     }
 }

@@ -4,7 +4,8 @@ use crate::BUDGET;
 use crate::calls::{self, Calls};
 use crate::engine::{Inner, Update, now};
 use crate::error::EngineError;
-use asl_core::{Command, Effects, Execution, Failure, Input, Machine, Outcome, Progress, Step, TaskCall};
+use crate::maps::MapWork;
+use asl_core::{Command, Effects, Execution, Failure, Input, Machine, MapCommand, Outcome, Progress, Step, TaskCall};
 use asl_expr::Timestamp;
 use asl_journal::{Append, Definition as Stored, ExecutionId, NewExecution, Record};
 use asl_task::Backend;
@@ -25,6 +26,7 @@ pub(crate) struct Driver {
     inbox: mpsc::Receiver<Input>,
     sender: mpsc::Sender<Input>,
     calls: Calls,
+    maps: MapWork,
     embedded: VecDeque<TaskCall>,
     progress: Progress,
 }
@@ -58,11 +60,10 @@ impl Driver {
 
     /// Continues an execution whose machine was rebuilt from its records.
     pub(crate) fn resume(inner: Arc<Inner>, machine: Machine, id: ExecutionId) -> Driver {
-        let open = machine.open_tasks();
+        let (tasks, map_work) = (machine.open_tasks(), machine.open_map_work());
         let mut driver = Driver::new(inner, machine, id);
-        for call in open {
-            driver.dispatch(call);
-        }
+        tasks.into_iter().for_each(|call| driver.dispatch(call));
+        map_work.into_iter().for_each(|command| driver.map_work(command));
         // It may have been in the middle of something.
         driver.progress = Progress::Yielded;
         driver
@@ -72,7 +73,8 @@ impl Driver {
         let (sender, inbox) = mpsc::channel(INBOX);
         let calls = Calls::default();
         let progress = Progress::Yielded;
-        Driver { inner, id, machine, inbox, sender, calls, embedded: VecDeque::new(), progress }
+        let maps = MapWork::default();
+        Driver { inner, id, machine, inbox, sender, calls, maps, embedded: VecDeque::new(), progress }
     }
 
     pub(crate) fn inbox(&self) -> mpsc::Sender<Input> {
@@ -143,8 +145,8 @@ impl Driver {
                     self.calls.cancel(task);
                     self.embedded.retain(|call| call.id != task);
                 }
-                // No definition with a Distributed Map starts here: `Backends::unsupported` names it.
-                Command::Map(_) | Command::Finish(_) => {}
+                Command::Map(command) => self.map_work(command),
+                Command::Finish(_) => {}
             }
         }
     }
@@ -167,10 +169,15 @@ impl Driver {
         }
     }
 
+    fn map_work(&mut self, command: MapCommand) {
+        let definition = self.machine.definition().clone();
+        self.maps.work(self.inner.clone(), definition, command, self.sender.clone());
+    }
+
     /// Runs a task of an embedded service: its effect and the record of it are one transaction. The machine goes into the
     /// transaction and comes back out of it; if the transaction fails, the driver ends and the records have the truth.
     async fn run_embedded(self, call: TaskCall) -> Result<Driver, EngineError> {
-        let Driver { inner, id, mut machine, inbox, sender, calls, embedded, .. } = self;
+        let Driver { inner, id, mut machine, inbox, sender, calls, maps, embedded, .. } = self;
         let backends = inner.clone();
         let (machine, now, effects, step) = inner
             .journal
@@ -189,7 +196,8 @@ impl Driver {
             })
             .await?;
         inner.deliveries.notify_one();
-        let mut driver = Driver { inner, id, machine, inbox, sender, calls, embedded, progress: Progress::Quiescent };
+        let mut driver =
+            Driver { inner, id, machine, inbox, sender, calls, maps, embedded, progress: Progress::Quiescent };
         driver.act(now, effects, step);
         Ok(driver)
     }

@@ -72,6 +72,7 @@ pub(crate) struct Inner {
     pub(crate) observer: Option<Arc<dyn Observer>>,
     pub(crate) deliveries: Notify,
     active: Mutex<HashMap<Arc<str>, Active>>,
+    resuming: tokio::sync::Mutex<()>,
     stop: watch::Sender<bool>,
 }
 
@@ -100,6 +101,7 @@ impl Engine {
             observer,
             deliveries: Notify::new(),
             active: Mutex::default(),
+            resuming: tokio::sync::Mutex::default(),
             stop: watch::Sender::new(false),
         };
         let engine = Engine { inner: Arc::new(inner) };
@@ -161,7 +163,7 @@ impl Engine {
         })
     }
 
-    fn launch(&self, arn: &Arc<str>, driver: Driver) {
+    pub(crate) fn launch(&self, arn: &Arc<str>, driver: Driver) {
         let (done, watcher) = watch::channel(None);
         let active = Active { inbox: driver.inbox(), done: watcher };
         self.inner.active().insert(arn.clone(), active);
@@ -187,16 +189,25 @@ impl Engine {
     pub async fn resume(&self) -> Result<Vec<Arc<str>>, EngineError> {
         let mut resumed = Vec::new();
         for row in self.inner.journal.open_executions().await? {
-            let arn: Arc<str> = row.arn.as_str().into();
-            if self.inner.active().contains_key(&arn) {
-                continue;
-            }
-            let (machine, _) = replay::rebuild(&self.inner.journal, &row).await.map_err(Arc::new)?;
-            let driver = Driver::resume(self.inner.clone(), machine, row.id);
-            self.launch(&arn, driver);
-            resumed.push(arn);
+            self.resume_one(&row).await?;
+            resumed.push(row.arn.as_str().into());
         }
         Ok(resumed)
+    }
+
+    /// Continues one execution, unless this engine is at it already.
+    pub(crate) async fn resume_one(&self, row: &ExecutionRow) -> Result<(), EngineError> {
+        // Two may ask for a child at once: its parent, and the loop over all that are open.
+        let _one_at_a_time = self.inner.resuming.lock().await;
+        let arn: Arc<str> = row.arn.as_str().into();
+        if self.inner.active().contains_key(&arn) {
+            return Ok(());
+        }
+        let (machine, _) = replay::rebuild(&self.inner.journal, row).await.map_err(Arc::new)?;
+        if machine.outcome().is_none() {
+            self.launch(&arn, Driver::resume(self.inner.clone(), machine, row.id));
+        }
+        Ok(())
     }
 
     /// Waits until an execution has ended.
@@ -312,7 +323,7 @@ pub(crate) fn now() -> Timestamp {
     Timestamp::from_millis(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
 }
 
-fn stored(definition: &Definition, name: &str) -> Stored {
+pub(crate) fn stored(definition: &Definition, name: &str) -> Stored {
     let hash = Sha256::digest(definition.source.as_bytes());
     let hash: String = hash.iter().map(|b| format!("{b:02x}")).collect();
     Stored { hash: hash.into(), name: name.into(), text: definition.source.clone() }

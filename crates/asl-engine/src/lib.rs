@@ -15,6 +15,7 @@ mod deliveries;
 mod driver;
 mod engine;
 mod error;
+mod maps;
 mod replay;
 
 pub use asl_task::Unsupported;

@@ -4,6 +4,7 @@ use asl_core::{Event, EventKind, Failure, Outcome, TaskId};
 use asl_engine::{Engine, EngineBuilder, EngineError, Observer, ReplayError, StartExecution, Started, Update, replay};
 use asl_journal::{Filter, Journal, Options as JournalOptions, Status};
 use asl_syntax::{Definition, Options, Source, load};
+use asl_task::bucket::Buckets;
 use asl_task::embedded::{Identity, Receive, Services, ServicesSpec};
 use asl_task::function::Handler;
 use asl_value::Value;
@@ -307,6 +308,61 @@ async fn mocked_states_need_no_backend_and_answer_by_invocation() {
         history
             .ends_with(&["TaskSubmitted", "TaskSucceeded", "TaskStateExited", "ExecutionSucceeded"].map(str::to_owned))
     );
+}
+
+const DISTRIBUTED: &str = r#""A": {"Type": "Map", "Label": "Each", "MaxConcurrency": 2, "End": true,
+    "ItemReader": {"Resource": "arn:aws:states:::s3:getObject", "ReaderConfig": {"InputType": "JSON"},
+                   "Parameters": {"Bucket": "in", "Key": "items.json"}},
+    "ItemProcessor": {"ProcessorConfig": {"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"}, "StartAt": "B",
+        "States": {"B": {"Type": "Task", "End": true,
+                         "Resource": "arn:aws:lambda:us-east-1:000000000000:function:Work"}}}}"#;
+
+fn items(folder: &Path) -> Buckets {
+    std::fs::write(folder.join("items.json"), "[1, 2, 3]").unwrap();
+    Buckets::new([("in".to_owned(), folder.to_owned())].into())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_distributed_map_runs_its_children_as_executions_of_their_own() {
+    let folder = tempfile::tempdir().unwrap();
+    let double = |n: Value| async move { Ok(Value::from(2 * n.as_i64().unwrap())) };
+    let engine = memory().await.buckets(items(folder.path())).function("Work", double).build();
+    let started = start(&engine, &definition(DISTRIBUTED), "{}").await.unwrap();
+    assert_eq!(engine.wait(&started.arn).await.unwrap(), Outcome::Succeeded("[2, 4, 6]".parse().unwrap()));
+    let all = engine.journal().executions(&Filter::default()).await.unwrap();
+    assert_eq!(all.iter().filter(|row| row.arn.contains("execution:test/Each:")).count(), 3);
+    for row in all {
+        assert_eq!(row.status, Status::Succeeded);
+        replay(engine.journal(), &row).await.unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_distributed_map_goes_on_after_its_engine_is_gone() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("asl.db");
+    let (called, ids) = (Arc::new(Notify::new()), Arc::new(Mutex::new(Vec::new())));
+    let hangs = Hangs { called: called.clone(), ids: ids.clone() };
+    let first = Engine::builder(file(&path).await).buckets(items(folder.path())).function("Work", hangs).build();
+    let started = start(&first, &definition(DISTRIBUTED), "{}").await.unwrap();
+    called.notified().await;
+    first.shutdown().await.unwrap();
+
+    let second = Engine::builder(file(&path).await)
+        .buckets(items(folder.path()))
+        .function("Work", |n: Value| async move { Ok(n) })
+        .build();
+    second.resume().await.unwrap();
+    assert_eq!(second.wait(&started.arn).await.unwrap(), Outcome::Succeeded("[1, 2, 3]".parse().unwrap()));
+    let all = second.journal().executions(&Filter::default()).await.unwrap();
+    assert_eq!(all.len(), 4, "the children of before went on, no others were made");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_undeclared_bucket_is_refused_by_name() {
+    let engine = memory().await.function("Work", |n: Value| async move { Ok(n) }).build();
+    let message = start(&engine, &definition(DISTRIBUTED), "{}").await.unwrap_err().to_string();
+    assert!(message.contains("[buckets.in]"), "{message}");
 }
 
 /// Everything an observer is told was in the journal by then.

@@ -208,8 +208,20 @@ fn glyph(cell: &Cell, unicode: bool) -> char {
     match (unicode, arms) {
         (_, 0) => ' ',
         (false, _) if heavy => '#',
-        (false, _) if upright => if dashed { ':' } else { '|' },
-        (false, _) if level => if dashed { '.' } else { '-' },
+        (false, _) if upright => {
+            if dashed {
+                ':'
+            } else {
+                '|'
+            }
+        }
+        (false, _) if level => {
+            if dashed {
+                '.'
+            } else {
+                '-'
+            }
+        }
         (false, _) => '+',
         _ if upright => [['│', '┆'], ['┃', '┇']][usize::from(heavy)][usize::from(dashed)],
         _ if level => [['─', '┄'], ['━', '┅']][usize::from(heavy)][usize::from(dashed)],

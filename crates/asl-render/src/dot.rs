@@ -51,7 +51,10 @@ fn open_cluster(graph: &Graph, group: usize, statuses: Option<&Statuses>, level:
     let label = quote(&format!("{}\n{sign}{}", state.tag, state.name));
     // Writing into a String cannot fail.
     let _ = writeln!(out, "{indent}subgraph cluster_{} {{", state.state.0);
-    let _ = writeln!(out, "{indent}    graph [label={label}, style=\"rounded,filled\", fillcolor=\"{fill}\", color=\"{stroke}\"];");
+    let _ = writeln!(
+        out,
+        "{indent}    graph [label={label}, style=\"rounded,filled\", fillcolor=\"{fill}\", color=\"{stroke}\"];"
+    );
 }
 
 fn nodes(graph: &Graph, group: Option<usize>, statuses: Option<&Statuses>, level: usize, out: &mut String) {

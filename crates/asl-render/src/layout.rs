@@ -45,7 +45,8 @@ pub fn layout(definition: &Definition) -> Graph {
                 Place::State(id) if groups.contains_key(id) => {
                     let state = definition.state(*id);
                     let inner = inner_flows(state);
-                    let drawn: Vec<&Drawn> = inner.iter().filter_map(|f| Some(&flows[f.0 as usize].as_ref()?.1)).collect();
+                    let drawn: Vec<&Drawn> =
+                        inner.iter().filter_map(|f| Some(&flows[f.0 as usize].as_ref()?.1)).collect();
                     let lanes = Frame::new(state, &drawn).lanes(rect, &drawn);
                     let index = graph.groups.len();
                     for (flow, lane) in inner.into_iter().zip(&lanes) {

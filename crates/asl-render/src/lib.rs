@@ -7,7 +7,7 @@
 //! let source = Source::new("hello", r#"{"StartAt": "Hello", "States": {"Hello": {"Type": "Succeed"}}}"#);
 //! let definition = load(&source, &Options::default()).definition.unwrap();
 //! let picture = text(&layout(&definition), None, &TextOptions::default());
-//! assert!(picture.contains("│    Hello    │"), "{picture}");
+//! assert!(picture.contains("│   Hello    │"), "{picture}");
 //! ```
 //!
 //! One layered layout ([`layout()`]) gives one set of coordinates, in character cells, for every output: what does not

@@ -138,7 +138,8 @@ fn escape(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in crate::label::clean(text).chars() {
         match c {
-            '"' | '#' | '<' | '>' | '&' | ';' | '`' | '|' | '\\' | '{' | '}' | '[' | ']' | '(' | ')' | '*' | '_' | '%' => {
+            '"' | '#' | '<' | '>' | '&' | ';' | '`' | '|' | '\\' | '{' | '}' | '[' | ']' | '(' | ')' | '*' | '_'
+            | '%' => {
                 let _ = write!(out, "#{};", u32::from(c));
             }
             c => out.push(c),

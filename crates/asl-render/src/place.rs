@@ -37,7 +37,11 @@ pub(crate) fn place(graph: &Layered) -> Vec<i32> {
             }
         };
         // The rightmost first, so that it makes room for those that want to go right; then the other way.
-        if round % 2 == 0 { sequence.iter().rev().for_each(|b| step(*b)) } else { sequence.iter().for_each(|b| step(*b)) }
+        if round % 2 == 0 {
+            sequence.iter().rev().for_each(|b| step(*b))
+        } else {
+            sequence.iter().for_each(|b| step(*b))
+        }
     }
     let columns: Vec<i32> = block.iter().map(|b| axis[*b]).collect();
     let first = graph.vertices.iter().zip(&columns).map(|(v, x)| x - v.left).min().unwrap_or(0);

@@ -29,14 +29,8 @@ pub enum Status {
 
 impl Status {
     /// All of them, in the order of a legend.
-    pub const ALL: [Status; 6] = [
-        Status::Succeeded,
-        Status::Caught,
-        Status::Failed,
-        Status::Aborted,
-        Status::InProgress,
-        Status::NotReached,
-    ];
+    pub const ALL: [Status; 6] =
+        [Status::Succeeded, Status::Caught, Status::Failed, Status::Aborted, Status::InProgress, Status::NotReached];
 
     /// The word for it.
     pub fn name(self) -> &'static str {
@@ -163,7 +157,9 @@ impl<'d> Reader<'d> {
                 seen.opens = true;
                 self.start(from, StateType::Map, event.id)
             }
-            EventKind::ParallelStateSucceeded => from.and_then(|v| self.climb(v, |r, v| r.is_open(v, StateType::Parallel))),
+            EventKind::ParallelStateSucceeded => {
+                from.and_then(|v| self.climb(v, |r, v| r.is_open(v, StateType::Parallel)))
+            }
             EventKind::MapStateSucceeded => from.and_then(|v| self.climb(v, |r, v| r.is_open(v, StateType::Map))),
             EventKind::ParallelStateFailed => {
                 seen.is_failure = true;
@@ -224,7 +220,16 @@ impl<'d> Reader<'d> {
                 }
             }
         }
-        self.visits.push(Visit { state, owner, run, branch, open: true, failed: false, started: 0, status: Status::InProgress });
+        self.visits.push(Visit {
+            state,
+            owner,
+            run,
+            branch,
+            open: true,
+            failed: false,
+            started: 0,
+            status: Status::InProgress,
+        });
         Some(self.visits.len() - 1)
     }
 
@@ -341,8 +346,9 @@ fn is_failure<P>(stage: &TaskStage<P>) -> bool {
         | TaskStage::ScheduleFailed(_)
         | TaskStage::StartFailed(_)
         | TaskStage::SubmitFailed(_) => true,
-        TaskStage::Scheduled(_) | TaskStage::Started { .. } | TaskStage::Submitted { .. } | TaskStage::Succeeded { .. } => {
-            false
-        }
+        TaskStage::Scheduled(_)
+        | TaskStage::Started { .. }
+        | TaskStage::Submitted { .. }
+        | TaskStage::Succeeded { .. } => false,
     }
 }

@@ -12,6 +12,8 @@ const CELL: (i32, i32) = (8, 20);
 const MARGIN: i32 = 16;
 /// The height of the legend, in pixels.
 const LEGEND: i32 = 44;
+/// The width of the legend, in pixels.
+const LEGEND_WIDTH: i32 = 800;
 /// The radius of the corners of lines, in pixels.
 const RADIUS: i32 = 7;
 
@@ -19,7 +21,7 @@ const RADIUS: i32 = 7;
 /// it, a legend says what they mean, and the ways that were gone are thick. Lines of a Catch are dashed.
 pub fn svg(graph: &Graph, statuses: Option<&Statuses>) -> String {
     let wide = graph.width * CELL.0 + 2 * MARGIN;
-    let width = if statuses.is_some() { wide.max(720) } else { wide };
+    let width = if statuses.is_some() { wide.max(LEGEND_WIDTH) } else { wide };
     let drawn = graph.height * CELL.1 + 2 * MARGIN;
     let height = drawn + if statuses.is_some() { LEGEND } else { 0 };
     let mut out = String::new();
@@ -36,7 +38,11 @@ pub fn svg(graph: &Graph, statuses: Option<&Statuses>) -> String {
     let _ = writeln!(out, "<g transform=\"translate({} {MARGIN})\">", MARGIN + (width - wide) / 2);
     graph.groups.iter().for_each(|g| group(&mut out, g, statuses));
     for taken in [false, true] {
-        graph.edges.iter().filter(|e| statuses.is_some_and(|s| s.took(e)) == taken).for_each(|e| line(&mut out, e, taken));
+        graph
+            .edges
+            .iter()
+            .filter(|e| statuses.is_some_and(|s| s.took(e)) == taken)
+            .for_each(|e| line(&mut out, e, taken));
     }
     graph.nodes.iter().for_each(|n| node(&mut out, n, statuses));
     for edge in &graph.edges {
@@ -75,11 +81,11 @@ fn style(with_statuses: bool) -> String {
         "<style>\n\
          text{font-family:system-ui,-apple-system,\"Segoe UI\",Roboto,\"Helvetica Neue\",\"DejaVu Sans\",sans-serif}\n\
          .ground{fill:#ffffff}.box{fill:#ffffff;stroke:#57606a;stroke-width:1.2}.group{fill:#f6f8fa;stroke:#8c959f;stroke-width:1.2}\n\
-         .lane{fill:#ffffff;fill-opacity:.75}.name{font-size:13px;font-weight:600;fill:#1b1f24}.tag{font-size:10px;fill:#57606a}\n\
+         .lane{fill:#ffffff}.name{font-size:13px;font-weight:600;fill:#1b1f24}.tag{font-size:10px;fill:#57606a}\n\
          .marker{fill:#57606a}.marker-name{font-size:12px;font-weight:600;fill:#ffffff}\n\
          .line{fill:none;stroke:#6e7781;stroke-width:1.4}.head{fill:#6e7781}\n\
          .catch{stroke:#bf6a02;stroke-dasharray:5 4}.head.catch{fill:#bf6a02;stroke:none}\n\
-         .halo{fill:#ffffff}.inside{fill:#fbfcfd}.label{font-size:11px;font-family:ui-monospace,SFMono-Regular,Menlo,\"DejaVu Sans Mono\",monospace;fill:#424a53}\n\
+         .halo{fill:#ffffff}.label{font-size:11px;font-family:ui-monospace,SFMono-Regular,Menlo,\"DejaVu Sans Mono\",monospace;fill:#424a53}\n\
          .label.catch{fill:#8f4e00;stroke:none}\n",
     );
     if with_statuses {
@@ -88,13 +94,17 @@ fn style(with_statuses: bool) -> String {
         out.push_str(".line.catch.taken{stroke:#bf6a02}.head.catch.taken{fill:#bf6a02}.label.taken{font-weight:700}\n");
         for status in Status::ALL {
             let (fill, stroke) = colours(status);
-            let _ = writeln!(out, ".{0}{{fill:{fill};stroke:{stroke};stroke-width:1.6}}.sign-{0}{{fill:{stroke}}}", class(status));
+            let _ = writeln!(
+                out,
+                ".{0}{{fill:{fill};stroke:{stroke};stroke-width:1.6}}.sign-{0}{{fill:{stroke}}}",
+                class(status)
+            );
         }
         out.push_str(".not-reached{stroke-dasharray:3 3;stroke-width:1.2}.name.off{fill:#6e7781}\n");
     }
     out.push_str("@media (prefers-color-scheme:dark){\n");
     out.push_str(
-        ".ground,.halo{fill:#0d1117}.box{fill:#161b22;stroke:#8b949e}.group{fill:#161b22;stroke:#6e7681}.lane,.inside{fill:#0d1117}\n\
+        ".ground,.halo{fill:#0d1117}.box{fill:#161b22;stroke:#8b949e}.group{fill:#161b22;stroke:#6e7681}.lane{fill:#0d1117}\n\
          .name{fill:#e6edf3}.tag,.label{fill:#9da7b1}.marker{fill:#8b949e}.marker-name{fill:#0d1117}\n\
          .line{stroke:#8b949e}.head{fill:#8b949e}.catch{stroke:#d29922}.head.catch,.label.catch{fill:#d29922}\n",
     );
@@ -143,18 +153,26 @@ fn node(out: &mut String, node: &Node, statuses: Option<&Statuses>) {
             _ => ("marker", "marker-name", node.lines.join(" ")),
         };
         let _ = writeln!(out, "<g><title>{}</title>", escape(&node.name));
-        let _ = writeln!(out, "<rect class=\"{class}\" x=\"{x}\" y=\"{}\" width=\"{w}\" height=\"{}\" rx=\"14\"/>", y + 4, h - 8);
-        let _ = writeln!(out, "<text class=\"{text}\" x=\"{cx}\" y=\"{}\" text-anchor=\"middle\">{}</text></g>", cy + 4, escape(&name));
-        // The box is lower than its cells: its line goes on to it.
+        let _ = writeln!(out, "<rect class=\"{class}\" x=\"{x}\" y=\"{y}\" width=\"{w}\" height=\"{h}\" rx=\"20\"/>");
+        let _ = writeln!(
+            out,
+            "<text class=\"{text}\" x=\"{cx}\" y=\"{}\" text-anchor=\"middle\">{}</text></g>",
+            cy + 4,
+            escape(&name)
+        );
         return;
     };
     let status = statuses.map(|s| s.of(id));
     let told = status.map_or(String::new(), |s| format!(": {}", s.name()));
     let _ = writeln!(out, "<g><title>{}{told}</title>", escape(&node.name));
-    let _ = writeln!(out, "<rect class=\"box {}\" x=\"{x}\" y=\"{y}\" width=\"{w}\" height=\"{h}\" rx=\"6\"/>", status.map_or("", class));
+    let _ = writeln!(
+        out,
+        "<rect class=\"box {}\" x=\"{x}\" y=\"{y}\" width=\"{w}\" height=\"{h}\" rx=\"6\"/>",
+        status.map_or("", class)
+    );
     let first = cy - 8 * (node.lines.len() as i32 - 1);
-    let _ = writeln!(out, "<text class=\"tag\" x=\"{}\" y=\"{}\">{}</text>", x + 8, first - 5, escape(&node.tag));
-    sign(out, status, x + w - 8, first - 3);
+    let _ = writeln!(out, "<text class=\"tag\" x=\"{}\" y=\"{}\">{}</text>", x + 8, y + 15, escape(&node.tag));
+    sign(out, status, x + w - 8, y + 17);
     names(out, &node.lines, status, cx, first + 12);
     out.push_str("</g>\n");
 }
@@ -163,14 +181,23 @@ fn node(out: &mut String, node: &Node, statuses: Option<&Statuses>) {
 fn sign(out: &mut String, status: Option<Status>, x: i32, y: i32) {
     let Some(status) = status else { return };
     let style = "font-size=\"15\" font-weight=\"700\" text-anchor=\"end\"";
-    let _ = writeln!(out, "<text class=\"sign-{}\" x=\"{x}\" y=\"{y}\" {style}>{}</text>", class(status), status.glyph(true));
+    let _ = writeln!(
+        out,
+        "<text class=\"sign-{}\" x=\"{x}\" y=\"{y}\" {style}>{}</text>",
+        class(status),
+        status.glyph(true)
+    );
 }
 
 fn names(out: &mut String, lines: &[String], status: Option<Status>, x: i32, y: i32) {
     let off = if status == Some(Status::NotReached) { " off" } else { "" };
     for (i, line) in (0..).zip(lines) {
         let y = y + 16 * i;
-        let _ = writeln!(out, "<text class=\"name{off}\" x=\"{x}\" y=\"{y}\" text-anchor=\"middle\">{}</text>", escape(line));
+        let _ = writeln!(
+            out,
+            "<text class=\"name{off}\" x=\"{x}\" y=\"{y}\" text-anchor=\"middle\">{}</text>",
+            escape(line)
+        );
     }
 }
 
@@ -179,7 +206,11 @@ fn group(out: &mut String, group: &Group, statuses: Option<&Statuses>) {
     let status = statuses.map(|s| s.of(group.state));
     let told = status.map_or(String::new(), |s| format!(": {}", s.name()));
     let _ = writeln!(out, "<g><title>{}{told}</title>", escape(&group.name));
-    let _ = writeln!(out, "<rect class=\"group {}\" x=\"{x}\" y=\"{y}\" width=\"{w}\" height=\"{h}\" rx=\"10\"/>", status.map_or("", class));
+    let _ = writeln!(
+        out,
+        "<rect class=\"group {}\" x=\"{x}\" y=\"{y}\" width=\"{w}\" height=\"{h}\" rx=\"10\"/>",
+        status.map_or("", class)
+    );
     for lane in &group.lanes {
         let (x, y) = (lane.x * CELL.0 - 8, lane.y * CELL.1 - 4);
         let (w, h) = (lane.w * CELL.0 + 16, lane.h * CELL.1);
@@ -216,7 +247,8 @@ fn straight(out: &mut String, edge: &Edge, taken: bool, first: (i32, i32), end: 
 fn finish(out: &mut String, edge: &Edge, taken: bool, mut path: String, before: (i32, i32), end: (i32, i32)) {
     let stop = towards(end, before, 8);
     let _ = write!(path, "L{} {}", stop.0, stop.1);
-    let classes = format!("{}{}", if edge.kind == EdgeKind::Catch { " catch" } else { "" }, if taken { " taken" } else { "" });
+    let classes =
+        format!("{}{}", if edge.kind == EdgeKind::Catch { " catch" } else { "" }, if taken { " taken" } else { "" });
     let _ = writeln!(out, "<path class=\"line{classes}\" d=\"{path}\"/>");
     let (dx, dy) = ((end.0 - before.0).signum(), (end.1 - before.1).signum());
     let back = (end.0 - 10 * dx, end.1 - 10 * dy);
@@ -242,7 +274,13 @@ fn label(out: &mut String, edge: &Edge, taken: bool) {
     let catch = if edge.kind == EdgeKind::Catch { " catch" } else { "" };
     let taken = if taken { " taken" } else { "" };
     let _ = writeln!(out, "<g><title>{}</title>", escape(&label.full));
-    let _ = writeln!(out, "<rect class=\"halo\" x=\"{}\" y=\"{}\" width=\"{}\" height=\"16\" rx=\"3\"/>", x + 2, y + 2, w - 4);
+    let _ = writeln!(
+        out,
+        "<rect class=\"halo\" x=\"{}\" y=\"{}\" width=\"{}\" height=\"16\" rx=\"3\"/>",
+        x + 2,
+        y + 2,
+        w - 4
+    );
     let _ = writeln!(
         out,
         "<text class=\"label{catch}{taken}\" x=\"{}\" y=\"{}\" text-anchor=\"middle\">{}</text></g>",
@@ -256,7 +294,8 @@ fn legend(out: &mut String, top: i32) {
     let _ = writeln!(out, "<g transform=\"translate({MARGIN} {top})\">");
     let mut x = 0;
     for status in Status::ALL {
-        let _ = writeln!(out, "<rect class=\"{}\" x=\"{x}\" y=\"4\" width=\"22\" height=\"18\" rx=\"4\"/>", class(status));
+        let _ =
+            writeln!(out, "<rect class=\"{}\" x=\"{x}\" y=\"4\" width=\"22\" height=\"18\" rx=\"4\"/>", class(status));
         sign(out, Some(status), x + 18, 18);
         let _ = writeln!(out, "<text class=\"tag\" x=\"{}\" y=\"17\">{}</text>", x + 28, status.name());
         x += 44 + 6 * status.name().len() as i32;

@@ -67,7 +67,10 @@ fn the_five_outcomes_of_a_fare() {
         ("fare-auth", &[("ChargeFare", "PaymentAuthException")]),
         ("fare-charge", &[("ChargeFare", "PaymentChargeException")]),
         ("fare-credit", &[("CreditCustomerAccount", "AccountCreditException")]),
-        ("fare-refund", &[("CreditCustomerAccount", "AccountCreditException"), ("RefundFare", "PaymentRefundException")]),
+        (
+            "fare-refund",
+            &[("CreditCustomerAccount", "AccountCreditException"), ("RefundFare", "PaymentRefundException")],
+        ),
     ];
     for (name, failing) in outcomes {
         let (definition, events) = fare(failing);
@@ -79,12 +82,12 @@ fn the_five_outcomes_of_a_fare() {
 #[test]
 fn a_branch_fails() {
     let definition = definition_file("tests/machines/order.asl.json");
-    let input = r#"{"items": [{"id": "1"}, {"id": "2"}], "status": "open", "attempts": 9}"#;
+    let input = r#"{"items": [{"id": "1"}, {"id": "2"}], "status": "open", "attempts": 1}"#;
     let events = run(&definition, input, false, |call| match &*call.state {
         "Pick" if call.iterations[0].1 == 0 => Answer::Failure("OutOfStock"),
-        "Pick" => Answer::Never,
+        "Pick" => Answer::Failure("Broken"),
         "Charge" => Answer::Output(call.parameters.clone()),
-        _ => invoked("{}"),
+        _ => invoked(input),
     });
     draw("order-failed", &definition, Some(&events));
 }

@@ -1,11 +1,12 @@
 //! Which backend runs which resource.
 
+use crate::bucket::Buckets;
 use crate::embedded::{Dialect, Services};
 use crate::function::FunctionSet;
 use crate::mock::Mocks;
 use asl_core::Failure;
 use asl_expr::Template;
-use asl_syntax::model::{Definition, State, StateKind};
+use asl_syntax::model::{Definition, Distributed, State, StateKind};
 use asl_syntax::{Pattern, Resource, ResourceKind};
 use asl_value::Value;
 use std::fmt;
@@ -55,6 +56,8 @@ pub struct Backends {
     pub functions: FunctionSet,
     /// Table, topic and queue.
     pub services: Arc<Services>,
+    /// Folders that stand for S3 buckets.
+    pub buckets: Buckets,
     /// States whose tasks are not run but answered from a mock configuration.
     pub mocks: Mocks,
 }
@@ -117,11 +120,28 @@ impl Backends {
                 .resolve(&task.resource)
                 .and_then(|backend| self.check_names(&backend, state.parameters.as_ref()))
                 .map_err(|message| (task.resource.arn.clone(), message)),
-            StateKind::Map(map) if map.distributed.is_some() => {
-                Err(("ProcessorConfig.Mode DISTRIBUTED".into(), "a Distributed Map has no local runner yet".to_owned()))
-            }
+            StateKind::Map(map) => match &map.distributed {
+                Some(distributed) => self.check_buckets(distributed),
+                None => Ok(()),
+            },
             _ => Ok(()),
         }
+    }
+
+    /// Checks the buckets that a Distributed Map's reader and writer write down.
+    fn check_buckets(&self, distributed: &Distributed) -> Result<(), (Arc<str>, String)> {
+        let reader = distributed.reader.as_ref().map(|r| (Some(&r.resource), r.parameters.as_ref()));
+        let writer = distributed.writer.as_ref().map(|w| (w.resource.as_ref(), w.parameters.as_ref()));
+        for (resource, parameters) in [reader, writer].into_iter().flatten() {
+            let bucket = parameters.and_then(|p| p.literal("Bucket")).and_then(Value::as_str);
+            if let (Some(resource), Some(name)) = (resource, bucket)
+                && !self.buckets.contains(name)
+            {
+                let message = format!("the bucket '{name}' is not declared: add [buckets.{name}] to the project file");
+                return Err((resource.arn.clone(), message));
+            }
+        }
+        Ok(())
     }
 
     /// Checks the names that the parameters write down: what they mean must be declared.

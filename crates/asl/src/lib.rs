@@ -47,12 +47,12 @@ pub use asl_expr::Timestamp;
 pub use asl_journal::{Durability, ExecutionRow, Filter, Journal, JournalError, Options as JournalOptions, Status};
 pub use asl_syntax::{Definition, Diagnostic};
 pub use asl_task::function::{FunctionSet, Handler};
-pub use asl_value::{Map, Number, Value};
+pub use asl_value::{Map, Number, ParseError, Value};
 pub use state_machine::{DefinitionError, StateMachine};
 
 /// The parts for those who need more than the facade: diagnostics, functions, embedded services.
 pub mod parts {
     pub use asl_function as function;
     pub use asl_syntax as syntax;
-    pub use asl_task::{embedded, mock};
+    pub use asl_task::{bucket, embedded, mock};
 }

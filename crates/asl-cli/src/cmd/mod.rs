@@ -4,6 +4,7 @@ pub(crate) mod check;
 pub(crate) mod explain;
 pub(crate) mod history;
 pub(crate) mod list;
+pub(crate) mod mocks;
 pub(crate) mod queue;
 pub(crate) mod replay;
 pub(crate) mod resume;
@@ -12,6 +13,7 @@ pub(crate) mod table;
 
 use crate::exit::Trouble;
 use crate::render::snippet::Finding;
+use asl::ParseError;
 use asl::parts::syntax::{self, Diagnostic, Format, Severity, Source};
 use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -35,6 +37,20 @@ pub(crate) fn load_options(file: &Path) -> syntax::Options {
 pub(crate) fn findings(source: &Source, diagnostics: &[Diagnostic], severity: Severity) -> Vec<Finding> {
     let wanted = diagnostics.iter().filter(|diagnostic| diagnostic.severity == severity);
     wanted.map(|diagnostic| Finding::of(source, diagnostic)).collect()
+}
+
+/// What is to be told of a file that should be JSON and is not.
+pub(crate) fn not_json(what: &str, file: &str, text: &str, problem: &ParseError) -> Trouble {
+    Trouble::Places(vec![Finding {
+        severity: Severity::Error,
+        rule: None,
+        message: format!("{what} is not JSON: {problem}"),
+        file: file.to_owned(),
+        span: Some(problem.offset..problem.offset + 1),
+        text: text.into(),
+        labels: Vec::new(),
+        help: None,
+    }])
 }
 
 /// The time, in epoch milliseconds.

@@ -1,14 +1,14 @@
 //! `asl run`: everything is checked first; only then is the database touched.
 
-use super::{findings, load_options, read_definition};
+use super::{findings, load_options, mocks, not_json, read_definition};
 use crate::args::Run;
 use crate::exit::{Exit, Trouble, answer, error, say};
 use crate::place;
 use crate::render::look::Look;
 use crate::render::progress::Progress;
-use crate::render::snippet::Finding;
 use crate::render::text;
 use asl::parts::function::{LogLine, LogSink};
+use asl::parts::mock::Mocks;
 use asl::parts::syntax::{Severity, load};
 use asl::project::Project;
 use asl::{Engine, Failure, FunctionSet, Journal, Outcome, StartExecution, Value};
@@ -31,13 +31,17 @@ pub(crate) async fn run(args: Run) -> Result<Exit, Trouble> {
     }
     let progress = Arc::new(Progress::new(Some(&definition), look));
     let functions = project.functions(log_sink(&progress, args.quiet))?;
-    project.check(&source, &definition, &functions)?;
+    let name = machine_name(&args.definition);
+    let mocks = match &args.mock {
+        Some(file) => mocks::load(file, &name, args.mock_case.as_deref())?,
+        None => Mocks::default(),
+    };
+    project.check(&source, &definition, &functions, &mocks)?;
     let input = read_input(args.input.as_deref())?;
 
     let mut interrupt = Interrupt::listen()?;
     let journal = place::write(&place::database_of(&args.place, &project)).await?;
-    let engine = engine(&project, functions, &journal, (!args.quiet).then_some(progress))?;
-    let name = machine_name(&args.definition);
+    let engine = engine(&project, functions, mocks, &journal, (!args.quiet).then_some(progress))?;
     let start = StartExecution { definition, state_machine: &name, name: args.name.as_deref(), input: &input };
     let ended = match engine.start(start).await {
         Ok(started) => follow(&engine, &started.arn, &started.name, &mut interrupt).await,
@@ -63,11 +67,12 @@ fn mention(definition: &Path, warnings: usize, look: Look) {
 pub(crate) fn engine(
     project: &Project,
     functions: FunctionSet,
+    mocks: Mocks,
     journal: &Journal,
     progress: Option<Arc<Progress>>,
 ) -> Result<Engine, Trouble> {
     let builder = Engine::builder(journal.clone()).identity(project.identity.clone()).functions(functions);
-    let builder = builder.services(project.services()?);
+    let builder = builder.services(project.services()?).buckets(project.buckets()).mocks(mocks);
     Ok(match progress {
         Some(progress) => builder.observer(progress).build(),
         None => builder.build(),
@@ -156,16 +161,7 @@ fn read_input(file: Option<&Path>) -> Result<String, Trouble> {
     let parsed: Result<Value, _> = text.parse();
     match parsed {
         Ok(_) => Ok(text),
-        Err(problem) => Err(Trouble::Places(vec![Finding {
-            severity: Severity::Error,
-            rule: None,
-            message: format!("the input is not JSON: {problem}"),
-            file: name,
-            span: Some(problem.offset..problem.offset + 1),
-            text: text.into(),
-            labels: Vec::new(),
-            help: None,
-        }])),
+        Err(problem) => Err(not_json("the input", &name, &text, &problem)),
     }
 }
 

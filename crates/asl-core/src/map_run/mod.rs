@@ -2,7 +2,7 @@
 //!
 //! The machine reads no bucket and runs no child. It asks for items ([`MapCommand::Read`]), names each child and gives it
 //! its input ([`MapCommand::Start`]), counts how they end, and has the results written ([`MapCommand::Write`]). A driver
-//! runs a child as a [`crate::Machine::child`] of the same definition and answers with `Input::ChildDone`. Children are
+//! runs a child as a [`crate::Machine`] of the same definition and answers with `Input::ChildDone`. Children are
 //! made one by one as places come free; a million items hold no more of them than `MaxConcurrency`.
 
 mod batch;
@@ -16,13 +16,13 @@ use crate::event::{EventId, Failure};
 use crate::input::Execution;
 use asl_expr::Timestamp;
 use asl_syntax::Resource;
-use asl_syntax::model::FlowId;
 use asl_value::Value;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 pub(crate) use limits::{Kind, number};
+pub(crate) use names::flow_of;
 pub(crate) use progress::{abandon, answer};
 pub(crate) use start::start;
 
@@ -64,15 +64,13 @@ pub struct ReadItems {
     pub max_items: Option<u64>,
 }
 
-/// A child execution to run: `Machine::child(definition, flow)`, started with `execution`.
+/// A child execution to run: a machine of the same definition, started with `execution`.
 #[derive(Clone, Debug)]
 pub struct ChildCall {
     /// The map run.
     pub run: MapRunId,
     /// The number of the child, from 0 in the order of the items.
     pub child: u64,
-    /// The processor it runs.
-    pub flow: FlowId,
     /// Who it is.
     pub execution: Execution,
 }
@@ -109,7 +107,6 @@ pub(crate) struct MapRun {
     /// The event that started it: what follows the Map state follows it.
     started: EventId,
     stage: Stage,
-    flow: FlowId,
     express: bool,
     /// The effective input of the Map, `$` of the ItemSelector.
     input: Value,
@@ -181,6 +178,6 @@ impl MapRun {
     }
 
     fn call(&self, child: u64, of: &Child) -> Box<ChildCall> {
-        Box::new(ChildCall { run: self.id, child, flow: self.flow, execution: (*of.execution).clone() })
+        Box::new(ChildCall { run: self.id, child, execution: (*of.execution).clone() })
     }
 }

@@ -2,21 +2,40 @@
 
 use crate::context::{draw, uuid};
 use crate::input::{Execution, ExecutionType};
+use asl_syntax::model::{Definition, FlowId, StateKind};
 use asl_value::Value;
 use std::sync::Arc;
 
-/// `sm/label`, where a Map without a label has one made of its place: the same in every execution.
+/// `sm/label`: what a map run and its children are called after.
 pub(super) fn family(execution: &Execution, label: Option<&Arc<str>>, state: &str) -> Arc<str> {
-    let name = &execution.state_machine_name;
+    let label = label_of(&execution.state_machine_arn, label, state);
+    format!("{}/{label}", execution.state_machine_name).into()
+}
+
+/// The label of a Map; one without has one made of its place: the same in every execution.
+fn label_of(state_machine_arn: &str, label: Option<&Arc<str>>, state: &str) -> Arc<str> {
     match label {
-        Some(label) => format!("{name}/{label}").into(),
+        Some(label) => label.clone(),
         None => {
             // FNV-1a: enough to tell the Maps of a machine apart.
-            let bytes = execution.state_machine_arn.bytes().chain(state.bytes());
+            let bytes = state_machine_arn.bytes().chain(state.bytes());
             let place = bytes.fold(0xcbf2_9ce4_8422_2325, |h: u64, b| (h ^ u64::from(b)).wrapping_mul(0x100_0000_01b3));
-            format!("{name}/{}", uuid(place, 0)).into()
+            uuid(place, 0).into()
         }
     }
+}
+
+/// The flow that an execution runs: the top level, or for a child the processor of the Map whose label is in its state
+/// machine's ARN. `None` when the definition has no such Map.
+pub(crate) fn flow_of(definition: &Definition, execution: &Execution) -> Option<FlowId> {
+    let Some((parent, label)) = execution.state_machine_arn.rsplit_once('/') else { return Some(FlowId::TOP) };
+    definition.states.iter().find_map(|state| match &state.kind {
+        StateKind::Map(map) => {
+            let distributed = map.distributed.as_ref()?;
+            (*label_of(parent, distributed.label.as_ref(), &state.name) == *label).then_some(map.processor)
+        }
+        _ => None,
+    })
 }
 
 /// `arn:aws:states:REGION:ACCOUNT`

@@ -58,7 +58,6 @@ pub(crate) fn start(
         family,
         started,
         stage: read.clone().map_or(Stage::Running, |read| Stage::Reading(Box::new(read))),
-        flow: map.processor,
         express: distributed.express,
         input,
         source: read.as_ref().map_or_else(|| "STATE_DATA".into(), source_of),

@@ -124,7 +124,7 @@ impl<'a> World<'a> {
     }
 
     fn child(&mut self, call: ChildCall) {
-        let machine = Machine::child(self.machine.definition().clone(), call.flow);
+        let machine = Machine::new(self.machine.definition().clone());
         let mut world = World::new(machine, self.answers, self.drive, self.now);
         let outcome = world.run(Input::Start(Box::new(call.execution))).expect("something moves a child on");
         let took_ms = world.now.millis() - self.now.millis();

@@ -4,7 +4,7 @@ use super::error::{Problem, ProjectError};
 use super::{Project, shown};
 use asl_syntax::Source;
 use asl_syntax::model::{Definition, StateKind};
-use asl_task::Backends;
+use asl_task::{Backends, Unsupported};
 use asl_task::function::FunctionSet;
 use asl_task::mock::Mocks;
 use asl_value::{Build, Span, Value, parse_with};
@@ -15,10 +15,17 @@ impl Project {
     /// the tables, topics, queues and functions they name in so many words (not by a path) are declared.
     ///
     /// # Errors
-    /// Every state that cannot run, with its place in the definition.
-    pub fn check(&self, source: &Source, definition: &Definition, functions: &FunctionSet) -> Result<(), ProjectError> {
+    /// Every state that cannot run, with its place in the definition. States that `mocks` answers can always run.
+    pub fn check(
+        &self,
+        source: &Source,
+        definition: &Definition,
+        functions: &FunctionSet,
+        mocks: &Mocks,
+    ) -> Result<(), ProjectError> {
         let services = Arc::new(self.services()?);
-        let backends = Backends { functions: functions.clone(), services, mocks: Mocks::default() };
+        let backends =
+            Backends { functions: functions.clone(), services, mocks: mocks.clone(), buckets: self.buckets() };
         let unsupported = backends.unsupported(definition);
         let problems: Vec<Problem> = unsupported
             .iter()
@@ -30,7 +37,7 @@ impl Project {
                 };
                 let message = format!("state `{}` cannot run here: {what}", unsupported.state);
                 let mut problem = Problem::new(source.name(), source.original(), message);
-                problem.span = place(source, definition, &backends, &unsupported.state);
+                problem.span = place(source, definition, &backends, unsupported);
                 problem.help = remedy.map(|remedy| match &self.file {
                     Some(file) => remedy.replace("the project file", &shown(file)),
                     None => remedy.replace("the project file", "a file asl.toml beside the definition"),
@@ -43,10 +50,16 @@ impl Project {
 }
 
 /// The field of a state that keeps it from running: its `Resource`, or the name in its parameters.
-fn place(source: &Source, definition: &Definition, backends: &Backends, state: &str) -> Option<Span> {
+fn place(source: &Source, definition: &Definition, backends: &Backends, unsupported: &Unsupported) -> Option<Span> {
+    let state = &*unsupported.state;
     const NAMES: [&str; 4] = ["TableName", "TopicArn", "QueueUrl", "FunctionName"];
     let StateKind::Task(task) = &definition.state(definition.find(state)?).kind else {
-        return field_span(source, state, &[]);
+        let bucket = ["ItemReader", "ResultWriter"].into_iter().find_map(|part| {
+            let resource = field_span(source, state, &[part, "Resource"])?;
+            let named = source.original().get(resource.start..resource.end)?.contains(&*unsupported.resource);
+            named.then(|| field_span(source, state, &[part, "Parameters", "Bucket"]))?
+        });
+        return bucket.or_else(|| field_span(source, state, &[]));
     };
     if backends.resolve(&task.resource).is_err() {
         return field_span(source, state, &["Resource"]);

@@ -23,6 +23,16 @@ pub(super) struct File {
     pub(super) topics: BTreeMap<String, TopicSpec>,
     #[serde(default)]
     pub(super) queues: BTreeMap<String, QueueSpec>,
+    #[serde(default)]
+    pub(super) buckets: BTreeMap<String, BucketSpec>,
+}
+
+/// A folder that stands for an S3 bucket: where a Distributed Map reads its items and writes its results.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "PascalCase")]
+pub(super) struct BucketSpec {
+    /// The folder, relative to the project file. It must exist.
+    pub(super) path: PathBuf,
 }
 
 /// A function, in the words of AWS where it has one.

@@ -1,5 +1,5 @@
 //! The project of a definition: the file `asl.toml` beside it, which binds the definition's `${...}` and declares the
-//! functions, tables, topics and queues that its tasks call.
+//! functions, tables, topics, queues and buckets that its tasks use.
 //!
 //! ```
 //! use asl::project::Project;
@@ -38,6 +38,7 @@ pub use error::{Problem, ProjectError};
 
 use asl_function::{Code, FunctionSpec, Functions, LogSink};
 use asl_syntax::Source;
+use asl_task::bucket::Buckets;
 use asl_task::embedded::{Identity, Services, ServicesSpec};
 use asl_task::function::FunctionSet;
 use std::collections::BTreeMap;
@@ -64,6 +65,8 @@ pub struct Project {
     pub functions: Vec<FunctionSpec>,
     /// The declared tables, topics and queues.
     pub services: ServicesSpec,
+    /// The declared buckets: the folders that stand for them.
+    pub buckets: BTreeMap<String, PathBuf>,
     /// The file's text, for places.
     text: Arc<str>,
 }
@@ -79,6 +82,7 @@ impl Project {
             substitutions: BTreeMap::new(),
             functions: Vec::new(),
             services: ServicesSpec::default(),
+            buckets: BTreeMap::new(),
             text: "".into(),
         }
     }
@@ -175,6 +179,11 @@ impl Project {
             let file = self.shown_file();
             ProjectError { problems: errors.iter().map(|e| read::service_problem(&file, &self.text, e)).collect() }
         })
+    }
+
+    /// The declared buckets, ready to be read and written.
+    pub fn buckets(&self) -> Buckets {
+        Buckets::new(self.buckets.clone())
     }
 
     fn shown_file(&self) -> String {

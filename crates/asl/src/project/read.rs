@@ -1,7 +1,7 @@
 //! From the text of `asl.toml` to a [`Project`].
 
 use super::error::{Problem, ProjectError};
-use super::file::{File, Function, Runtime, Substitution};
+use super::file::{BucketSpec, File, Function, Runtime, Substitution};
 use super::{FILE_NAME, Project, place, shown};
 use asl_function::{Code, FunctionSpec};
 use asl_task::embedded::{Identity, Services, ServicesSpec, SpecError};
@@ -28,6 +28,7 @@ pub(super) fn load(file: &Path) -> Result<Project, ProjectError> {
     let names = parsed.functions.keys().cloned().collect();
     let values = reader.substitutions(&parsed, &project.identity);
     project.substitutions = values;
+    project.buckets = parsed.buckets.iter().filter_map(|(name, b)| reader.bucket(name, b)).collect();
     project.services =
         ServicesSpec { tables: parsed.tables, topics: parsed.topics, queues: parsed.queues, functions: names };
     if let Err(errors) = Services::new(&project.services, project.identity.clone()) {
@@ -176,6 +177,17 @@ impl Reader<'_> {
                 Code::Provided { executable: file }
             }
         }
+    }
+
+    fn bucket(&mut self, name: &str, bucket: &BucketSpec) -> Option<(String, PathBuf)> {
+        let folder = self.root.join(&bucket.path);
+        if !folder.is_dir() {
+            let what = if folder.exists() { "is no folder" } else { "does not exist" };
+            let message = format!("bucket `{name}`: {} {what}", shown(&folder));
+            self.report(&format!("buckets.{name}.Path"), message, "make the folder; paths are relative to the project file");
+            return None;
+        }
+        Some((name.to_owned(), folder))
     }
 
     fn substitutions(&mut self, file: &File, identity: &Identity) -> BTreeMap<String, String> {

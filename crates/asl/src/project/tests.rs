@@ -2,11 +2,13 @@
 
 use super::*;
 use asl_syntax::{Options, load};
+use asl_task::mock::Mocks;
 
 fn project_with(text: &str) -> (tempfile::TempDir, Result<Project, ProjectError>) {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join(FILE_NAME);
     std::fs::write(&file, text).unwrap();
+    std::fs::create_dir(folder.path().join("out")).unwrap();
     std::fs::write(folder.path().join("f.py"), "def lambda_handler(event, context):\n    return event\n").unwrap();
     let project = Project::load(&file);
     (folder, project)
@@ -57,6 +59,9 @@ fn a_project_file_says_everything_in_the_words_of_aws() {
         [queues."Work.fifo"]
         FifoQueue = true
         VisibilityTimeout = 60
+
+        [buckets.results]
+        Path = "out"
         "#,
     );
     let project = project.unwrap();
@@ -75,6 +80,8 @@ fn a_project_file_says_everything_in_the_words_of_aws() {
     assert_eq!(project.services.queues["Work.fifo"].visibility_timeout, 60);
     assert!(project.functions(Arc::new(|_| {})).unwrap().contains("Charge"));
     assert!(project.services().is_ok());
+    assert_eq!(project.buckets["results"], folder.path().join("out"));
+    assert!(project.buckets().contains("results"));
 }
 
 #[test]
@@ -109,6 +116,9 @@ fn mistakes_are_told_with_place_and_remedy() {
         ("[functions.F]\nRuntime = 'python'\nFile = 'f.py'\ntimeout = 9\n", &["unknown key `timeout`", "`Timeout`?"]),
         ("[substitutions]\nA = { Arn = 'B' }\n", &["asl.toml:2:13: nothing named `B` is declared", "name a function"]),
         ("[substitutions]\nA = ['B']\n", &["asl.toml:2:5: ", "a text, a number"]),
+        ("[buckets.B]\nPath = 'none'\n", &["asl.toml:2:8: bucket `B`: none does not exist", "help: make the folder"]),
+        ("[buckets.B]\nPath = 'f.py'\n", &["asl.toml:2:8: bucket `B`: f.py is no folder"]),
+        ("[buckets.B]\n", &["asl.toml:1:", "the key `Path` is missing"]),
         ("account = '12'\n", &["asl.toml:1:11: an account has twelve digits"]),
         ("[queues.Q\n", &["asl.toml:1:", "  |"]),
     ];
@@ -146,7 +156,12 @@ fn a_definition_is_checked_against_its_project() {
               "Parameters": {"TableName": "${Table}", "Key": {"id": {"S": "1"}}}},
         "B": {"Type": "Task", "Resource": "arn:aws:states:::lambda:invoke", "Next": "C",
               "Parameters": {"FunctionName": "Charge", "Payload.$": "$"}},
-        "C": {"Type": "Task", "Resource": "arn:aws:states:::ecs:runTask.sync", "End": true}}}"#;
+        "C": {"Type": "Task", "Resource": "arn:aws:states:::ecs:runTask.sync", "Next": "D"},
+        "D": {"Type": "Map", "End": true,
+              "ItemReader": {"Resource": "arn:aws:states:::s3:getObject", "ReaderConfig": {"InputType": "JSON"},
+                             "Parameters": {"Bucket": "in", "Key": "k"}},
+              "ItemProcessor": {"ProcessorConfig": {"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"},
+                                "StartAt": "E", "States": {"E": {"Type": "Pass", "End": true}}}}}}"#;
     let unbound = told(&folder, &project.source("d.json", text).unwrap_err());
     assert!(unbound.starts_with("d.json:3:44: no value is given for `${Table}`"), "{unbound}");
     assert!(
@@ -157,13 +172,15 @@ fn a_definition_is_checked_against_its_project() {
     let source = project.source("d.json", &text.replace("${Table}", "${Tabel}")).unwrap();
     let definition = load(&source, &Options::default()).definition.unwrap();
     let functions = project.functions(Arc::new(|_| {})).unwrap();
-    let told = told(&folder, &project.check(&source, &definition, &functions).unwrap_err());
+    let told = told(&folder, &project.check(&source, &definition, &functions, &Mocks::default()).unwrap_err());
     for part in [
         "d.json:3:43: state `A` cannot run here: ",
         "help: add [tables.Fares] to asl.toml",
         "d.json:5:46: state `B` cannot run here: ",
         "help: add [functions.Charge] to asl.toml",
         "d.json:6:43: state `C` cannot run here: ",
+        "d.json:9:55: state `D` cannot run here: the bucket 'in' is not declared",
+        "help: add [buckets.in] to asl.toml",
     ] {
         assert!(told.contains(part), "{part}: {told}");
     }
