@@ -48,10 +48,7 @@ pub(crate) fn draw(items: &[Item], links: &[Link]) -> Drawn {
     let corner = |v: usize| Point::new(axis[v] - graph.vertices[v].left, routed.top[graph.vertices[v].layer]);
     let mut drawn = Drawn { items: (0..items.len()).map(corner).collect(), ..Drawn::default() };
     for (i, link) in links.iter().enumerate() {
-        let mut points = routed.lines[i].clone();
-        if ranks.back[i] {
-            points.reverse();
-        }
+        let points = routed.lines[i].clone();
         let jump = jumps.get(&i).map(|item| Rect::new(drawn.items[*item], items[*item].w, items[*item].h));
         drawn.links.push(Line { points, label: None, jump });
         if link.from == link.to {

@@ -74,8 +74,10 @@ pub(crate) struct Layered {
     /// The vertices of each layer, left to right.
     pub(crate) layers: Vec<Vec<usize>>,
     pub(crate) segments: Vec<Segment>,
-    /// The segments of each link, downward; none for a link from an item to itself.
-    pub(crate) paths: Vec<Vec<usize>>,
+    /// The first segment of each link, at its source; none for a link from an item to itself.
+    pub(crate) first: Vec<Option<usize>>,
+    /// For each bend and label the one segment by which all its lines go on.
+    pub(crate) onward: Vec<Option<usize>>,
 }
 
 impl Layered {
@@ -152,48 +154,56 @@ pub(crate) fn build(items: &[Item], links: &[Link], ranks: &Ranks) -> Layered {
         add(&mut graph, vertex);
     }
     let mut bends = BTreeMap::new();
-    let mut segments = BTreeMap::new();
     for (i, link) in links.iter().enumerate() {
-        let back = ranks.back[i];
-        let class = Class { catch: link.catch, back };
-        let (top, bottom) = if back { (link.to, link.from) } else { (link.from, link.to) };
-        let label_layer = match back {
-            _ if link.label == 0 => None,
-            false => Some(layer_of[ranks.rank[top]] + 1),
-            true => Some(layer_of[ranks.rank[bottom]] - 1),
+        let first = if link.from == link.to {
+            None
+        } else {
+            let (from, to) = (layer_of[ranks.rank[link.from]], layer_of[ranks.rank[link.to]]);
+            Some(connect(&mut graph, &mut bends, (i, link), from, to))
         };
-        let mut path = Vec::new();
-        let mut upper = top;
-        let passed = layer_of[ranks.rank[top]] + 1..layer_of[ranks.rank[bottom]];
-        let last = if link.from == link.to { None } else { Some(bottom) };
-        let vertices: Vec<Option<usize>> = passed.map(Some).chain([None]).collect();
-        for layer in vertices {
-            let lower = match layer {
-                None => match last {
-                    Some(bottom) => bottom,
-                    None => break,
-                },
-                Some(layer) if Some(layer) == label_layer => {
-                    add(&mut graph, Vertex::new(Role::Label(i), layer, link.label, 1))
-                }
-                Some(layer) => *bends
-                    .entry((link.to, class, layer))
-                    .or_insert_with(|| add(&mut graph, Vertex::new(Role::Bend, layer, 1, 0))),
-            };
-            path.push(*segments.entry((upper, lower, class)).or_insert_with(|| {
-                graph.segments.push(Segment { upper, lower, class, weight: link.weight });
-                graph.segments.len() - 1
-            }));
-            upper = lower;
-        }
-        graph.paths.push(path);
+        graph.first.push(first);
     }
     graph
+}
+
+/// The bends there are: of lines to this item, of this class, in this layer.
+type Bends = BTreeMap<(usize, Class, usize), usize>;
+
+/// Leads a link from its source to where it meets a line to the same target, or to the target; returns its first segment.
+fn connect(graph: &mut Layered, bends: &mut Bends, (index, link): (usize, &Link), from: usize, to: usize) -> usize {
+    let class = Class { catch: link.catch, back: to < from };
+    let first = graph.segments.len();
+    let (mut vertex, mut layer) = (link.from, from);
+    loop {
+        layer = if class.back { layer - 1 } else { layer + 1 };
+        let beside_source = layer.abs_diff(from) == 1;
+        let (ahead, joins) = if layer == to {
+            (link.to, true)
+        } else if link.label > 0 && beside_source {
+            (add(graph, Vertex::new(Role::Label(index), layer, link.label, 1)), false)
+        } else if let Some(bend) = bends.get(&(link.to, class, layer)) {
+            (*bend, true)
+        } else {
+            let bend = add(graph, Vertex::new(Role::Bend, layer, 1, 0));
+            bends.insert((link.to, class, layer), bend);
+            (bend, false)
+        };
+        if vertex != link.from {
+            graph.onward[vertex] = Some(graph.segments.len());
+        }
+        let (upper, lower) = if class.back { (ahead, vertex) } else { (vertex, ahead) };
+        graph.segments.push(Segment { upper, lower, class, weight: link.weight });
+        if joins {
+            return first;
+        }
+        vertex = ahead;
+    }
 }
 
 fn add(graph: &mut Layered, vertex: Vertex) -> usize {
     let index = graph.vertices.len();
     graph.layers[vertex.layer].push(index);
     graph.vertices.push(vertex);
+    graph.onward.push(None);
     index
 }

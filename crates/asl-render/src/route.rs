@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 pub(crate) struct Routed {
     /// The top row of each layer.
     pub(crate) top: Vec<i32>,
-    /// The corners of each link, from its upper to its lower end.
+    /// The corners of each link, from its source to its target.
     pub(crate) lines: Vec<Vec<Point>>,
     /// How many rows there are.
     pub(crate) height: i32,
@@ -58,8 +58,45 @@ pub(crate) fn route(graph: &Layered, axis: &[i32]) -> Routed {
             pieces[s] = corners(start, end, gap.ways[gap.net[at]], first_track[layer]);
         }
     }
-    let lines = graph.paths.iter().map(|path| joined(path.iter().flat_map(|s| pieces[*s].iter().copied()))).collect();
+    let lines = lines(graph, &pieces);
     Routed { top, lines, height: row }
+}
+
+/// Puts the pieces of each link together. Straight runs, which many links may share, are gone through once.
+fn lines(graph: &Layered, pieces: &[Vec<Point>]) -> Vec<Vec<Point>> {
+    let straight = |s: usize| matches!(pieces[s][..], [a, b] if a.x == b.x);
+    let next = |s: usize| {
+        let segment = &graph.segments[s];
+        graph.onward[if segment.class.back { segment.upper } else { segment.lower }]
+    };
+    let mut run_end: Vec<Option<usize>> = vec![None; graph.segments.len()];
+    let mut walk = |first: &Option<usize>| {
+        let mut points: Vec<Point> = Vec::new();
+        let mut at = *first;
+        while let Some(start) = at {
+            let mut run = Vec::new();
+            let mut end = start;
+            while straight(start) && run_end[end].is_none() {
+                run.push(end);
+                match next(end).filter(|n| straight(*n)) {
+                    Some(next) => end = next,
+                    None => break,
+                }
+            }
+            end = run_end[end].unwrap_or(end);
+            run.into_iter().for_each(|s| run_end[s] = Some(end));
+            for s in if start == end { vec![start] } else { vec![start, end] } {
+                let mut piece = pieces[s].clone();
+                if graph.segments[s].class.back {
+                    piece.reverse();
+                }
+                points.append(&mut piece);
+            }
+            at = next(end);
+        }
+        joined(points.into_iter())
+    };
+    graph.first.iter().map(&mut walk).collect()
 }
 
 /// Which segments share their upper end with another.

@@ -11,7 +11,7 @@ use std::process::Stdio;
 #[test]
 fn help_says_what_the_repository_says() {
     let place = Place::empty();
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/help");
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/cli/help");
     let commands = [
         "",
         "run",
