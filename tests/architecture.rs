@@ -70,6 +70,9 @@ fn pure_crates_are_pure() {
         let folder = root().join("crates").join(name);
         let lib = std::fs::read_to_string(folder.join("src/lib.rs")).expect("lib.rs");
         assert!(lib.contains("#![forbid(unsafe_code)]"), "{name} must forbid unsafe code");
-        assert!(folder.join("clippy.toml").exists(), "{name} needs the bans of crates/pure.clippy.toml as its clippy.toml");
+        assert!(
+            folder.join("clippy.toml").exists(),
+            "{name} needs the bans of crates/pure.clippy.toml as its clippy.toml"
+        );
     }
 }

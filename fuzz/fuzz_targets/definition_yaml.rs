@@ -11,7 +11,9 @@ fuzz_target!(|text: &str| {
     let source = Source::new("fuzz", text);
     judge(&source, &options);
     judge(&source, &Options { kind: Kind::Express, allow_jsonata_unrun: true, lints: false, ..options });
-    let values = BTreeMap::from([("A", "x"), ("B", "\"q\"\n  k: v"), ("C", "12"), ("D", "")].map(|(k, v)| (k.to_owned(), v.to_owned())));
+    let values = BTreeMap::from(
+        [("A", "x"), ("B", "\"q\"\n  k: v"), ("C", "12"), ("D", "")].map(|(k, v)| (k.to_owned(), v.to_owned())),
+    );
     if let Ok(source) = Source::with_substitutions("fuzz", text, &values) {
         judge(&source, &options);
     }

@@ -5,8 +5,8 @@
 
 use asl_core::event::to_aws;
 use asl_core::{
-    Command, Event, Execution, ExecutionType, Failure, Input, Machine, MapCommand, MapRunId, Outcome, Progress, TaskCall,
-    TaskId, items,
+    Command, Event, Execution, ExecutionType, Failure, Input, Machine, MapCommand, MapRunId, Outcome, Progress,
+    TaskCall, TaskId, items,
 };
 use asl_expr::Timestamp;
 use asl_fuzz::{document, parts, reads_back};
@@ -86,7 +86,9 @@ fn run(definition: &Arc<Definition>, answers: &[u8], budget: u32, snapshots: boo
     let mut children = MAX_CHILDREN;
     let machine = Machine::new(definition.clone());
     let start = execution();
-    Driver { answers, budget, snapshots, children: &mut children }.run(machine, start, Timestamp::from_millis(EPOCH_MS)).0
+    Driver { answers, budget, snapshots, children: &mut children }
+        .run(machine, start, Timestamp::from_millis(EPOCH_MS))
+        .0
 }
 
 fn execution() -> Execution {
@@ -174,7 +176,7 @@ impl Driver<'_> {
                     return Vec::new();
                 }
                 *self.children -= 1;
-                let child = Machine::child(machine.definition().clone(), call.flow);
+                let child = Machine::new(machine.definition().clone());
                 let (run, ended) = self.run(child, call.execution, now);
                 numbered(&run);
                 let outcome = run.machine.outcome().cloned().unwrap_or(Outcome::TimedOut(Failure::default()));
@@ -223,7 +225,10 @@ impl Driver<'_> {
             7 => vec![(after_ms, Input::Stop(Failure::new("Stopped", cause)))],
             8 => vec![(after_ms, Input::TaskSucceeded { task, output: Value::Null })],
             9 => vec![(after_ms, Input::TaskSucceeded { task, output: Value::from(cause) })],
-            10 => vec![(0, Input::TaskSubmitted { task, output: document() }), (after_ms, Input::TaskSucceeded { task, output: call.parameters.clone() })],
+            10 => vec![
+                (0, Input::TaskSubmitted { task, output: document() }),
+                (after_ms, Input::TaskSucceeded { task, output: call.parameters.clone() }),
+            ],
             _ => vec![(after_ms, Input::TaskSucceeded { task, output: document() })],
         }
     }

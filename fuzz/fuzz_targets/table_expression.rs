@@ -3,9 +3,7 @@
 #![no_main]
 
 use asl_fuzz::{parts, reads_back};
-use asl_task::embedded::{
-    Dialect, Identity, MemoryStore, ServiceCall, ServiceError, Services, ServicesSpec,
-};
+use asl_task::embedded::{Dialect, Identity, MemoryStore, ServiceCall, ServiceError, Services, ServicesSpec};
 use asl_value::{Map, Value};
 use libfuzzer_sys::fuzz_target;
 use std::pin::pin;
@@ -28,20 +26,21 @@ fuzz_target!(|text: &str| {
     let [update, condition, projection, item, values] = parts(text);
     let mut table = Table { store: MemoryStore::new() };
     let object = |text: &str| text.parse::<Value>().ok().and_then(|v| v.as_object().cloned()).unwrap_or_default();
-    let read = |text: &str| -> Map { text.parse::<Value>().expect("a constant").as_object().cloned().unwrap_or_default() };
+    let read =
+        |text: &str| -> Map { text.parse::<Value>().expect("a constant").as_object().cloned().unwrap_or_default() };
     let placeholders = Placeholders { values: [object(values), read(VALUES)], names: read(NAMES) };
 
     let mut given = object(item);
     given.insert("id", read(r#"{"S":"1"}"#));
-    if table.call("putItem", given.into()).is_ok() {
+    if table.put(given).is_ok() {
         // What came back is what goes in again: numbers are canonical, sets in order.
         let once = table.item();
-        table.call("putItem", [("Item", once.clone())]).expect("what it gave, it takes");
+        table.put(once.clone()).expect("what it gave, it takes");
         assert_eq!(table.item(), once);
     }
     let mut fixed = read(ITEM);
     fixed.insert("id", read(r#"{"S":"1"}"#));
-    table.call("putItem", fixed.into()).expect("the fixed item is right");
+    table.put(fixed).expect("the fixed item is right");
     let before = table.item();
 
     for (action, expressions) in [
@@ -63,8 +62,9 @@ struct Table {
 }
 
 impl Table {
-    fn call(&mut self, action: &str, parameters: impl Into<Parameters>) -> Result<Value, ServiceError> {
-        call(&mut self.store, action, &parameters.into().0)
+    fn put(&mut self, item: impl Into<Value>) -> Result<Value, ServiceError> {
+        let item = Map::from_iter([("TableName", Value::from("Items")), ("Item", item.into())]);
+        call(&mut self.store, "putItem", &item.into())
     }
 
     fn item(&mut self) -> Value {
@@ -91,21 +91,6 @@ impl Table {
             "deleteItem" => assert!(after.is_null()),
             _ => assert_eq!(&after, before, "{action} only reads"),
         }
-    }
-}
-
-struct Parameters(Value);
-
-impl From<Map> for Parameters {
-    fn from(item: Map) -> Parameters {
-        Parameters::from([("Item", item.into())])
-    }
-}
-
-impl<const N: usize> From<[(&str, Value); N]> for Parameters {
-    fn from(members: [(&str, Value); N]) -> Parameters {
-        let table = ("TableName", Value::from("Items"));
-        Parameters(std::iter::once(table).chain(members).collect())
     }
 }
 
@@ -151,7 +136,8 @@ impl Placeholders {
         };
         // Of those with the same name the given one, the later, wins.
         let [given, fixed] = &self.values;
-        let lists = [("ExpressionAttributeValues", pick(&[fixed, given])), ("ExpressionAttributeNames", pick(&[&self.names]))];
+        let lists =
+            [("ExpressionAttributeValues", pick(&[fixed, given])), ("ExpressionAttributeNames", pick(&[&self.names]))];
         for (field, map) in lists {
             if !map.is_empty() {
                 out.insert(field, map);

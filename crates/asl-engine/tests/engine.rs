@@ -365,6 +365,44 @@ async fn an_undeclared_bucket_is_refused_by_name() {
     assert!(message.contains("[buckets.in]"), "{message}");
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn many_at_once_share_commits_and_all_replay() {
+    const MANY: usize = 200;
+    let folder = tempfile::tempdir().unwrap();
+    let engine = Engine::builder(file(&folder.path().join("asl.db")).await)
+        .services(services("[tables.Fares]\nHashKey = \"id\""))
+        .function("Charge", |event: Value| async move { Ok(event) })
+        .build();
+    let saga = definition(
+        r#""A": {"Type": "Task", "Resource": "arn:aws:states:::dynamodb:putItem", "ResultPath": null, "Next": "B",
+            "Parameters": {"TableName": "Fares", "Item": {"id": {"S.$": "$.id"}},
+                           "ConditionExpression": "attribute_not_exists(id)"}},
+          "B": {"Type": "Task", "Resource": "arn:aws:lambda:us-east-1:000000000000:function:Charge", "Next": "C"},
+          "C": {"Type": "Task", "Resource": "arn:aws:states:::dynamodb:updateItem", "End": true,
+            "Parameters": {"TableName": "Fares", "Key": {"id": {"S.$": "$.id"}}, "UpdateExpression": "ADD charged :one",
+                           "ExpressionAttributeValues": {":one": {"N": "1"}}, "ReturnValues": "UPDATED_NEW"}}"#,
+    );
+    let mut running = Vec::new();
+    for n in 0..MANY {
+        let (engine, saga) = (engine.clone(), saga.clone());
+        running.push(tokio::spawn(async move {
+            let started = start(&engine, &saga, &format!(r#"{{"id": "{n}"}}"#)).await.unwrap();
+            engine.wait(&started.arn).await.unwrap()
+        }));
+    }
+    for outcome in running {
+        let Outcome::Succeeded(output) = outcome.await.unwrap() else { panic!("one did not succeed") };
+        assert_eq!(output["Attributes"]["charged"]["N"], Value::from("1"));
+    }
+    let all = engine.journal().executions(&Filter { limit: Some(1000), ..Filter::default() }).await.unwrap();
+    assert_eq!(all.len(), MANY);
+    for row in all {
+        assert_eq!(replay(engine.journal(), &row).await.unwrap().events, 17);
+    }
+    let (commits, records) = (engine.journal().commits(), engine.journal().records_written());
+    assert!(commits < records, "{commits} commits for {records} records");
+}
+
 /// Everything an observer is told was in the journal by then.
 #[tokio::test(flavor = "multi_thread")]
 async fn observers_see_every_event_once_and_in_order() {

@@ -77,6 +77,14 @@ fn mistakes_are_found_where_they_are() {
 }
 
 #[test]
+fn mistakes_after_a_bare_name_are_found_where_they_are() {
+    for text in ["a[x]", "[é[?(@.a", "a.b c", "  a["] {
+        let offset = |text: &str| Path::compile(text).unwrap_err().offset;
+        assert_eq!(offset(text) + 2, offset(&format!("$.{text}").replace("$.  ", "  $.")), "{text}");
+    }
+}
+
+#[test]
 fn reference_paths_know_their_steps() {
     let path = Path::parse("$.a['b c'][2]").unwrap();
     assert_eq!(path.steps(), Some(&[Step::key("a"), Step::key("b c"), Step::Index(2)][..]));

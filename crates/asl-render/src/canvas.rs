@@ -162,7 +162,10 @@ impl Canvas {
         let mut out = String::new();
         for row in 0..self.cells.len().checked_div(self.width).unwrap_or(0) {
             let cells = &self.cells[row * self.width..(row + 1) * self.width];
-            let used = cells.iter().rposition(|c| c.text.is_some() || c.passing | c.turning != 0).map_or(0, |i| i + 1);
+            let used = cells
+                .iter()
+                .rposition(|c| c.text.map_or(c.passing | c.turning != 0, |t| t != ' '))
+                .map_or(0, |i| i + 1);
             let mut current = "";
             for (i, cell) in cells[..used].iter().enumerate().filter(|(_, c)| !c.covered) {
                 let c = cell.text.unwrap_or_else(|| glyph(cell, self.unicode));
@@ -226,15 +229,17 @@ fn glyph(cell: &Cell, unicode: bool) -> char {
         _ if upright => [['│', '┆'], ['┃', '┇']][usize::from(heavy)][usize::from(dashed)],
         _ if level => [['─', '┄'], ['━', '┅']][usize::from(heavy)][usize::from(dashed)],
         _ => {
-            let joints = if heavy { JOINTS_HEAVY } else { JOINTS };
-            joints.chars().nth(usize::from(arms)).unwrap_or('┼')
+            let weight = |arm: u8| usize::from(arms & arm != 0) + usize::from(arms & cell.heavy & arm != 0);
+            let index = weight(UP) + 3 * weight(RIGHT) + 9 * weight(DOWN) + 27 * weight(LEFT);
+            JOINTS.chars().nth(index).unwrap_or('┼')
         }
     }
 }
 
-/// By arms: up 1, right 2, down 4, left 8.
-const JOINTS: &str = " │─└││┌├─┘─┴┐┤┬┼";
-const JOINTS_HEAVY: &str = " ┃━┗┃┃┏┣━┛━┻┓┫┳╋";
+/// By what each arm is, nothing, light or heavy (0, 1, 2): up + 3 right + 9 down + 27 left.
+const JOINTS: &str = " │┃─└┖━┕┗││╿┌├┞┍┝┡┃╽┃┎┟┠┏┢┣\
+    ─┘┚─┴┸╼┶┺┐┤┦┬┼╀┮┾╄┒┧┨┰╁╂┲╆╊\
+    ━┙┛╾┵┹━┷┻┑┥┩┭┽╃┯┿╇┓┪┫┱╅╉┳╈╋";
 
 #[cfg(test)]
 mod tests {
@@ -259,5 +264,8 @@ mod tests {
             assert_eq!(glyph(&cell(0), true), light, "{arms}");
             assert_eq!(glyph(&cell(arms), true), heavy, "{arms}");
         }
+        let fork = Cell { turning: UP | RIGHT | LEFT, heavy: UP | RIGHT, ..Cell::default() };
+        assert_eq!(glyph(&fork, true), '┺');
+        assert_eq!(JOINTS.chars().count(), 81);
     }
 }

@@ -81,14 +81,12 @@ fn blocks(graph: &Layered) -> Vec<usize> {
         }
     }
     let mut block = vec![0; count];
-    let mut next = 0;
-    for top in (0..count).filter(|v| above[*v].is_none()) {
+    for (index, top) in (0..count).filter(|v| above[*v].is_none()).enumerate() {
         let mut vertex = Some(top);
         while let Some(v) = vertex {
-            block[v] = next;
+            block[v] = index;
             vertex = below[v];
         }
-        next += 1;
     }
     block
 }

@@ -222,33 +222,24 @@ fn group(out: &mut String, group: &Group, statuses: Option<&Statuses>) {
     out.push_str("</g>\n");
 }
 
-/// A line with rounded corners, and its arrow.
+/// A line with rounded corners, and its arrow. It is drawn from its end, so that dashed lines that join have their dashes
+/// at the same places from there on.
 fn line(out: &mut String, edge: &Edge, taken: bool) {
-    let points: Vec<(i32, i32)> = edge.points.iter().map(|p| middle(*p)).collect();
-    let [first, .., before, end] = points[..] else {
-        if let [first, end] = points[..] {
-            straight(out, edge, taken, first, end);
-        }
-        return;
-    };
-    let mut path = format!("M{} {}", first.0, first.1);
+    let mut points: Vec<(i32, i32)> = edge.points.iter().rev().map(|p| middle(*p)).collect();
+    let [end, before, ..] = points[..] else { return };
+    points[0] = towards(end, before, 8);
+    let mut path = format!("M{} {}", points[0].0, points[0].1);
     for three in points.windows(3) {
         let (a, b, c) = (three[0], three[1], three[2]);
         let (p, q) = (towards(b, a, RADIUS), towards(b, c, RADIUS));
+        // Writing into a String cannot fail.
         let _ = write!(path, "L{} {}Q{} {} {} {}", p.0, p.1, b.0, b.1, q.0, q.1);
     }
-    finish(out, edge, taken, path, before, end);
-}
-
-fn straight(out: &mut String, edge: &Edge, taken: bool, first: (i32, i32), end: (i32, i32)) {
-    finish(out, edge, taken, format!("M{} {}", first.0, first.1), first, end);
-}
-
-fn finish(out: &mut String, edge: &Edge, taken: bool, mut path: String, before: (i32, i32), end: (i32, i32)) {
-    let stop = towards(end, before, 8);
-    let _ = write!(path, "L{} {}", stop.0, stop.1);
-    let classes =
-        format!("{}{}", if edge.kind == EdgeKind::Catch { " catch" } else { "" }, if taken { " taken" } else { "" });
+    if let Some(first) = points.last() {
+        let _ = write!(path, "L{} {}", first.0, first.1);
+    }
+    let catch = if edge.kind == EdgeKind::Catch { " catch" } else { "" };
+    let classes = format!("{catch}{}", if taken { " taken" } else { "" });
     let _ = writeln!(out, "<path class=\"line{classes}\" d=\"{path}\"/>");
     let (dx, dy) = ((end.0 - before.0).signum(), (end.1 - before.1).signum());
     let back = (end.0 - 10 * dx, end.1 - 10 * dy);

@@ -133,7 +133,9 @@ impl Source {
 
     /// The place in the original text of a place in the substituted one. A place inside of a value becomes its whole `${Key}`.
     pub(crate) fn original_span(&self, span: Span) -> Span {
-        Span { start: self.original_offset(span.start, false), end: self.original_offset(span.end, true) }
+        let (start, end) = (self.original_offset(span.start, false), self.original_offset(span.end, true));
+        // Nothing, where a value is empty, lies after that value as a start and before it as an end.
+        Span { start: start.min(end), end: start.max(end) }
     }
 
     fn original_offset(&self, offset: usize, is_end: bool) -> usize {
@@ -236,6 +238,13 @@ mod tests {
             let span = source.original_span(Span { start, end: start + wanted.len() });
             assert_eq!(&text[span.start..span.end], found, "{wanted}");
         }
+    }
+
+    #[test]
+    fn an_empty_place_at_an_empty_value_is_its_key() {
+        let source = Source::with_substitutions("f", "{${Empty}}", &values(&[("Empty", "")])).unwrap();
+        assert_eq!(source.original_span(Span { start: 1, end: 1 }), Span { start: 1, end: 9 });
+        assert_eq!(source.original_span(Span { start: 0, end: 2 }), Span { start: 0, end: 10 });
     }
 
     #[test]

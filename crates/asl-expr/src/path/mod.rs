@@ -116,8 +116,9 @@ impl Path {
 
     fn build(text: &str, root: Root, rest: &str) -> Result<Path, PathSyntaxError> {
         let segments = parse::segments(rest).map_err(|m| {
-            let before = text.trim_end_matches(|c| c <= ' ').len().saturating_sub(rest.len());
-            PathSyntaxError { message: m.message, offset: (before + m.at).min(text.len()) }
+            // `rest` ends where the text does, but may begin before it, with the dot of a bare name.
+            let end = text.trim_end_matches(|c| c <= ' ').len();
+            PathSyntaxError { message: m.message, offset: (end + m.at).saturating_sub(rest.len()) }
         })?;
         Ok(Path(Arc::new(Inner {
             text: text.into(),

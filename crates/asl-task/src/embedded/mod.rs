@@ -41,6 +41,8 @@ mod ids;
 mod memory;
 mod params;
 mod queue;
+#[cfg(feature = "schema")]
+mod schema;
 mod services;
 mod spec;
 mod store;

@@ -44,6 +44,7 @@ pub struct ServicesSpec {
 
 /// A table: its primary key.
 #[derive(Clone, Debug, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, rename_all = "PascalCase")]
 pub struct TableSpec {
     /// The hash (partition) key.
@@ -63,6 +64,7 @@ pub struct KeyAttribute {
 
 /// The types a key attribute can have.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub enum KeyType {
     /// A string.
     #[default]
@@ -116,6 +118,7 @@ impl<'de> Deserialize<'de> for KeyAttribute {
 
 /// A topic and who listens to it.
 #[derive(Clone, Debug, Default, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, rename_all = "PascalCase", default)]
 pub struct TopicSpec {
     /// True for a FIFO topic; its name ends in `.fifo`.
@@ -128,6 +131,7 @@ pub struct TopicSpec {
 
 /// One subscription of a topic.
 #[derive(Clone, Debug, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, rename_all = "PascalCase")]
 pub struct SubscriptionSpec {
     /// `sqs` (or `queue`), `lambda` (or `function`).
@@ -136,6 +140,7 @@ pub struct SubscriptionSpec {
     pub endpoint: String,
     /// Which messages are delivered: AWS's filter policy, as a table or as JSON text. Absent: all.
     #[serde(default)]
+    #[cfg_attr(feature = "schema", schemars(schema_with = "super::schema::filter_policy"))]
     pub filter_policy: Option<Value>,
     /// What the policy looks at.
     #[serde(default)]
@@ -162,6 +167,7 @@ pub enum Protocol {
 
 /// What a filter policy looks at.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub enum FilterPolicyScope {
     /// The message attributes.
     #[default]
@@ -172,6 +178,7 @@ pub enum FilterPolicyScope {
 
 /// The dead-letter queue of a subscription.
 #[derive(Clone, Debug, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct SubscriptionRedrivePolicy {
     /// The name or ARN of the queue.
@@ -181,15 +188,20 @@ pub struct SubscriptionRedrivePolicy {
 
 /// A queue. Times are in seconds, as AWS has them.
 #[derive(Clone, Debug, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, rename_all = "PascalCase", default)]
 pub struct QueueSpec {
     /// How long a received message stays hidden: 0 to 43200 seconds, 30 when absent.
+    #[cfg_attr(feature = "schema", schemars(range(min = 0, max = 43200)))]
     pub visibility_timeout: u32,
     /// How long a new message stays hidden: 0 to 900 seconds, 0 when absent.
+    #[cfg_attr(feature = "schema", schemars(range(min = 0, max = 900)))]
     pub delay_seconds: u32,
     /// How long a message is kept: 60 to 1209600 seconds, 345600 (four days) when absent.
+    #[cfg_attr(feature = "schema", schemars(range(min = 60, max = 1209600)))]
     pub message_retention_period: u32,
     /// The largest message with its attributes: 1024 to 1048576 bytes, 1048576 when absent.
+    #[cfg_attr(feature = "schema", schemars(range(min = 1024, max = 1048576)))]
     pub maximum_message_size: u32,
     /// True for a FIFO queue; its name ends in `.fifo`.
     pub fifo_queue: bool,
@@ -215,6 +227,7 @@ impl Default for QueueSpec {
 
 /// The dead-letter queue of a queue.
 #[derive(Clone, Debug, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct RedrivePolicy {
     /// The name or ARN of the dead-letter queue.
@@ -222,5 +235,6 @@ pub struct RedrivePolicy {
     pub dead_letter_target_arn: String,
     /// How often a message is received before it moves there: 1 to 1000.
     #[serde(rename = "maxReceiveCount")]
+    #[cfg_attr(feature = "schema", schemars(range(min = 1, max = 1000)))]
     pub max_receive_count: u32,
 }

@@ -4,9 +4,9 @@ use super::error::{Problem, ProjectError};
 use super::{Project, shown};
 use asl_syntax::Source;
 use asl_syntax::model::{Definition, StateKind};
-use asl_task::{Backends, Unsupported};
 use asl_task::function::FunctionSet;
 use asl_task::mock::Mocks;
+use asl_task::{Backends, Unsupported};
 use asl_value::{Build, Span, Value, parse_with};
 use std::sync::Arc;
 

@@ -7,47 +7,68 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
 
-/// The whole file.
+/// The project file of asl: what the `${...}` of definitions stand for, and what their tasks call.
 #[derive(Debug, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub(super) struct File {
+    /// The region that ARNs show.
+    #[cfg_attr(feature = "schema", schemars(regex(pattern = "^[A-Za-z0-9-]+$")))]
     pub(super) region: Option<String>,
+    /// The account that ARNs show.
+    #[cfg_attr(feature = "schema", schemars(regex(pattern = "^[0-9]{12}$")))]
     pub(super) account: Option<String>,
+    /// What each `${Key}` of a definition stands for.
     #[serde(default)]
     pub(super) substitutions: BTreeMap<String, Substitution>,
+    /// The functions that tasks call, by name.
     #[serde(default)]
     pub(super) functions: BTreeMap<String, Function>,
+    /// The tables, by name.
     #[serde(default)]
     pub(super) tables: BTreeMap<String, TableSpec>,
+    /// The topics, by name.
     #[serde(default)]
     pub(super) topics: BTreeMap<String, TopicSpec>,
+    /// The queues, by name.
     #[serde(default)]
     pub(super) queues: BTreeMap<String, QueueSpec>,
+    /// The buckets, by name: for a Distributed Map's ItemReader and ResultWriter.
     #[serde(default)]
     pub(super) buckets: BTreeMap<String, BucketSpec>,
 }
 
 /// A folder that stands for an S3 bucket: where a Distributed Map reads its items and writes its results.
 #[derive(Debug, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, rename_all = "PascalCase")]
 pub(super) struct BucketSpec {
     /// The folder, relative to the project file. It must exist.
     pub(super) path: PathBuf,
 }
 
-/// A function, in the words of AWS where it has one.
+/// A function: a file with its runtime, or a URL.
 #[derive(Debug, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, rename_all = "PascalCase")]
 pub(super) struct Function {
+    /// What runs it; not with `Url`.
     pub(super) runtime: Option<Runtime>,
+    /// The source file, or a folder; for `provided`, the executable. Relative to the project file.
     pub(super) file: Option<PathBuf>,
+    /// The function in the file: `lambda_handler` (Python) or `handler` (Node) when absent; `module.function` in a folder.
     pub(super) handler: Option<String>,
+    /// Instead of `File`: a function elsewhere, invoked by POST of the payload.
     pub(super) url: Option<String>,
-    /// Seconds.
+    /// How long one invocation may take: 1 to 900 seconds, 3 when absent.
+    #[cfg_attr(feature = "schema", schemars(range(min = 1, max = 900)))]
     pub(super) timeout: Option<u64>,
-    /// MB.
+    /// What the function is told its memory is, in MB, 128 when absent. Not enforced.
     pub(super) memory_size: Option<u32>,
+    /// How many invocations at the same time, at most: 1 to 1000, 4 when absent.
+    #[cfg_attr(feature = "schema", schemars(range(min = 1, max = 1000)))]
     pub(super) concurrency: Option<usize>,
+    /// Environment variables, over those of `asl` itself.
     #[serde(default)]
     pub(super) environment: BTreeMap<String, String>,
 }

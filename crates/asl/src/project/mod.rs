@@ -33,8 +33,12 @@ mod error;
 mod file;
 mod place;
 mod read;
+#[cfg(feature = "schema")]
+mod schema;
 
 pub use error::{Problem, ProjectError};
+#[cfg(feature = "schema")]
+pub use schema::schema;
 
 use asl_function::{Code, FunctionSpec, Functions, LogSink};
 use asl_syntax::Source;

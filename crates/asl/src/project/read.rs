@@ -184,7 +184,11 @@ impl Reader<'_> {
         if !folder.is_dir() {
             let what = if folder.exists() { "is no folder" } else { "does not exist" };
             let message = format!("bucket `{name}`: {} {what}", shown(&folder));
-            self.report(&format!("buckets.{name}.Path"), message, "make the folder; paths are relative to the project file");
+            self.report(
+                &format!("buckets.{name}.Path"),
+                message,
+                "make the folder; paths are relative to the project file",
+            );
             return None;
         }
         Some((name.to_owned(), folder))
