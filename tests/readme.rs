@@ -5,6 +5,7 @@ mod common;
 
 use common::Place;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
@@ -43,6 +44,65 @@ fn every_command_of_the_readme_ends_as_it_says() {
     }
     assert!(commands >= 8, "the README shows its commands");
     assert!(place.path("definitions/.asl/asl.db").exists(), "the database is where the README says");
+}
+
+/// The guides that say that a test runs them.
+const FOLLOWED: [&str; 2] = ["your-own-project", "survive-a-crash"];
+
+#[test]
+fn the_guides_can_be_followed_to_the_letter() {
+    let binaries = Path::new(env!("CARGO_BIN_EXE_asl")).parent().unwrap();
+    let path = format!("{}:{}", binaries.display(), std::env::var("PATH").unwrap());
+    for guide in FOLLOWED {
+        let page = std::fs::read_to_string(root().join(format!("docs/guide/{guide}.md"))).unwrap();
+        let place = Place::empty();
+        place.write("script", &script(&page));
+        let ran = Command::new("sh").arg("script").current_dir(place.path("")).env("PATH", &path).output().unwrap();
+        let ran = common::Ran::from(ran);
+        ran.ends(0);
+        match guide {
+            "your-own-project" => {
+                assert!(ran.stdout.contains(r#"{"item":"lamp","total":45}"#), "{}", ran.stdout);
+                assert!(ran.stderr.contains("caught    UnknownItem by rule 1, on to Refused"), "{}", ran.stderr);
+                assert_eq!(ran.stdout.matches(r#"{\"item\":\"lamp\",\"price\":40}"#).count(), 1, "{}", ran.stdout);
+            }
+            _ => {
+                let (before, after) = ran.stdout.split_once("slow  SUCCEEDED").expect("it goes on");
+                assert!(before.contains("RUNNING") && before.contains("reserved"), "{before}");
+                assert!(after.contains("order-1") && after.contains("no difference"), "{after}");
+                let calls = std::fs::read_to_string(place.path("calls.log")).unwrap();
+                let mut ids: Vec<&str> = calls.lines().collect();
+                ids.dedup();
+                assert_eq!(ids.len(), 1, "the same request id each time: {calls}");
+            }
+        }
+    }
+}
+
+/// A page as a shell script: a code block after a line that names a file in backticks is that file; in the others of `sh`,
+/// each line must end with 0, or as its comment says.
+fn script(page: &str) -> String {
+    let mut script = String::new();
+    let mut last = "";
+    let mut lines = page.lines();
+    while let Some(line) = lines.next() {
+        let Some(language) = line.strip_prefix("```") else {
+            last = if line.is_empty() { last } else { line };
+            continue;
+        };
+        let block: Vec<&str> = lines.by_ref().take_while(|line| *line != "```").collect();
+        if language == "sh" {
+            for command in block {
+                let code = command.split_once("# exit code ").map_or("0", |(_, code)| code);
+                script += &format!(
+                    "{command}\nif [ $? -ne {code} ]; then cat >&2 <<'END OF LINE'\nnot so: {command}\nEND OF LINE\nexit 99\nfi\n"
+                );
+            }
+        } else if let Some(file) = last.rsplit('`').nth(1) {
+            script += &format!("cat >'{file}' <<'END OF FILE'\n{}\nEND OF FILE\n", block.join("\n"));
+        }
+    }
+    script
 }
 
 #[test]

@@ -38,7 +38,8 @@ impl Timestamp {
 
     /// Milliseconds since 1970-01-01T00:00:00Z, rounded down; the nearest that 64 bits hold when it is further away.
     pub fn millis(self) -> i64 {
-        self.secs.saturating_mul(1000).saturating_add(i64::from(self.nanos / 1_000_000))
+        let ms = i128::from(self.secs) * 1000 + i128::from(self.nanos / 1_000_000);
+        ms.clamp(i64::MIN.into(), i64::MAX.into()) as i64
     }
 
     /// The point `ms` milliseconds later (earlier when negative); `None` when that is out of range.

@@ -1,5 +1,6 @@
 //! Bad definitions and what is said about them: each file in `fixtures/bad` has its diagnostics beside it in a `.txt`.
 //! `UPDATE_FIXTURES=1 cargo test -p asl-syntax --test bad` writes them anew: read the difference before keeping it.
+#![allow(clippy::disallowed_methods, reason = "the test reads its cases from files")]
 
 use asl_syntax::{Format, Kind, Options, Rule, Source, load, plain_text};
 use std::path::{Path, PathBuf};

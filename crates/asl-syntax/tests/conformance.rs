@@ -1,5 +1,6 @@
 //! The recorded answers of AWS: what it accepts, what it refuses and in which words. The recordings are not part of this
 //! repository; without them these tests say so and pass.
+#![allow(clippy::disallowed_methods, reason = "the test reads its cases from files")]
 
 use asl_syntax::{
     Kind, Options, Severity, Source, create_error_message, load, plain_text, validate, variable_references,
