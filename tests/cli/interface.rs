@@ -26,6 +26,7 @@ fn help_says_what_the_repository_says() {
         "table scan",
         "table get",
         "check",
+        "graph",
         "explain",
     ];
     for command in commands {
@@ -243,9 +244,67 @@ error[missing-target]: Missing 'Next' target: Strat
     assert!(odd.stdout.starts_with("warning[static-result]: "), "{}", odd.stdout);
     place.asl(&["run", "odd.asl.json"]).ends(0).says("warning: 1 warning; `asl check odd.asl.json` shows more\n");
 
+    place.write("asl.toml", "[queues.Q]\n");
+    assert_eq!(place.asl(&["check", "asl.toml"]).ends(0).says("asl.toml: ok\n").stdout, "");
+    place.write("asl.toml", "[functions.F]\nRuntime = 'python'\nFile = 'none.py'\n[queues.Q]\nDelaySeconds = 901\n");
+    let wrong = place.asl(&["check", "asl.toml"]);
+    assert!(wrong.ends(2).says("asl.toml: 1 error\n").stdout.contains("901 is out of range"), "{}", wrong.stdout);
+    place.write("asl.toml", "[functions.F]\nRuntime = 'python'\nFile = 'none.py'\n");
+    assert!(place.asl(&["check", "asl.toml"]).ends(2).stdout.contains("asl.toml:3:8"));
+    place.asl(&["check", "none.toml"]).ends(2).says("the project file none.toml cannot be read");
+    place.asl(&["check", "asl.toml", "--json"]).ends(2).says("leave out --json");
+    std::fs::remove_file(place.path("asl.toml")).unwrap();
+
     let page = place.asl(&["explain", "missing-target"]);
     assert!(page.ends(0).stdout.contains("Wrong:") && page.stdout.contains("Right:"));
     assert!(place.asl(&["explain"]).stdout.lines().any(|line| line.starts_with("missing-target ")));
+}
+
+#[test]
+fn a_graph_is_drawn_and_shows_what_became_of_an_execution() {
+    let place = Place::new();
+    let fare = "definitions/fare.asl.json";
+    let graph = ["graph", fare];
+    let with = |more: &[&str]| place.asl(&[&graph[..], more].concat());
+    let plain = with(&[]);
+    let picture = &plain.ends(0).stdout;
+    for state in ["RegisterFare", "RefundFare", "NotifyFailure", "FareProcessingFailed"] {
+        assert!(picture.contains(state), "{state} is in\n{picture}");
+    }
+    assert!(picture.contains('│') && !picture.contains('\u{1b}') && plain.stderr.is_empty());
+    let ascii = place.command(&graph).env("LC_ALL", "C").output().unwrap();
+    assert!(ascii.stdout.is_ascii(), "{}", String::from_utf8_lossy(&ascii.stdout));
+    assert!(with(&["--format", "svg"]).ends(0).stdout.starts_with("<svg "));
+    assert!(with(&["--format", "mermaid"]).ends(0).stdout.starts_with("flowchart "));
+    assert!(with(&["--format", "dot"]).ends(0).stdout.starts_with("digraph "));
+
+    place.asl(&["run", fare, "-i", "fixtures/fare/fail_credit.json", "--name", "refunded", "-q"]).ends(1);
+    let ran = with(&["--execution", "refund"]);
+    for word in ["succeeded", "caught", "not reached"] {
+        assert!(ran.ends(0).stdout.contains(word), "{word} is in\n{}", ran.stdout);
+    }
+    // What ran is drawn, whatever the file holds by now.
+    let changed = std::fs::read_to_string(place.path(fare)).unwrap().replace("RefundFare", "PayBack");
+    place.write(fare, &changed);
+    assert!(with(&[]).stdout.contains("PayBack"));
+    assert_eq!(with(&["--execution", "refunded"]).stdout, ran.stdout);
+
+    with(&["--execution", "none"]).ends(2).says("there is no execution `none`");
+    with(&["--format", "gif"]).ends(2).says("possible values: text, svg, mermaid, dot");
+    place
+        .asl(&[
+            "graph",
+            "definitions/hello/hello.asl.json",
+            "--execution",
+            "refunded",
+            "--db",
+            "definitions/.asl/asl.db",
+        ])
+        .ends(2)
+        .says("is one of `fare`, not of `hello`")
+        .says("hint: `asl list --definition hello`");
+    place.write("bad.asl.json", r#"{"StartAt": "A", "States": {"A": {"Type": "Pass", "Next": "B"}}}"#);
+    place.asl(&["graph", "bad.asl.json"]).ends(2).says("Missing 'Next' target: B").says("^^^");
 }
 
 #[test]

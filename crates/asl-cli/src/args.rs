@@ -1,7 +1,7 @@
 //! What can be asked for.
 
 use asl::Status;
-use clap::{Args as ClapArgs, Parser, Subcommand};
+use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
 /// Runs Amazon States Language state machines, here.
@@ -33,8 +33,10 @@ pub(crate) enum Command {
     /// Look into a table
     #[command(subcommand)]
     Table(Table),
-    /// Check definitions without running them
+    /// Check definitions and project files without running anything
     Check(Check),
+    /// Draw a definition, and what became of an execution of it
+    Graph(Graph),
     /// Explain a rule that `asl check` names
     Explain(Explain),
 }
@@ -202,8 +204,8 @@ pub(crate) struct Get {
 
 #[derive(Debug, ClapArgs)]
 pub(crate) struct Check {
-    /// The definitions: JSON, or YAML in files named .yaml or .yml
-    #[arg(required = true, value_name = "DEFINITION")]
+    /// Definitions: JSON, or YAML in files named .yaml or .yml; and project files, named .toml
+    #[arg(required = true, value_name = "FILE")]
     pub(crate) files: Vec<PathBuf>,
     /// JSON, in the shape of `aws stepfunctions validate-state-machine-definition`: one line a definition
     #[arg(long)]
@@ -211,6 +213,29 @@ pub(crate) struct Check {
     /// The project file, which gives ${...} their values [default: the nearest asl.toml]
     #[arg(long, value_name = "FILE")]
     pub(crate) project: Option<PathBuf>,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Graph {
+    /// The definition: JSON, or YAML in a file named .yaml or .yml
+    pub(crate) definition: PathBuf,
+    /// What to draw it as
+    #[arg(long, short, value_enum, default_value_t = Picture::Text)]
+    pub(crate) format: Picture,
+    /// Show what became of this execution: its name, the beginning of its name, or its ARN
+    #[arg(long, value_name = "EXECUTION")]
+    pub(crate) execution: Option<String>,
+    #[command(flatten)]
+    pub(crate) place: Place,
+}
+
+/// What a graph is drawn as.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Picture {
+    Text,
+    Svg,
+    Mermaid,
+    Dot,
 }
 
 #[derive(Debug, ClapArgs)]

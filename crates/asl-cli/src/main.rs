@@ -40,6 +40,7 @@ async fn dispatch(args: Args) -> Result<Exit, exit::Trouble> {
         Command::Queue(queue) => cmd::queue::queue(queue).await,
         Command::Table(table) => cmd::table::table(table).await,
         Command::Check(check) => cmd::check::check(check),
+        Command::Graph(graph) => cmd::graph::graph(graph).await,
         Command::Explain(explain) => cmd::explain::explain(explain),
     }
 }

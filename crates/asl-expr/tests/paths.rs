@@ -70,7 +70,9 @@ fn paths_of_definitions_begin_with_a_dollar() {
 
 #[test]
 fn mistakes_are_found_where_they_are() {
-    for (text, offset) in [("$.a b", 3), ("  $.a[", 5), ("$$.a.b[x]", 6), ("$name[?(@.a", 5), ("$.a[99999999999]", 3)] {
+    for (text, offset) in
+        [("$.a b", 3), ("  $.a[", 5), ("$$.a.b[x]", 6), ("$name[?(@.a", 5), ("$[[?(@.a", 8), ("$.a[99999999999]", 3)]
+    {
         let e = Path::parse(text).unwrap_err();
         assert!((offset..=text.len()).contains(&e.offset), "{text}: {e}");
     }

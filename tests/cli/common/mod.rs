@@ -76,13 +76,10 @@ impl Place {
 
     pub(crate) fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_asl"));
-        command
-            .args(args)
-            .current_dir(self.folder.path())
-            .env_remove("NO_COLOR")
-            .env_remove("ASL_LOG")
-            .env_remove("COLUMNS");
-        command.stdin(Stdio::null());
+        command.args(args).current_dir(self.folder.path()).stdin(Stdio::null());
+        for name in ["NO_COLOR", "ASL_LOG", "COLUMNS", "LC_ALL", "LC_CTYPE", "LANG"] {
+            command.env_remove(name);
+        }
         command
     }
 

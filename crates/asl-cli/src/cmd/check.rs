@@ -1,18 +1,23 @@
-//! `asl check`: definitions, without running them.
+//! `asl check`: definitions and project files, without running anything.
 
 use super::{findings, load_options, read_definition};
 use crate::args::Check;
 use crate::exit::{Exit, Trouble, answer, say};
 use crate::render::look::Look;
-use crate::render::snippet;
+use crate::render::snippet::{self, Finding};
 use crate::render::text::json;
 use asl::parts::syntax::{Diagnostic, Options, Severity, Source, load, validate};
 use asl::project::Project;
 use std::path::Path;
+use std::sync::Arc;
 
 pub(crate) fn check(args: Check) -> Result<Exit, Trouble> {
     let mut exit = Exit::Done;
     for file in &args.files {
+        if file.extension().is_some_and(|extension| extension == "toml") {
+            exit = if check_project(file, args.json)? { exit } else { Exit::Wrong };
+            continue;
+        }
         let (source, diagnostics) = diagnose(file, args.project.as_deref())?;
         let wrong = diagnostics.iter().filter(|diagnostic| diagnostic.is_error()).count();
         if wrong > 0 {
@@ -30,15 +35,41 @@ pub(crate) fn check(args: Check) -> Result<Exit, Trouble> {
     Ok(exit)
 }
 
+/// A project file: everything in it, and whether the functions' code is there. True when nothing is wrong.
+fn check_project(file: &Path, json: bool) -> Result<bool, Trouble> {
+    if json {
+        let message = format!("{} is a project file, and AWS has no shape for those", file.display());
+        return Err(Trouble::new(message).hint("leave out --json, or name definitions"));
+    }
+    std::fs::metadata(file).map_err(|problem| {
+        Trouble::new(format!("the project file {} cannot be read: {problem}", file.display())).hint("check the path")
+    })?;
+    let checked = Project::load(file).and_then(|project| project.functions(Arc::new(|_| {})).map(drop));
+    let problems = checked.err().map(|error| error.problems).unwrap_or_default();
+    let findings: Vec<Finding> = problems.iter().map(Finding::from).collect();
+    answer(&snippet::draw(&findings, Look::of_stdout()))?;
+    let look = Look::of_stderr();
+    let verdict = match findings.len() {
+        0 => look.good("ok"),
+        1 => look.bad("1 error"),
+        n => look.bad(&format!("{n} errors")),
+    };
+    say(&format!("{}: {verdict}\n", file.display()));
+    Ok(findings.is_empty())
+}
+
 /// Values for `${...}` come from the project, where there is one: without it they stand as they are.
-fn diagnose(file: &Path, project: Option<&Path>) -> Result<(Source, Vec<Diagnostic>), Trouble> {
+pub(crate) fn bound(file: &Path, project: &Project) -> Result<Source, Trouble> {
     let text = read_definition(file)?;
     let name = file.to_string_lossy();
-    let project = Project::of_definition(file, project)?;
-    let source = match project.file {
+    Ok(match project.file {
         Some(_) => project.source(&name, &text)?,
         None => Source::new(&*name, text),
-    };
+    })
+}
+
+fn diagnose(file: &Path, project: Option<&Path>) -> Result<(Source, Vec<Diagnostic>), Trouble> {
+    let source = bound(file, &Project::of_definition(file, project)?)?;
     let loaded = load(&source, &Options { allow_jsonata_unrun: true, ..load_options(file) });
     Ok((source, loaded.diagnostics))
 }

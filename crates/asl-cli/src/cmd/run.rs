@@ -138,7 +138,7 @@ fn complain(what: &str, failure: &Failure) {
 }
 
 /// `fare` for `definitions/fare.asl.json`.
-fn machine_name(definition: &Path) -> String {
+pub(crate) fn machine_name(definition: &Path) -> String {
     let name = definition.file_name().unwrap_or_default().to_string_lossy();
     let stem = ["json", "yaml", "yml", "asl"].iter().fold(&*name, |name, end| {
         name.strip_suffix(end).and_then(|stem| stem.strip_suffix('.')).filter(|stem| !stem.is_empty()).unwrap_or(name)

@@ -73,7 +73,8 @@ const OPERATORS: [(&str, Op); 7] =
 /// Parses the filter of `fragment`, a bracket whose `?` stands at `at`.
 pub(super) fn in_bracket(fragment: &str, at: usize) -> Result<Segment, Mistake> {
     let start = fragment[..at].rfind('[').unwrap_or(0);
-    let end = start + filter_len(&fragment[start..])?;
+    let len = filter_len(&fragment[start..]).map_err(|m| Mistake { at: m.at + start, ..m })?;
+    let end = start + len;
     let text = fragment[start + 1..end - 1].trim();
     let inside = text.strip_prefix('?').map(str::trim).and_then(|f| f.strip_prefix('(')?.strip_suffix(')'));
     let Some(inside) = inside.map(str::trim) else {

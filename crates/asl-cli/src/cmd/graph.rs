@@ -1,0 +1,77 @@
+//! `asl graph`.
+
+use super::check::bound;
+use super::run::machine_name;
+use super::{findings, load_options};
+use crate::args::{Graph, Picture, Place};
+use crate::exit::{Exit, Trouble, answer};
+use crate::place;
+use crate::render::look::Look;
+use asl::parts::syntax::{Options, Severity, Source, load};
+use asl::project::Project;
+use asl::{Definition, Event, Journal, JournalOptions};
+use asl_render::{Statuses, TextOptions, dot, layout, mermaid, statuses, svg, text};
+use std::path::Path;
+use std::sync::Arc;
+
+pub(crate) async fn graph(args: Graph) -> Result<Exit, Trouble> {
+    let project = Project::of_definition(&args.definition, args.place.project.as_deref())?;
+    let source = bound(&args.definition, &project)?;
+    let (definition, statuses) = match &args.execution {
+        None => (definition(&source, load_options(&args.definition))?, None),
+        Some(wanted) => {
+            let (definition, statuses) = executed(&args.definition, &args.place, &project, wanted).await?;
+            (definition, Some(statuses))
+        }
+    };
+    let (graph, statuses) = (layout(&definition), statuses.as_ref());
+    answer(&match args.format {
+        Picture::Text => {
+            let look = Look::of_stdout();
+            let width = look.width.unwrap_or(usize::MAX);
+            text(&graph, statuses, &TextOptions { unicode: unicode(), colour: look.color, width })
+        }
+        Picture::Svg => svg(&graph, statuses),
+        Picture::Mermaid => mermaid(&graph, statuses),
+        Picture::Dot => dot(&graph, statuses),
+    })?;
+    Ok(Exit::Done)
+}
+
+/// A definition can be drawn when it is valid, whether it can run here or not.
+fn definition(source: &Source, options: Options) -> Result<Arc<Definition>, Trouble> {
+    let loaded = load(source, &Options { allow_jsonata_unrun: true, ..options });
+    loaded.definition.ok_or_else(|| Trouble::Places(findings(source, &loaded.diagnostics, Severity::Error)))
+}
+
+/// The definition that an execution ran, which the file may no longer hold, and what became of its states.
+async fn executed(
+    file: &Path,
+    place: &Place,
+    project: &Project,
+    wanted: &str,
+) -> Result<(Arc<Definition>, Statuses), Trouble> {
+    let database = place::shorter(&place::database_of(place, project));
+    let journal = Journal::open_read_only(&database, JournalOptions::default()).await?;
+    let row = place::execution(&journal, Some(wanted)).await?;
+    let name = machine_name(file);
+    if row.state_machine != name {
+        let message = format!("execution {} is one of `{}`, not of `{name}`", row.name, row.state_machine);
+        return Err(Trouble::new(message).hint(format!("`asl list --definition {name}` shows those of {name}")));
+    }
+    let stored = journal.definition(&row.definition).await?;
+    let records = journal.records(row.id).await?;
+    journal.close().await;
+    let stored = stored.ok_or_else(|| Trouble::new(format!("the definition of {} is not in the database", row.arn)))?;
+    let definition = definition(&Source::new(&*row.arn, &*stored.text), Options::default())?;
+    let events: Vec<Event> = records.into_iter().flat_map(|record| record.events).collect();
+    let statuses = statuses(&definition, &events);
+    Ok((definition, statuses))
+}
+
+/// Whether line drawing characters can be shown: everywhere but in the locale `C`, alias `POSIX`.
+fn unicode() -> bool {
+    let set = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
+    let locale = ["LC_ALL", "LC_CTYPE", "LANG"].into_iter().find_map(set);
+    !locale.is_some_and(|locale| locale == "C" || locale == "POSIX")
+}
