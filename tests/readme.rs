@@ -46,6 +46,21 @@ fn every_command_of_the_readme_ends_as_it_says() {
     assert!(place.path("definitions/.asl/asl.db").exists(), "the database is where the README says");
 }
 
+#[test]
+fn cargo_run_means_the_asl_command() {
+    let cargo = Command::new(env!("CARGO"))
+        .args(["metadata", "--format-version", "1", "--no-deps", "--offline"])
+        .current_dir(root())
+        .output()
+        .unwrap();
+    let metadata: serde_json::Value = serde_json::from_slice(&cargo.stdout).unwrap();
+    let default = metadata["workspace_default_members"].as_array().unwrap();
+    assert_eq!(default.len(), 1, "{default:?}");
+    let package = metadata["packages"].as_array().unwrap().iter().find(|p| p["id"] == default[0]).unwrap();
+    let bins = package["targets"].as_array().unwrap().iter().filter(|t| t["kind"][0] == "bin");
+    assert_eq!(bins.map(|t| t["name"].as_str().unwrap()).collect::<Vec<_>>(), ["asl"]);
+}
+
 /// The guides that say that a test runs them.
 const FOLLOWED: [&str; 2] = ["your-own-project", "survive-a-crash"];
 

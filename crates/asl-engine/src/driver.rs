@@ -162,8 +162,8 @@ impl Driver {
                 self.calls.spawn(self.inner.clone(), execution, backend, call, self.sender.clone());
             }
             // The definition was stored by an engine with more backends.
-            Err(message) => {
-                let failure = Failure::new("States.Runtime", message);
+            Err(missing) => {
+                let failure = Failure::new("States.Runtime", missing.to_string());
                 self.calls.say(call.id, vec![Input::TaskFailed { task: call.id, failure }], self.sender.clone());
             }
         }

@@ -18,7 +18,7 @@ mod error;
 mod maps;
 mod replay;
 
-pub use asl_task::Unsupported;
+pub use asl_task::{Missing, Unsupported};
 pub use builder::EngineBuilder;
 pub use engine::{Engine, Observer, StartExecution, Started, Update};
 pub use error::EngineError;

@@ -40,13 +40,44 @@ pub struct Unsupported {
     pub state: Arc<str>,
     /// Its `Resource`, or what else has no backend.
     pub resource: Arc<str>,
-    /// What is missing, and what to do.
+    /// What is missing.
+    pub missing: Missing,
+}
+
+/// Why nothing here runs something.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Missing {
+    /// What is missing.
     pub message: String,
+    /// What to do about it.
+    pub hint: Option<String>,
+}
+
+impl Missing {
+    fn backend(what: impl fmt::Display) -> Missing {
+        Missing { message: format!("{what} has no local backend yet"), hint: Some("run it under a mock".to_owned()) }
+    }
+
+    fn declaration(what: &str, section: &str, name: &str) -> Missing {
+        Missing {
+            message: format!("the {what} '{name}' is not declared"),
+            hint: Some(format!("add [{section}.{name}] to the project file")),
+        }
+    }
+}
+
+impl fmt::Display for Missing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.hint {
+            Some(hint) => write!(f, "{}: {hint}", self.message),
+            None => f.write_str(&self.message),
+        }
+    }
 }
 
 impl fmt::Display for Unsupported {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "state '{}': {} ({})", self.state, self.message, self.resource)
+        write!(f, "state '{}': {} ({})", self.state, self.missing, self.resource)
     }
 }
 
@@ -67,15 +98,13 @@ impl Backends {
     ///
     /// # Errors
     /// Why nothing here does.
-    pub fn resolve(&self, resource: &Resource) -> Result<Backend, String> {
+    pub fn resolve(&self, resource: &Resource) -> Result<Backend, Missing> {
         match &resource.kind {
             ResourceKind::Lambda { function } if self.functions.contains(function) => {
                 Ok(Backend::Function { arn: resource.arn.clone() })
             }
-            ResourceKind::Lambda { function } => Err(format!(
-                "the function '{function}' is not declared: add [functions.{function}] to the project file"
-            )),
-            ResourceKind::Activity { name } => Err(format!("activities ('{name}') have no local backend yet")),
+            ResourceKind::Lambda { function } => Err(Missing::declaration("function", "functions", function)),
+            ResourceKind::Activity { name } => Err(Missing::backend(format!("the activity '{name}'"))),
             ResourceKind::Service { service, action, sdk, pattern } => {
                 self.integration(service, action, *sdk, *pattern)
             }
@@ -88,9 +117,9 @@ impl Backends {
         action: &Arc<str>,
         sdk: bool,
         pattern: Pattern,
-    ) -> Result<Backend, String> {
+    ) -> Result<Backend, Missing> {
         if matches!(pattern, Pattern::Sync | Pattern::Sync2) {
-            return Err(format!("{service}:{action}{} has no local backend yet", pattern.suffix()));
+            return Err(Missing::backend(format!("{service}:{action}{}", pattern.suffix())));
         }
         if (&**service, &**action, sdk) == ("lambda", "invoke", false) {
             return Ok(Backend::Invoke);
@@ -100,26 +129,26 @@ impl Backends {
             return Ok(Backend::Embedded { dialect, service: service.clone(), action: action.clone() });
         }
         let prefix = if sdk { "aws-sdk:" } else { "" };
-        Err(format!("{prefix}{service}:{action} has no local backend yet"))
+        Err(Missing::backend(format!("{prefix}{service}:{action}")))
     }
 
     /// All states of a definition that nothing here can run.
     pub fn unsupported(&self, definition: &Definition) -> Vec<Unsupported> {
         let checked = definition.states.iter().filter_map(|state| {
-            let (resource, message) = self.check_state(state).err()?;
-            Some(Unsupported { state: state.name.clone(), resource, message })
+            let (resource, missing) = self.check_state(state).err()?;
+            Some(Unsupported { state: state.name.clone(), resource, missing })
         });
         checked.collect()
     }
 
     /// Whether a state can run here; if not, its resource and why.
-    fn check_state(&self, state: &State) -> Result<(), (Arc<str>, String)> {
+    fn check_state(&self, state: &State) -> Result<(), (Arc<str>, Missing)> {
         match &state.kind {
             StateKind::Task(_) if self.mocks.contains(&state.name) => Ok(()),
             StateKind::Task(task) => self
                 .resolve(&task.resource)
                 .and_then(|backend| self.check_names(&backend, state.parameters.as_ref()))
-                .map_err(|message| (task.resource.arn.clone(), message)),
+                .map_err(|missing| (task.resource.arn.clone(), missing)),
             StateKind::Map(map) => match &map.distributed {
                 Some(distributed) => self.check_buckets(distributed),
                 None => Ok(()),
@@ -129,7 +158,7 @@ impl Backends {
     }
 
     /// Checks the buckets that a Distributed Map's reader and writer write down.
-    fn check_buckets(&self, distributed: &Distributed) -> Result<(), (Arc<str>, String)> {
+    fn check_buckets(&self, distributed: &Distributed) -> Result<(), (Arc<str>, Missing)> {
         let reader = distributed.reader.as_ref().map(|r| (Some(&r.resource), r.parameters.as_ref()));
         let writer = distributed.writer.as_ref().map(|w| (w.resource.as_ref(), w.parameters.as_ref()));
         for (resource, parameters) in [reader, writer].into_iter().flatten() {
@@ -137,22 +166,20 @@ impl Backends {
             if let (Some(resource), Some(name)) = (resource, bucket)
                 && !self.buckets.contains(name)
             {
-                let message = format!("the bucket '{name}' is not declared: add [buckets.{name}] to the project file");
-                return Err((resource.arn.clone(), message));
+                return Err((resource.arn.clone(), Missing::declaration("bucket", "buckets", name)));
             }
         }
         Ok(())
     }
 
     /// Checks the names that the parameters write down: what they mean must be declared.
-    fn check_names(&self, backend: &Backend, parameters: Option<&Template>) -> Result<(), String> {
+    fn check_names(&self, backend: &Backend, parameters: Option<&Template>) -> Result<(), Missing> {
         let named = |key: &str| parameters.and_then(|p| p.literal(key)).and_then(Value::as_str);
-        let hint = |section: &str, name: &str| format!("add [{section}.{name}] to the project file");
         match backend {
             Backend::Function { .. } => Ok(()),
             Backend::Invoke => match named("FunctionName") {
                 Some(name) if !self.functions.contains(name) => {
-                    Err(format!("the function '{name}' is not declared: {}", hint("functions", name)))
+                    Err(Missing::declaration("function", "functions", name))
                 }
                 _ => Ok(()),
             },
@@ -164,7 +191,10 @@ impl Backends {
                 };
                 let Some(name) = named(key) else { return Ok(()) };
                 let checked = self.services.check_reference(service, name);
-                checked.map_err(|e| format!("{e}: {}", hint(section, name)))
+                checked.map_err(|e| Missing {
+                    message: e.to_string(),
+                    hint: Some(format!("add [{section}.{name}] to the project file")),
+                })
             }
         }
     }

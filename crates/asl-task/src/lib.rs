@@ -12,4 +12,4 @@ pub mod function;
 pub mod mock;
 mod sdk;
 
-pub use backend::{Backend, Backends, Unsupported};
+pub use backend::{Backend, Backends, Missing, Unsupported};

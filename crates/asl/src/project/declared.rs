@@ -30,17 +30,13 @@ impl Project {
         let problems: Vec<Problem> = unsupported
             .iter()
             .map(|unsupported| {
-                // The message ends in what to do.
-                let (what, remedy) = match unsupported.message.rsplit_once(": add ") {
-                    Some((what, remedy)) => (what, Some(format!("add {remedy}"))),
-                    None => (&*unsupported.message, None),
-                };
-                let message = format!("state `{}` cannot run here: {what}", unsupported.state);
+                let missing = &unsupported.missing;
+                let message = format!("state `{}` cannot run here: {}", unsupported.state, missing.message);
                 let mut problem = Problem::new(source.name(), source.original(), message);
                 problem.span = place(source, definition, &backends, unsupported);
-                problem.help = remedy.map(|remedy| match &self.file {
-                    Some(file) => remedy.replace("the project file", &shown(file)),
-                    None => remedy.replace("the project file", "a file asl.toml beside the definition"),
+                problem.help = missing.hint.as_ref().map(|hint| match &self.file {
+                    Some(file) => hint.replace("the project file", &shown(file)),
+                    None => hint.replace("the project file", "a file asl.toml beside the definition"),
                 });
                 problem
             })
