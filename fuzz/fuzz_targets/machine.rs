@@ -163,7 +163,8 @@ impl Driver<'_> {
         match command {
             Command::RunTask(call) => self.task(&call),
             Command::Map(MapCommand::Read(read)) => {
-                let bytes = if self.byte(1) % 4 == 0 { self.answers } else { b"[1,{\"a\":2},\"x\"]".as_slice() };
+                let bytes =
+                    if self.byte(1).is_multiple_of(4) { self.answers } else { b"[1,{\"a\":2},\"x\"]".as_slice() };
                 let run = read.run;
                 vec![match items::parse(&read.config, bytes, read.max_items) {
                     Ok(items) => (0, Input::MapItems { run, items }),

@@ -14,7 +14,9 @@ static FILE: LazyLock<PathBuf> = LazyLock::new(|| {
 
 fuzz_target!(|text: &str| {
     std::fs::write(&*FILE, text).expect("the file can be written");
-    match Project::load(&FILE) {
+    let loaded = Project::load(&FILE);
+    let _ = std::fs::remove_file(&*FILE);
+    match loaded {
         Ok(project) => {
             project.services().expect("services were checked when it was loaded");
             let _ = project.source("definition", "{\"Resource\": \"${A}${B}\"}");

@@ -19,7 +19,7 @@ const ITEM: &str = r#"{"a":{"M":{"b":{"L":[{"N":"1"},{"S":"x"},{"SS":["x","y"]},
 "s":{"S":"text"},"l":{"L":[{"N":"2"},{"S":"x"}]},"ss":{"SS":["x","y"]},"ns":{"NS":["1","2.5"]},"bin":{"B":"AAH/"},"z":{"NULL":true}}"#;
 const VALUES: &str = r#"{":v":{"N":"1.50"},":a":{"N":"-9e99"},":b":{"N":"1e-130"},":n":{"N":"5"},":s":{"S":"x"},":e":{"L":[]},
 ":l":{"L":[{"N":"2"}]},":m":{"M":{"c":{"S":""}}},":ss":{"SS":["x"]},":ns":{"NS":["2.50"]},":bin":{"B":"AA=="},":z":{"NULL":true},
-":t":{"S":"SS"},":x":{"BOOL":false}}"#;
+":t":{"S":"SS"},":k":{"S":"1"},":x":{"BOOL":false}}"#;
 const NAMES: &str = r##"{"#n":"n","#s":"s","#a":"a","#b":"b","#l":"size","#x":"with.dot","#i":"id"}"##;
 
 fuzz_target!(|text: &str| {
@@ -49,7 +49,7 @@ fuzz_target!(|text: &str| {
         ("deleteItem", [("ConditionExpression", condition), ("ReturnValues", "ALL_OLD")]),
         ("getItem", [("ProjectionExpression", projection), ("", "")]),
         ("scan", [("FilterExpression", condition), ("ProjectionExpression", projection)]),
-        ("query", [("FilterExpression", condition), ("KeyConditionExpression", "#i = :v")]),
+        ("query", [("FilterExpression", condition), ("KeyConditionExpression", "#i = :k")]),
         ("query", [("KeyConditionExpression", update), ("ProjectionExpression", projection)]),
     ] {
         table.check(action, placeholders.parameters(action, &expressions), &before);
