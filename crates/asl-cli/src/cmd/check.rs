@@ -6,7 +6,7 @@ use crate::exit::{Exit, Trouble, answer, say};
 use crate::render::look::Look;
 use crate::render::snippet;
 use crate::render::text::json;
-use asl::parts::syntax::{Diagnostic, Options, Severity, Source, load, validate};
+use asl::parts::syntax::{Diagnostic, Severity, Source, load, validate};
 use asl::project::Project;
 use std::path::Path;
 
@@ -39,7 +39,7 @@ fn diagnose(file: &Path, project: Option<&Path>) -> Result<(Source, Vec<Diagnost
         Some(_) => project.source(&name, &text)?,
         None => Source::new(&*name, text),
     };
-    let loaded = load(&source, &Options { allow_jsonata_unrun: true, ..load_options(file) });
+    let loaded = load(&source, &load_options(file));
     Ok((source, loaded.diagnostics))
 }
 

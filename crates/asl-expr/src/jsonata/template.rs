@@ -25,7 +25,7 @@ enum Node {
 /// What is wrong with a string of a template.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum JsonataTemplateErrorKind {
-    /// Only one of `{%` and `%}`, or blanks outside of them.
+    /// Only one of `{%` and `%}`.
     Delimiters,
     /// No JSONata between them.
     Syntax,
@@ -163,8 +163,9 @@ impl Parser {
 
     /// The expression a string holds; `None` for plain text, and after a mistake.
     fn text(&mut self, text: &str) -> Option<Node> {
-        let opened = text.trim_start().starts_with("{%");
-        let closed = text.trim_end().ends_with("%}");
+        // With blanks outside it is plain text (recorded AWS behaviour).
+        let opened = text.starts_with("{%");
+        let closed = text.ends_with("%}");
         if !opened && !closed {
             return None;
         }
