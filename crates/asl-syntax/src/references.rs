@@ -1,8 +1,8 @@
 //! Which variables each state reads: `variableReferences` of DescribeStateMachine.
 
 use crate::model::{
-    Condition, Definition, Distributed, ItemsField, Map, NumberField, Operand, Operator, PathField, State, StateKind, Task,
-    Payload, Query, TextField, Wait,
+    Condition, Definition, Distributed, ItemsField, Map, NumberField, Operand, Operator, PathField, Payload, Query,
+    State, StateKind, Task, TextField, Wait,
 };
 use asl_expr::{Path, Root};
 use std::collections::{BTreeMap, BTreeSet};

@@ -65,8 +65,12 @@ impl Loader<'_> {
         if !is_expression(text) {
             // With blanks outside it is plain text (recorded AWS behaviour).
             if text.starts_with("{%") || text.ends_with("%}") {
-                self.error(Rule::JsonataDelimiters, item, "A JSONata expression must begin with '{%' and end with '%}'")
-                    .help("nothing may stand before {% or after %}, blanks neither");
+                self.error(
+                    Rule::JsonataDelimiters,
+                    item,
+                    "A JSONata expression must begin with '{%' and end with '%}'",
+                )
+                .help("nothing may stand before {% or after %}, blanks neither");
             }
             return;
         }
