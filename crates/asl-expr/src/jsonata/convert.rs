@@ -1,7 +1,7 @@
 //! Between the shared value and the evaluator's own.
 
-use super::JsonataError;
 use super::messages;
+use super::{Bounds, JsonataError};
 use asl_value::{Map, Number, Value};
 use jsonata_core::value::JValue;
 use std::collections::BTreeMap;
@@ -53,8 +53,8 @@ pub(super) fn to_engine(value: &Value) -> JValue {
 ///
 /// # Errors
 /// Functions and regular expressions, and results past the bound on memory or on depth.
-pub(super) fn from_engine(value: &JValue) -> Result<Option<Value>, JsonataError> {
-    let mut room = super::guard::MEMORY;
+pub(super) fn from_engine(value: &JValue, bounds: &Bounds) -> Result<Option<Value>, JsonataError> {
+    let mut room = bounds.memory;
     from(value, &mut room, 0)
 }
 

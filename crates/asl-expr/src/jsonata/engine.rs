@@ -1,9 +1,10 @@
 //! The one place that knows the evaluator: parse, evaluate with bindings and bounds.
 
+use super::messages::Hints;
 use super::references::{self, PlainPath, Reads, Reference};
-use super::{JsonataEnv, JsonataError, JsonataSyntaxError, convert, functions, guard, messages, syntax};
+use super::{Bounds, JsonataEnv, JsonataError, JsonataSyntaxError, convert, functions, guard, messages, syntax};
 use asl_value::Value;
-use jsonata_core::ast::AstNode;
+use jsonata_core::ast::{AstNode, BinaryOp};
 use jsonata_core::evaluator::{Context, Evaluator, EvaluatorOptions};
 use jsonata_core::value::JValue;
 
@@ -13,6 +14,7 @@ pub(super) struct Program {
     ast: AstNode,
     plain: Option<PlainPath>,
     reads: Reads,
+    hints: Hints,
 }
 
 impl Program {
@@ -20,15 +22,21 @@ impl Program {
         let mut ast = syntax::parse(text)?;
         let plain = references::plain_path(&ast);
         let reads = references::reads(&ast);
+        let hints = hints(&ast);
         guard::install(&mut ast);
-        Ok(Program { ast, plain, reads })
+        Ok(Program { ast, plain, reads, hints })
     }
 
     pub(super) fn references(&self) -> &[Reference] {
         &self.reads.references
     }
 
-    pub(super) fn eval(&self, input: Option<&Value>, env: &dyn JsonataEnv) -> Result<Option<Value>, JsonataError> {
+    pub(super) fn eval(
+        &self,
+        input: Option<&Value>,
+        env: &dyn JsonataEnv,
+        bounds: &Bounds,
+    ) -> Result<Option<Value>, JsonataError> {
         if let Some(path) = &self.plain
             && let Some(found) = walk(path, env)
         {
@@ -42,17 +50,17 @@ impl Program {
             }
         }
         let options = EvaluatorOptions {
-            timeout_ms: Some(guard::TIMEOUT_MS),
-            max_stack_depth: Some(guard::DEPTH),
-            max_sequence_length: Some(guard::SEQUENCE),
+            timeout_ms: Some(bounds.time_ms),
+            max_stack_depth: Some(bounds.depth),
+            max_sequence_length: Some(bounds.memory / 8),
             ..EvaluatorOptions::default()
         };
         let mut evaluator = Evaluator::with_options(context, options);
         functions::register(&mut evaluator, env);
         let input = input.map_or(JValue::Undefined, convert::to_engine);
         match evaluator.evaluate(&self.ast, &input) {
-            Ok(value) => convert::from_engine(&value),
-            Err(e) => Err(messages::runtime(e.message())),
+            Ok(value) => convert::from_engine(&value, bounds),
+            Err(e) => Err(messages::runtime(e.message(), bounds.depth, &self.hints)),
         }
     }
 }
@@ -72,4 +80,20 @@ fn walk(path: &PlainPath, env: &dyn JsonataEnv) -> Option<Option<Value>> {
         };
     }
     Some(Some(value))
+}
+
+fn hints(ast: &AstNode) -> Hints {
+    let mut hints = Hints::default();
+    references::visit(ast, &mut |node| match node {
+        AstNode::Function { name, .. } => hints.functions.push(name.clone()),
+        AstNode::Binary { op, .. } => hints.comparisons.extend(match op {
+            BinaryOp::LessThan => Some("<"),
+            BinaryOp::LessThanOrEqual => Some("<="),
+            BinaryOp::GreaterThan => Some(">"),
+            BinaryOp::GreaterThanOrEqual => Some(">="),
+            _ => None,
+        }),
+        _ => {}
+    });
+    hints
 }

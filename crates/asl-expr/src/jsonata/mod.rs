@@ -32,6 +32,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod codes;
 mod convert;
 mod engine;
 mod functions;
@@ -41,6 +42,7 @@ mod references;
 mod syntax;
 mod template;
 
+pub use guard::Bounds;
 pub use references::Reference;
 pub use template::{EvaluationError, JsonataTemplate, JsonataTemplateError, JsonataTemplateErrorKind};
 
@@ -119,14 +121,19 @@ impl Expression {
     /// # Errors
     /// What the expression raises, a bound it ran into, or a result that is no JSON.
     pub fn eval(&self, env: &dyn JsonataEnv) -> Result<Option<Value>, JsonataError> {
-        self.0.program.eval(None, env)
+        self.0.program.eval(None, env, &Bounds::AWS)
     }
 
-    /// As [`Expression::eval`], with `input` as the context item `$` that states do not have.
+    /// As [`Expression::eval`], with `input` as the context item `$` that states do not have, and other bounds.
     ///
     /// # Errors
     /// As [`Expression::eval`].
-    pub fn eval_on(&self, input: &Value, env: &dyn JsonataEnv) -> Result<Option<Value>, JsonataError> {
-        self.0.program.eval(Some(input), env)
+    pub fn eval_on(
+        &self,
+        input: Option<&Value>,
+        env: &dyn JsonataEnv,
+        bounds: &Bounds,
+    ) -> Result<Option<Value>, JsonataError> {
+        self.0.program.eval(input, env, bounds)
     }
 }

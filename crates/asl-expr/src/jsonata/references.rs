@@ -241,18 +241,38 @@ impl Walk {
     }
 }
 
-/// The direct parts of a node that binds no names and shifts no context.
+/// Calls `see` with every node, parents first.
+pub(super) fn visit<'a>(ast: &'a AstNode, see: &mut dyn FnMut(&'a AstNode)) {
+    see(ast);
+    children(ast).into_iter().for_each(|child| visit(child, see));
+}
+
+/// The direct parts of a node.
 fn children(ast: &AstNode) -> Vec<&AstNode> {
     match ast {
+        AstNode::Path { steps } => steps.iter().flat_map(|s| std::iter::once(&s.node).chain(filters(s))).collect(),
         AstNode::Binary { lhs, rhs, .. } => vec![lhs, rhs],
         AstNode::Unary { operand, .. } => vec![operand],
+        AstNode::Function { args, .. } => args.iter().collect(),
         AstNode::Call { procedure, args } => std::iter::once(&**procedure).chain(args).collect(),
-        AstNode::Array(items) | AstNode::ArrayGroup(items) => items.iter().collect(),
+        AstNode::Lambda { body, .. } => vec![body],
+        AstNode::Array(items) | AstNode::ArrayGroup(items) | AstNode::Block(items) => items.iter().collect(),
         AstNode::Object(pairs) => pairs.iter().flat_map(|(key, value)| [key, value]).collect(),
+        AstNode::ObjectTransform { input, pattern } => {
+            std::iter::once(&**input).chain(pattern.iter().flat_map(|(key, value)| [key, value])).collect()
+        }
         AstNode::Conditional { condition, then_branch, else_branch } => {
             [Some(&**condition), Some(&**then_branch), else_branch.as_deref()].into_iter().flatten().collect()
         }
         AstNode::FunctionApplication(inner) => vec![inner],
+        AstNode::Sort { input, terms } => std::iter::once(&**input).chain(terms.iter().map(|(term, _)| term)).collect(),
+        AstNode::Transform { location, update, delete } => {
+            [Some(&**location), Some(&**update), delete.as_deref()].into_iter().flatten().collect()
+        }
         _ => Vec::new(),
     }
+}
+
+fn filters(step: &PathStep) -> impl Iterator<Item = &AstNode> {
+    step.stages.iter().filter_map(|stage| if let Stage::Filter(filter) = stage { Some(&**filter) } else { None })
 }
