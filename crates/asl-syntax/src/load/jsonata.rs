@@ -170,7 +170,7 @@ fn places(written: &str) -> Vec<usize> {
                 out.push(at);
                 break;
             }
-            '\\' => match written[at..].as_bytes().get(1) {
+            '\\' => match written.as_bytes().get(at + 1) {
                 Some(b'u') => {
                     let digits = written.get(at + 2..at + 6).and_then(|d| u32::from_str_radix(d, 16).ok());
                     match digits {
