@@ -15,6 +15,8 @@ pub(super) struct Program {
     plain: Option<PlainPath>,
     reads: Reads,
     hints: Hints,
+    /// Whether it may ask for random bits.
+    random: bool,
 }
 
 impl Program {
@@ -24,7 +26,8 @@ impl Program {
         let reads = references::reads(&ast);
         let hints = hints(&ast);
         guard::install(&mut ast);
-        Ok(Program { ast, plain, reads, hints })
+        let random = ["random", "uuid", "shuffle"].iter().any(|name| reads.shapes.contains_key(*name));
+        Ok(Program { ast, plain, reads, hints, random })
     }
 
     pub(super) fn references(&self) -> &[Reference] {
@@ -56,7 +59,7 @@ impl Program {
             ..EvaluatorOptions::default()
         };
         let mut evaluator = Evaluator::with_options(context, options);
-        functions::register(&mut evaluator, env);
+        functions::register(&mut evaluator, &functions::Shared::new(bounds, env, self.random));
         let input = input.map_or(JValue::Undefined, convert::to_engine);
         match evaluator.evaluate(&self.ast, &input) {
             Ok(value) => convert::from_engine(&value, bounds),

@@ -54,7 +54,7 @@ pub(super) fn runtime(text: &str, depth: usize, hints: &Hints) -> JsonataError {
     match code {
         "D1011" | "U1001" => stack(depth),
         "D1012" | "U1003" => timeout(),
-        "D2015" | "D2014" => memory(),
+        "D2015" => memory(),
         _ => {
             let message = fill(code, &parts(code, tail, hints)).unwrap_or_else(|| tail.to_owned());
             JsonataError { text: format!("{code}: {message}"), coded: true, unsupported_result: false }
