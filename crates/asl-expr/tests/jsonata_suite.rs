@@ -1,5 +1,6 @@
 //! The official suite of JSONata 2.0.6, run where its file is at hand: `shared/conformance/jsonata` next to the workspace's
 //! folder. `jsonata_floor.json` is what must pass: a case may only join the known failures with a reason.
+#![allow(clippy::disallowed_methods, reason = "the cases are files; the crate itself does no I/O")]
 
 use asl_expr::jsonata::{Bounds, Expression, JsonataEnv};
 use asl_value::Value;
@@ -19,8 +20,7 @@ impl JsonataEnv for Bindings {
         0x9E37_79B9_7F4A_7C15
     }
     fn now_ms(&self) -> i64 {
-        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
-        now.map_or(0, |since| since.as_millis() as i64)
+        1_750_000_000_000
     }
 }
 

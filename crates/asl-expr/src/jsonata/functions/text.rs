@@ -27,10 +27,12 @@ fn pad(shared: &Shared, args: &[JValue]) -> Answer {
     if missing.is_nan() || missing <= 0.0 {
         return Ok(JValue::String(text.clone()));
     }
-    if missing > shared.bounds.memory as f64 {
+    if missing * fill.len() as f64 > 4.0 * shared.bounds.memory as f64 {
         return too_large();
     }
-    let padding: String = fill.chars().cycle().take(missing as usize).collect();
+    let (missing, each) = (missing as usize, fill.chars().count());
+    let mut padding = fill.repeat(missing / each);
+    padding.extend(fill.chars().take(missing % each));
     shared.built(if *width < 0.0 { padding + text } else { format!("{text}{padding}") })
 }
 
