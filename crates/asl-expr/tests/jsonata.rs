@@ -97,7 +97,7 @@ fn errors_have_the_reference_words() {
         ("function($x){ $x }", "unsupported"),
         ("/a/", "unsupported"),
         ("1 +", "S0207: Unexpected end of expression"),
-        ("1 2", "S0201: Syntax error: \"2\""),
+        ("1 2", "S0201: Syntax error: 2"),
         ("(1 + 2", "S0203: Expected \")\" before end of expression"),
         ("[1, 2)", "S0202: Expected \"]\", got \")\""),
         ("'abc", "S0101: String literal must be terminated by a matching quote"),
@@ -193,4 +193,19 @@ fn templates_name_the_place() {
     );
     let mistakes = JsonataTemplate::parse(&r#"[" {% 1 %}", "{% 1", "{% 1 + %}"]"#.parse().unwrap()).unwrap_err();
     assert_eq!(mistakes.len(), 3);
+}
+
+/// What `jsonata` 2.0.6 of npm says, a line each: the expression, and its JSON or its code and message.
+#[test]
+fn the_words_are_those_of_the_reference() {
+    let mut wrong = Vec::new();
+    for line in include_str!("jsonata_words.jsonl").lines() {
+        let row: Value = line.parse().unwrap();
+        let (text, expected) = (row[0].as_str().unwrap(), row[1].as_str().unwrap());
+        let got = eval(text).unwrap_or_else(|e| e);
+        if got != expected {
+            wrong.push(format!("{text}\n    reference: {expected}\n    here:      {got}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }

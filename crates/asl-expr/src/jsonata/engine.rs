@@ -63,7 +63,11 @@ impl Program {
         let input = input.map_or(JValue::Undefined, convert::to_engine);
         match evaluator.evaluate(&self.ast, &input) {
             Ok(value) => convert::from_engine(&value, bounds),
-            Err(e) => Err(messages::runtime(e.message(), bounds.depth, &self.hints)),
+            Err(e) => {
+                let operands = operands(&mut evaluator, &self.ast, &input, e.message());
+                let hints = Hints { operands, ..self.hints.clone() };
+                Err(messages::runtime(e.message(), bounds.depth, &hints))
+            }
         }
     }
 }
@@ -89,14 +93,55 @@ fn hints(ast: &AstNode) -> Hints {
     let mut hints = Hints::default();
     references::visit(ast, &mut |node| match node {
         AstNode::Function { name, .. } => hints.functions.push(name.clone()),
-        AstNode::Binary { op, .. } => hints.comparisons.extend(match op {
-            BinaryOp::LessThan => Some("<"),
-            BinaryOp::LessThanOrEqual => Some("<="),
-            BinaryOp::GreaterThan => Some(">"),
-            BinaryOp::GreaterThanOrEqual => Some(">="),
-            _ => None,
-        }),
+        AstNode::Binary { op, .. } => hints.comparisons.extend(symbol(*op)),
         _ => {}
     });
     hints
+}
+
+fn symbol(op: BinaryOp) -> Option<&'static str> {
+    match op {
+        BinaryOp::LessThan => Some("<"),
+        BinaryOp::LessThanOrEqual => Some("<="),
+        BinaryOp::GreaterThan => Some(">"),
+        BinaryOp::GreaterThanOrEqual => Some(">="),
+        _ => None,
+    }
+}
+
+/// The operands of the comparison or negation that failed, which the evaluator does not tell: those of the first one
+/// whose operands, plain enough to be asked for once more, do not fit it.
+fn operands(
+    evaluator: &mut Evaluator,
+    ast: &AstNode,
+    input: &JValue,
+    error: &str,
+) -> Option<(&'static str, String, String)> {
+    if !["T2009", "T2010", "D1002"].iter().any(|code| error.starts_with(code)) {
+        return None;
+    }
+    let mut value = |node: &AstNode| {
+        let plain = guard::is_small(node) && !matches!(node, AstNode::Binary { .. } | AstNode::Unary { .. });
+        let value = if plain { evaluator.evaluate(node, input).ok()? } else { return None };
+        let json = value.to_json_string().ok().filter(|_| !value.is_undefined());
+        json.map(|json| (value, json))
+    };
+    let mut found = None;
+    references::visit(ast, &mut |node| {
+        let pair = match node {
+            _ if found.is_some() => return,
+            AstNode::Binary { op, lhs, rhs } => symbol(*op).and_then(|op| Some((op, value(lhs)?, value(rhs)?))),
+            AstNode::Unary { operand, .. } => value(operand).map(|operand| ("-", operand.clone(), operand)),
+            _ => None,
+        };
+        found = pair.and_then(|(op, (left, left_json), (right, right_json))| {
+            let fits = if op == "-" {
+                left.is_number()
+            } else {
+                (left.is_number() && right.is_number()) || (left.is_string() && right.is_string())
+            };
+            (!fits && error.starts_with("D1002") == (op == "-")).then_some((op, left_json, right_json))
+        });
+    });
+    found
 }

@@ -38,6 +38,8 @@ pub(super) const CONCAT: &str = "!concat";
 pub(super) const RANGE: &str = "!range";
 /// Refuses strings that `$number` of the reference refuses.
 pub(super) const NUMERIC: &str = "!numeric";
+/// Drops the fraction of a number.
+pub(super) const WHOLE: &str = "!whole";
 /// Remembers the argument that the next [`CHECK`] multiplies with, and hands it on.
 pub(super) const NOTE: &str = "!note";
 /// Checks the product of what was noted with its argument, and hands it on.
@@ -66,7 +68,7 @@ fn wrap(node: &mut AstNode, name: &str) {
 }
 
 /// True for what cannot be larger than something that was measured before.
-fn is_small(node: &AstNode) -> bool {
+pub(super) fn is_small(node: &AstNode) -> bool {
     match node {
         AstNode::Path { steps } => steps
             .iter()
@@ -158,6 +160,7 @@ fn function(name: &mut String, args: &mut Vec<AstNode>, now_bound: bool) {
             args.push(AstNode::Variable(String::new()));
         }
         "number" => args.iter_mut().take(1).for_each(|arg| wrap(arg, NUMERIC)),
+        "fromMillis" => args.iter_mut().take(1).for_each(|arg| wrap(arg, WHOLE)),
         "string" => args.iter_mut().take(1).for_each(fit_always),
         "join" if args.len() == 2 => {
             wrap(&mut args[0], NOTE);

@@ -63,12 +63,14 @@ pub(super) fn runtime(text: &str, depth: usize, hints: &Hints) -> JsonataError {
 }
 
 /// What the expression has of what the evaluator's texts leave out.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Hints {
     /// The functions it calls, in the order of the text.
     pub(super) functions: Vec<String>,
     /// Its comparisons, in the order of the text.
     pub(super) comparisons: Vec<&'static str>,
+    /// The operands the evaluation failed on, as JSON texts, where they could be found out.
+    pub(super) operands: Option<(&'static str, String, String)>,
 }
 
 /// The message of `code` with its parts; `None` for an unknown code, or where a part is not known.
@@ -79,7 +81,9 @@ pub(super) fn fill(code: &str, parts: &Parts) -> Option<String> {
         let (name, tail) = after.split_once("}}")?;
         let (bare, tail) = (name.starts_with('{'), tail.strip_prefix('}').unwrap_or(tail));
         let part = match name.trim_start_matches('{') {
-            "token" | "functionName" => parts.token.as_ref().map(|t| if bare { t.clone() } else { quoted(t) }),
+            "token" | "functionName" => {
+                parts.token.as_ref().map(|t| if bare || is_number(t) { t.clone() } else { quoted(t) })
+            }
             "value" => parts.value.clone(),
             "value2" | "exp" => parts.value2.clone(),
             "index" => parts.index.clone(),
@@ -93,6 +97,10 @@ pub(super) fn fill(code: &str, parts: &Parts) -> Option<String> {
     }
     out.push_str(rest);
     Some(out)
+}
+
+fn is_number(token: &str) -> bool {
+    token.starts_with(|c: char| c.is_ascii_digit()) && token.parse::<f64>().is_ok()
 }
 
 /// A string as JSON text.
@@ -141,15 +149,20 @@ fn parts(code: &str, tail: &str, hints: &Hints) -> Parts {
             let count = between(tail, "expected ", ",").and_then(|n| n.parse::<usize>().ok()).map(|n| n + 1);
             let index = index.filter(|i| i.bytes().all(|b| b.is_ascii_digit())).map(str::to_owned);
             parts.index = index.or_else(|| count.map(|n| n.to_string())).or_else(|| Some("1".to_owned()));
-            parts.kind = after(tail, "array of ").map(|t| t.trim().to_lowercase());
+            parts.kind = after(tail, "array of ").map(|t| format!("{}s", t.trim().to_lowercase()));
         }
         "T2001" | "T2002" => parts.token = between(tail, " side of the ", " operator").map(str::to_owned),
         "T2009" => {
             parts.token = between(tail, "operator \"", "\"").map(str::to_owned);
-            parts.value = between(tail, "values ", " and ").map(json);
-            parts.value2 = between(tail, " and ", " either").map(json);
+            if let Some((_, left, right)) = &hints.operands {
+                (parts.value, parts.value2) = (Some(left.clone()), Some(right.clone()));
+            }
         }
-        "T2010" => parts.token = hints.comparisons.first().map(|op| (*op).to_owned()),
+        "T2010" => {
+            let found = hints.operands.as_ref().map(|(op, ..)| *op).or(hints.comparisons.first().copied());
+            parts.token = found.map(str::to_owned);
+        }
+        "D1002" => parts.value = hints.operands.as_ref().map(|(_, value, _)| value.clone()),
         "T1005" | "T1007" => {
             parts.token = after(tail, "Did you mean $").map(|t| t.trim_end_matches('?').to_owned());
         }

@@ -12,6 +12,7 @@ pub(super) const TABLE: Table = &[
     (guard::CONCAT, concat),
     (guard::RANGE, range),
     (guard::NUMERIC, numeric),
+    (guard::WHOLE, whole),
     (guard::NOTE, note),
     (guard::CHECK, check),
 ];
@@ -120,6 +121,14 @@ fn range(shared: &Shared, args: &[JValue]) -> Answer {
 fn numeric(_: &Shared, args: &[JValue]) -> Answer {
     match arg(args, 0) {
         JValue::String(s) if s.trim().len() != s.len() => fail(format!("D3030: Cannot convert '{s}' to number")),
+        other => Ok(other.clone()),
+    }
+}
+
+/// The evaluator refuses fractions of a millisecond, the reference drops them.
+fn whole(_: &Shared, args: &[JValue]) -> Answer {
+    match arg(args, 0) {
+        JValue::Number(n) => Ok(JValue::Number(n.trunc())),
         other => Ok(other.clone()),
     }
 }
