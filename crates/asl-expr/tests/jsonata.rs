@@ -209,3 +209,21 @@ fn the_words_are_those_of_the_reference() {
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
+
+proptest::proptest! {
+    #[test]
+    fn nothing_panics_and_mistakes_lie_inside_of_the_text(tokens in proptest::collection::vec(token(), 0..12)) {
+        let text = tokens.concat();
+        match Expression::parse(&text) {
+            Ok(expression) => _ = expression.eval(&World),
+            Err(e) => assert!(text.is_char_boundary(e.offset), "{text}: {e:?}"),
+        }
+    }
+}
+
+fn token() -> impl proptest::strategy::Strategy<Value = &'static str> {
+    const TOKENS: &str = "$ $$ $states .input .a [ ] ( ) { } , ; : := ? ~> & + - * / % < > <= = != .. 1 0 -1 1e300 'a' 'é' \"\\u00e9\" \
+        /a/ /(a)|b/i null true function($x) $map $sum $string $pad $substring $formatNumber $replace $split $sort $merge \
+        $range $partition $hash $parse $fromMillis $toMillis $reduce '#0.0' '[Y]-[M01]' ^( | @$v #$i ** and or in [0] λ";
+    proptest::sample::select(TOKENS.split_ascii_whitespace().collect::<Vec<_>>())
+}
