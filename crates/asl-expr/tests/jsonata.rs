@@ -150,6 +150,9 @@ fn hostile_expressions_end_soon_with_the_documented_error() {
         ("$replace($pad('a', 6000000, 'a'), /a/, $pad('b', 6000000))".to_owned(), EITHER),
         ("$join($split($pad('a', 500000, 'a'), ''), $pad('b', 6000000))".to_owned(), EITHER),
         ("$contains($pad('a', 5000, 'a') & 'b', /^(a+)+$/)".to_owned(), "false"),
+        ("($f := function($v, $i){ $pad('b', 6000000) }; $map([1..1000], $f))".to_owned(), EITHER),
+        ("($b := [1..300000]; $f := function($v, $i){ $append($b, [1]) }; $map([1..1000], $f))".to_owned(), EITHER),
+        ("$replace($pad('a', 1000, 'a'), /a/, function($m){ $pad('b', 6000000) })".to_owned(), EITHER),
         (nested_ranges, EITHER),
     ];
     let mut wrong = Vec::new();

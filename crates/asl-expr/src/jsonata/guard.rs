@@ -104,6 +104,11 @@ fn fit(node: &mut AstNode) {
 fn rewrite(ast: &mut AstNode, now_bound: bool) {
     children_mut(ast).into_iter().for_each(|child| rewrite(child, now_bound));
     match ast {
+        AstNode::Function { name, args, .. } if name == "reduce" => {
+            // What an accumulator was before is gone.
+            args.iter_mut().filter_map(|arg| lambda_body(arg)).for_each(|body| tails(body, FIT));
+        }
+        AstNode::Lambda { body, .. } => tails(body, ITEM),
         AstNode::Binary { op: BinaryOp::ColonEqual, rhs, .. } => fit(rhs),
         AstNode::Binary { op: op @ (BinaryOp::Concatenate | BinaryOp::Range), lhs, rhs } => {
             let ends = [&mut *lhs, &mut *rhs].map(|end| std::mem::replace(&mut **end, AstNode::Null));
@@ -170,15 +175,31 @@ fn function(name: &mut String, args: &mut Vec<AstNode>, now_bound: bool) {
             wrap(&mut args[0], NOTE);
             wrap(&mut args[2], CHECK);
         }
-        known if references::is_function(known) => {
-            let callbacks = args.iter_mut().filter_map(|arg| match arg {
-                AstNode::Lambda { body, .. } => Some(body),
-                _ => None,
-            });
-            let check = if known == "reduce" { FIT } else { ITEM };
-            callbacks.filter(|body| !is_small(body)).for_each(|body| wrap(body, check));
-        }
+        known if references::is_function(known) => {}
         _ => args.iter_mut().for_each(fit),
+    }
+}
+
+fn lambda_body(node: &mut AstNode) -> Option<&mut AstNode> {
+    if let AstNode::Lambda { body, .. } = node { Some(body) } else { None }
+}
+
+/// Checks what a function gives, but for calls in tail position, which must stay there, and strings that are counted
+/// when they are built.
+fn tails(body: &mut AstNode, check: &str) {
+    match body {
+        AstNode::Conditional { then_branch, else_branch, .. } => {
+            tails(then_branch, check);
+            else_branch.iter_mut().for_each(|branch| tails(branch, check));
+        }
+        AstNode::Block(nodes) => nodes.iter_mut().last().into_iter().for_each(|node| tails(node, check)),
+        AstNode::Function { name, args, .. } if name == ITEM && check == FIT && args.len() == 1 => {
+            *name = FIT.to_owned();
+        }
+        AstNode::Function { name, .. } if name.starts_with('!') || name == "pad" || !references::is_function(name) => {}
+        AstNode::Call { .. } => {}
+        node if is_small(node) => {}
+        node => wrap(node, check),
     }
 }
 

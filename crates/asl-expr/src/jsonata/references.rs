@@ -159,7 +159,17 @@ impl Walk {
                     }
                 }
             }
-            self.variable(name, &names);
+            if whole
+                && name == "states"
+                && !self.bound(name)
+                && let Some(AstNode::Name(field)) = tail.first().map(|step| &step.node)
+            {
+                // All of it is handed over, but only this part is meant.
+                self.reads.shapes.entry(name.clone()).or_default().add(&[]);
+                self.refer(Reference::States(Some(field.clone())));
+            } else {
+                self.variable(name, &names);
+            }
             self.stages(first);
             rest = tail;
         }
