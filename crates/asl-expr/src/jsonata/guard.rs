@@ -42,6 +42,8 @@ pub(super) const NUMERIC: &str = "!numeric";
 pub(super) const WHOLE: &str = "!whole";
 /// Remembers the argument that the next [`CHECK`] multiplies with, and hands it on.
 pub(super) const NOTE: &str = "!note";
+/// Ends what [`CHECK`] began, and hands its argument on.
+pub(super) const LEAVE: &str = "!leave";
 /// Checks the product of what was noted with its argument, and hands it on.
 pub(super) const CHECK: &str = "!check";
 
@@ -102,6 +104,14 @@ fn fit(node: &mut AstNode) {
 }
 
 fn rewrite(ast: &mut AstNode, now_bound: bool) {
+    // `a ~> $f(b)` is `$f(a, b)`.
+    if let AstNode::Binary { op: BinaryOp::ChainPipe, lhs, rhs } = ast
+        && let AstNode::Function { args, .. } = &mut **rhs
+        && !args.iter().any(|arg| matches!(arg, AstNode::Placeholder))
+    {
+        args.insert(0, std::mem::replace(&mut **lhs, AstNode::Null));
+        *ast = std::mem::replace(&mut **rhs, AstNode::Null);
+    }
     children_mut(ast).into_iter().for_each(|child| rewrite(child, now_bound));
     match ast {
         AstNode::Function { name, args, .. } if name == "reduce" => {
@@ -170,10 +180,16 @@ fn function(name: &mut String, args: &mut Vec<AstNode>, now_bound: bool) {
         "join" if args.len() == 2 => {
             wrap(&mut args[0], NOTE);
             wrap(&mut args[1], CHECK);
+            let join = call(name, std::mem::take(args));
+            *name = LEAVE.to_owned();
+            args.push(join);
         }
         "replace" if args.len() >= 3 => {
             wrap(&mut args[0], NOTE);
             wrap(&mut args[2], CHECK);
+            let replace = call(name, std::mem::take(args));
+            *name = LEAVE.to_owned();
+            args.push(replace);
         }
         known if references::is_function(known) => {}
         _ => args.iter_mut().for_each(fit),

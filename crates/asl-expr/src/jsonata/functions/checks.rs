@@ -15,6 +15,7 @@ pub(super) const TABLE: Table = &[
     (guard::WHOLE, whole),
     (guard::NOTE, note),
     (guard::CHECK, check),
+    (guard::LEAVE, leave),
 ];
 
 /// The size of a value as a tree, `None` when it is past `room`. Shared parts count each time.
@@ -66,6 +67,9 @@ impl Shared {
     pub(super) fn built(&self, text: String) -> Answer {
         if text.len() > self.bounds.memory {
             return too_large();
+        }
+        if self.replacing.get() > 0 {
+            self.give(text.len())?;
         }
         let text: Rc<str> = text.into();
         if text.len() > 1024 {
@@ -145,7 +149,14 @@ fn note(shared: &Shared, args: &[JValue]) -> Answer {
     Ok(value.clone())
 }
 
+/// The function that gives replacements is done; what it built counts no more.
+fn leave(shared: &Shared, args: &[JValue]) -> Answer {
+    shared.replacing.set(shared.replacing.get().saturating_sub(1));
+    Ok(arg(args, 0).clone())
+}
+
 fn check(shared: &Shared, args: &[JValue]) -> Answer {
+    shared.replacing.set(shared.replacing.get() + 1);
     let (bytes, places) = shared.notes.borrow_mut().pop().unwrap_or_default();
     let each = arg(args, 0).as_str().map_or(0, str::len);
     // A pattern may match anywhere, but seldom everywhere: four times the bound is still small.

@@ -25,6 +25,8 @@ pub(super) struct Shared {
     unswept: Cell<usize>,
     /// Sizes that wait for their check: bytes, and how many places they may be multiplied at.
     notes: RefCell<Vec<(usize, usize)>>,
+    /// How many calls of `$replace` are under way.
+    replacing: Cell<usize>,
 }
 
 impl Shared {
@@ -37,6 +39,7 @@ impl Shared {
             strings: RefCell::default(),
             unswept: Cell::new(0),
             notes: RefCell::default(),
+            replacing: Cell::default(),
         })
     }
 
