@@ -55,7 +55,7 @@ impl Program {
         let options = EvaluatorOptions {
             timeout_ms: Some(bounds.time_ms),
             max_stack_depth: Some(bounds.depth),
-            max_sequence_length: Some(bounds.memory / 8),
+            max_sequence_length: Some(bounds.items),
             ..EvaluatorOptions::default()
         };
         let mut evaluator = Evaluator::with_options(context, options);

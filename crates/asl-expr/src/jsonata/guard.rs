@@ -14,6 +14,8 @@ pub struct Bounds {
     pub depth: usize,
     /// The memory its values may take in bytes: 8 a number, 1 a character.
     pub memory: usize,
+    /// How many items a sequence may have.
+    pub items: usize,
     /// The time it may take in milliseconds; a backstop behind the others, which do not depend on the machine.
     pub time_ms: u64,
     /// Whether `$eval` works.
@@ -22,10 +24,11 @@ pub struct Bounds {
 
 impl Bounds {
     /// AWS's depth and memory. It does not tell its limit of time; this one is below a second.
-    pub const AWS: Bounds = Bounds { depth: 100, memory: 6_990_256, time_ms: 900, eval: false };
+    pub const AWS: Bounds = Bounds { depth: 100, memory: 6_990_256, items: 360_145, time_ms: 900, eval: false };
 
     /// The language as its suite tests it, with `$eval` and room for sequences of ten million.
-    pub const LANGUAGE: Bounds = Bounds { depth: 500, memory: 120_000_000, time_ms: 10_000, eval: true };
+    pub const LANGUAGE: Bounds =
+        Bounds { depth: 500, memory: 120_000_000, items: 10_000_000, time_ms: 10_000, eval: true };
 }
 
 /// Measures its argument and hands it on.

@@ -64,7 +64,7 @@ fn range(shared: &Shared, args: &[JValue]) -> Answer {
         return Ok(JValue::Undefined);
     }
     let count = ((last - first) / step).floor() + 1.0;
-    if !count.is_finite() || count * 8.0 > shared.bounds.memory as f64 {
+    if !count.is_finite() || count > shared.bounds.items as f64 {
         return too_large();
     }
     Ok(sequence((0..count as usize).map(|i| JValue::Number(first + step * i as f64)).collect()))
