@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 fuzz_target!(|text: &str| {
     let source = Source::new("fuzz", text);
     let standard = judge(&source, &Options::default());
-    judge(&source, &Options { kind: Kind::Express, allow_jsonata_unrun: true, lints: false, ..Options::default() });
+    judge(&source, &Options { kind: Kind::Express, lints: false, ..Options::default() });
     substituted(text);
 
     let Ok(value) = text.parse::<Value>() else { return };

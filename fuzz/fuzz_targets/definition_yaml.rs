@@ -10,7 +10,7 @@ fuzz_target!(|text: &str| {
     let options = Options { format: Format::Yaml, ..Options::default() };
     let source = Source::new("fuzz", text);
     judge(&source, &options);
-    judge(&source, &Options { kind: Kind::Express, allow_jsonata_unrun: true, lints: false, ..options });
+    judge(&source, &Options { kind: Kind::Express, lints: false, ..options });
     let values = BTreeMap::from(
         [("A", "x"), ("B", "\"q\"\n  k: v"), ("C", "12"), ("D", "")].map(|(k, v)| (k.to_owned(), v.to_owned())),
     );

@@ -8,7 +8,7 @@ use asl_value::{Map, Value};
 pub(crate) fn run(case: &Value) -> Value {
     let kind = if case["type"].as_str() == Some("EXPRESS") { Kind::Express } else { Kind::Standard };
     let source = Source::new("definition", definition_text(case));
-    let options = Options { kind, lints: false, allow_jsonata_unrun: true, ..Options::default() };
+    let options = Options { kind, lints: false, ..Options::default() };
     let diagnostics = load(&source, &options).diagnostics;
     let mut out = Map::new();
     if case["operation"].as_str() == Some("validate") {

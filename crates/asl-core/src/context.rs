@@ -4,6 +4,7 @@ use crate::input::Execution;
 use crate::machine::Machine;
 use crate::scope::{Scope, ScopeId};
 use asl_expr::Env;
+use asl_expr::jsonata::JsonataEnv;
 use asl_syntax::model::StateType;
 use asl_value::{Map, Value};
 use std::cell::Cell;
@@ -20,18 +21,38 @@ pub(crate) struct MapItem {
     pub(crate) source: Option<Arc<str>>,
 }
 
+/// What an expression is about: `$` of a path, and what `$states` holds besides `input` and `context`.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Subject<'v> {
+    /// The input of the state.
+    Input(&'v Value),
+    /// The result of its work: `$states.result`.
+    Result(&'v Value),
+    /// What a catcher got: `$states.errorOutput`.
+    Error(&'v Value),
+}
+
+impl<'v> Subject<'v> {
+    pub(crate) fn value(self) -> &'v Value {
+        match self {
+            Subject::Input(value) | Subject::Result(value) | Subject::Error(value) => value,
+        }
+    }
+}
+
 /// The environment of one evaluation in one scope.
 pub(crate) struct Context<'m> {
     machine: &'m Machine,
     scope: ScopeId,
     token: Option<&'m str>,
     item: Option<&'m MapItem>,
+    subject: Option<Subject<'m>>,
     draws: Cell<u64>,
 }
 
 impl<'m> Context<'m> {
     pub(crate) fn new(machine: &'m Machine, scope: ScopeId) -> Context<'m> {
-        Context { machine, scope, token: None, item: None, draws: Cell::new(0) }
+        Context { machine, scope, token: None, item: None, subject: None, draws: Cell::new(0) }
     }
 
     /// With the task token that `$$.Task.Token` shows.
@@ -42,6 +63,18 @@ impl<'m> Context<'m> {
     /// With the item that `$$.Map.Item` shows.
     pub(crate) fn with_item(self, item: &'m MapItem) -> Context<'m> {
         Context { item: Some(item), ..self }
+    }
+
+    /// With the result or the error that `$states` shows.
+    pub(crate) fn about(self, subject: Subject<'m>) -> Context<'m> {
+        Context { subject: Some(subject), ..self }
+    }
+
+    /// Begins the evaluation of a field in JSONata: each field of a state draws random values of its own.
+    pub(crate) fn begin(&self, field: &str) {
+        // FNV-1a, kept to the high bits so that counting on does not lead into another field's draws.
+        let mix = |hash: u64, byte: u8| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
+        self.draws.set(field.bytes().fold(0xcbf2_9ce4_8422_2325, mix) << 24);
     }
 }
 
@@ -85,6 +118,32 @@ impl Env for Context<'_> {
         let scope = self.machine.scopes.get(self.scope);
         let place = (self.machine.last_event() << 20) ^ scope.entered ^ self.item.map_or(0, |i| i.index << 40);
         draw(execution.map_or(0, |e| e.seed), place, draw_number)
+    }
+}
+
+impl JsonataEnv for Context<'_> {
+    fn states(&self) -> Value {
+        let mut out = Map::with_capacity(3);
+        out.insert("input", self.machine.scopes.get(self.scope).input.clone());
+        out.insert("context", self.context());
+        match self.subject {
+            Some(Subject::Result(result)) => drop(out.insert("result", result.clone())),
+            Some(Subject::Error(error)) => drop(out.insert("errorOutput", error.clone())),
+            Some(Subject::Input(_)) | None => {}
+        }
+        Value::from(out)
+    }
+
+    fn variable(&self, name: &str) -> Option<Value> {
+        Env::variable(self, name)
+    }
+
+    fn random(&self) -> u64 {
+        Env::random(self)
+    }
+
+    fn now_ms(&self) -> i64 {
+        self.machine.now.millis()
     }
 }
 

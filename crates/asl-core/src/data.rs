@@ -1,14 +1,16 @@
-//! Data flow through a state: InputPath, Parameters, ResultSelector, ResultPath, OutputPath, Assign (spec: Data flow).
+//! Data flow through a state: InputPath, Parameters, ResultSelector, ResultPath, OutputPath, Assign; in JSONata Arguments,
+//! Output, Assign (spec: Data flow). What the languages differ in is here, and nowhere else.
 
 use crate::PAYLOAD_LIMIT;
-use crate::context::Context;
+use crate::context::{Context, Subject};
 use crate::error::StateError;
 use crate::event::EventKind;
 use crate::input::Outcome;
 use crate::machine::Machine;
 use crate::scope::{Phase, ScopeId};
-use asl_expr::{Env, EvalError, Path, Template};
-use asl_syntax::model::{Next, NumberField, PathField, ResultPath, State};
+use asl_expr::jsonata::EvaluationError;
+use asl_expr::{Env, EvalError, Path};
+use asl_syntax::model::{Next, NumberField, PathField, Payload, Query, ResultPath, State};
 use asl_value::{Map, Number, Value};
 use std::sync::Arc;
 
@@ -18,6 +20,65 @@ pub(crate) type Assigned = Vec<(Arc<str>, Value)>;
 impl From<EvalError> for StateError {
     fn from(error: EvalError) -> StateError {
         StateError::named(error.error, error.cause)
+    }
+}
+
+impl From<EvaluationError> for StateError {
+    fn from(error: EvaluationError) -> StateError {
+        StateError::query(Some(&error.location), error.cause)
+    }
+}
+
+/// The value of a field in JSONata.
+pub(crate) fn ask(query: &Query, env: &Context<'_>) -> Result<Value, StateError> {
+    env.begin(query.field());
+    Ok(query.eval(env)?)
+}
+
+/// The value of a field in either language; `input` is `$` of its paths.
+pub(crate) fn fill(payload: &Payload, input: &Value, env: &Context<'_>) -> Result<Value, StateError> {
+    match payload {
+        Payload::JsonPath(template) => Ok(template.eval(input, env)?),
+        Payload::Jsonata(query) => ask(query, env),
+    }
+}
+
+/// The error of an expression whose value is of another type than its field takes.
+pub(crate) fn unexpected(query: &Query, wanted: &str, value: &Value) -> StateError {
+    let is = match value {
+        Value::Null => "null",
+        Value::Bool(_) => "boolean",
+        Value::Number(_) => "number",
+        Value::String(_) => "string",
+        Value::Array(_) => "array",
+        Value::Object(_) => "object",
+    };
+    let (text, field) = (query.text().unwrap_or_default(), query.field());
+    let cause = format!(
+        "The JSONata expression '{text}' specified for the field '{field}' returned an unexpected result type. \
+         Expected '{wanted}', but was '{is}' for value: {value}"
+    );
+    StateError::query(Some(field), cause)
+}
+
+/// The number of an expression.
+pub(crate) fn ask_number(query: &Query, env: &Context<'_>) -> Result<f64, StateError> {
+    let value = ask(query, env)?;
+    value.as_number().map(Number::as_f64).ok_or_else(|| unexpected(query, "number", &value))
+}
+
+/// The whole number of an expression: a fraction is dropped (AWS).
+pub(crate) fn ask_integer(query: &Query, env: &Context<'_>, least: f64) -> Result<f64, StateError> {
+    match ask_number(query, env)?.trunc() {
+        number if number >= least => Ok(number),
+        number => {
+            let (text, field) = (query.text().unwrap_or_default(), query.field());
+            let cause = format!(
+                "The JSONata expression '{text}' specified for the field '{field}' returned {number}, \
+                 but the minimum value is {least}"
+            );
+            Err(StateError::query(Some(field), cause))
+        }
     }
 }
 
@@ -55,7 +116,7 @@ pub(crate) fn place(path: &ResultPath, input: &Value, result: Value) -> Result<V
 pub(crate) fn number(
     field: &NumberField,
     input: &Value,
-    env: &dyn Env,
+    env: &Context<'_>,
     invalid: impl FnOnce(&Path, &Value) -> StateError,
 ) -> Result<f64, StateError> {
     match field {
@@ -64,6 +125,7 @@ pub(crate) fn number(
             let value = eval_path(path, input, env)?;
             value.as_number().map(Number::as_f64).ok_or_else(|| invalid(path, &value))
         }
+        NumberField::Query(query) => ask_integer(query, env, 1.0),
     }
 }
 
@@ -73,11 +135,12 @@ impl Machine {
         apply(&state.input_path, &self.scopes.get(id).input, &Context::new(self, id))
     }
 
-    /// Leaves the state with a result: ResultSelector, ResultPath, OutputPath, Assign. `$` in Assign is the raw result.
+    /// Leaves the state with a result: ResultSelector, ResultPath, OutputPath, or Output; and Assign, whose `$` is the raw
+    /// result.
     pub(crate) fn finish_state(&mut self, id: ScopeId, result: Value) {
         let definition = self.definition.clone();
         let state = Machine::state_of(&definition, self.scopes.get(id));
-        let assigned = self.assign(id, state.assign.as_ref(), &result);
+        let assigned = self.assign(id, state.assign.as_ref(), Subject::Result(&result));
         let output = assigned.and_then(|a| Ok((self.output(id, state, result)?, a)));
         match output {
             Ok((output, assigned)) => self.exit(id, output, assigned, state.next),
@@ -86,6 +149,9 @@ impl Machine {
     }
 
     fn output(&self, id: ScopeId, state: &State, result: Value) -> Result<Value, StateError> {
+        if let Some(query) = &state.output {
+            return ask(query, &Context::new(self, id).about(Subject::Result(&result)));
+        }
         let env = Context::new(self, id);
         let selected = match &state.result_selector {
             Some(selector) => selector.eval(&result, &env)?,
@@ -99,11 +165,11 @@ impl Machine {
     pub(crate) fn assign(
         &self,
         id: ScopeId,
-        assign: Option<&Template>,
-        result: &Value,
+        assign: Option<&Payload>,
+        subject: Subject<'_>,
     ) -> Result<Assigned, StateError> {
-        let Some(template) = assign else { return Ok(Vec::new()) };
-        let values = template.eval(result, &Context::new(self, id))?;
+        let Some(payload) = assign else { return Ok(Vec::new()) };
+        let values = fill(payload, subject.value(), &Context::new(self, id).about(subject))?;
         let fits = values.measure().bytes <= PAYLOAD_LIMIT;
         if !fits {
             let name = &Machine::state_of(&self.definition, self.scopes.get(id)).name;

@@ -19,6 +19,8 @@ pub enum Class {
     Task,
     /// An error of a map run: its items, its results, or too many failed children.
     MapRun,
+    /// `States.QueryEvaluationError`, before the history has it; with the field whose expression failed, if it was one.
+    Query(Option<Arc<str>>),
     /// Any other.
     Other,
 }
@@ -46,6 +48,12 @@ impl StateError {
             _ => Class::Other,
         };
         StateError { failure: Failure::new(error, cause), class }
+    }
+
+    /// `States.QueryEvaluationError`: something is wrong with a value in JSONata.
+    pub fn query(field: Option<&str>, cause: impl Into<Arc<str>>) -> StateError {
+        let failure = Failure::new("States.QueryEvaluationError", cause);
+        StateError { failure, class: Class::Query(field.map(Arc::from)) }
     }
 
     /// An error of the work: a task's answer or a Fail state.

@@ -1,7 +1,7 @@
 //! Joins: how a Parallel or an inline Map waits for its branches or iterations (spec: Wait, Parallel, Map).
 
 use crate::context::{Context, MapItem};
-use crate::error::StateError;
+use crate::data::fill;
 use crate::event::{EventId, EventKind, IterationStage};
 use crate::machine::Machine;
 use crate::scope::{Phase, Scope, ScopeId};
@@ -100,7 +100,7 @@ impl Machine {
             EventKind::MapIteration { stage: IterationStage::Started, name: state.name.clone(), index: item.index };
         let started = self.emit(previous, kind);
         let selected = match &map.item_selector {
-            Some(selector) => selector.eval(&input, &Context::new(self, id).with_item(&item)).map_err(StateError::from),
+            Some(selector) => fill(selector, &input, &Context::new(self, id).with_item(&item)),
             None => Ok(item.value),
         };
         match selected {

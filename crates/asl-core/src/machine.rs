@@ -297,6 +297,7 @@ impl Machine {
         let scope = self.scopes.get_mut(id);
         scope.last = entered;
         scope.entered = entered;
+        scope.before = last;
         scope.entered_at = now;
         scope.retries.clear();
         scope.retries.resize(state.retry().len(), 0);

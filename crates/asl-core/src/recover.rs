@@ -1,7 +1,7 @@
 //! Errors of a state: Retry, then Catch, then the scope fails, and with it what waits for it (spec: Errors).
 
-use crate::context::{Context, draw};
-use crate::data::place;
+use crate::context::{Context, Subject, draw};
+use crate::data::{ask, place};
 use crate::error::{Class, StateError};
 use crate::event::{EventId, EventKind, IterationStage};
 use crate::input::{Command, Outcome};
@@ -16,7 +16,7 @@ impl Machine {
     pub(crate) fn recover(&mut self, id: ScopeId, error: StateError) {
         let definition = self.definition.clone();
         let state = Machine::state_of(&definition, self.scopes.get(id));
-        let error = self.explain(id, state, error);
+        let error = self.tell(id, state, error);
         if self.retry(id, state, &error) {
             return;
         }
@@ -35,17 +35,33 @@ impl Machine {
         match taken {
             Some((rule, catcher)) => {
                 let next = definition.state(catcher.next).name.clone();
-                let (state, failure) = (state.name.clone(), error.failure.clone());
-                self.note(Note::Caught { state, error: failure, rule, next });
-                self.catch(id, catcher, &error);
+                let note = Note::Caught { state: state.name.clone(), error: error.failure.clone(), rule, next };
+                self.note(note);
+                self.catch(id, state, catcher, &error);
             }
             None => self.fail_scope(id, error),
         }
     }
 
-    /// The history's form of a cause: errors that the interpreter finds name the state and the event that entered it.
+    /// The history's form of an error; that of an expression in JSONata has an event of its own.
+    fn tell(&mut self, id: ScopeId, state: &State, error: StateError) -> StateError {
+        let mut error = self.explain(id, state, error);
+        let Class::Query(location) = &error.class else { return error };
+        let (failure, location) = (error.failure.clone(), location.clone().unwrap_or_default());
+        let scope = self.scopes.get_mut(id);
+        // What fails as soon as its state is entered follows what the state itself follows; but not in a Wait (recorded
+        // AWS behaviour).
+        if scope.last == scope.entered && state.state_type() != StateType::Wait {
+            scope.last = scope.before;
+        }
+        self.emit_in(id, EventKind::EvaluationFailed { failure, location, state: state.name.clone() });
+        error.class = Class::Other;
+        error
+    }
+
+    /// Errors that the interpreter finds name the state and the event that entered it.
     fn explain(&self, id: ScopeId, state: &State, mut error: StateError) -> StateError {
-        let ours = matches!(error.class, Class::Runtime | Class::Other);
+        let ours = matches!(error.class, Class::Runtime | Class::Other | Class::Query(_));
         if let (true, Some(cause)) = (ours, &error.failure.cause)
             && !cause.starts_with(PREFIX)
         {
@@ -83,17 +99,19 @@ impl Machine {
         true
     }
 
-    fn catch(&mut self, id: ScopeId, catcher: &Catcher, error: &StateError) {
+    fn catch(&mut self, id: ScopeId, state: &State, catcher: &Catcher, error: &StateError) {
         let output = error.output();
-        let assigned = self.assign(id, catcher.assign.as_ref(), &output);
-        let placed = place(&catcher.result_path, &self.scopes.get(id).input, output);
+        let subject = Subject::Error(&output);
+        let assigned = self.assign(id, catcher.assign.as_ref(), subject);
+        let placed = match &catcher.output {
+            Some(query) => ask(query, &Context::new(self, id).about(subject)),
+            None => place(&catcher.result_path, &self.scopes.get(id).input, output.clone()),
+        };
         match placed.and_then(|placed| Ok((placed, assigned?))) {
             Ok((placed, assigned)) => self.exit(id, placed, assigned, Next::State(catcher.next)),
             // An error inside the catcher is not caught by its own state.
             Err(error) => {
-                let definition = self.definition.clone();
-                let state = Machine::state_of(&definition, self.scopes.get(id));
-                let error = self.explain(id, state, error);
+                let error = self.tell(id, state, error);
                 self.fail_scope(id, error);
             }
         }

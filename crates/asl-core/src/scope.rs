@@ -61,6 +61,8 @@ pub(crate) struct Scope {
     pub(crate) last: EventId,
     /// The event that entered the state.
     pub(crate) entered: EventId,
+    /// The one before that.
+    pub(crate) before: EventId,
     /// When the state was entered.
     pub(crate) entered_at: Timestamp,
     /// How often each retrier was used since the state was entered.
@@ -82,6 +84,7 @@ impl Scope {
             variables: BTreeMap::new(),
             last,
             entered: 0,
+            before: last,
             entered_at: Timestamp::default(),
             retries: Vec::new(),
             retry_count: 0,

@@ -18,6 +18,7 @@ enum Node {
     Wait(u8),
     Choice(u8),
     BadPath,
+    Jsonata(u8),
     Task(Rules),
     Parallel(Vec<Vec<Node>>, Rules),
     Map { inside: Vec<Node>, at_once: u8, distributed: Option<u8>, rules: Rules },
@@ -41,6 +42,7 @@ fn node() -> impl Strategy<Value = Node> {
         2 => (0_u8..5).prop_map(Node::Wait),
         2 => (0_u8..4).prop_map(Node::Choice),
         1 => Just(Node::BadPath),
+        3 => (0_u8..4).prop_map(Node::Jsonata),
         6 => rules().prop_map(Node::Task),
     ];
     leaf.prop_recursive(3, 16, 3, |inner| {
@@ -95,6 +97,9 @@ impl Text {
                 next.trim_start_matches(r#""Next":"S"#).trim_end_matches('"')
             ),
             Node::BadPath => format!(r#""Type":"Pass","Parameters":{{"a.$":"$.r"}},"ResultPath":"$.b",{next}"#),
+            Node::Jsonata(kind) => {
+                format!(r#""QueryLanguage":"JSONata",{}{next}"#, jsonata_text(*kind, self.name(), last))
+            }
             Node::Task(rules) => format!(
                 r#""Type":"Task","Resource":"arn:aws:states:::sqs:sendMessage","TimeoutSeconds":5,"ResultPath":"$.t",{}{next}"#,
                 rules_text(rules, last)
@@ -118,6 +123,21 @@ impl Text {
                 )
             }
         }
+    }
+}
+
+/// States that draw random values, fail to evaluate, retry and catch that, and compute numbers.
+fn jsonata_text(kind: u8, variable: usize, last: usize) -> String {
+    let object = r#"{"n":"{% $states.input.n %}","items":"{% [1, $states.input.n] %}","t":"{% $millis() %}"}"#;
+    match kind {
+        0 => format!(r#""Type":"Pass","Output":{object},"Assign":{{"v{variable}":"{{% $random() %}}"}},"#),
+        1 => r#""Type":"Wait","Seconds":"{% $states.input.n + 0.5 %}","#.to_owned(),
+        2 => format!(
+            r#""Type":"Task","Resource":"arn:aws:states:::sqs:sendMessage","Arguments":{{"MessageBody":"{{% $states.input.t.x %}}","QueueUrl":"q"}},"TimeoutSeconds":"{{% 5.5 %}}","Retry":[{{"ErrorEquals":["States.QueryEvaluationError"],"MaxAttempts":1}}],"Catch":[{{"ErrorEquals":["States.ALL"],"Output":"{{% $states.errorOutput %}}","Next":"S{last}"}}],"#
+        ),
+        _ => format!(
+            r#""Type":"Map","Items":"{{% $states.input.items %}}","ItemSelector":"{{% $states.context.Map.Item %}}","MaxConcurrency":"{{% $states.input.n %}}","ItemProcessor":{{"StartAt":"J{variable}","States":{{"J{variable}":{{"Type":"Succeed"}}}}}},"#
+        ),
     }
 }
 

@@ -53,6 +53,7 @@
 mod env;
 pub mod error;
 mod intrinsic;
+pub mod jsonata;
 mod matches;
 mod path;
 mod template;

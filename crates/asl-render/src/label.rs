@@ -145,7 +145,8 @@ fn write_condition(condition: &Condition, out: &mut String, level: usize) {
             write_condition(inner, out, level + 1);
         }
         Condition::Test { variable, operator } => write_test(variable.text(), operator, out),
-        Condition::Expression(_) => out.push_str("{% … %}"),
+        Condition::Literal(holds) => out.push_str(if *holds { "true" } else { "false" }),
+        Condition::Query(query) => out.push_str(query.text().unwrap_or_default()),
     }
 }
 

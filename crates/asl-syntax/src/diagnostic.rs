@@ -56,6 +56,10 @@ codes! {
     MissingTransitionTarget = "MISSING_TRANSITION_TARGET",
     /// Nested too deeply.
     TooDeeplyNested = "TOO_DEEPLY_NESTED",
+    /// An expression that is not JSONata.
+    InvalidJsonataExpression = "INVALID_JSONATA_EXPRESSION",
+    /// An expression that reads what is not there.
+    UnsupportedJsonataExpression = "UNSUPPORTED_JSONATA_EXPRESSION",
     /// A literal that looks like a path under a key without `.$`.
     NoDollar = "NO_DOLLAR",
     /// A literal that looks like a path in a field that does not end in `Path`.
@@ -64,8 +68,6 @@ codes! {
     PassResultIsStatic = "PASS_RESULT_IS_STATIC",
     /// A warning that AWS does not have.
     Lint = "LINT",
-    /// AWS accepts it, this engine cannot run it yet.
-    NotSupportedYet = "NOT_SUPPORTED_YET",
 }
 
 macro_rules! rules {
@@ -135,6 +137,10 @@ rules! {
     DuplicateTemplateField = "duplicate-template-field" SchemaValidationFailed Error,
     /// A string with only one of `{%` and `%}`.
     JsonataDelimiters = "jsonata-delimiters" SchemaValidationFailed Error,
+    /// An expression that is not JSONata.
+    JsonataSyntax = "jsonata-syntax" InvalidJsonataExpression Error,
+    /// An expression that reads what is not there.
+    JsonataReference = "jsonata-reference" UnsupportedJsonataExpression Error,
     /// Not a timestamp of RFC 3339.
     BadTimestamp = "bad-timestamp" SchemaValidationFailed Error,
     /// A `Resource` that is no ARN of a task.
@@ -169,8 +175,6 @@ rules! {
     NoEnd = "no-end" MissingEndState Error,
     /// No transition leads to a state.
     Unreachable = "unreachable" MissingTransitionTarget Error,
-    /// JSONata, which cannot be run yet.
-    JsonataNotSupported = "jsonata-not-supported" NotSupportedYet Error,
     /// A literal that looks like a path under a key without `.$`.
     NoDollar = "no-dollar" NoDollar Warning,
     /// A literal that looks like a path in a field that does not end in `Path`.

@@ -33,6 +33,7 @@ mod json;
 mod load;
 pub mod model;
 mod near;
+mod query;
 mod references;
 mod report;
 mod resource;

@@ -8,6 +8,8 @@ use asl_expr::{Expr, Path, Template, Timestamp};
 use asl_value::{Step, Value};
 use std::sync::Arc;
 
+pub use crate::query::{ItemsField, Payload, Query};
+
 /// The place of a state in [`Definition::states`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct StateId(pub u32);
@@ -86,7 +88,7 @@ pub struct State {
     /// `InputPath`.
     pub input_path: PathField,
     /// `Parameters` (JSONPath) of Pass, Task and Parallel; `Arguments` (JSONata). A Map's are in [`Map::item_selector`].
-    pub parameters: Option<Template>,
+    pub parameters: Option<Payload>,
     /// `ResultSelector`.
     pub result_selector: Option<Template>,
     /// `ResultPath`.
@@ -94,9 +96,9 @@ pub struct State {
     /// `OutputPath`.
     pub output_path: PathField,
     /// `Output` (JSONata).
-    pub output: Option<Template>,
+    pub output: Option<Query>,
     /// `Assign` of the state itself.
-    pub assign: Option<Template>,
+    pub assign: Option<Payload>,
     /// What the state does.
     pub kind: StateKind,
     /// Where it leads.
@@ -250,15 +252,19 @@ pub enum TextField {
         /// The expression.
         expr: Expr,
     },
+    /// An expression of JSONata that must yield a string.
+    Query(Query),
 }
 
-/// A number that is written down or found by a path (`…Path`).
+/// A number that is written down, found by a path (`…Path`) or computed (JSONata).
 #[derive(Clone, Debug)]
 pub enum NumberField {
     /// The literal.
     Literal(f64),
     /// The path of the `…Path` form.
     Path(Path),
+    /// An expression of JSONata that must yield a number.
+    Query(Query),
 }
 
 /// The work of a Task.
@@ -271,7 +277,7 @@ pub struct Task {
     /// `HeartbeatSeconds`, `HeartbeatSecondsPath`; seconds.
     pub heartbeat: Option<NumberField>,
     /// `Credentials`, with its `RoleArn`.
-    pub credentials: Option<Template>,
+    pub credentials: Option<Payload>,
     /// `Retry`.
     pub retry: Vec<Retrier>,
     /// `Catch`.
@@ -303,9 +309,9 @@ pub struct Catcher {
     /// `ResultPath` of the catcher.
     pub result_path: ResultPath,
     /// `Output` (JSONata).
-    pub output: Option<Template>,
+    pub output: Option<Query>,
     /// `Assign` of the catcher.
-    pub assign: Option<Template>,
+    pub assign: Option<Payload>,
     /// `Next`.
     pub next: StateId,
 }
@@ -325,9 +331,9 @@ pub struct ChoiceRule {
     /// When it holds.
     pub condition: Condition,
     /// `Output` (JSONata).
-    pub output: Option<Template>,
+    pub output: Option<Query>,
     /// `Assign` of the rule; replaces the state's own.
-    pub assign: Option<Template>,
+    pub assign: Option<Payload>,
     /// `Next`.
     pub next: StateId,
 }
@@ -348,8 +354,10 @@ pub enum Condition {
         /// The operator with its operand.
         operator: Operator,
     },
-    /// `Condition` (JSONata); a template that must yield a boolean.
-    Expression(Template),
+    /// `Condition` (JSONata), written down.
+    Literal(bool),
+    /// `Condition` (JSONata), an expression that must yield a boolean.
+    Query(Query),
 }
 
 /// A data-test operator.
@@ -423,6 +431,10 @@ pub enum Wait {
     SecondsPath(Path),
     /// `TimestampPath`.
     TimestampPath(Path),
+    /// `Seconds` as an expression of JSONata.
+    SecondsQuery(Query),
+    /// `Timestamp` as an expression of JSONata.
+    TimestampQuery(Query),
 }
 
 /// The branches of a Parallel.
@@ -441,10 +453,10 @@ pub struct Parallel {
 pub struct Map {
     /// `ItemProcessor`, or `Iterator`.
     pub processor: FlowId,
-    /// `ItemsPath`, by default the whole effective input.
-    pub items_path: Option<Path>,
+    /// `ItemsPath` or `Items`, by default the whole effective input.
+    pub items: Option<ItemsField>,
     /// `ItemSelector`, or `Parameters`.
-    pub item_selector: Option<Template>,
+    pub item_selector: Option<Payload>,
     /// The key the selector was written under, for messages: `ItemSelector` or `Parameters`.
     pub item_selector_field: &'static str,
     /// `MaxConcurrency`, `MaxConcurrencyPath`; 0 is no limit.
@@ -482,7 +494,7 @@ pub struct ItemReader {
     /// `Resource`.
     pub resource: Resource,
     /// `Parameters` or `Arguments`.
-    pub parameters: Option<Template>,
+    pub parameters: Option<Payload>,
     /// `ReaderConfig` as written, without `MaxItems`.
     pub config: Value,
     /// `MaxItems`, `MaxItemsPath`.
@@ -493,7 +505,7 @@ pub struct ItemReader {
 #[derive(Debug)]
 pub struct ItemBatcher {
     /// `BatchInput`.
-    pub batch_input: Option<Template>,
+    pub batch_input: Option<Payload>,
     /// `MaxItemsPerBatch`, `…Path`.
     pub max_items: Option<NumberField>,
     /// `MaxInputBytesPerBatch`, `…Path`.
@@ -506,7 +518,7 @@ pub struct ResultWriter {
     /// `Resource`; absent when only `WriterConfig` is given.
     pub resource: Option<Resource>,
     /// `Parameters` or `Arguments`.
-    pub parameters: Option<Template>,
+    pub parameters: Option<Payload>,
     /// `WriterConfig` as written.
     pub config: Option<Value>,
 }

@@ -1,10 +1,10 @@
 //! Which variables each state reads: `variableReferences` of DescribeStateMachine.
 
 use crate::model::{
-    Condition, Definition, Distributed, Map, NumberField, Operand, Operator, PathField, State, StateKind, Task,
-    TextField, Wait,
+    Condition, Definition, Distributed, ItemsField, Map, NumberField, Operand, Operator, PathField, Payload, Query,
+    State, StateKind, Task, TextField, Wait,
 };
-use asl_expr::{Path, Root, Template};
+use asl_expr::{Path, Root};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -28,12 +28,15 @@ impl Names {
     fn state(&mut self, state: &State) {
         self.path_field(&state.input_path);
         self.path_field(&state.output_path);
-        for template in [&state.parameters, &state.result_selector, &state.output, &state.assign] {
-            self.template(template);
+        if let Some(selector) = &state.result_selector {
+            selector.paths().into_iter().for_each(|path| self.path(path));
         }
+        self.payload(&state.parameters);
+        self.payload(&state.assign);
+        self.query(&state.output);
         for catcher in state.catch() {
-            self.template(&catcher.output);
-            self.template(&catcher.assign);
+            self.query(&catcher.output);
+            self.payload(&catcher.assign);
         }
         match &state.kind {
             StateKind::Pass { .. } | StateKind::Succeed | StateKind::Parallel(_) => {}
@@ -41,11 +44,12 @@ impl Names {
             StateKind::Choice(choice) => {
                 for rule in &choice.rules {
                     self.condition(&rule.condition);
-                    self.template(&rule.output);
-                    self.template(&rule.assign);
+                    self.query(&rule.output);
+                    self.payload(&rule.assign);
                 }
             }
             StateKind::Wait(Wait::SecondsPath(path) | Wait::TimestampPath(path)) => self.path(path),
+            StateKind::Wait(Wait::SecondsQuery(query) | Wait::TimestampQuery(query)) => self.variables(query),
             StateKind::Wait(_) => {}
             StateKind::Fail { error, cause } => {
                 self.text(error);
@@ -58,14 +62,16 @@ impl Names {
     fn task(&mut self, task: &Task) {
         self.number(&task.timeout);
         self.number(&task.heartbeat);
-        self.template(&task.credentials);
+        self.payload(&task.credentials);
     }
 
     fn map(&mut self, map: &Map) {
-        if let Some(path) = &map.items_path {
-            self.path(path);
+        match &map.items {
+            Some(ItemsField::Path(path)) => self.path(path),
+            Some(ItemsField::Query(query)) => self.variables(query),
+            None => {}
         }
-        self.template(&map.item_selector);
+        self.payload(&map.item_selector);
         self.number(&map.max_concurrency);
         if let Some(distributed) = &map.distributed {
             self.distributed(distributed);
@@ -76,16 +82,16 @@ impl Names {
         self.number(&distributed.tolerated_failure_count);
         self.number(&distributed.tolerated_failure_percentage);
         if let Some(reader) = &distributed.reader {
-            self.template(&reader.parameters);
+            self.payload(&reader.parameters);
             self.number(&reader.max_items);
         }
         if let Some(batcher) = &distributed.batcher {
-            self.template(&batcher.batch_input);
+            self.payload(&batcher.batch_input);
             self.number(&batcher.max_items);
             self.number(&batcher.max_input_bytes);
         }
         if let Some(writer) = &distributed.writer {
-            self.template(&writer.parameters);
+            self.payload(&writer.parameters);
         }
     }
 
@@ -99,29 +105,40 @@ impl Names {
                     self.path(path);
                 }
             }
-            Condition::Expression(template) => self.paths(template),
+            Condition::Literal(_) => {}
+            Condition::Query(query) => self.variables(query),
         }
     }
 
-    fn template(&mut self, template: &Option<Template>) {
-        if let Some(template) = template {
-            self.paths(template);
+    fn payload(&mut self, payload: &Option<Payload>) {
+        match payload {
+            Some(Payload::JsonPath(template)) => template.paths().into_iter().for_each(|path| self.path(path)),
+            Some(Payload::Jsonata(query)) => self.variables(query),
+            None => {}
         }
     }
 
-    fn paths(&mut self, template: &Template) {
-        template.paths().into_iter().for_each(|path| self.path(path));
+    fn query(&mut self, query: &Option<Query>) {
+        query.iter().for_each(|query| self.variables(query));
+    }
+
+    fn variables(&mut self, query: &Query) {
+        self.0.extend(query.variables().map(Arc::from));
     }
 
     fn number(&mut self, field: &Option<NumberField>) {
-        if let Some(NumberField::Path(path)) = field {
-            self.path(path);
+        match field {
+            Some(NumberField::Path(path)) => self.path(path),
+            Some(NumberField::Query(query)) => self.variables(query),
+            Some(NumberField::Literal(_)) | None => {}
         }
     }
 
     fn text(&mut self, field: &Option<TextField>) {
-        if let Some(TextField::Computed { expr, .. }) = field {
-            expr.paths().into_iter().for_each(|path| self.path(path));
+        match field {
+            Some(TextField::Computed { expr, .. }) => expr.paths().into_iter().for_each(|path| self.path(path)),
+            Some(TextField::Query(query)) => self.variables(query),
+            Some(TextField::Literal(_)) | None => {}
         }
     }
 

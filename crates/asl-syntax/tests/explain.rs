@@ -17,7 +17,6 @@ fn rules((info, text): (&str, &str)) -> (Vec<Rule>, String) {
     let options = Options {
         kind: if words.contains(&"express") { Kind::Express } else { Kind::Standard },
         format: if words.contains(&"yaml") { Format::Yaml } else { Format::Json },
-        allow_jsonata_unrun: words.contains(&"check"),
         lints: true,
     };
     let source = Source::new("example", text);

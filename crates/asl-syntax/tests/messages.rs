@@ -4,8 +4,7 @@ use asl_syntax::{Options, Severity, Source, create_error_message, load, validate
 
 /// The errors of a definition as AWS would list them, without the frame around them.
 fn listed(text: &str) -> String {
-    let loaded =
-        load(&Source::new("m", text), &Options { lints: false, allow_jsonata_unrun: true, ..Options::default() });
+    let loaded = load(&Source::new("m", text), &Options { lints: false, ..Options::default() });
     let message = create_error_message(&loaded.diagnostics);
     let inner = message.strip_prefix("Invalid State Machine Definition: '").and_then(|m| m.strip_suffix('\''));
     inner.expect("the frame").to_owned()

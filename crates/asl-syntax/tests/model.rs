@@ -1,7 +1,7 @@
 //! What a definition becomes: names resolved, defaults filled in, paths parsed.
 
 use asl_syntax::model::*;
-use asl_syntax::{Definition, Options, Pattern, ResourceKind, Source, load, plain_text};
+use asl_syntax::{Definition, Options, Pattern, ResourceKind, Source, load, plain_text, variable_references};
 use std::sync::Arc;
 
 fn definition(states: &str) -> Arc<Definition> {
@@ -140,4 +140,37 @@ fn waits_are_of_four_kinds() {
     assert!(matches!(wait("B"), Wait::Timestamp(_)));
     assert!(matches!(wait("C"), Wait::SecondsPath(path) if path.text() == "$.s"));
     assert!(matches!(wait("D"), Wait::TimestampPath(path) if path.text() == "$.t"));
+}
+
+#[test]
+fn fields_in_jsonata_know_their_place_and_what_they_read() {
+    let d = definition(
+        r#""A": {"QueryLanguage": "JSONata", "Type": "Task", "Resource": "arn:aws:states:::lambda:invoke", "Next": "B",
+             "Arguments": {"FunctionName": "f", "Payload": {"x": "{% $inner.a + $sum($list) %}"}},
+             "TimeoutSeconds": "{% $limit %}", "Output": "{%  $states.result  %}",
+             "Catch": [{"ErrorEquals": ["States.ALL"], "Assign": {"why": "{% $states.errorOutput & $old %}"}, "Next": "B"}]},
+           "B": {"QueryLanguage": "JSONata", "Type": "Map", "Items": "{% $list %}", "End": true,
+             "ItemBatcher": {"MaxItemsPerBatch": "{% $limit %}"},
+             "ItemProcessor": {"ProcessorConfig": {"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"},
+               "StartAt": "C", "States": {"C": {"Type": "Succeed"}}}}"#,
+    );
+    let a = state(&d, "A");
+    assert_eq!((a.language, state(&d, "C").language), (Language::Jsonata, Language::JsonPath));
+    let arguments = a.parameters.as_ref().unwrap();
+    assert_eq!(arguments.literal("FunctionName").and_then(|f| f.as_str()), Some("f"));
+    assert_eq!(arguments.literal("Payload"), None);
+    let output = a.output.as_ref().unwrap();
+    assert_eq!((output.field(), output.text()), ("Output", Some("$states.result")));
+    let StateKind::Task(task) = &a.kind else { panic!() };
+    assert!(matches!(&task.timeout, Some(NumberField::Query(query)) if query.field() == "TimeoutSeconds"));
+    let Some(Payload::Jsonata(assign)) = &task.catch[0].assign else { panic!() };
+    assert_eq!((assign.field(), assign.text()), ("Catch[0]/Assign", None));
+    let StateKind::Map(map) = &state(&d, "B").kind else { panic!() };
+    assert!(matches!(&map.items, Some(ItemsField::Query(query)) if query.text() == Some("$list")));
+    let batcher = map.distributed.as_ref().unwrap().batcher.as_ref().unwrap();
+    let Some(NumberField::Query(most)) = &batcher.max_items else { panic!() };
+    assert_eq!(most.field(), "ItemBatcher/MaxItemsPerBatch");
+    let read: Vec<String> =
+        variable_references(&d).iter().map(|(state, names)| format!("{state}: {}", names.join(" "))).collect();
+    assert_eq!(read, ["A: inner limit list old", "B: limit list"]);
 }

@@ -5,8 +5,7 @@ use crate::embedded::{Dialect, Services};
 use crate::function::FunctionSet;
 use crate::mock::Mocks;
 use asl_core::Failure;
-use asl_expr::Template;
-use asl_syntax::model::{Definition, Distributed, State, StateKind};
+use asl_syntax::model::{Definition, Distributed, Payload, State, StateKind};
 use asl_syntax::{Pattern, Resource, ResourceKind};
 use asl_value::Value;
 use std::fmt;
@@ -173,7 +172,7 @@ impl Backends {
     }
 
     /// Checks the names that the parameters write down: what they mean must be declared.
-    fn check_names(&self, backend: &Backend, parameters: Option<&Template>) -> Result<(), Missing> {
+    fn check_names(&self, backend: &Backend, parameters: Option<&Payload>) -> Result<(), Missing> {
         let named = |key: &str| parameters.and_then(|p| p.literal(key)).and_then(Value::as_str);
         match backend {
             Backend::Function { .. } => Ok(()),

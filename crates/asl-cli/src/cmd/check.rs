@@ -6,7 +6,7 @@ use crate::exit::{Exit, Trouble, answer, say};
 use crate::render::look::Look;
 use crate::render::snippet::{self, Finding};
 use crate::render::text::json;
-use asl::parts::syntax::{Diagnostic, Options, Severity, Source, load, validate};
+use asl::parts::syntax::{Diagnostic, Severity, Source, load, validate};
 use asl::project::Project;
 use std::path::Path;
 use std::sync::Arc;
@@ -70,7 +70,7 @@ pub(crate) fn bound(file: &Path, project: &Project) -> Result<Source, Trouble> {
 
 fn diagnose(file: &Path, project: Option<&Path>) -> Result<(Source, Vec<Diagnostic>), Trouble> {
     let source = bound(file, &Project::of_definition(file, project)?)?;
-    let loaded = load(&source, &Options { allow_jsonata_unrun: true, ..load_options(file) });
+    let loaded = load(&source, &load_options(file));
     Ok((source, loaded.diagnostics))
 }
 

@@ -40,7 +40,7 @@ pub(crate) async fn graph(args: Graph) -> Result<Exit, Trouble> {
 
 /// A definition can be drawn when it is valid, whether it can run here or not.
 fn definition(source: &Source, options: Options) -> Result<Arc<Definition>, Trouble> {
-    let loaded = load(source, &Options { allow_jsonata_unrun: true, ..options });
+    let loaded = load(source, &options);
     loaded.definition.ok_or_else(|| Trouble::Places(findings(source, &loaded.diagnostics, Severity::Error)))
 }
 

@@ -53,7 +53,8 @@ fn told(kind: &EventKind) -> (String, String) {
         EventKind::MapIteration { name, index, .. } => (format!("{name}[{index}]"), none()),
         EventKind::MapRunStarted { arn } => (none(), arn.to_string()),
         EventKind::EvaluationFailed { failure, state, location } => {
-            (state.to_string(), format!("{location}: {}", failed(failure)))
+            let place = if location.is_empty() { none() } else { format!("{location}: ") };
+            (state.to_string(), place + &failed(failure))
         }
         EventKind::Task { family, stage } => (none(), task(family, stage)),
         EventKind::ExecutionFailed(failure)

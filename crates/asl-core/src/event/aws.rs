@@ -68,7 +68,9 @@ fn details(kind: &EventKind) -> Option<(String, Map)> {
         }
         EventKind::EvaluationFailed { failure, location, state } => {
             put_failure(&mut d, failure);
-            d.insert("location", location);
+            if !location.is_empty() {
+                d.insert("location", location);
+            }
             d.insert("state", state);
             key_of(kind)
         }

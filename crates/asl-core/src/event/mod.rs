@@ -140,7 +140,7 @@ pub enum EventKind<P = Value> {
     EvaluationFailed {
         /// Error and cause.
         failure: Failure,
-        /// The field, such as `Output/total`.
+        /// The field, such as `Output/total`; empty when it was not that of a field.
         location: Arc<str>,
         /// The state.
         state: Arc<str>,

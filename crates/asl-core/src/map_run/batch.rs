@@ -2,8 +2,9 @@
 
 use super::limits::{Kind, number};
 use crate::PAYLOAD_LIMIT;
+use crate::context::Context;
+use crate::data::fill;
 use crate::error::StateError;
-use asl_expr::Env;
 use asl_syntax::model::ItemBatcher;
 use asl_value::{Map, Value};
 
@@ -16,7 +17,7 @@ pub(super) struct Batch {
 }
 
 impl Batch {
-    pub(super) fn of(batcher: &ItemBatcher, input: &Value, env: &dyn Env) -> Result<Batch, StateError> {
+    pub(super) fn of(batcher: &ItemBatcher, input: &Value, env: &Context<'_>) -> Result<Batch, StateError> {
         let limit = |field, name, most: usize| -> Result<usize, StateError> {
             match field {
                 Some(field) => match number(field, name, Kind::Integer, input, env)? {
@@ -28,7 +29,7 @@ impl Batch {
         };
         let max_items = limit(batcher.max_items.as_ref(), "MaxItemsPerBatchPath", usize::MAX)?;
         let max_bytes = limit(batcher.max_input_bytes.as_ref(), "MaxInputBytesPerBatchPath", PAYLOAD_LIMIT)?;
-        let batch_input = batcher.batch_input.as_ref().map(|template| template.eval(input, env)).transpose()?;
+        let batch_input = batcher.batch_input.as_ref().map(|template| fill(template, input, env)).transpose()?;
         Ok(Batch { max_items, max_bytes, batch_input })
     }
 

@@ -1,8 +1,8 @@
 //! The numbers of a Map: literals, or paths to numbers or texts of numbers (recorded AWS behaviour: `"2"` will do).
 
-use crate::data::eval_path;
+use crate::context::Context;
+use crate::data::{ask_integer, ask_number, eval_path};
 use crate::error::StateError;
-use asl_expr::Env;
 use asl_syntax::model::{Distributed, NumberField};
 use asl_value::{Number, Value};
 
@@ -19,11 +19,13 @@ pub(crate) fn number(
     name: &str,
     kind: Kind,
     input: &Value,
-    env: &dyn Env,
+    env: &Context<'_>,
 ) -> Result<f64, StateError> {
     let path = match field {
         NumberField::Literal(literal) => return Ok(*literal),
         NumberField::Path(path) => path,
+        NumberField::Query(query) if kind == Kind::Integer => return ask_integer(query, env, 0.0),
+        NumberField::Query(query) => return ask_number(query, env),
     };
     let value = eval_path(path, input, env)?;
     let found = match &value {
@@ -48,7 +50,7 @@ pub(super) struct Tolerance {
 }
 
 impl Tolerance {
-    pub(super) fn of(distributed: &Distributed, input: &Value, env: &dyn Env) -> Result<Tolerance, StateError> {
+    pub(super) fn of(distributed: &Distributed, input: &Value, env: &Context<'_>) -> Result<Tolerance, StateError> {
         let percentage = match &distributed.tolerated_failure_percentage {
             Some(field) => Some(number(field, "ToleratedFailurePercentagePath", Kind::Float, input, env)?),
             None => None,

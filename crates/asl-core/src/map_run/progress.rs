@@ -2,6 +2,7 @@
 
 use super::{Child, Items, MapCommand, MapRun, MapRunId, Stage, names};
 use crate::context::{Context, MapItem};
+use crate::data::fill;
 use crate::error::{Class, StateError};
 use crate::event::{EventKind, Failure};
 use crate::input::{Input, Outcome, Rejected};
@@ -135,7 +136,7 @@ fn select(machine: &Machine, id: ScopeId, run: &MapRun, index: usize) -> Result<
         Items::Members(members) => (Some(members[index].0.clone()), members[index].1.clone()),
     };
     let item = MapItem { index: index as u64, value, key, source: Some(run.source.clone()) };
-    Ok(selector.eval(&run.input, &Context::new(machine, id).with_item(&item))?)
+    fill(selector, &run.input, &Context::new(machine, id).with_item(&item))
 }
 
 /// No child is started any more: write the results, if they are to be written, and close.

@@ -2,9 +2,11 @@
 
 use super::{MapRunId, ResultFile, WriteResults};
 use crate::PAYLOAD_LIMIT;
+use crate::context::Context;
+use crate::data::fill;
 use crate::error::StateError;
 use crate::input::{Execution, Outcome};
-use asl_expr::{Env, Timestamp};
+use asl_expr::Timestamp;
 use asl_syntax::Resource;
 use asl_syntax::model::ResultWriter;
 use asl_value::{Map, Value};
@@ -130,12 +132,12 @@ impl Writer {
         writer: Option<&ResultWriter>,
         uuid: &str,
         input: &Value,
-        env: &dyn Env,
+        env: &Context<'_>,
     ) -> Result<Option<Writer>, StateError> {
         let Some(writer) = writer else { return Ok(None) };
         let Some(resource) = &writer.resource else { return Ok(None) };
         let parameters = match &writer.parameters {
-            Some(template) => template.eval(input, env)?,
+            Some(template) => fill(template, input, env)?,
             None => Value::empty_object(),
         };
         let prefix = parameters["Prefix"].as_str().unwrap_or_default().trim_end_matches('/');

@@ -5,11 +5,12 @@ use super::limits::{Kind, Tolerance, number};
 use super::results::{Results, Writer};
 use super::{Items, MapCommand, MapRun, MapRunId, ReadItems, Stage, names, progress};
 use crate::context::{Context, draw, uuid};
-use crate::data::eval_path;
+use crate::data::fill;
 use crate::error::StateError;
 use crate::event::{EventKind, Failure};
 use crate::machine::Machine;
 use crate::scope::{Phase, ScopeId};
+use crate::state::map::{items, not_items};
 use asl_syntax::model::{Distributed, ItemReader, Map, State};
 use asl_value::Value;
 use std::collections::BTreeMap;
@@ -29,7 +30,7 @@ pub(crate) fn start(
     let input = machine.effective_input(id, state)?;
     let items = match distributed.reader {
         Some(_) => None,
-        None => Some(items_of(machine, id, map, &input)?),
+        None => Some(items_of(machine, id, state, map, &input)?),
     };
     let length = items.as_ref().map_or(0, Items::len) as u64;
     // What is wrong with the numbers comes after this event (recorded AWS behaviour).
@@ -85,16 +86,10 @@ pub(crate) fn start(
     Ok(())
 }
 
-/// `ItemsPath` of the effective input: an array, or an object.
-fn items_of(machine: &Machine, id: ScopeId, map: &Map, input: &Value) -> Result<Items, StateError> {
-    let value = match &map.items_path {
-        Some(path) => eval_path(path, input, &Context::new(machine, id))?,
-        None => input.clone(),
-    };
-    Items::of(value).ok_or_else(|| {
-        let path = map.items_path.as_ref().map_or("$", |p| p.text());
-        StateError::runtime(format!("Reference path \"{path}\" must point to array."))
-    })
+/// The items of a Map without a reader: an array, or an object.
+fn items_of(machine: &Machine, id: ScopeId, state: &State, map: &Map, input: &Value) -> Result<Items, StateError> {
+    let value = items(map, input, &Context::new(machine, id))?;
+    Items::of(value.clone()).ok_or_else(|| not_items(state, map, &value))
 }
 
 /// The reading and its `MaxItems`, which may be negative.
@@ -109,7 +104,7 @@ fn read_items(
         None => None,
     };
     let parameters = match &reader.parameters {
-        Some(template) => template.eval(input, env)?,
+        Some(payload) => fill(payload, input, env)?,
         None => Value::empty_object(),
     };
     let resource = reader.resource.clone();

@@ -1,6 +1,7 @@
 //! Choice: the first rule that holds says where to go (spec: Choice).
 
-use crate::context::Context;
+use crate::context::{Context, Subject};
+use crate::data::{ask, unexpected};
 use crate::error::StateError;
 use crate::machine::Machine;
 use crate::scope::ScopeId;
@@ -19,21 +20,24 @@ pub(super) fn run(machine: &mut Machine, id: ScopeId, state: &State, choice: &Ch
             break;
         }
     }
-    let (target, assign) = match (taken, choice.default) {
-        (Some(rule), _) => (rule.next, rule.assign.as_ref()),
-        (None, Some(default)) => (default, state.assign.as_ref()),
+    let (target, assign, output) = match (taken, choice.default) {
+        (Some(rule), _) => (rule.next, rule.assign.as_ref(), rule.output.as_ref()),
+        (None, Some(default)) => (default, state.assign.as_ref(), state.output.as_ref()),
         (None, None) => {
             let cause = "Failed to transition out of the state. The state does not point to a next state.";
             return Err(StateError::runtime(cause));
         }
     };
-    let assigned = machine.assign(id, assign, &input)?;
-    let output = crate::data::apply(&state.output_path, &input, &env)?;
+    let assigned = machine.assign(id, assign, Subject::Input(&input))?;
+    let output = match output {
+        Some(query) => ask(query, &env)?,
+        None => crate::data::apply(&state.output_path, &input, &env)?,
+    };
     machine.exit(id, output, assigned, Next::State(target));
     Ok(())
 }
 
-fn holds(condition: &Condition, input: &Value, env: &dyn Env) -> Result<bool, StateError> {
+fn holds(condition: &Condition, input: &Value, env: &Context<'_>) -> Result<bool, StateError> {
     match condition {
         Condition::And(all) => {
             for one in all {
@@ -53,7 +57,11 @@ fn holds(condition: &Condition, input: &Value, env: &dyn Env) -> Result<bool, St
         }
         Condition::Not(inner) => Ok(!holds(inner, input, env)?),
         Condition::Test { variable, operator } => test(variable, operator, input, env),
-        Condition::Expression(_) => Err(StateError::runtime("JSONata conditions are not supported yet")),
+        Condition::Literal(holds) => Ok(*holds),
+        Condition::Query(query) => {
+            let value = ask(query, env)?;
+            value.as_bool().ok_or_else(|| unexpected(query, "boolean", &value))
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! Fail: ends its flow with an error.
 
 use crate::context::Context;
+use crate::data::{ask, unexpected};
 use crate::error::StateError;
 use crate::event::Failure;
 use crate::machine::Machine;
@@ -26,6 +27,10 @@ fn text(machine: &Machine, id: ScopeId, field: &TextField, name: &str) -> Result
     let (source, expr) = match field {
         TextField::Literal(text) => return Ok(text.clone()),
         TextField::Computed { text, expr } => (text, expr),
+        TextField::Query(query) => {
+            let value = ask(query, &Context::new(machine, id))?;
+            return value.as_str().map(Arc::from).ok_or_else(|| unexpected(query, "string", &value));
+        }
     };
     let value = expr.eval(name, &machine.scopes.get(id).input, &Context::new(machine, id))?;
     value.as_str().map(Arc::from).ok_or_else(|| {

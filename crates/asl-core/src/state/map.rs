@@ -1,12 +1,12 @@
 //! Map: the processor once for each item.
 
 use crate::context::Context;
-use crate::data::eval_path;
+use crate::data::{ask, eval_path, unexpected};
 use crate::error::StateError;
 use crate::machine::Machine;
 use crate::map_run::{self, Kind};
 use crate::scope::ScopeId;
-use asl_syntax::model::{Map, State};
+use asl_syntax::model::{ItemsField, Language, Map, State};
 use asl_value::Value;
 
 /// How many iterations of an inline Map run at once when `MaxConcurrency` is 0 or larger (AWS limit).
@@ -22,15 +22,35 @@ pub(super) fn run(machine: &mut Machine, id: ScopeId, state: &State, map: &Map) 
         Some(field) => map_run::number(field, "MaxConcurrencyPath", Kind::Integer, &input, &env)?,
         None => 0.0,
     };
-    let items = match &map.items_path {
-        Some(path) => eval_path(path, &input, &env)?,
-        None => input.clone(),
-    };
-    let Value::Array(items) = items else {
-        let path = map.items_path.as_ref().map_or("$", |p| p.text());
-        return Err(StateError::runtime(format!("Reference path \"{path}\" must point to array.")));
+    let items = match items(map, &input, &env)? {
+        Value::Array(items) => items,
+        other => return Err(not_items(state, map, &other)),
     };
     let limit = if limit >= 1.0 { (limit as usize).min(INLINE_CONCURRENCY) } else { INLINE_CONCURRENCY };
     machine.iterate(id, items, input, limit);
     Ok(())
+}
+
+/// What the Map maps: `ItemsPath` or `Items`, else its effective input.
+pub(crate) fn items(map: &Map, input: &Value, env: &Context<'_>) -> Result<Value, StateError> {
+    match &map.items {
+        Some(ItemsField::Path(path)) => eval_path(path, input, env),
+        Some(ItemsField::Query(query)) => match ask(query, env)? {
+            items @ (Value::Array(_) | Value::Object(_)) => Ok(items),
+            other => Err(unexpected(query, "array", &other)),
+        },
+        None => Ok(input.clone()),
+    }
+}
+
+/// The error of a value that cannot be mapped.
+pub(crate) fn not_items(state: &State, map: &Map, value: &Value) -> StateError {
+    if state.language == Language::Jsonata {
+        return StateError::query(None, format!("Map state input must be an array but was: {value}"));
+    }
+    let path = match &map.items {
+        Some(ItemsField::Path(path)) => path.text(),
+        _ => "$",
+    };
+    StateError::runtime(format!("Reference path \"{path}\" must point to array."))
 }

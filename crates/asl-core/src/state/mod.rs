@@ -2,7 +2,7 @@
 
 mod choice;
 mod fail;
-mod map;
+pub(crate) mod map;
 mod parallel;
 mod pass;
 pub(crate) mod task;

@@ -1,6 +1,7 @@
 //! Parallel: every branch at once, with the same input.
 
 use crate::context::Context;
+use crate::data::fill;
 use crate::error::StateError;
 use crate::machine::Machine;
 use crate::scope::ScopeId;
@@ -9,7 +10,7 @@ use asl_syntax::model::{Parallel, State, StateId};
 pub(super) fn run(machine: &mut Machine, id: ScopeId, state: &State, parallel: &Parallel) -> Result<(), StateError> {
     let mut input = machine.effective_input(id, state)?;
     if let Some(template) = &state.parameters {
-        input = template.eval(&input, &Context::new(machine, id))?;
+        input = fill(template, &input, &Context::new(machine, id))?;
     }
     let definition = machine.definition.clone();
     let starts: Vec<StateId> = parallel.branches.iter().map(|flow| definition.flow(*flow).start_at).collect();

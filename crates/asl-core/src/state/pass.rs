@@ -1,6 +1,7 @@
 //! Pass, and Succeed, which is a Pass without a result.
 
 use crate::context::Context;
+use crate::data::fill;
 use crate::error::StateError;
 use crate::machine::Machine;
 use crate::scope::ScopeId;
@@ -12,7 +13,7 @@ pub(super) fn run(machine: &mut Machine, id: ScopeId, state: &State, result: Opt
     let input = machine.effective_input(id, state)?;
     let result = match (result, &state.parameters) {
         (Some(result), _) => result.clone(),
-        (None, Some(template)) => template.eval(&input, &Context::new(machine, id))?,
+        (None, Some(template)) => fill(template, &input, &Context::new(machine, id))?,
         (None, None) => input,
     };
     machine.finish_state(id, result);

@@ -1,7 +1,7 @@
 //! Task: schedule, start, submit, answer, time out (spec: Task, Execution history).
 
 use crate::context::Context;
-use crate::data::{eval_path, number};
+use crate::data::{eval_path, fill, number};
 use crate::error::{Class, StateError};
 use crate::event::{EventKind, Failure, Family, Scheduled, TaskStage};
 use crate::input::{Command, Execution, Input, Rejected, TaskCall, TaskId, task_token};
@@ -51,13 +51,13 @@ fn prepare(
     let input = machine.effective_input(id, state)?;
     let env = Context::new(machine, id).with_token(token.as_deref());
     let parameters = match &state.parameters {
-        Some(template) => template.eval(&input, &env)?,
+        Some(payload) => fill(payload, &input, &env)?,
         None => input.clone(),
     };
     Machine::check_size(&parameters, || StateError::data_limit(&state.name, "provided", "parameters"))?;
     check_parameters(&task.resource, &parameters)?;
     let role_arn = match &task.credentials {
-        Some(template) => template.eval(&input, &env)?["RoleArn"].as_str().map(Arc::from),
+        Some(payload) => fill(payload, &input, &env)?["RoleArn"].as_str().map(Arc::from),
         None => None,
     };
     let seconds = |field: &Option<NumberField>, name: &str| {

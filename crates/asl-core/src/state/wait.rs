@@ -1,12 +1,13 @@
 //! Wait: until a time, or for a while (spec: Wait).
 
 use crate::context::Context;
+use crate::data::{ask, ask_integer, unexpected};
 use crate::error::StateError;
 use crate::machine::Machine;
 use crate::scope::{Phase, ScopeId};
 use crate::timers::Timer;
 use asl_expr::{Env, Path, Timestamp};
-use asl_syntax::model::{State, Wait};
+use asl_syntax::model::{Query, State, Wait};
 use asl_value::{Number, Value};
 
 /// A year: no wait can be longer than an execution (AWS: `Wait state delay is too long.`).
@@ -20,6 +21,9 @@ pub(super) fn run(machine: &mut Machine, id: ScopeId, state: &State, wait: &Wait
         Wait::SecondsPath(path) => after(machine.now, seconds(path, &input, &env)?)?,
         Wait::Timestamp(at) => at.whole_seconds(),
         Wait::TimestampPath(path) => timestamp(path, &input, &env)?.whole_seconds(),
+        // Any number beyond the limit is too long.
+        Wait::SecondsQuery(query) => after(machine.now, ask_integer(query, &env, 0.0)? as i64)?,
+        Wait::TimestampQuery(query) => asked_timestamp(query, &env)?.whole_seconds(),
     };
     if until > machine.now.plus_ms(LIMIT_SECONDS * 1000) {
         return Err(too_long());
@@ -65,6 +69,17 @@ fn timestamp(path: &Path, input: &Value, env: &dyn Env) -> Result<Timestamp, Sta
              {text} == {}",
             plain(&value)
         ))
+    })
+}
+
+fn asked_timestamp(query: &Query, env: &Context<'_>) -> Result<Timestamp, StateError> {
+    let value = ask(query, env)?;
+    let text = value.as_str().ok_or_else(|| unexpected(query, "string", &value))?;
+    Timestamp::parse(text).map_err(|_| {
+        let cause = format!(
+            "The Timestamp field cannot be parsed as an ISO-8601 extended offset date-time format string: {text}"
+        );
+        StateError::query(Some(query.field()), cause)
     })
 }
 

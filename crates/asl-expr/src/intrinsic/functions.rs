@@ -279,15 +279,20 @@ fn hash(data: &Value, algorithm: &str) -> Answer {
             short_text(&json)?
         }
     };
-    Ok(match algorithm {
+    let hash = digest(data, algorithm);
+    Ok(hash.ok_or_else(|| format!("'{algorithm}' is none of MD5, SHA-1, SHA-256, SHA-384 and SHA-512"))?.into())
+}
+
+/// The hash of a text in lower-case hexadecimal digits; `None` for an algorithm AWS does not have.
+pub(crate) fn digest(data: &str, algorithm: &str) -> Option<String> {
+    Some(match algorithm {
         "MD5" => hex(&md5::Md5::digest(data)),
         "SHA-1" => hex(&sha1::Sha1::digest(data)),
         "SHA-256" => hex(&sha2::Sha256::digest(data)),
         "SHA-384" => hex(&sha2::Sha384::digest(data)),
         "SHA-512" => hex(&sha2::Sha512::digest(data)),
-        other => return Err(format!("'{other}' is none of MD5, SHA-1, SHA-256, SHA-384 and SHA-512")),
-    }
-    .into())
+        _ => return None,
+    })
 }
 
 fn hex(bytes: &[u8]) -> String {

@@ -4,6 +4,9 @@ mod functions;
 mod parse;
 mod random;
 
+pub(crate) use functions::digest;
+pub(crate) use random::JavaRandom;
+
 use crate::{Env, EvalError, Path, SyntaxError, error};
 use asl_value::Value;
 use functions::Function;

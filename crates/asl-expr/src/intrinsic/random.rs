@@ -1,13 +1,13 @@
 //! `java.util.Random`, which AWS uses wherever a seed is given.
 
 /// The linear congruential generator that the Java class documents.
-pub(super) struct JavaRandom(u64);
+pub(crate) struct JavaRandom(u64);
 
 const MULTIPLIER: u64 = 0x5_DEEC_E66D;
 const MASK: u64 = (1 << 48) - 1;
 
 impl JavaRandom {
-    pub(super) fn new(seed: i64) -> JavaRandom {
+    pub(crate) fn new(seed: i64) -> JavaRandom {
         JavaRandom((seed as u64 ^ MULTIPLIER) & MASK)
     }
 
@@ -31,5 +31,11 @@ impl JavaRandom {
             bits = self.next(31);
         }
         i64::from(bits % bound)
+    }
+
+    /// A number from 0 up to but not 1: Java's `nextDouble()`.
+    pub(crate) fn next_double(&mut self) -> f64 {
+        let bits = (i64::from(self.next(26)) << 27) + i64::from(self.next(27));
+        bits as f64 / (1u64 << 53) as f64
     }
 }

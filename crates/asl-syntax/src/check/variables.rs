@@ -75,9 +75,7 @@ impl Loader<'_> {
         }
         self.shadowed(&variables, &assigned);
         self.unassigned(&variables, &assigned);
-        if !self.uses_jsonata() {
-            self.unused(&variables, &assigned);
-        }
+        self.unused(&variables, &assigned);
     }
 
     /// What the Parallel or Map itself assigns comes after its branches, so that is no clash (AWS runs such definitions).

@@ -86,7 +86,7 @@ impl Loader<'_> {
             self.require(item, &["Next"]);
         }
         let next = item.get("Next").and_then(|next| self.target(&next, id, scope));
-        let output = self.template(item, "Output", Only(Language::Jsonata));
+        let output = self.output(item);
         let assign = self.assign(item);
         let condition = if self.is_jsonata() { self.jsonata_condition(item) } else { self.condition(item, true) };
         Some(ChoiceRule { condition: condition?, output, assign, next: next? })
@@ -101,10 +101,9 @@ impl Loader<'_> {
         if in_jsonpath || self.require(item, &["Condition"]) {
             let condition = item.get("Condition")?;
             if self.is_expression(&condition) {
-                self.expression(&condition);
-            } else {
-                self.boolean(&condition);
+                return self.query(&condition).map(Condition::Query);
             }
+            return self.boolean(&condition).map(Condition::Literal);
         }
         None
     }

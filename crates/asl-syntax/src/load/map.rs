@@ -8,9 +8,8 @@ use crate::fields::{
     DISTRIBUTED_EFFECT, DISTRIBUTED_ONLY, ITEM_BATCHER, ITEM_READER, PROCESSOR, PROCESSOR_CONFIG, READER_CONFIG,
     RESULT_WRITER, Use, Use::Only, WRITER_CONFIG,
 };
-use crate::model::{Distributed, ItemBatcher, ItemReader, Language, Map, ResultWriter, StateId};
+use crate::model::{Distributed, ItemBatcher, ItemReader, ItemsField, Language, Map, Payload, ResultWriter, StateId};
 use crate::tree::{Data, Item};
-use asl_expr::Template;
 use asl_value::Value;
 use std::sync::Arc;
 
@@ -31,11 +30,7 @@ impl Loader<'_> {
         self.mode_fields(item, distributed);
         let child = if distributed { Child::Execution { express } } else { Child::Inline };
         let flow = processor.map(|processor| self.nested_flow(&processor, PROCESSOR, id, child));
-        if let Some(items) = item.get("Items").filter(|_| self.is_jsonata()) {
-            self.items(&items, distributed);
-        }
-        let items_path = item.get("ItemsPath").filter(|_| !self.is_jsonata());
-        let items_path = items_path.and_then(|path| self.reference_path(&path, Roots::All));
+        let items = self.items(item, distributed);
         let (item_selector_field, item_selector) = self.item_selector(item);
         let max_concurrency = self.number_field(item, "MaxConcurrency", Range::at_least(0), Roots::NoContext);
         let details = self.distributed(item, express);
@@ -43,7 +38,7 @@ impl Loader<'_> {
         let catch = self.catch(item, id, scope);
         Some(Map {
             processor: flow?,
-            items_path,
+            items,
             item_selector,
             item_selector_field,
             max_concurrency,
@@ -95,18 +90,26 @@ impl Loader<'_> {
         }
     }
 
-    /// `Items` of JSONata: an array, an expression, or (distributed) an object.
-    fn items(&mut self, items: &Item<'_>, distributed: bool) {
+    /// `ItemsPath`, or `Items` of JSONata: an array, an expression, or (distributed) an object.
+    fn items(&mut self, item: &Item<'_>, distributed: bool) -> Option<ItemsField> {
+        if !self.is_jsonata() {
+            let path = item.get("ItemsPath")?;
+            return self.reference_path(&path, Roots::All).map(ItemsField::Path);
+        }
+        let items = item.get("Items")?;
         match &items.node.data {
             Data::Array(_) => {}
             Data::Object(_) if distributed => {}
-            Data::Scalar(Value::String(_)) => {}
-            _ => return self.wrong_type(items, "ARRAY"),
+            Data::Scalar(Value::String(text)) if text.starts_with("{%") => {}
+            _ => {
+                self.wrong_type(&items, "ARRAY");
+                return None;
+            }
         }
-        self.expressions(items);
+        self.query(&items).map(ItemsField::Query)
     }
 
-    fn item_selector(&mut self, item: &Item<'_>) -> (&'static str, Option<Template>) {
+    fn item_selector(&mut self, item: &Item<'_>) -> (&'static str, Option<Payload>) {
         self.only_one_of(item, &["ItemSelector", "Parameters"]);
         if let Some(old) = item.get("Parameters").filter(|_| !self.is_jsonata()) {
             self.error(Rule::Deprecated, &old, "Parameters of a Map is deprecated").help("call it `ItemSelector`");

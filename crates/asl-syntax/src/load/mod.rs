@@ -5,6 +5,7 @@
 
 mod choice;
 pub(crate) mod flow;
+mod jsonata;
 mod map;
 mod read;
 mod resource;
@@ -14,6 +15,7 @@ mod task;
 mod template;
 mod wait;
 
+use self::jsonata::Sees;
 use crate::check::variables::Variables;
 use crate::diagnostic::{Code, Diagnostic, Rule};
 use crate::model::{Definition, Flow, FlowId, Language, State, StateId};
@@ -59,16 +61,13 @@ pub struct Options {
     pub kind: Kind,
     /// How the text is written.
     pub format: Format,
-    /// Leaves out [`Rule::JsonataNotSupported`], for checking alone: a definition that uses JSONata then has no error for it,
-    /// but no [`Loaded::definition`] either.
-    pub allow_jsonata_unrun: bool,
     /// Gives warnings that AWS does not have ([`Code::Lint`]).
     pub lints: bool,
 }
 
 impl Default for Options {
     fn default() -> Options {
-        Options { kind: Kind::Standard, format: Format::Json, allow_jsonata_unrun: false, lints: true }
+        Options { kind: Kind::Standard, format: Format::Json, lints: true }
     }
 }
 
@@ -104,6 +103,10 @@ pub(crate) struct Current {
     pub(crate) language: Language,
     pub(crate) express: bool,
     pub(crate) depth: usize,
+    /// What expressions see here.
+    pub(crate) sees: Sees,
+    /// The length of the state's location: fields are named from there on.
+    pub(crate) place: usize,
 }
 
 pub(crate) struct Loader<'s> {
@@ -120,8 +123,6 @@ pub(crate) struct Loader<'s> {
     /// State names and labels with the place of the first one.
     names: HashMap<Arc<str>, Span>,
     labels: HashMap<Arc<str>, Span>,
-    /// The first place that is JSONata.
-    jsonata: Option<(String, Span)>,
     suggestions_left: usize,
 }
 
@@ -132,7 +133,15 @@ impl<'s> Loader<'s> {
             source,
             options,
             diagnostics: Vec::new(),
-            current: Current { flow: FlowId::TOP, state: StateId(0), language: Language::JsonPath, express, depth: 0 },
+            current: Current {
+                flow: FlowId::TOP,
+                state: StateId(0),
+                language: Language::JsonPath,
+                express,
+                depth: 0,
+                sees: Sees::Input,
+                place: 0,
+            },
             variables: Variables::default(),
             machine_language: Language::JsonPath,
             states: Vec::new(),
@@ -141,7 +150,6 @@ impl<'s> Loader<'s> {
             timeout_seconds: None,
             names: HashMap::new(),
             labels: HashMap::new(),
-            jsonata: None,
             suggestions_left: MAX_SUGGESTIONS,
         }
     }
@@ -158,13 +166,6 @@ impl<'s> Loader<'s> {
     }
 
     fn finish(mut self) -> Loaded {
-        if let (Some((location, span)), false) = (self.jsonata.take(), self.options.allow_jsonata_unrun) {
-            let mut diagnostic = Diagnostic::new(Rule::JsonataNotSupported, "JSONata is not supported yet");
-            diagnostic.location = Some(location);
-            diagnostic.span = Some(span);
-            diagnostic.help("write this state in JSONPath to run it here; checking it works already");
-            self.diagnostics.push(diagnostic);
-        }
         if !self.options.lints {
             self.diagnostics.retain(|d| d.code != Code::Lint);
         }
@@ -174,17 +175,13 @@ impl<'s> Loader<'s> {
         Loaded { definition, diagnostics: self.diagnostics }
     }
 
-    /// Whole only when every state and flow could be built; not so with JSONata.
+    /// Whole when every state and flow could be built.
     fn definition(&mut self) -> Option<Arc<Definition>> {
         let states = std::mem::take(&mut self.states).into_iter().collect::<Option<Vec<_>>>()?;
         let flows = std::mem::take(&mut self.flows).into_iter().collect::<Option<Vec<_>>>()?;
         let source = self.source.text().clone();
         let (comment, timeout_seconds) = (self.comment.take(), self.timeout_seconds);
         Some(Arc::new(Definition { source, comment, timeout_seconds, states, flows }))
-    }
-
-    pub(crate) fn uses_jsonata(&self) -> bool {
-        self.jsonata.is_some()
     }
 
     /// Reports at an item.
@@ -239,7 +236,6 @@ fn phase(rule: Rule) -> u8 {
     match rule {
         Rule::MissingTarget => 1,
         Rule::NoEnd | Rule::Unreachable => 2,
-        Rule::JsonataNotSupported => 3,
         _ => 0,
     }
 }

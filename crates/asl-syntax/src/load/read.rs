@@ -211,8 +211,7 @@ impl Loader<'_> {
         }
         let literal = item.get(name)?;
         if self.is_expression(&literal) {
-            self.expression(&literal);
-            return None;
+            return self.query(&literal).map(NumberField::Query);
         }
         let number = self.number(&literal, range);
         self.hint_path(&literal, &path_name);

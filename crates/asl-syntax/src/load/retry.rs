@@ -2,10 +2,11 @@
 
 use super::Loader;
 use super::flow::Scope;
+use super::jsonata::Sees;
 use super::read::Range;
 use crate::diagnostic::Rule;
-use crate::fields::{CATCHER, RETRIER, Use::Only};
-use crate::model::{Catcher, Language, Retrier, StateId};
+use crate::fields::{CATCHER, RETRIER};
+use crate::model::{Catcher, Retrier, StateId};
 use crate::tree::Item;
 use std::sync::Arc;
 
@@ -69,8 +70,7 @@ impl Loader<'_> {
         }
         let next = item.get("Next").and_then(|next| self.target(&next, from, scope));
         let result_path = self.result_path(item);
-        let output = self.template(item, "Output", Only(Language::Jsonata));
-        let assign = self.assign(item);
+        let (output, assign) = self.seeing(Sees::ErrorOutput, |loader| (loader.output(item), loader.assign(item)));
         Some(Catcher { error_equals: error_equals?, result_path, output, assign, next: next? })
     }
 

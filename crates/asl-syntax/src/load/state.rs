@@ -2,8 +2,9 @@
 
 use super::Loader;
 use super::flow::Scope;
+use super::jsonata::Sees;
 use crate::diagnostic::Rule;
-use crate::fields::{self, Use::Only};
+use crate::fields;
 use crate::model::{Language, Next, PathField, State, StateId, StateKind, StateType};
 use crate::tree::Item;
 use asl_value::Span;
@@ -52,9 +53,7 @@ impl Loader<'_> {
         };
         self.current.language = language;
         self.current.state = id;
-        if self.is_jsonata() && self.jsonata.is_none() {
-            self.jsonata = Some((item.location(), self.source.original_span(item.node.span)));
-        }
+        self.current.place = item.location().len();
         let Some(kind) = self.state_type(item) else {
             scope.uncertain = true;
             return None;
@@ -70,9 +69,13 @@ impl Loader<'_> {
         };
         let result_path = self.result_path(item);
         let parameters = self.parameters(item, kind);
-        let result_selector = self.template(item, "ResultSelector", Only(Language::JsonPath));
-        let output = self.template(item, "Output", Only(Language::Jsonata));
-        let assign = self.assign(item);
+        let result_selector = item.get("ResultSelector").filter(|_| !self.is_jsonata());
+        let result_selector = result_selector.and_then(|selector| self.payload(&selector));
+        let sees = match kind {
+            StateType::Task | StateType::Parallel | StateType::Map => Sees::Result,
+            _ => Sees::Input,
+        };
+        let (output, assign) = self.seeing(sees, |loader| (loader.output(item), loader.assign(item)));
         let kind = self.state_kind(item, kind, id, scope)?;
         let name = scope.names[id.0 as usize - scope.first].clone();
         Some(State {

@@ -5,9 +5,8 @@ use super::flow::{Child, Scope};
 use super::read::{Range, Roots};
 use crate::diagnostic::Rule;
 use crate::fields::{BRANCH, Use};
-use crate::model::{NumberField, Parallel, StateId, Task};
+use crate::model::{NumberField, Parallel, Payload, StateId, Task};
 use crate::tree::Item;
-use asl_expr::Template;
 
 /// The longest timeout, in seconds (AWS).
 const MAX_TIMEOUT_SECONDS: u32 = 99_999_999;
@@ -34,12 +33,13 @@ impl Loader<'_> {
         Some(Task { resource: resource?, timeout, heartbeat, credentials, retry, catch })
     }
 
-    fn credentials(&mut self, item: &Item<'_>) -> Option<Template> {
+    fn credentials(&mut self, item: &Item<'_>) -> Option<Payload> {
         let field = item.get("Credentials")?;
         if field.node.as_object().is_none() {
-            if !self.is_expression(&field) {
-                self.wrong_type(&field, "OBJECT");
+            if self.is_expression(&field) {
+                return self.query(&field).map(Payload::Jsonata);
             }
+            self.wrong_type(&field, "OBJECT");
             return None;
         }
         if !field.has("RoleArn") && (self.is_jsonata() || !field.has("RoleArn.$")) {

@@ -3,7 +3,7 @@
 use super::Loader;
 use crate::diagnostic::Rule;
 use crate::fields::Use::{self, Both, Only};
-use crate::model::{Language, StateType, TextField};
+use crate::model::{Language, Payload, Query, StateType, TextField};
 use crate::tree::Item;
 use asl_expr::{Expr, Path, Root, Template};
 use asl_value::Value;
@@ -13,7 +13,7 @@ const MAX_VARIABLE_CHARS: usize = 80;
 
 impl Loader<'_> {
     /// `Parameters` or `Arguments`; those of a Map are its `ItemSelector`.
-    pub(crate) fn parameters(&mut self, item: &Item<'_>, kind: StateType) -> Option<Template> {
+    pub(crate) fn parameters(&mut self, item: &Item<'_>, kind: StateType) -> Option<Payload> {
         if kind == StateType::Map {
             return None;
         }
@@ -22,20 +22,23 @@ impl Loader<'_> {
     }
 
     /// The template of a field; `None` when the field belongs to the other language.
-    pub(crate) fn template(&mut self, item: &Item<'_>, name: &str, usage: Use) -> Option<Template> {
+    pub(crate) fn template(&mut self, item: &Item<'_>, name: &str, usage: Use) -> Option<Payload> {
         let field = item.get(name)?;
         match usage {
             Only(language) if language != self.current.language => None,
-            _ if self.is_jsonata() => {
-                self.expressions(&field);
-                None
-            }
-            _ => self.payload(&field),
+            _ if self.is_jsonata() => self.query(&field).map(Payload::Jsonata),
+            _ => self.payload(&field).map(Payload::JsonPath),
         }
     }
 
+    /// `Output` of JSONata.
+    pub(crate) fn output(&mut self, item: &Item<'_>) -> Option<Query> {
+        let field = item.get("Output").filter(|_| self.is_jsonata())?;
+        self.query(&field)
+    }
+
     /// `Assign`: an object whose keys are names of variables.
-    pub(crate) fn assign(&mut self, item: &Item<'_>) -> Option<Template> {
+    pub(crate) fn assign(&mut self, item: &Item<'_>) -> Option<Payload> {
         let field = item.get("Assign")?;
         if field.node.as_object().is_none() {
             self.wrong_type(&field, "OBJECT");
@@ -55,7 +58,7 @@ impl Loader<'_> {
     }
 
     /// A JSONPath payload template.
-    fn payload(&mut self, field: &Item<'_>) -> Option<Template> {
+    pub(crate) fn payload(&mut self, field: &Item<'_>) -> Option<Template> {
         if field.node.as_object().is_none() {
             self.wrong_type(field, "OBJECT");
             return None;
@@ -121,26 +124,6 @@ impl Loader<'_> {
         self.error_at(Rule::BadTemplateField, item.location(), value.node.span, message).help(help);
     }
 
-    /// The strings of a JSONata field, at any depth: `{%` and `%}` come together.
-    pub(crate) fn expressions(&mut self, item: &Item<'_>) {
-        self.expression(item);
-        for (_, member) in item.members() {
-            self.expressions(&member);
-        }
-        for element in item.elements() {
-            self.expressions(&element);
-        }
-    }
-
-    /// One string of a JSONata field.
-    pub(crate) fn expression(&mut self, item: &Item<'_>) {
-        let Some(text) = item.node.as_str() else { return };
-        if text.starts_with("{%") != text.ends_with("%}") || text == "{%}" {
-            self.error(Rule::JsonataDelimiters, item, "A JSONata expression must begin with '{%' and end with '%}'")
-                .help("nothing may stand before {% or after %}, blanks neither");
-        }
-    }
-
     /// `Result` of a Pass, which is never evaluated.
     pub(crate) fn static_result(&mut self, item: &Item<'_>) -> Option<Value> {
         let field = item.get("Result").filter(|_| !self.is_jsonata())?;
@@ -188,9 +171,10 @@ impl Loader<'_> {
         }
         let field = item.get(name)?;
         let text = self.string(&field)?;
-        if self.is_jsonata() {
-            self.expression(&field);
-        } else {
+        if self.is_expression(&field) {
+            return self.query(&field).map(TextField::Query);
+        }
+        if !self.is_jsonata() {
             self.literal_text(&field, name, path_name);
         }
         Some(TextField::Literal(text))
@@ -210,11 +194,6 @@ impl Loader<'_> {
         if let Root::Variable(name) = path.root() {
             self.note_variable_read(name, item.node.span, item.location());
         }
-    }
-
-    /// True for an expression in a JSONata state, which stands for a value computed later.
-    pub(crate) fn is_expression(&self, item: &Item<'_>) -> bool {
-        self.is_jsonata() && item.node.as_str().is_some_and(|text| text.starts_with("{%"))
     }
 }
 

@@ -27,8 +27,8 @@ impl Loader<'_> {
         };
         let field = item.get(name)?;
         if self.is_expression(&field) {
-            self.expression(&field);
-            return None;
+            let query = self.query(&field)?;
+            return Some(if *name == "Seconds" { Wait::SecondsQuery(query) } else { Wait::TimestampQuery(query) });
         }
         match *name {
             "Seconds" => {

@@ -1,0 +1,139 @@
+//! JSONata, the other query language: `{% $states.input.total * 1.2 %}`.
+//!
+//! Expressions are parsed once, when a definition is loaded, and shared; evaluation is synchronous and pure. What an
+//! expression may ask of the world (`$states`, variables, random bits, the clock) comes in through [`JsonataEnv`], so the
+//! same input gives the same answer, also when a journal is replayed. The language is JSONata 2.0.6 with the functions and
+//! the bounds AWS adds.
+//!
+//! ```
+//! use asl_expr::jsonata::{Expression, JsonataEnv};
+//! use asl_value::Value;
+//!
+//! struct World(Value);
+//! impl JsonataEnv for World {
+//!     fn states(&self) -> Value {
+//!         self.0.clone()
+//!     }
+//!     fn variable(&self, _name: &str) -> Option<Value> {
+//!         None
+//!     }
+//!     fn random(&self) -> u64 {
+//!         7
+//!     }
+//!     fn now_ms(&self) -> i64 {
+//!         0
+//!     }
+//! }
+//!
+//! let world = World(r#"{"input": {"lines": [{"qty": 2}, {"qty": 3}]}}"#.parse()?);
+//! let total = Expression::parse("$sum($states.input.lines.qty)")?;
+//! assert_eq!(total.eval(&world)?, Some(Value::from(5)));
+//! assert_eq!(Expression::parse("$states.input.none")?.eval(&world)?, None);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+mod codes;
+mod convert;
+mod engine;
+mod functions;
+mod guard;
+mod messages;
+mod references;
+mod syntax;
+mod template;
+
+pub use guard::Bounds;
+pub use references::Reference;
+pub use template::{EvaluationError, JsonataTemplate, JsonataTemplateError, JsonataTemplateErrorKind};
+
+use asl_value::Value;
+use std::sync::Arc;
+
+/// What an expression may ask of the world.
+pub trait JsonataEnv {
+    /// The object `$states`: `input` and `context`, and where they are legal `result` and `errorOutput`.
+    fn states(&self) -> Value;
+    /// The value of a workflow variable; `None` where it has not been assigned.
+    fn variable(&self, name: &str) -> Option<Value>;
+    /// 64 random bits, for `$random()`, `$uuid()` and `$shuffle`.
+    fn random(&self) -> u64;
+    /// The time in milliseconds since 1970, for `$now()` and `$millis()`; asked once in an evaluation.
+    fn now_ms(&self) -> i64;
+}
+
+/// A text that is no JSONata expression.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{code}: {message}")]
+pub struct JsonataSyntaxError {
+    /// The code of the reference implementation, `S0201`.
+    pub code: String,
+    /// Its message, without the code.
+    pub message: String,
+    /// Where in the text, in bytes.
+    pub offset: usize,
+}
+
+/// An evaluation that failed.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{text}")]
+pub struct JsonataError {
+    /// What went wrong, as AWS prints it: `T1006: Attempted to invoke a non-function`, or the text of a bound without code.
+    pub text: String,
+    /// True when `text` begins with a code of JSONata. AWS prints `during evaluation. T1006: …` then, else
+    /// `during evaluation: …`.
+    pub coded: bool,
+    /// True when the result is a function or a regular expression, which is no JSON.
+    pub unsupported_result: bool,
+}
+
+/// A parsed expression. Cloning costs a reference count.
+#[derive(Clone, Debug)]
+pub struct Expression(Arc<Parsed>);
+
+#[derive(Debug)]
+struct Parsed {
+    text: String,
+    program: engine::Program,
+}
+
+impl Expression {
+    /// Parses the text of an expression, without `{%` and `%}`.
+    ///
+    /// # Errors
+    /// The first mistake, in the words of the reference implementation.
+    pub fn parse(text: &str) -> Result<Expression, JsonataSyntaxError> {
+        let program = engine::Program::parse(text)?;
+        Ok(Expression(Arc::new(Parsed { text: text.to_owned(), program })))
+    }
+
+    /// The text it was parsed from.
+    pub fn text(&self) -> &str {
+        &self.0.text
+    }
+
+    /// What it reads from outside, each once, in the order of the text.
+    pub fn references(&self) -> &[Reference] {
+        self.0.program.references()
+    }
+
+    /// Its value; `None` when there is none (`undefined`).
+    ///
+    /// # Errors
+    /// What the expression raises, a bound it ran into, or a result that is no JSON.
+    pub fn eval(&self, env: &dyn JsonataEnv) -> Result<Option<Value>, JsonataError> {
+        self.0.program.eval(None, env, &Bounds::AWS)
+    }
+
+    /// As [`Expression::eval`], with `input` as the context item `$` that states do not have, and other bounds.
+    ///
+    /// # Errors
+    /// As [`Expression::eval`].
+    pub fn eval_on(
+        &self,
+        input: Option<&Value>,
+        env: &dyn JsonataEnv,
+        bounds: &Bounds,
+    ) -> Result<Option<Value>, JsonataError> {
+        self.0.program.eval(input, env, bounds)
+    }
+}

@@ -1,0 +1,232 @@
+//! What the engine promises of JSONata beyond the suite: AWS's functions, its words, its bounds.
+#![allow(clippy::disallowed_methods, reason = "how long an evaluation takes is what is tested")]
+
+use asl_expr::jsonata::{Expression, JsonataEnv, JsonataTemplate, Reference};
+use asl_value::Value;
+use std::time::{Duration, Instant};
+
+struct World;
+
+impl JsonataEnv for World {
+    fn states(&self) -> Value {
+        r#"{"input": {"a": {"b": [{"c": 1}, {"c": 2}]}, "big": 9007199254740993, "s": "x"}, "context": {"State": {"Name": "S"}}}"#
+            .parse()
+            .unwrap()
+    }
+    fn variable(&self, name: &str) -> Option<Value> {
+        (name == "rate").then(|| r#"{"v": 2.5}"#.parse().unwrap())
+    }
+    fn random(&self) -> u64 {
+        42
+    }
+    fn now_ms(&self) -> i64 {
+        1_700_000_000_123
+    }
+}
+
+fn eval(text: &str) -> Result<String, String> {
+    let expression = Expression::parse(text).map_err(|e| e.to_string())?;
+    let value =
+        expression.eval(&World).map_err(|e| if e.unsupported_result { "unsupported".into() } else { e.text })?;
+    Ok(value.map_or("undefined".to_owned(), |v| v.to_string()))
+}
+
+#[test]
+fn values() {
+    let table = [
+        ("$states.input.a.b.c", "[1,2]"),
+        ("$states.input.a.b[c = 2].c", "2"),
+        ("$states.input.big", "9007199254740993"),
+        ("$states.input.none", "undefined"),
+        ("$states.context.State.Name", "\"S\""),
+        ("$rate.v * 2", "5"),
+        ("$doesNotExist", "undefined"),
+        ("($rate := 1; $rate)", "1"),
+        ("1/0", "\"Infinity\""),
+        ("$range(0, 9, 3)", "[0,3,6,9]"),
+        ("$range(-1.7, 2, 1)", "[-1,0,1,2]"),
+        ("$range(1, 1, 1)", "1"),
+        ("$range(1, 3)", "undefined"),
+        ("$range(1, 3, -1)", "undefined"),
+        ("$partition([1,2,3], 2)", "[[1,2],[3]]"),
+        ("$partition([], 2)", "undefined"),
+        ("$partition([1], 0)", "undefined"),
+        ("$partition([0], 1)", "[[0]]"),
+        ("$hash('HelloWorld', 'MD5')", "\"68e109f0f40ca72a15e05cc22786f8e6\""),
+        ("$hash('HelloWorld')", "undefined"),
+        ("$random(42)", "0.7275636800328681"),
+        ("$random() = $random()", "false"),
+        ("$length($uuid())", "36"),
+        ("$uuid() = $uuid()", "false"),
+        ("$parse('{\"a\":[1,null]}')", "{\"a\":[1,null]}"),
+        ("$millis()", "1700000000123"),
+        ("$now()", "\"2023-11-14T22:13:20.123Z\""),
+        ("$now('[Y]')", "\"2023\""),
+        ("$pad('x', -3, '0')", "\"00x\""),
+        ("('x').$pad(3, '#')", "\"x##\""),
+        ("'x' ~> $pad(3, '#')", "\"x##\""),
+        ("('a b').$encodeUrlComponent()", "\"a%20b\""),
+        ("'a b' ~> $encodeUrl()", "\"a%20b\""),
+        ("$map(['a b'], $encodeUrl)", "\"a%20b\""),
+        ("$string(1e20)", "\"100000000000000000000\""),
+        ("'a' & 1 & true & null & [1]", "\"a1truenull[1]\""),
+        ("$join($map([1..3], function($i){ 'n' & $i }), '-')", "\"n1-n2-n3\""),
+        ("$replace('aXbX', 'X', '--')", "\"a--b--\""),
+        ("[1..3].{'v': $}", "[{\"v\":1},{\"v\":2},{\"v\":3}]"),
+        ("$reduce([1..1000], function($a, $v){ $a & 'x' }, '') ~> $length()", "1000"),
+    ];
+    for (text, expected) in table {
+        assert_eq!(eval(text).as_deref(), Ok(expected), "{text}");
+    }
+}
+
+#[test]
+fn errors_have_the_reference_words() {
+    let table = [
+        ("$nope()", "T1006: Attempted to invoke a non-function"),
+        ("$eval('1')", "T1006: Attempted to invoke a non-function"),
+        ("1 + 'a'", "T2002: The right side of the \"+\" operator must evaluate to a number"),
+        ("'a' - 1", "T2001: The left side of the \"-\" operator must evaluate to a number"),
+        ("true < 1", "T2010: The expressions either side of operator \"<\" must evaluate to numeric or string values"),
+        ("$uppercase(1)", "T0410: Argument 1 of function \"uppercase\" does not match function signature"),
+        ("$number('a')", "D3030: Unable to cast value to a number: \"a\""),
+        ("$number(' 1')", "D3030: Unable to cast value to a number: \" 1\""),
+        ("$sqrt(-1)", "D3060: The sqrt function cannot be applied to a negative number: -1"),
+        ("$error('mine')", "D3137: mine"),
+        ("$partition([1], -1)", "T0410: Argument 2 of function \"partition\" does not match function signature"),
+        ("function($x){ $x }", "unsupported"),
+        ("/a/", "unsupported"),
+        ("1 +", "S0207: Unexpected end of expression"),
+        ("1 2", "S0201: Syntax error: 2"),
+        ("(1 + 2", "S0203: Expected \")\" before end of expression"),
+        ("[1, 2)", "S0202: Expected \"]\", got \")\""),
+        ("'abc", "S0101: String literal must be terminated by a matching quote"),
+        ("a ?? b", "S0211: The symbol \"?\" cannot be used as a unary operator"),
+        ("a ?: b", "S0211: The symbol \":\" cannot be used as a unary operator"),
+    ];
+    let mut wrong = Vec::new();
+    for (text, expected) in table {
+        let got = eval(text);
+        if got.as_ref().err().map(String::as_str) != Some(expected) {
+            wrong.push((text, expected, got));
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[test]
+fn mistakes_are_placed() {
+    for (text, offset) in [("1 2", 2), ("$a + ) ", 5), ("{'a' 1}", 5), ("a ?? b", 3), ("(1", 2)] {
+        assert_eq!(Expression::parse(text).unwrap_err().offset, offset, "{text}");
+    }
+}
+
+#[test]
+fn hostile_expressions_end_soon_with_the_documented_error() {
+    const MEMORY: &str = "Expression evaluation memory limit exceeded: Check for excessive memory usage";
+    const STACK: &str = "Stack overflow error: Check for non-terminating recursive function.";
+    // Which bound a slow machine meets first is not told.
+    const EITHER: &str = "Expression evaluation ";
+    const TIME: &str = "Expression evaluation timeout: Check for infinite loop";
+    let doubling_names = (0..40).map(|i| format!("$a{}:=[[$a{i}],[$a{i}]];", i + 1)).collect::<String>();
+    let doubling_steps = ".{'a':$,'b':$}".repeat(40);
+    let nested_ranges = "[1..1000].(".repeat(6) + "1" + &")".repeat(6);
+    let table = [
+        ("$pad('x', 4000000000)".to_owned(), MEMORY),
+        ("$pad('x', -1e300)".to_owned(), MEMORY),
+        ("($f := function($s){ $f($s & $s) }; $f('a'))".to_owned(), MEMORY),
+        ("$reduce([1..60], function($a, $v){ $a & $a }, 'a')".to_owned(), MEMORY),
+        ("$reduce([1..60], function($a, $v){ [[$a],[$a]] }, 'a')".to_owned(), MEMORY),
+        ("$reduce([1..60], function($a, $v){ $map([1,2], function(){ $a }) }, ['a'])".to_owned(), MEMORY),
+        ("$reduce([1..60], function($a, $v){ $append($a, $a) }, [1,2])".to_owned(), MEMORY),
+        (format!("($a0:=1;{doubling_names}$a40)"), MEMORY),
+        (format!("[1]{doubling_steps}"), MEMORY),
+        ("($f := function($n){ 1 + $f($n) }; $f(1))".to_owned(), STACK),
+        ("($f := function($n){ $f($n + 1) }; $f(1))".to_owned(), TIME),
+        ("[1..9000000]".to_owned(), MEMORY),
+        ("$range(1, 1e15, 1)".to_owned(), MEMORY),
+        ("$map([1..1000], function($i){ [1..300000] })".to_owned(), MEMORY),
+        ("$map([1..1000], function($i){ $pad('a', 6000000) })".to_owned(), EITHER),
+        ("$replace($pad('a', 6000000, 'a'), /a/, $pad('b', 6000000))".to_owned(), EITHER),
+        ("$join($split($pad('a', 500000, 'a'), ''), $pad('b', 6000000))".to_owned(), EITHER),
+        ("$contains($pad('a', 5000, 'a') & 'b', /^(a+)+$/)".to_owned(), "false"),
+        ("($f := function($v, $i){ $pad('b', 6000000) }; $map([1..1000], $f))".to_owned(), EITHER),
+        ("($b := [1..300000]; $f := function($v, $i){ $append($b, [1]) }; $map([1..1000], $f))".to_owned(), EITHER),
+        ("$replace($pad('a', 1000, 'a'), /a/, function($m){ $pad('b', 6000000) })".to_owned(), EITHER),
+        (nested_ranges, EITHER),
+    ];
+    let mut wrong = Vec::new();
+    for (text, expected) in table {
+        let start = Instant::now();
+        let got = eval(&text).unwrap_or_else(|e| e);
+        let took = start.elapsed();
+        println!("{took:?} {} {got:.80}", &text[..text.len().min(60)]);
+        let limit = Duration::from_millis(if cfg!(debug_assertions) { 3000 } else { 1200 });
+        if !got.starts_with(expected) || took > limit {
+            wrong.push((text, expected, got.chars().take(200).collect::<String>(), took));
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[test]
+fn references_are_what_is_read_from_outside() {
+    let parsed = Expression::parse("($x := $rate; $states.input.a & $sum($x) & $other[$ > 1] & name & $$.b)").unwrap();
+    let expected = [
+        Reference::Variable("rate".into()),
+        Reference::States(Some("input".into())),
+        Reference::Variable("other".into()),
+        Reference::Field("name".into()),
+        Reference::Root,
+    ];
+    assert_eq!(parsed.references(), expected);
+}
+
+#[test]
+fn templates_name_the_place() {
+    let template = r#"{"a": {"b": ["{% $nope %}", 1]}, "c": "plain", "d": "{% $states.input.s %}"}"#;
+    let template = JsonataTemplate::parse(&template.parse().unwrap()).unwrap();
+    let paths: Vec<&str> = template.expressions().map(|(path, _)| path).collect();
+    assert_eq!(paths, ["/a/b[0]", "/d"]);
+    let error = template.eval("Output", &World).unwrap_err();
+    assert_eq!(error.location, "Output/a/b[0]");
+    assert_eq!(
+        error.cause,
+        "The JSONata expression '$nope' specified for the field 'Output/a/b[0]' returned nothing (undefined)."
+    );
+    let mistakes = JsonataTemplate::parse(&r#"[" {% 1 %}", "{% 1", "{% 1 + %}"]"#.parse().unwrap()).unwrap_err();
+    assert_eq!(mistakes.len(), 3);
+}
+
+/// What `jsonata` 2.0.6 of npm says, a line each: the expression, and its JSON or its code and message.
+#[test]
+fn the_words_are_those_of_the_reference() {
+    let mut wrong = Vec::new();
+    for line in include_str!("jsonata_words.jsonl").lines() {
+        let row: Value = line.parse().unwrap();
+        let (text, expected) = (row[0].as_str().unwrap(), row[1].as_str().unwrap());
+        let got = eval(text).unwrap_or_else(|e| e);
+        if got != expected {
+            wrong.push(format!("{text}\n    reference: {expected}\n    here:      {got}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+proptest::proptest! {
+    #[test]
+    fn nothing_panics_and_mistakes_lie_inside_of_the_text(tokens in proptest::collection::vec(token(), 0..12)) {
+        let text = tokens.concat();
+        match Expression::parse(&text) {
+            Ok(expression) => _ = expression.eval(&World),
+            Err(e) => assert!(text.is_char_boundary(e.offset), "{text}: {e:?}"),
+        }
+    }
+}
+
+fn token() -> impl proptest::strategy::Strategy<Value = &'static str> {
+    const TOKENS: &str = "$ $$ $states .input .a [ ] ( ) { } , ; : := ? ~> & + - * / % < > <= = != .. 1 0 -1 1e300 'a' 'é' \"\\u00e9\" \
+        /a/ /(a)|b/i null true function($x) $map $sum $string $pad $substring $formatNumber $replace $split $sort $merge \
+        $range $partition $hash $parse $fromMillis $toMillis $reduce '#0.0' '[Y]-[M01]' ^( | @$v #$i ** and or in [0] λ";
+    proptest::sample::select(TOKENS.split_ascii_whitespace().collect::<Vec<_>>())
+}
