@@ -149,10 +149,24 @@ impl Machine {
         self.last_event
     }
 
-    /// The tasks that are out: what to run again after a crash, with the same numbers.
+    /// The tasks that are out: what to run again after a crash, with the same numbers. One that is scheduled and about
+    /// to start is not among them: its command comes when the machine goes on.
     pub fn open_tasks(&self) -> Vec<TaskCall> {
         let scopes = self.tasks.values().map(|id| self.scopes.get(*id));
-        scopes.filter_map(Scope::call).cloned().collect()
+        scopes.filter(|scope| !matches!(scope.phase, Phase::Start(_))).filter_map(Scope::call).cloned().collect()
+    }
+
+    /// The time as the machine knows it: the latest it was told. A driver whose clock was set back goes on from here, so
+    /// that a record's time is the time of its events.
+    pub fn now(&self) -> Timestamp {
+        self.now
+    }
+
+    /// Whether the call of a `.sync` or `.waitForTaskToken` task was answered and the rest is awaited. A callback's call
+    /// is not made again after a crash then: only its token can end it.
+    pub fn is_submitted(&self, task: TaskId) -> bool {
+        let scope = self.tasks.get(&task).map(|id| self.scopes.get(*id));
+        scope.is_some_and(|scope| matches!(scope.phase, Phase::Submitted(_)))
     }
 
     /// What the map runs at work wait for: to be asked for again after a crash, with the same names.

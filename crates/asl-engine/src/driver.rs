@@ -8,6 +8,7 @@ use crate::maps::MapWork;
 use asl_core::{Command, Effects, Execution, Failure, Input, Machine, MapCommand, Outcome, Progress, Step, TaskCall};
 use asl_expr::Timestamp;
 use asl_journal::{Append, Definition as Stored, ExecutionId, NewExecution, Record};
+use asl_syntax::Pattern;
 use asl_task::Backend;
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -62,7 +63,11 @@ impl Driver {
     pub(crate) fn resume(inner: Arc<Inner>, machine: Machine, id: ExecutionId) -> Driver {
         let (tasks, map_work) = (machine.open_tasks(), machine.open_map_work());
         let mut driver = Driver::new(inner, machine, id);
-        tasks.into_iter().for_each(|call| driver.dispatch(call));
+        for call in tasks {
+            if driver.is_in_flight(&call) {
+                driver.dispatch(call);
+            }
+        }
         map_work.into_iter().for_each(|command| driver.map_work(command));
         // It may have been in the middle of something.
         driver.progress = Progress::Yielded;
@@ -75,6 +80,13 @@ impl Driver {
         let progress = Progress::Yielded;
         let maps = MapWork::default();
         Driver { inner, id, machine, inbox, sender, calls, maps, embedded: VecDeque::new(), progress }
+    }
+
+    /// Whether a task has to be run again after a crash. A callback whose call was answered has not: its effect is
+    /// recorded, and only its token can end it. A mock, though, is the one who sends the token back.
+    fn is_in_flight(&self, call: &TaskCall) -> bool {
+        let waits = call.resource.pattern() == Pattern::WaitForTaskToken && self.machine.is_submitted(call.id);
+        !waits || self.inner.backends.mocks.contains(&call.state)
     }
 
     pub(crate) fn inbox(&self) -> mpsc::Sender<Input> {
@@ -116,7 +128,7 @@ impl Driver {
 
     /// One run of the machine: take in, work, write, act.
     async fn step(&mut self, inputs: Vec<Input>) -> Result<(), EngineError> {
-        let now = now();
+        let now = time_for(&self.machine);
         // A late answer has no place any more, and leaves no trace.
         let taken: Vec<Input> =
             inputs.into_iter().filter(|input| self.machine.handle(input.clone(), now).is_ok()).collect();
@@ -183,7 +195,7 @@ impl Driver {
             .journal
             .transact(move |tx| {
                 Box::pin(async move {
-                    let now = now();
+                    let now = time_for(&machine);
                     let answers = calls::call_embedded(&backends, tx, &machine, &call, now).await?;
                     let inputs: Vec<Input> =
                         answers.into_iter().filter(|input| machine.handle(input.clone(), now).is_ok()).collect();
@@ -201,6 +213,12 @@ impl Driver {
         driver.act(now, effects, step);
         Ok(driver)
     }
+}
+
+/// The time of the next record. Where the clock was set back it is the machine's own, which does not go back: a record
+/// must say the time that its events have, or it would not replay.
+fn time_for(machine: &Machine) -> Timestamp {
+    now().max(machine.now())
 }
 
 fn until(deadline: Timestamp) -> Duration {

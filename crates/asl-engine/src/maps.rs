@@ -8,15 +8,24 @@ use asl_journal::{Definition as Stored, Status};
 use asl_syntax::Definition;
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::sync::mpsc;
 use tokio::task::AbortHandle;
 
 /// What a driver's map runs are waiting for. When it is dropped, nobody waits for them any more; children go on.
 #[derive(Default)]
 pub(crate) struct MapWork {
-    /// Children by their map run and number, with their ARNs.
-    children: HashMap<(MapRunId, u64), Arc<str>>,
+    /// Children by their map run and number.
+    children: HashMap<(MapRunId, u64), Child>,
     waiting: Vec<AbortHandle>,
+}
+
+/// A child that was asked for.
+#[derive(Clone)]
+struct Child {
+    arn: Arc<str>,
+    /// It was stopped, perhaps before it was there.
+    unwanted: Arc<AtomicBool>,
 }
 
 impl MapWork {
@@ -30,14 +39,16 @@ impl MapWork {
     ) {
         let task = match command {
             MapCommand::Stop { run, child } => {
-                if let Some(arn) = self.children.remove(&(run, child)) {
-                    tokio::spawn(async move { Engine { inner }.stop(&arn, Failure::default()).await });
+                if let Some(child) = self.children.remove(&(run, child)) {
+                    child.unwanted.store(true, Ordering::SeqCst);
+                    tokio::spawn(async move { Engine { inner }.stop(&child.arn, Failure::default()).await });
                 }
                 return;
             }
             MapCommand::Start(call) => {
-                self.children.insert((call.run, call.child), call.execution.arn.clone());
-                tokio::spawn(async move { tell(&driver, child(inner, definition, *call).await).await })
+                let of = Child { arn: call.execution.arn.clone(), unwanted: Arc::default() };
+                self.children.insert((call.run, call.child), of.clone());
+                tokio::spawn(async move { tell(&driver, child(inner, definition, *call, of).await).await })
             }
             MapCommand::Read(read) => tokio::spawn(async move {
                 let run = read.run;
@@ -79,11 +90,11 @@ async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T, Failure> +
 }
 
 /// Runs a child to its end, or goes on with one that was started before a crash. `None` when this engine stops first.
-async fn child(inner: Arc<Inner>, definition: Arc<Definition>, call: ChildCall) -> Option<Input> {
+async fn child(inner: Arc<Inner>, definition: Arc<Definition>, call: ChildCall, of: Child) -> Option<Input> {
     let (run, child) = (call.run, call.child);
-    match follow(Engine { inner }, definition, call.execution).await {
-        Ok(outcome) => Some(Input::ChildDone { run, child, outcome }),
-        Err(EngineError::ShutDown) => None,
+    match follow(Engine { inner }, definition, call.execution, &of.unwanted).await {
+        Ok(Some(outcome)) => Some(Input::ChildDone { run, child, outcome }),
+        Ok(None) | Err(EngineError::ShutDown) => None,
         Err(error) => {
             tracing::error!(%error, "a child of a map run could not be followed");
             None
@@ -91,17 +102,28 @@ async fn child(inner: Arc<Inner>, definition: Arc<Definition>, call: ChildCall) 
     }
 }
 
-async fn follow(engine: Engine, definition: Arc<Definition>, execution: Execution) -> Result<Outcome, EngineError> {
+/// `None` when it was stopped before it was started.
+async fn follow(
+    engine: Engine,
+    definition: Arc<Definition>,
+    execution: Execution,
+    unwanted: &AtomicBool,
+) -> Result<Option<Outcome>, EngineError> {
     let arn = execution.arn.clone();
     match engine.inner.journal.execution(&arn).await? {
+        None if unwanted.load(Ordering::SeqCst) => return Ok(None),
         None => {
             let stored: Stored = crate::engine::stored(&definition, &execution.state_machine_name);
             let machine = Machine::new(definition);
             let driver = Driver::create(engine.inner.clone(), machine, execution, stored).await?;
             engine.launch(&arn, driver);
+            // Whoever stopped it meanwhile did not find it.
+            if unwanted.load(Ordering::SeqCst) {
+                engine.stop(&arn, Failure::default()).await?;
+            }
         }
         Some(row) if row.status == Status::Running => engine.resume_one(&row).await?,
         Some(_) => {}
     }
-    engine.wait(&arn).await
+    engine.wait(&arn).await.map(Some)
 }
