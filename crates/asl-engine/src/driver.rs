@@ -103,13 +103,13 @@ impl Driver {
                 self = self.run_embedded(call).await?;
                 continue;
             }
-            let inputs = if self.progress == Progress::Yielded { Vec::new() } else { self.wait().await };
+            let inputs = if self.progress == Progress::Yielded { Vec::new() } else { self.wait().await? };
             self.step(inputs).await?;
         }
     }
 
     /// Waits for answers or the next deadline.
-    async fn wait(&mut self) -> Vec<Input> {
+    async fn wait(&mut self) -> Result<Vec<Input>, EngineError> {
         let nap = match self.machine.next_deadline() {
             Some(deadline) => until(deadline).min(NAP),
             None => NAP,
@@ -118,12 +118,13 @@ impl Driver {
         tokio::select! {
             // The driver holds a sender itself, so the channel is never closed.
             first = self.inbox.recv() => inputs.extend(first),
+            error = self.maps.failed() => return Err(error),
             () = tokio::time::sleep(nap) => {}
         }
         while let Ok(more) = self.inbox.try_recv() {
             inputs.push(more);
         }
-        inputs
+        Ok(inputs)
     }
 
     /// One run of the machine: take in, work, write, act.

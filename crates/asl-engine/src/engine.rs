@@ -65,6 +65,13 @@ pub(crate) struct Active {
     pub(crate) done: watch::Receiver<Option<Result<Outcome, EngineError>>>,
 }
 
+impl Active {
+    /// Not ended, and not given up because of an error.
+    fn is_at_work(&self) -> bool {
+        self.done.borrow().is_none()
+    }
+}
+
 pub(crate) struct Inner {
     pub(crate) journal: Journal,
     pub(crate) identity: Identity,
@@ -173,10 +180,11 @@ impl Engine {
                 ended = driver.drive() => ended,
                 _ = stop.wait_for(|stop| *stop) => Err(EngineError::ShutDown),
             };
-            if let Err(error) = &ended {
-                tracing::debug!(execution = %arn, %error, "the driver stopped");
+            match &ended {
+                Ok(_) | Err(EngineError::ShutDown) => drop(inner.active().remove(&arn)),
+                // Whoever begins to wait for it only now hears why nobody is at it any more.
+                Err(error) => tracing::debug!(execution = %arn, %error, "the driver stopped"),
             }
-            inner.active().remove(&arn);
             done.send_replace(Some(ended));
         });
     }
@@ -200,7 +208,7 @@ impl Engine {
         // Two may ask for a child at once: its parent, and the loop over all that are open.
         let _one_at_a_time = self.inner.resuming.lock().await;
         let arn: Arc<str> = row.arn.as_str().into();
-        if self.inner.active().contains_key(&arn) {
+        if self.inner.active().get(&arn).is_some_and(Active::is_at_work) {
             return Ok(());
         }
         let (machine, _) = replay::rebuild(&self.inner.journal, row).await.map_err(Arc::new)?;

@@ -13,11 +13,20 @@ use tokio::sync::mpsc;
 use tokio::task::AbortHandle;
 
 /// What a driver's map runs are waiting for. When it is dropped, nobody waits for them any more; children go on.
-#[derive(Default)]
 pub(crate) struct MapWork {
     /// Children by their map run and number.
     children: HashMap<(MapRunId, u64), Child>,
     waiting: Vec<AbortHandle>,
+    /// The first child that could not go on, say because it could not be written: no answer will come from it.
+    failed: mpsc::Receiver<EngineError>,
+    fail: mpsc::Sender<EngineError>,
+}
+
+impl Default for MapWork {
+    fn default() -> MapWork {
+        let (fail, failed) = mpsc::channel(1);
+        MapWork { children: HashMap::new(), waiting: Vec::new(), failed, fail }
+    }
 }
 
 /// A child that was asked for.
@@ -29,6 +38,12 @@ struct Child {
 }
 
 impl MapWork {
+    /// Waits for a child that cannot go on; then its parent cannot either.
+    pub(crate) async fn failed(&mut self) -> EngineError {
+        // A sender is kept here, so the channel is never closed.
+        self.failed.recv().await.unwrap_or(EngineError::ShutDown)
+    }
+
     /// Does what a map run asks for, and tells its driver.
     pub(crate) fn work(
         &mut self,
@@ -48,7 +63,14 @@ impl MapWork {
             MapCommand::Start(call) => {
                 let of = Child { arn: call.execution.arn.clone(), unwanted: Arc::default() };
                 self.children.insert((call.run, call.child), of.clone());
-                tokio::spawn(async move { tell(&driver, child(inner, definition, *call, of).await).await })
+                let fail = self.fail.clone();
+                tokio::spawn(async move {
+                    match child(inner, definition, *call, of).await {
+                        Ok(input) => tell(&driver, input).await,
+                        // One is enough.
+                        Err(error) => drop(fail.try_send(error)),
+                    }
+                })
             }
             MapCommand::Read(read) => tokio::spawn(async move {
                 let run = read.run;
@@ -89,15 +111,21 @@ async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T, Failure> +
     tokio::task::spawn_blocking(work).await.map_err(stopped)?
 }
 
-/// Runs a child to its end, or goes on with one that was started before a crash. `None` when this engine stops first.
-async fn child(inner: Arc<Inner>, definition: Arc<Definition>, call: ChildCall, of: Child) -> Option<Input> {
+/// Runs a child to its end, or goes on with one that was started before a crash. `None` when this engine, or somebody the
+/// child, stops first.
+async fn child(
+    inner: Arc<Inner>,
+    definition: Arc<Definition>,
+    call: ChildCall,
+    of: Child,
+) -> Result<Option<Input>, EngineError> {
     let (run, child) = (call.run, call.child);
     match follow(Engine { inner }, definition, call.execution, &of.unwanted).await {
-        Ok(Some(outcome)) => Some(Input::ChildDone { run, child, outcome }),
-        Ok(None) | Err(EngineError::ShutDown) => None,
+        Ok(outcome) => Ok(outcome.map(|outcome| Input::ChildDone { run, child, outcome })),
+        Err(EngineError::ShutDown) => Ok(None),
         Err(error) => {
             tracing::error!(%error, "a child of a map run could not be followed");
-            None
+            Err(error)
         }
     }
 }
