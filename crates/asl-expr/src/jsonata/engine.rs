@@ -45,13 +45,13 @@ impl Program {
         {
             return Ok(found);
         }
-        let first = self.try_eval(input, env, bounds);
-        // The evaluator's clock runs on while the thread does not: a busy machine must not make an error that a replay
-        // does not make. Whoever really needs so long needs it twice. Random values would not be the same again.
-        if !self.random && matches!(&first, Err(error) if *error == messages::timeout()) {
-            return self.try_eval(input, env, bounds);
+        let random = if self.random { env.random() } else { 0 };
+        match self.try_eval(input, env, bounds, random) {
+            // The evaluator's clock runs on while the thread does not: a busy machine must not make an error that a
+            // replay does not make. Whoever really needs so long needs it twice.
+            Err(error) if error == messages::timeout() => self.try_eval(input, env, bounds, random),
+            result => result,
         }
-        first
     }
 
     fn try_eval(
@@ -59,6 +59,7 @@ impl Program {
         input: Option<&Value>,
         env: &dyn JsonataEnv,
         bounds: &Bounds,
+        random: u64,
     ) -> Result<Option<Value>, JsonataError> {
         let mut context = Context::new();
         for (name, shape) in &self.reads.shapes {
@@ -74,7 +75,7 @@ impl Program {
             ..EvaluatorOptions::default()
         };
         let mut evaluator = Evaluator::with_options(context, options);
-        functions::register(&mut evaluator, &functions::Shared::new(bounds, env, self.random));
+        functions::register(&mut evaluator, &functions::Shared::new(bounds, env, random));
         let input = input.map_or(JValue::Undefined, convert::to_engine);
         match evaluator.evaluate(&self.ast, &input) {
             Ok(value) => convert::from_engine(&value, bounds),

@@ -30,11 +30,11 @@ pub(super) struct Shared {
 }
 
 impl Shared {
-    pub(super) fn new(bounds: &Bounds, env: &dyn JsonataEnv, random: bool) -> Rc<Shared> {
+    pub(super) fn new(bounds: &Bounds, env: &dyn JsonataEnv, random: u64) -> Rc<Shared> {
         Rc::new(Shared {
             bounds: *bounds,
             now_ms: env.now_ms(),
-            random: Cell::new(if random { env.random() } else { 0 }),
+            random: Cell::new(random),
             given: Cell::new(0),
             strings: RefCell::default(),
             unswept: Cell::new(0),
