@@ -1,8 +1,10 @@
 //! Measures the engine against the ceilings of the machine it runs on: `cargo run --release -p asl-bench -- [NAME...]`.
 
+mod durable;
 mod machine;
 mod measure;
 mod report;
+mod saga;
 
 use clap::Parser;
 use report::Figure;
@@ -25,7 +27,7 @@ fn main() -> std::io::Result<()> {
     let args = Args::parse();
     let wanted = |name: &str| args.names.is_empty() || args.names.iter().any(|n| name.starts_with(n.as_str()));
     let mut figures = Vec::new();
-    for (name, bench) in machine::BENCHES {
+    for (name, bench) in [machine::BENCHES, durable::BENCHES, saga::BENCHES].concat() {
         if wanted(name) {
             eprintln!("measuring {name}");
             figures.extend(bench());

@@ -45,3 +45,20 @@ pub(crate) fn peak_growth<T>(work: impl FnOnce() -> T) -> Option<(T, u64)> {
     let peak = status_bytes("VmHWM:")?;
     Some((value, peak.saturating_sub(before)))
 }
+
+/// How many bytes this process has sent to the disk; 0 where nobody counts them.
+pub(crate) fn io_bytes() -> u64 {
+    let io = std::fs::read_to_string("/proc/self/io").unwrap_or_default();
+    let line = io.lines().find_map(|line| line.strip_prefix("write_bytes: "));
+    line.and_then(|n| n.trim().parse().ok()).unwrap_or(0)
+}
+
+/// The processor time of this process so far, in seconds.
+pub(crate) fn cpu_seconds() -> f64 {
+    let schedstat = std::fs::read_dir("/proc/self/task").into_iter().flatten().flatten();
+    let of = |thread: std::fs::DirEntry| -> Option<f64> {
+        let text = std::fs::read_to_string(thread.path().join("schedstat")).ok()?;
+        text.split_whitespace().next()?.parse().ok()
+    };
+    schedstat.filter_map(of).sum::<f64>() / 1e9
+}
