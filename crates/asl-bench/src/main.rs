@@ -1,6 +1,8 @@
 //! Measures the engine against the ceilings of the machine it runs on: `cargo run --release -p asl-bench -- [NAME...]`.
 
+mod command;
 mod durable;
+mod functions;
 mod machine;
 mod measure;
 mod report;
@@ -27,7 +29,9 @@ fn main() -> std::io::Result<()> {
     let args = Args::parse();
     let wanted = |name: &str| args.names.is_empty() || args.names.iter().any(|n| name.starts_with(n.as_str()));
     let mut figures = Vec::new();
-    for (name, bench) in [machine::BENCHES, durable::BENCHES, saga::BENCHES].concat() {
+    for (name, bench) in
+        [machine::BENCHES, durable::BENCHES, saga::BENCHES, functions::BENCHES, command::BENCHES].concat()
+    {
         if wanted(name) {
             eprintln!("measuring {name}");
             figures.extend(bench());
