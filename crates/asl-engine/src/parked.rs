@@ -58,9 +58,13 @@ impl Inner {
         permit: Option<OwnedSemaphorePermit>,
         letters: Vec<Letter>,
     ) {
-        if let Err(error) = self.try_load(id, permit, letters).await {
-            self.not_loaded(id, error);
+        let Err(error) = self.try_load(id, permit, letters).await else { return };
+        if !error.passes()
+            && let Ok(Some(row)) = self.journal.execution_numbered(id).await
+        {
+            self.registry().publish(&row.arn, Err(error.clone()));
         }
+        self.not_loaded(id, error);
     }
 
     async fn try_load(
