@@ -13,7 +13,7 @@ pub(crate) struct Args {
 }
 
 const EXIT_CODES: &str = "Exit codes: 0 it succeeded; 1 the execution failed, timed out or was aborted, or a replay differs; \
-                          2 the command, project, definition or database is wrong; 130 interrupted.";
+                          2 the command, project, definition or database is wrong; 124 `asl wait` waited long enough; 130 interrupted.";
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
@@ -21,6 +21,22 @@ pub(crate) enum Command {
     Run(Run),
     /// Go on with executions that were interrupted
     Resume(Resume),
+    /// Run executions until told to stop: those of `asl start`, and those that were interrupted
+    Worker(crate::cmd::worker::WorkerArgs),
+    /// Start an execution for a worker to run: its ARN on stdout
+    Start(crate::cmd::start::Start),
+    /// Show an execution: status, input, output
+    Describe(crate::cmd::describe::Describe),
+    /// Stop an execution
+    Stop(crate::cmd::stop::Stop),
+    /// Wait until an execution ends: its output on stdout
+    Wait(crate::cmd::wait::Wait),
+    /// Answer a task token: the task succeeded
+    SendTaskSuccess(crate::cmd::send_task::Success),
+    /// Answer a task token: the task failed
+    SendTaskFailure(crate::cmd::send_task::Failed),
+    /// Tell that whoever has a task token is still at work
+    SendTaskHeartbeat(crate::cmd::send_task::Heartbeat),
     /// List executions, newest first
     List(List),
     /// Show what happened in an execution
@@ -77,6 +93,12 @@ pub(crate) struct Run {
 
 #[derive(Debug, ClapArgs)]
 pub(crate) struct Resume {
+    /// Answer tasks from a mock configuration, as `asl run --mock` does
+    #[arg(long, value_name = "FILE")]
+    pub(crate) mock: Option<PathBuf>,
+    /// Its test case [default: the only one it has for the definition]
+    #[arg(long, value_name = "CASE", requires = "mock")]
+    pub(crate) mock_case: Option<String>,
     /// Say nothing on stderr but errors
     #[arg(long, short)]
     pub(crate) quiet: bool,

@@ -151,8 +151,18 @@ impl Machine {
 
     /// The tasks that are out: what to run again after a crash, with the same numbers.
     pub fn open_tasks(&self) -> Vec<TaskCall> {
+        self.calls(|phase| matches!(phase, Phase::Queued(_) | Phase::Task(_)))
+    }
+
+    /// The tasks whose call was made and answered, and that wait for more: the end of a job, a task token. The call is
+    /// not made again.
+    pub fn submitted_tasks(&self) -> Vec<TaskCall> {
+        self.calls(|phase| matches!(phase, Phase::Submitted(_)))
+    }
+
+    fn calls(&self, wanted: fn(&Phase) -> bool) -> Vec<TaskCall> {
         let scopes = self.tasks.values().map(|id| self.scopes.get(*id));
-        scopes.filter_map(Scope::call).cloned().collect()
+        scopes.filter(|scope| wanted(&scope.phase)).filter_map(Scope::call).cloned().collect()
     }
 
     /// What the map runs at work wait for: to be asked for again after a crash, with the same names.

@@ -49,6 +49,11 @@ impl Calls {
         self.0.insert(task, handle.abort_handle());
     }
 
+    /// True while something is under way.
+    pub(crate) fn at_work(&self) -> bool {
+        self.0.values().any(|handle| !handle.is_finished())
+    }
+
     /// Gives up a call: a function's worker is stopped.
     pub(crate) fn cancel(&mut self, task: TaskId) {
         if let Some(handle) = self.0.remove(&task) {

@@ -1,11 +1,11 @@
 //! Deliveries from topics to functions: taken from the outbox that the publishing transaction filled.
 
-use crate::engine::{Inner, now};
+use crate::engine::{Inner, Phase, now};
 use crate::error::EngineError;
 use asl_task::embedded::{FailedDelivery, FunctionDelivery};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 
 /// How long a delivery belongs to whoever took it, in milliseconds: after a crash it is due again then.
 const LEASE_MS: i64 = 60_000;
@@ -14,16 +14,17 @@ const BATCH: u32 = 16;
 const NAP: Duration = Duration::from_secs(30);
 
 /// Delivers until the engine stops or is dropped.
-pub(crate) async fn run(inner: Weak<Inner>, mut stop: watch::Receiver<bool>) {
+pub(crate) async fn run(inner: Weak<Inner>, told: Arc<Notify>, mut phase: watch::Receiver<Phase>) {
     loop {
         let Some(engine) = inner.upgrade() else { return };
         if let Err(error) = drain(&engine).await {
             tracing::warn!(%error, "deliveries to functions are delayed");
         }
+        drop(engine);
         tokio::select! {
-            () = engine.deliveries.notified() => {}
+            () = told.notified() => {}
             () = tokio::time::sleep(NAP) => {}
-            _ = stop.wait_for(|stop| *stop) => return,
+            _ = phase.wait_for(|phase| !phase.takes_on()) => return,
         }
     }
 }

@@ -3,19 +3,27 @@
 use crate::builder::EngineBuilder;
 use crate::driver::Driver;
 use crate::error::EngineError;
+use crate::lease::Lease;
+use crate::registry::{Active, Held, Registry};
 use crate::{deliveries, replay};
-use asl_core::{Event, Execution, ExecutionType, Failure, Input, Machine, Note, Outcome, TaskId};
+use asl_core::{Event, Execution, ExecutionType, Machine, Note, Outcome};
 use asl_expr::Timestamp;
-use asl_journal::{Definition as Stored, ExecutionRow, Journal, Status};
+use asl_journal::{Definition as Stored, ExecutionId, ExecutionRow, Journal, MailId, Status};
 use asl_syntax::Definition;
 use asl_task::embedded::Identity;
 use asl_task::{Backends, Unsupported};
 use asl_value::Value;
 use sha2::{Digest, Sha256};
-use std::collections::HashMap;
+use std::collections::HashSet;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{SystemTime, UNIX_EPOCH};
-use tokio::sync::{Notify, mpsc, watch};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use tokio::sync::{Notify, OnceCell, Semaphore, watch};
+
+/// How often an execution that another process runs is looked at by those who wait for it.
+const LOOK: Duration = Duration::from_millis(200);
+/// The longest sleep before the clock is looked at again: it may be set meanwhile.
+pub(crate) const NAP: Duration = Duration::from_secs(60);
 
 /// Told what happens in executions, after it was written to the journal.
 pub trait Observer: Send + Sync {
@@ -58,11 +66,31 @@ pub struct Started {
     pub name: Arc<str>,
 }
 
-/// How an execution at work can be reached.
-#[derive(Clone)]
-pub(crate) struct Active {
-    pub(crate) inbox: mpsc::Sender<Input>,
-    pub(crate) done: watch::Receiver<Option<Result<Outcome, EngineError>>>,
+/// What an engine is told when it is made.
+pub(crate) struct Settings {
+    /// What other processes are told of it.
+    pub(crate) what: String,
+    /// How long others wait before they take over when it is silent.
+    pub(crate) lease: Duration,
+    /// The most executions in memory.
+    pub(crate) max_active: usize,
+}
+
+/// Whether an engine takes on work.
+#[derive(Clone, Debug)]
+pub(crate) enum Phase {
+    /// It does.
+    Running,
+    /// It ends what is in flight, and begins nothing.
+    Draining,
+    /// It does nothing any more: it was shut down, or has lost its lease.
+    Stopped(EngineError),
+}
+
+impl Phase {
+    pub(crate) fn takes_on(&self) -> bool {
+        matches!(self, Phase::Running)
+    }
 }
 
 pub(crate) struct Inner {
@@ -70,10 +98,19 @@ pub(crate) struct Inner {
     pub(crate) identity: Identity,
     pub(crate) backends: Backends,
     pub(crate) observer: Option<Arc<dyn Observer>>,
-    pub(crate) deliveries: Notify,
-    active: Mutex<HashMap<Arc<str>, Active>>,
-    resuming: tokio::sync::Mutex<()>,
-    stop: watch::Sender<bool>,
+    pub(crate) settings: Settings,
+    pub(crate) lease: OnceCell<Lease>,
+    /// Places in memory.
+    pub(crate) slots: Arc<Semaphore>,
+    /// True when it takes on whatever nobody runs.
+    pub(crate) serving: AtomicBool,
+    pub(crate) phase: watch::Sender<Phase>,
+    pub(crate) deliveries: Arc<Notify>,
+    /// Something was parked, or is wanted back.
+    pub(crate) due: Arc<Notify>,
+    /// The database should be looked at.
+    pub(crate) post: Arc<Notify>,
+    registry: Mutex<Registry>,
 }
 
 /// Runs executions over one journal. Clones are handles to the same engine.
@@ -93,20 +130,24 @@ impl Engine {
         identity: Identity,
         backends: Backends,
         observer: Option<Arc<dyn Observer>>,
+        settings: Settings,
     ) -> Engine {
         let inner = Inner {
             journal,
             identity,
             backends,
             observer,
-            deliveries: Notify::new(),
-            active: Mutex::default(),
-            resuming: tokio::sync::Mutex::default(),
-            stop: watch::Sender::new(false),
+            lease: OnceCell::new(),
+            slots: Arc::new(Semaphore::new(settings.max_active.min(Semaphore::MAX_PERMITS))),
+            settings,
+            serving: AtomicBool::new(false),
+            phase: watch::Sender::new(Phase::Running),
+            deliveries: Arc::default(),
+            due: Arc::default(),
+            post: Arc::default(),
+            registry: Mutex::default(),
         };
-        let engine = Engine { inner: Arc::new(inner) };
-        tokio::spawn(deliveries::run(Arc::downgrade(&engine.inner), engine.inner.stop.subscribe()));
-        engine
+        Engine { inner: Arc::new(inner) }
     }
 
     /// The journal it writes to.
@@ -119,12 +160,35 @@ impl Engine {
         self.inner.backends.unsupported(definition)
     }
 
-    /// Starts an execution. When this returns it is on disk, and it goes on whether or not anybody waits for it.
+    /// Starts an execution. When this returns it is on disk, and it goes on whether or not anybody waits for it. Waits
+    /// while as many executions are in memory as may be.
     ///
     /// # Errors
-    /// When the name or the input is not acceptable, when a task of the definition has no backend here, or when the
-    /// journal cannot be written. Then nothing has started.
+    /// When the name or the input is not acceptable, when a task of the definition has no backend here, when the engine
+    /// was shut down, or when the journal cannot be written. Then nothing has started.
     pub async fn start(&self, start: StartExecution<'_>) -> Result<Started, EngineError> {
+        let (execution, definition, machine) = self.prepare(start)?;
+        let started = Started { arn: execution.arn.clone(), name: execution.name.clone() };
+        let permit = self.inner.slots.clone().acquire_owned().await.map_err(|_| EngineError::ShutDown)?;
+        self.inner.still_works()?;
+        let driver = Driver::create(self.inner.clone(), machine, execution, definition, Some(permit)).await?;
+        self.inner.launch(&started.arn, driver, HashSet::new());
+        Ok(started)
+    }
+
+    /// Writes the start of an execution, for a worker to run: see [`Engine::serve`]. When this returns it is on disk.
+    ///
+    /// # Errors
+    /// As for [`Engine::start`].
+    pub async fn submit(&self, start: StartExecution<'_>) -> Result<Started, EngineError> {
+        let (execution, definition, machine) = self.prepare(start)?;
+        let started = Started { arn: execution.arn.clone(), name: execution.name.clone() };
+        Driver::submit(&self.inner.journal, machine, execution, definition).await?;
+        self.inner.post.notify_one();
+        Ok(started)
+    }
+
+    fn prepare(&self, start: StartExecution<'_>) -> Result<(Execution, Stored, Machine), EngineError> {
         let unsupported = self.unsupported(&start.definition);
         if !unsupported.is_empty() {
             return Err(EngineError::Unsupported(unsupported));
@@ -134,12 +198,8 @@ impl Engine {
         let name = start.name.map_or_else(|| id.to_string(), str::to_owned);
         check_name("an execution", &name)?;
         let execution = self.identify(&start, &name, id.as_u64_pair().0)?;
-        let started = Started { arn: execution.arn.clone(), name: execution.name.clone() };
         let definition = stored(&start.definition, start.state_machine);
-        let machine = Machine::new(start.definition);
-        let driver = Driver::create(self.inner.clone(), machine, execution, definition).await?;
-        self.launch(&started.arn, driver);
-        Ok(started)
+        Ok((execution, definition, Machine::new(start.definition)))
     }
 
     fn identify(&self, start: &StartExecution<'_>, name: &str, seed: u64) -> Result<Execution, EngineError> {
@@ -163,90 +223,66 @@ impl Engine {
         })
     }
 
-    pub(crate) fn launch(&self, arn: &Arc<str>, driver: Driver) {
-        let (done, watcher) = watch::channel(None);
-        let active = Active { inbox: driver.inbox(), done: watcher };
-        self.inner.active().insert(arn.clone(), active);
-        let (inner, arn, mut stop) = (self.inner.clone(), arn.clone(), self.inner.stop.subscribe());
-        tokio::spawn(async move {
-            let ended = tokio::select! {
-                ended = driver.drive() => ended,
-                _ = stop.wait_for(|stop| *stop) => Err(EngineError::ShutDown),
-            };
-            if let Err(error) = &ended {
-                tracing::debug!(execution = %arn, %error, "the driver stopped");
-            }
-            inner.active().remove(&arn);
-            done.send_replace(Some(ended));
-        });
-    }
-
-    /// Continues every execution in the journal that has not ended: from its records, with its tasks handed out again.
-    /// Returns their ARNs.
+    /// Goes on with every execution in the journal that has not ended and that no living process runs: from its records,
+    /// with its tasks handed out again. Returns their ARNs. One that cannot go on says why to those who wait for it.
     ///
     /// # Errors
-    /// When the journal cannot be read, or an execution's records do not replay.
+    /// When the journal cannot be read or written.
     pub async fn resume(&self) -> Result<Vec<Arc<str>>, EngineError> {
-        let mut resumed = Vec::new();
-        for row in self.inner.journal.open_executions().await? {
-            self.resume_one(&row).await?;
-            resumed.push(row.arn.as_str().into());
-        }
-        Ok(resumed)
+        self.inner.still_works()?;
+        let journal = &self.inner.own().await?.journal;
+        let own = journal.claimed().await?;
+        let left: Vec<_> = own.into_iter().filter(|own| self.inner.registry().get(own.id).is_none()).collect();
+        let claimed = journal.claim(self.inner.claim(u32::MAX).await?).await?;
+        let resumed = || left.iter().chain(&claimed);
+        self.inner.adopt(resumed().map(|claimed| claimed.id));
+        Ok(resumed().map(|claimed| claimed.arn.clone()).collect())
     }
 
-    /// Continues one execution, unless this engine is at it already.
-    pub(crate) async fn resume_one(&self, row: &ExecutionRow) -> Result<(), EngineError> {
-        // Two may ask for a child at once: its parent, and the loop over all that are open.
-        let _one_at_a_time = self.inner.resuming.lock().await;
-        let arn: Arc<str> = row.arn.as_str().into();
-        if self.inner.active().contains_key(&arn) {
-            return Ok(());
-        }
-        let (machine, _) = replay::rebuild(&self.inner.journal, row).await.map_err(Arc::new)?;
-        if machine.outcome().is_none() {
-            self.launch(&arn, Driver::resume(self.inner.clone(), machine, row.id));
-        }
-        Ok(())
-    }
-
-    /// Waits until an execution has ended.
+    /// Waits until an execution has ended, whoever runs it.
     ///
     /// # Errors
-    /// When there is no such execution, its journal fails, or the engine is shut down.
+    /// When there is no such execution, it cannot go on, its journal fails, or the engine is shut down.
     pub async fn wait(&self, arn: &str) -> Result<Outcome, EngineError> {
-        let active = self.inner.active().get(arn).cloned();
-        if let Some(mut active) = active {
-            let ended = active.done.wait_for(Option::is_some).await;
-            return ended.map_err(|_| EngineError::ShutDown)?.clone().unwrap_or(Err(EngineError::ShutDown));
+        let mut phase = self.inner.phase.subscribe();
+        loop {
+            let (mut end, mut here) = {
+                let mut registry = self.inner.registry();
+                (registry.subscribe(arn), registry.running(arn).is_some())
+            };
+            if !here {
+                let row = self.row(arn).await?;
+                if row.status != Status::Running {
+                    let (machine, _) = replay::rebuild(&self.inner.journal, &row).await.map_err(Arc::new)?;
+                    return machine.outcome().cloned().ok_or(EngineError::ShutDown);
+                }
+                self.inner.still_works()?;
+                here = match self.inner.registry().get(row.id) {
+                    Some(Held::Broken(error)) => return Err((**error).clone()),
+                    held => held.is_some(),
+                };
+            }
+            let ended = async { end.wait_for(Option::is_some).await.ok().and_then(|ended| ended.clone()) };
+            let stopped = async { drop(phase.wait_for(|phase| matches!(phase, Phase::Stopped(_))).await) };
+            tokio::select! {
+                biased;
+                Some(ended) = ended => return ended,
+                () = stopped => {
+                    // A driver at work is about to say how it ends.
+                    if self.inner.registry().running(arn).is_none() {
+                        self.inner.still_works()?;
+                    }
+                    tokio::task::yield_now().await;
+                }
+                // Of those that others run, and of those that break while they are loaded, nobody tells us.
+                () = tokio::time::sleep(if here { NAP } else { LOOK }) => {}
+            }
         }
-        let row = self.row(arn).await?;
-        if row.status == Status::Running {
-            return Err(EngineError::ShutDown);
-        }
-        let (machine, _) = replay::rebuild(&self.inner.journal, &row).await.map_err(Arc::new)?;
-        machine.outcome().cloned().ok_or(EngineError::ShutDown)
     }
 
-    async fn row(&self, arn: &str) -> Result<ExecutionRow, EngineError> {
+    pub(crate) async fn row(&self, arn: &str) -> Result<ExecutionRow, EngineError> {
         let row = self.inner.journal.execution(arn).await?;
         row.ok_or_else(|| EngineError::NoSuchExecution(arn.to_owned()))
-    }
-
-    /// Stops an execution: it ends as `ABORTED`. One that has ended already is left as it is.
-    ///
-    /// # Errors
-    /// When there is no such execution.
-    pub async fn stop(&self, arn: &str, failure: Failure) -> Result<(), EngineError> {
-        let active = self.inner.active().get(arn).cloned();
-        match active {
-            Some(active) => {
-                // A closed inbox means that it ended this moment.
-                let _ = active.inbox.send(Input::Stop(failure)).await;
-                Ok(())
-            }
-            None => self.row(arn).await.map(|_| ()),
-        }
     }
 
     /// The history of an execution: all its events.
@@ -259,61 +295,82 @@ impl Engine {
         Ok(records.into_iter().flat_map(|r| r.events).collect())
     }
 
-    /// Answers a `.waitForTaskToken` task: it succeeded (AWS: SendTaskSuccess).
-    ///
-    /// # Errors
-    /// When the token names no task that waits here.
-    pub async fn send_task_success(&self, token: &str, output: Value) -> Result<(), EngineError> {
-        self.answer(token, |task| Input::TaskSucceeded { task, output }).await
-    }
-
-    /// Answers a `.waitForTaskToken` task: it failed (AWS: SendTaskFailure).
-    ///
-    /// # Errors
-    /// As [`Engine::send_task_success`].
-    pub async fn send_task_failure(&self, token: &str, failure: Failure) -> Result<(), EngineError> {
-        self.answer(token, |task| Input::TaskFailed { task, failure }).await
-    }
-
-    /// Tells a waiting task that its worker is alive (AWS: SendTaskHeartbeat).
-    ///
-    /// # Errors
-    /// As [`Engine::send_task_success`].
-    pub async fn send_task_heartbeat(&self, token: &str) -> Result<(), EngineError> {
-        self.answer(token, |task| Input::TaskHeartbeat { task }).await
-    }
-
-    async fn answer(&self, token: &str, input: impl FnOnce(TaskId) -> Input) -> Result<(), EngineError> {
-        let (arn, task) = asl_core::read_task_token(token).ok_or(EngineError::InvalidToken)?;
-        let active = self.inner.active().get(arn.as_str()).cloned().ok_or(EngineError::InvalidToken)?;
-        let row = self.row(&arn).await?;
-        let (machine, _) = replay::rebuild(&self.inner.journal, &row).await.map_err(Arc::new)?;
-        // The token holds a secret part that only the execution's own seed makes.
-        let genuine = machine.execution().is_some_and(|e| *asl_core::task_token(e, task) == *token);
-        let waits = machine.open_tasks().iter().any(|call| call.id == task);
-        if !genuine || !waits {
-            return Err(EngineError::InvalidToken);
-        }
-        active.inbox.send(input(task)).await.map_err(|_| EngineError::InvalidToken)
-    }
-
-    /// Ends the drivers and the functions' processes. Executions that have not ended stay in the journal. Deliveries from
-    /// topics to functions that are due are made first.
+    /// Ends the drivers and the functions' processes. Executions that have not ended stay in the journal, for others to
+    /// go on with. Deliveries from topics to functions that are due are made first.
     ///
     /// # Errors
     /// When the journal cannot be read.
     pub async fn shutdown(&self) -> Result<(), EngineError> {
-        deliveries::drain(&self.inner).await?;
-        self.inner.stop.send_replace(true);
-        self.inner.backends.functions.shutdown().await;
+        if self.inner.lease.initialized() && self.inner.still_works().is_ok() {
+            deliveries::drain(&self.inner).await?;
+        }
+        self.inner.stop().await;
         Ok(())
     }
 }
 
 impl Inner {
-    fn active(&self) -> MutexGuard<'_, HashMap<Arc<str>, Active>> {
-        // The map is whole between any two of its operations, so a panic elsewhere does not spoil it.
-        self.active.lock().unwrap_or_else(PoisonError::into_inner)
+    pub(crate) fn registry(&self) -> MutexGuard<'_, Registry> {
+        // The registry is whole between any two of its operations, so a panic elsewhere does not spoil it.
+        self.registry.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// An error when the engine was shut down or has lost its lease.
+    pub(crate) fn still_works(&self) -> Result<(), EngineError> {
+        match &*self.phase.borrow() {
+            Phase::Running => Ok(()),
+            Phase::Draining => Err(EngineError::ShutDown),
+            Phase::Stopped(error) => Err(error.clone()),
+        }
+    }
+
+    /// Stops at once, and leaves the executions to others.
+    pub(crate) async fn stop(&self) {
+        self.phase.send_if_modified(|phase| {
+            let works = !matches!(phase, Phase::Stopped(_));
+            if works {
+                *phase = Phase::Stopped(EngineError::ShutDown);
+            }
+            works
+        });
+        if let Some(lease) = self.lease.get()
+            && let Err(error) = lease.journal.release().await
+        {
+            tracing::debug!(%error, "the lease was not given back; it runs out");
+        }
+        self.backends.functions.shutdown().await;
+    }
+
+    /// Lets a driver go.
+    pub(crate) fn launch(self: &Arc<Inner>, arn: &Arc<str>, driver: Driver, handed: HashSet<MailId>) {
+        let id = driver.id();
+        self.registry().run(id, Active { arn: arn.clone(), letters: driver.letters(), handed });
+        let (inner, arn, mut phase) = (self.clone(), arn.clone(), self.phase.subscribe());
+        tokio::spawn(async move {
+            let ended = tokio::select! {
+                ended = driver.drive() => ended,
+                _ = phase.wait_for(|phase| matches!(phase, Phase::Stopped(_))) => Err(EngineError::ShutDown),
+            };
+            let outcome = match ended {
+                Ok(None) => return,
+                Ok(Some(outcome)) => Ok(outcome),
+                Err(EngineError::ShutDown) => Err(inner.still_works().err().unwrap_or(EngineError::ShutDown)),
+                Err(error) => Err(error),
+            };
+            inner.ended(id, &arn, outcome);
+        });
+    }
+
+    fn ended(&self, id: ExecutionId, arn: &str, outcome: Result<Outcome, EngineError>) {
+        self.registry().forget(id);
+        if let Err(error) = &outcome {
+            tracing::debug!(execution = %arn, %error, "the driver stopped");
+            let serving = self.serving.load(std::sync::atomic::Ordering::Relaxed);
+            if serving && error.passes() && self.still_works().is_ok() {
+                return self.not_loaded(id, error.clone());
+            }
+        }
+        self.registry().publish(arn, outcome);
     }
 }
 
@@ -321,6 +378,12 @@ impl Inner {
 pub(crate) fn now() -> Timestamp {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     Timestamp::from_millis(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
+}
+
+/// Sleeps until a time, or long enough that the clock should be looked at again.
+pub(crate) async fn sleep_until_ms(at_ms: Option<i64>) {
+    let left = at_ms.map_or(i64::MAX, |at| at.saturating_sub(now().millis()));
+    tokio::time::sleep(Duration::from_millis(u64::try_from(left).unwrap_or(0)).min(NAP)).await;
 }
 
 pub(crate) fn stored(definition: &Definition, name: &str) -> Stored {

@@ -6,7 +6,7 @@ use crate::error::EngineError;
 use asl_core::{ChildCall, Execution, Failure, Input, Machine, MapCommand, MapRunId, Outcome, items};
 use asl_journal::{Definition as Stored, Status};
 use asl_syntax::Definition;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use tokio::sync::mpsc;
 use tokio::task::AbortHandle;
@@ -57,6 +57,11 @@ impl MapWork {
         self.waiting.retain(|handle| !handle.is_finished());
         self.waiting.push(task.abort_handle());
     }
+
+    /// True while something is under way.
+    pub(crate) fn at_work(&self) -> bool {
+        self.waiting.iter().any(|handle| !handle.is_finished())
+    }
 }
 
 impl Drop for MapWork {
@@ -97,10 +102,11 @@ async fn follow(engine: Engine, definition: Arc<Definition>, execution: Executio
         None => {
             let stored: Stored = crate::engine::stored(&definition, &execution.state_machine_name);
             let machine = Machine::new(definition);
-            let driver = Driver::create(engine.inner.clone(), machine, execution, stored).await?;
-            engine.launch(&arn, driver);
+            // Its parent's MaxConcurrency bounds how many there are.
+            let driver = Driver::create(engine.inner.clone(), machine, execution, stored, None).await?;
+            engine.inner.launch(&arn, driver, HashSet::new());
         }
-        Some(row) if row.status == Status::Running => engine.resume_one(&row).await?,
+        Some(row) if row.status == Status::Running => engine.resume_one(row.id).await?,
         Some(_) => {}
     }
     engine.wait(&arn).await

@@ -3,7 +3,7 @@
 use crate::codec::{Decoder, Row};
 use crate::error::JournalError;
 use crate::service::SqliteTx;
-use crate::{Definition, ExecutionId, ExecutionRow, Filter, Journal, Record, Status};
+use crate::{Definition, ExecutionId, ExecutionRow, Filter, Journal, Record, Status, WorkerId};
 use asl_expr::Timestamp;
 use asl_task::embedded::ServiceTx;
 use futures_util::future::BoxFuture;
@@ -51,7 +51,7 @@ impl DerefMut for Reader {
 
 const HEADER: &str = "SELECT x.id, x.arn, x.name, x.state_machine, x.state_machine_arn, x.definition, x.status, \
                       x.started_ms, x.stopped_ms, x.error, x.cause, (SELECT j.first_event + j.event_count - 1 \
-                      FROM journal j WHERE j.execution = x.id ORDER BY j.number DESC LIMIT 1) FROM execution x WHERE ";
+                      FROM journal j WHERE j.execution = x.id ORDER BY j.number DESC LIMIT 1), x.owner FROM execution x WHERE ";
 
 fn header(row: &SqliteRow) -> Result<ExecutionRow, sqlx::Error> {
     let status: &str = row.try_get(6)?;
@@ -69,11 +69,12 @@ fn header(row: &SqliteRow) -> Result<ExecutionRow, sqlx::Error> {
         error: row.try_get(9)?,
         cause: row.try_get(10)?,
         last_event: row.try_get::<Option<i64>, _>(11)?.unwrap_or(0).unsigned_abs(),
+        owner: row.try_get::<Option<i64>, _>(12)?.map(WorkerId),
     })
 }
 
 impl Journal {
-    async fn reader(&self) -> Result<Reader, JournalError> {
+    pub(crate) async fn reader(&self) -> Result<Reader, JournalError> {
         match &self.readers {
             Readers::Pool(pool) => match pool.acquire().await {
                 Ok(conn) => Ok(Reader::Own(conn)),
@@ -120,6 +121,16 @@ impl Journal {
         let mut query = QueryBuilder::new(HEADER);
         query.push(if arn_or_name.starts_with("arn:") { "x.arn = " } else { "x.name = " });
         query.push_bind(arn_or_name.to_owned()).push(" ORDER BY x.id DESC LIMIT 1");
+        Ok(self.headers(query).await?.pop())
+    }
+
+    /// The execution with this number.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn execution_numbered(&self, id: ExecutionId) -> Result<Option<ExecutionRow>, JournalError> {
+        let mut query = QueryBuilder::new(HEADER);
+        query.push("x.id = ").push_bind(id.0);
         Ok(self.headers(query).await?.pop())
     }
 

@@ -1,5 +1,6 @@
 //! What is written and read: records, executions, definitions.
 
+use crate::lease::WorkerId;
 use asl_core::{Event, EventId, Execution, Input, Outcome};
 use asl_expr::Timestamp;
 use std::fmt;
@@ -145,6 +146,8 @@ pub struct ExecutionRow {
     pub cause: Option<String>,
     /// The number of its last event.
     pub last_event: EventId,
+    /// The worker that runs it, or ran it last.
+    pub owner: Option<WorkerId>,
 }
 
 /// Which executions to list. The default is all of them.

@@ -6,6 +6,7 @@
 use crate::codec::{Row, encode};
 use crate::error::{JournalError, Place};
 use crate::group::{Group, Job, Known, Remembered, Told, Transaction};
+use crate::lease::WorkerId;
 use crate::payloads::Numbering;
 use crate::service::SqliteTx;
 use crate::{Append, ExecutionId};
@@ -131,10 +132,22 @@ impl Writer {
     async fn take(&mut self, conn: &mut SqliteConnection, group: &mut Group, job: Job) -> Result<(), JournalError> {
         match job {
             Job::Close(done) => self.closing = Some(done),
-            Job::Create(new, reply) => group.create(*new, reply),
-            Job::Append(append, reply) => match self.encode(conn, &append).await {
+            Job::Create(new, owner, reply) => match self.fence(conn, owner).await? {
+                Ok(()) => group.create(*new, owner, reply),
+                Err(error) => drop(reply.send(Err(error))),
+            },
+            Job::Lease(job) => {
+                let tell = self.lease(conn, job).await?;
+                group.others.push(tell);
+            }
+            Job::Mail(job) => {
+                let tell = self.mail(conn, job).await?;
+                group.others.push(tell);
+            }
+            Job::Append(append, ticket, reply) => match self.encode(conn, &append, ticket.owner).await {
                 Ok(Ok(row)) => {
                     group.append(&append, row);
+                    group.mail.extend(ticket.mail);
                     group.appended.push(reply);
                 }
                 Ok(Err(error)) => {
@@ -145,8 +158,8 @@ impl Writer {
                     return Err(error);
                 }
             },
-            Job::Transact(mut transaction) => {
-                let ran = self.transact(conn, group, &mut *transaction).await;
+            Job::Transact(mut transaction, owner) => {
+                let ran = self.transact(conn, group, &mut *transaction, owner).await;
                 match ran {
                     Ok(Ok(())) => group.transactions.push(transaction),
                     Ok(Err(Some(error))) => transaction.finish(Err(error)),
@@ -168,7 +181,11 @@ impl Writer {
         conn: &mut SqliteConnection,
         group: &mut Group,
         transaction: &mut dyn Transaction,
+        owner: Option<WorkerId>,
     ) -> Result<Result<(), Option<JournalError>>, JournalError> {
+        if let Err(fenced) = self.fence(conn, owner).await? {
+            return Ok(Err(Some(fenced)));
+        }
         self.execute(conn, "SAVEPOINT task").await?;
         let mut tx = SqliteTx::new(conn, &self.place);
         let ran = AssertUnwindSafe(transaction.run(&mut tx)).catch_unwind().await;
@@ -180,7 +197,7 @@ impl Writer {
         };
         let result = match result {
             Ok(None) => Ok(None),
-            Ok(Some(append)) => self.encode(conn, &append).await?.map(|row| Some((append, row))).map_err(Some),
+            Ok(Some(append)) => self.encode(conn, &append, owner).await?.map(|row| Some((append, row))).map_err(Some),
             Err(error) => Err(error),
         };
         if result.is_err() {
@@ -199,9 +216,14 @@ impl Writer {
         &mut self,
         conn: &mut SqliteConnection,
         append: &Append,
+        owner: Option<WorkerId>,
     ) -> Result<Result<Row, JournalError>, JournalError> {
+        if let Err(fenced) = self.fence(conn, owner).await? {
+            return Ok(Err(fenced));
+        }
         let execution = append.execution;
-        let mut remembered = match self.known.recall(execution) {
+        let recalled = self.known.recall(execution).filter(|known| owner.is_none() || known.owner == owner);
+        let mut remembered = match recalled {
             Some(remembered) => remembered,
             None => match self.look_up(conn, execution).await? {
                 Some(remembered) => remembered,
@@ -210,6 +232,8 @@ impl Writer {
         };
         let result = if remembered.ended {
             Err(JournalError::Ended { execution })
+        } else if owner.is_some() && remembered.owner != owner {
+            Err(JournalError::NotOwner { execution })
         } else {
             encode(&append.record, execution, &mut remembered.numbering)
         };
@@ -224,13 +248,14 @@ impl Writer {
         execution: ExecutionId,
     ) -> Result<Option<Remembered>, JournalError> {
         let sql = "SELECT x.status <> 'RUNNING', j.number + 1 + json_array_length(j.body, '$.payloads'), \
-                   j.first_event + j.event_count FROM execution x JOIN journal j ON j.execution = x.id \
+                   j.first_event + j.event_count, x.owner FROM execution x JOIN journal j ON j.execution = x.id \
                    WHERE x.id = ? ORDER BY j.number DESC LIMIT 1";
         let row = sqlx::query_as(sql).bind(execution.0).fetch_optional(conn).await;
-        let row: Option<(bool, i64, i64)> = row.map_err(|e| self.place.failed(e))?;
-        Ok(row.map(|(ended, next, next_event)| Remembered {
+        let row: Option<(bool, i64, i64, Option<i64>)> = row.map_err(|e| self.place.failed(e))?;
+        Ok(row.map(|(ended, next, next_event, owner)| Remembered {
             numbering: Numbering::at(next.unsigned_abs(), next_event.unsigned_abs()),
             ended,
+            owner: owner.map(WorkerId),
         }))
     }
 }

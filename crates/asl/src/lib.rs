@@ -40,11 +40,13 @@ mod state_machine;
 
 pub use asl_core::{Event, EventKind, Execution, Failure, Note, Outcome, event::to_aws};
 pub use asl_engine::{
-    Divergence, Engine, EngineBuilder, EngineError, Observer, ReplayError, Replayed, StartExecution, Started,
-    Unsupported, Update, replay,
+    Divergence, Engine, EngineBuilder, EngineError, Holder, Observer, ReplayError, Replayed, StartExecution, Started,
+    Unsupported, Update, holders, replay,
 };
 pub use asl_expr::Timestamp;
-pub use asl_journal::{Durability, ExecutionRow, Filter, Journal, JournalError, Options as JournalOptions, Status};
+pub use asl_journal::{
+    Durability, ExecutionRow, Filter, Journal, JournalError, Options as JournalOptions, Status, WorkerId, WorkerRow,
+};
 pub use asl_syntax::{Definition, Diagnostic};
 pub use asl_task::function::{FunctionSet, Handler};
 pub use asl_value::{Map, Number, ParseError, Value};
