@@ -1,5 +1,6 @@
 //! Putting an engine together.
 
+use crate::clock::Clock;
 use crate::engine::{Engine, Observer};
 use asl_journal::Journal;
 use asl_task::Backends;
@@ -19,6 +20,8 @@ pub struct EngineBuilder {
     buckets: Buckets,
     mocks: Mocks,
     observer: Option<Arc<dyn Observer>>,
+    clock: Clock,
+    seed: Option<u64>,
 }
 
 impl EngineBuilder {
@@ -33,6 +36,8 @@ impl EngineBuilder {
             buckets: Buckets::default(),
             mocks: Mocks::default(),
             observer: None,
+            clock: Clock::real(),
+            seed: None,
         }
     }
 
@@ -78,6 +83,26 @@ impl EngineBuilder {
         self
     }
 
+    /// Skips the times in which nothing happens: waits, back-offs and timeouts take no time, and the executions' histories
+    /// have the times they would have had. Functions really run, and while one does, time passes as it really does.
+    pub fn skip_time(self) -> EngineBuilder {
+        let now = Clock::real().now();
+        self.clock(Clock::skipping(now))
+    }
+
+    /// Where the time comes from; [`Clock::real`] unless set.
+    pub fn clock(mut self, clock: Clock) -> EngineBuilder {
+        self.clock = clock;
+        self
+    }
+
+    /// Makes chance the same in every run: what an execution draws (`States.UUID`, jitter, task tokens) follows from this
+    /// number and its name.
+    pub fn seed(mut self, seed: u64) -> EngineBuilder {
+        self.seed = Some(seed);
+        self
+    }
+
     /// The engine. Must be called inside a tokio runtime.
     pub fn build(self) -> Engine {
         let mut functions = self.functions.unwrap_or_else(|| FunctionSet::new(self.identity.clone()));
@@ -88,6 +113,6 @@ impl EngineBuilder {
             Services::new(&ServicesSpec::default(), self.identity.clone()).expect("no declarations have no mistakes")
         });
         let backends = Backends { functions, services: Arc::new(services), buckets: self.buckets, mocks: self.mocks };
-        Engine::new(self.journal, self.identity, backends, self.observer)
+        Engine::new(self.journal, self.identity, backends, self.observer, self.clock, self.seed)
     }
 }

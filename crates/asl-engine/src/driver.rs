@@ -2,7 +2,8 @@
 
 use crate::BUDGET;
 use crate::calls::{self, Calls};
-use crate::engine::{Inner, Update, now};
+use crate::clock::Hold;
+use crate::engine::{Inner, Update};
 use crate::error::EngineError;
 use crate::maps::MapWork;
 use asl_core::{Command, Effects, Execution, Failure, Input, Machine, MapCommand, Outcome, Progress, Step, TaskCall};
@@ -11,13 +12,10 @@ use asl_journal::{Append, Definition as Stored, ExecutionId, NewExecution, Recor
 use asl_task::Backend;
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::time::Duration;
 use tokio::sync::mpsc;
 
 /// How many answers may wait for a driver; whoever has another one waits.
 const INBOX: usize = 64;
-/// How long a driver sleeps at most before it looks at the clock again: the wall clock may be set while it sleeps.
-const NAP: Duration = Duration::from_secs(60);
 
 pub(crate) struct Driver {
     inner: Arc<Inner>,
@@ -39,7 +37,7 @@ impl Driver {
         execution: Execution,
         definition: Stored,
     ) -> Result<Driver, EngineError> {
-        let now = now();
+        let now = inner.clock.now();
         let name = execution.name.to_string();
         let start = Input::Start(Box::new(execution.clone()));
         let inputs = vec![start.clone()];
@@ -81,8 +79,8 @@ impl Driver {
         self.sender.clone()
     }
 
-    /// Runs the execution to its end.
-    pub(crate) async fn drive(mut self) -> Result<Outcome, EngineError> {
+    /// Runs the execution to its end. Time is skipped only while it waits.
+    pub(crate) async fn drive(mut self, hold: &mut Hold) -> Result<Outcome, EngineError> {
         loop {
             if let Some(outcome) = self.machine.outcome() {
                 return Ok(outcome.clone());
@@ -91,23 +89,18 @@ impl Driver {
                 self = self.run_embedded(call).await?;
                 continue;
             }
-            let inputs = if self.progress == Progress::Yielded { Vec::new() } else { self.wait().await };
+            let inputs = if self.progress == Progress::Yielded { Vec::new() } else { self.wait(hold).await };
             self.step(inputs).await?;
         }
     }
 
     /// Waits for answers or the next deadline.
-    async fn wait(&mut self) -> Vec<Input> {
-        let nap = match self.machine.next_deadline() {
-            Some(deadline) => until(deadline).min(NAP),
-            None => NAP,
-        };
-        let mut inputs = Vec::new();
-        tokio::select! {
-            // The driver holds a sender itself, so the channel is never closed.
-            first = self.inbox.recv() => inputs.extend(first),
-            () = tokio::time::sleep(nap) => {}
-        }
+    async fn wait(&mut self, hold: &mut Hold) -> Vec<Input> {
+        let sender = self.sender.clone();
+        let told = move || sender.capacity() < sender.max_capacity();
+        // The driver holds a sender itself, so the channel is never closed.
+        let first = hold.idle(self.machine.next_deadline(), told, self.inbox.recv()).await;
+        let mut inputs: Vec<Input> = first.flatten().into_iter().collect();
         while let Ok(more) = self.inbox.try_recv() {
             inputs.push(more);
         }
@@ -116,7 +109,7 @@ impl Driver {
 
     /// One run of the machine: take in, work, write, act.
     async fn step(&mut self, inputs: Vec<Input>) -> Result<(), EngineError> {
-        let now = now();
+        let now = self.inner.clock.now();
         // A late answer has no place any more, and leaves no trace.
         let taken: Vec<Input> =
             inputs.into_iter().filter(|input| self.machine.handle(input.clone(), now).is_ok()).collect();
@@ -152,8 +145,9 @@ impl Driver {
     }
 
     fn dispatch(&mut self, call: TaskCall) {
-        if let Some(answer) = self.inner.backends.mocks.answer(&call.state, call.invocation) {
-            return self.calls.say(call.id, calls::mocked(&call, answer), self.sender.clone());
+        if let Some(answer) = self.inner.backends.mocks.answer(&call.state, call.invocation, &call.parameters) {
+            let due = answer.after_ms.map(|ms| self.inner.clock.now().plus_ms(ms));
+            return self.calls.say(&self.inner, call.id, calls::mocked(&call, answer), due, self.sender.clone());
         }
         match self.inner.backends.resolve(&call.resource) {
             Ok(Backend::Embedded { .. }) => self.embedded.push_back(call),
@@ -164,7 +158,8 @@ impl Driver {
             // The definition was stored by an engine with more backends.
             Err(missing) => {
                 let failure = Failure::new("States.Runtime", missing.to_string());
-                self.calls.say(call.id, vec![Input::TaskFailed { task: call.id, failure }], self.sender.clone());
+                let inputs = vec![Input::TaskFailed { task: call.id, failure }];
+                self.calls.say(&self.inner, call.id, inputs, None, self.sender.clone());
             }
         }
     }
@@ -183,7 +178,7 @@ impl Driver {
             .journal
             .transact(move |tx| {
                 Box::pin(async move {
-                    let now = now();
+                    let now = backends.clock.now();
                     let answers = calls::call_embedded(&backends, tx, &machine, &call, now).await?;
                     let inputs: Vec<Input> =
                         answers.into_iter().filter(|input| machine.handle(input.clone(), now).is_ok()).collect();
@@ -195,16 +190,10 @@ impl Driver {
                 })
             })
             .await?;
-        inner.deliveries.notify_one();
+        inner.ring();
         let mut driver =
             Driver { inner, id, machine, inbox, sender, calls, maps, embedded, progress: Progress::Quiescent };
         driver.act(now, effects, step);
         Ok(driver)
     }
-}
-
-fn until(deadline: Timestamp) -> Duration {
-    let ms = deadline.millis().saturating_sub(now().millis());
-    // A deadline finer than a millisecond must not be met a moment early.
-    Duration::from_millis(u64::try_from(ms).unwrap_or(0).saturating_add(u64::from(ms >= 0)))
 }

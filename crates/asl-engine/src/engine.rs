@@ -1,6 +1,7 @@
 //! The engine: a handle to everything that runs over one journal.
 
 use crate::builder::EngineBuilder;
+use crate::clock::Clock;
 use crate::driver::Driver;
 use crate::error::EngineError;
 use crate::{deliveries, replay};
@@ -14,8 +15,7 @@ use asl_value::Value;
 use sha2::{Digest, Sha256};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{SystemTime, UNIX_EPOCH};
-use tokio::sync::{Notify, mpsc, watch};
+use tokio::sync::{mpsc, watch};
 
 /// Told what happens in executions, after it was written to the journal.
 pub trait Observer: Send + Sync {
@@ -70,7 +70,11 @@ pub(crate) struct Inner {
     pub(crate) identity: Identity,
     pub(crate) backends: Backends,
     pub(crate) observer: Option<Arc<dyn Observer>>,
-    pub(crate) deliveries: Notify,
+    pub(crate) clock: Clock,
+    /// From which the seeds of executions are drawn; `None` draws each anew.
+    pub(crate) seed: Option<u64>,
+    /// Rings when there may be deliveries to make.
+    pub(crate) deliveries: mpsc::Sender<()>,
     active: Mutex<HashMap<Arc<str>, Active>>,
     resuming: tokio::sync::Mutex<()>,
     stop: watch::Sender<bool>,
@@ -93,20 +97,30 @@ impl Engine {
         identity: Identity,
         backends: Backends,
         observer: Option<Arc<dyn Observer>>,
+        clock: Clock,
+        seed: Option<u64>,
     ) -> Engine {
+        let (deliveries, bell) = mpsc::channel(1);
         let inner = Inner {
             journal,
             identity,
             backends,
             observer,
-            deliveries: Notify::new(),
+            clock: clock.clone(),
+            seed,
+            deliveries,
             active: Mutex::default(),
             resuming: tokio::sync::Mutex::default(),
             stop: watch::Sender::new(false),
         };
         let engine = Engine { inner: Arc::new(inner) };
-        tokio::spawn(deliveries::run(Arc::downgrade(&engine.inner), engine.inner.stop.subscribe()));
+        tokio::spawn(deliveries::run(Arc::downgrade(&engine.inner), clock.hold(), bell, engine.inner.stop.subscribe()));
         engine
+    }
+
+    /// Its clock.
+    pub fn clock(&self) -> &Clock {
+        &self.inner.clock
     }
 
     /// The journal it writes to.
@@ -125,6 +139,7 @@ impl Engine {
     /// When the name or the input is not acceptable, when a task of the definition has no backend here, or when the
     /// journal cannot be written. Then nothing has started.
     pub async fn start(&self, start: StartExecution<'_>) -> Result<Started, EngineError> {
+        let _hold = self.inner.clock.hold();
         let unsupported = self.unsupported(&start.definition);
         if !unsupported.is_empty() {
             return Err(EngineError::Unsupported(unsupported));
@@ -133,7 +148,8 @@ impl Engine {
         let id = uuid::Uuid::new_v4();
         let name = start.name.map_or_else(|| id.to_string(), str::to_owned);
         check_name("an execution", &name)?;
-        let execution = self.identify(&start, &name, id.as_u64_pair().0)?;
+        let seed = self.inner.seed.map_or(id.as_u64_pair().0, |seed| seeded(seed, &name));
+        let execution = self.identify(&start, &name, seed)?;
         let started = Started { arn: execution.arn.clone(), name: execution.name.clone() };
         let definition = stored(&start.definition, start.state_machine);
         let machine = Machine::new(start.definition);
@@ -168,9 +184,10 @@ impl Engine {
         let active = Active { inbox: driver.inbox(), done: watcher };
         self.inner.active().insert(arn.clone(), active);
         let (inner, arn, mut stop) = (self.inner.clone(), arn.clone(), self.inner.stop.subscribe());
+        let mut hold = self.inner.clock.hold();
         tokio::spawn(async move {
             let ended = tokio::select! {
-                ended = driver.drive() => ended,
+                ended = driver.drive(&mut hold) => ended,
                 _ = stop.wait_for(|stop| *stop) => Err(EngineError::ShutDown),
             };
             if let Err(error) = &ended {
@@ -178,6 +195,8 @@ impl Engine {
             }
             inner.active().remove(&arn);
             done.send_replace(Some(ended));
+            // Whoever waits for the end has it now, so time may be skipped.
+            drop(hold);
         });
     }
 
@@ -215,11 +234,20 @@ impl Engine {
     /// # Errors
     /// When there is no such execution, its journal fails, or the engine is shut down.
     pub async fn wait(&self, arn: &str) -> Result<Outcome, EngineError> {
-        let active = self.inner.active().get(arn).cloned();
-        if let Some(mut active) = active {
+        if let Some(mut active) = self.active(arn) {
             let ended = active.done.wait_for(Option::is_some).await;
             return ended.map_err(|_| EngineError::ShutDown)?.clone().unwrap_or(Err(EngineError::ShutDown));
         }
+        self.recorded_outcome(arn).await
+    }
+
+    /// How an execution at work can be reached.
+    pub(crate) fn active(&self, arn: &str) -> Option<Active> {
+        self.inner.active().get(arn).cloned()
+    }
+
+    /// The outcome of an execution that nobody here is at, from its records.
+    pub(crate) async fn recorded_outcome(&self, arn: &str) -> Result<Outcome, EngineError> {
         let row = self.row(arn).await?;
         if row.status == Status::Running {
             return Err(EngineError::ShutDown);
@@ -315,12 +343,19 @@ impl Inner {
         // The map is whole between any two of its operations, so a panic elsewhere does not spoil it.
         self.active.lock().unwrap_or_else(PoisonError::into_inner)
     }
+
+    /// There may be deliveries to make.
+    pub(crate) fn ring(&self) {
+        // It rings already, or nobody listens any more.
+        let _ = self.deliveries.try_send(());
+    }
 }
 
-/// The time, in whole milliseconds as AWS gives it.
-pub(crate) fn now() -> Timestamp {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    Timestamp::from_millis(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
+/// The seed of an execution of that name.
+fn seeded(seed: u64, name: &str) -> u64 {
+    let hash = Sha256::digest(name.as_bytes());
+    let place = hash.iter().take(8).fold(0, |place, byte| place << 8 | u64::from(*byte));
+    asl_core::draw(seed, place, 0)
 }
 
 pub(crate) fn stored(definition: &Definition, name: &str) -> Stored {

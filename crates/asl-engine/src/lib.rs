@@ -11,6 +11,7 @@
 
 mod builder;
 mod calls;
+mod clock;
 mod deliveries;
 mod driver;
 mod engine;
@@ -20,6 +21,7 @@ mod replay;
 
 pub use asl_task::{Missing, Unsupported};
 pub use builder::EngineBuilder;
+pub use clock::{Clock, Hold};
 pub use engine::{Engine, Observer, StartExecution, Started, Update};
 pub use error::EngineError;
 pub use replay::{Divergence, ReplayError, Replayed, replay};

@@ -6,6 +6,7 @@ use crate::exit::{Exit, Trouble, answer, say};
 use crate::place;
 use crate::render::look::Look;
 use crate::render::progress::Progress;
+use asl::Clock;
 use asl::parts::mock::Mocks;
 use asl::{Engine, Outcome};
 use std::sync::Arc;
@@ -17,7 +18,8 @@ pub(crate) async fn resume(args: Resume) -> Result<Exit, Trouble> {
     let functions = project.functions(log_sink(&progress, args.quiet))?;
     let mut interrupt = Interrupt::listen()?;
     let journal = place::change(&place::database_of(&args.place, &project)).await?;
-    let engine = engine(&project, functions, Mocks::default(), &journal, (!args.quiet).then_some(progress))?;
+    let engine =
+        engine(&project, functions, Mocks::default(), &journal, (!args.quiet).then_some(progress), Clock::real())?;
     let exit = tokio::select! {
         exit = follow_all(&engine) => exit,
         () = interrupt.came() => {
