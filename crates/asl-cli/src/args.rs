@@ -87,6 +87,9 @@ pub(crate) struct Run {
     /// Its test case [default: the only one it has for the definition]
     #[arg(long, value_name = "CASE", requires = "mock")]
     pub(crate) mock_case: Option<String>,
+    /// Skip waits, back-offs and timeouts: they take no real time, and the history has the times they would have had
+    #[arg(long)]
+    pub(crate) skip_time: bool,
     #[command(flatten)]
     pub(crate) place: Place,
 }

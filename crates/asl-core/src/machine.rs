@@ -58,6 +58,8 @@ pub enum Note {
         state: Arc<str>,
         /// The error it ran into.
         error: Failure,
+        /// Which entry of `Retry`, from 0.
+        rule: usize,
         /// Which retry this is, from 1.
         attempt: u64,
         /// How many this retrier allows.
@@ -76,6 +78,22 @@ pub enum Note {
         /// The state it leads to.
         next: Arc<str>,
     },
+    /// A Choice took a way.
+    Chose {
+        /// The state.
+        state: Arc<str>,
+        /// Which entry of `Choices`, from 0; `None` is `Default`.
+        rule: Option<usize>,
+    },
+}
+
+impl Note {
+    /// The state it is about.
+    pub fn state(&self) -> &Arc<str> {
+        match self {
+            Note::Retry { state, .. } | Note::Caught { state, .. } | Note::Chose { state, .. } => state,
+        }
+    }
 }
 
 /// One execution. Plain data: cloning it takes a snapshot.

@@ -87,6 +87,7 @@ impl Machine {
         self.note(Note::Retry {
             state: state.name.clone(),
             error: error.failure.clone(),
+            rule: at,
             attempt: used + 1,
             max_attempts: retrier.max_attempts,
             delay_ms,

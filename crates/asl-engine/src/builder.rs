@@ -1,5 +1,6 @@
 //! Putting an engine together.
 
+use crate::clock::Clock;
 use crate::engine::{Engine, Observer, Settings};
 use crate::lease::LEASE;
 use asl_journal::Journal;
@@ -39,7 +40,13 @@ impl EngineBuilder {
             buckets: Buckets::default(),
             mocks: Mocks::default(),
             observer: None,
-            settings: Settings { what: "an engine".to_owned(), lease: LEASE, max_active: MAX_ACTIVE },
+            settings: Settings {
+                what: "an engine".to_owned(),
+                lease: LEASE,
+                max_active: MAX_ACTIVE,
+                clock: Clock::real(),
+                seed: None,
+            },
         }
     }
 
@@ -102,6 +109,26 @@ impl EngineBuilder {
     /// to live; 30 seconds unless set, and not less than 300 ms. An engine whose process is gone is succeeded at once.
     pub fn lease(mut self, lease: Duration) -> EngineBuilder {
         self.settings.lease = lease.max(Duration::from_millis(300));
+        self
+    }
+
+    /// Skips the times in which nothing happens: waits, back-offs and timeouts take no time, and the executions' histories
+    /// have the times they would have had. Functions really run, and while one does, time passes as it really does.
+    pub fn skip_time(self) -> EngineBuilder {
+        let now = Clock::real().now();
+        self.clock(Clock::skipping(now))
+    }
+
+    /// Where the time comes from; [`Clock::real`] unless set.
+    pub fn clock(mut self, clock: Clock) -> EngineBuilder {
+        self.settings.clock = clock;
+        self
+    }
+
+    /// Makes chance the same in every run: what an execution draws (`States.UUID`, jitter, task tokens) follows from this
+    /// number and its name.
+    pub fn seed(mut self, seed: u64) -> EngineBuilder {
+        self.settings.seed = Some(seed);
         self
     }
 

@@ -2,7 +2,8 @@
 
 use crate::BUDGET;
 use crate::calls::{self, Calls};
-use crate::engine::{Inner, NAP, Phase, Update, now};
+use crate::clock::Hold;
+use crate::engine::{Inner, Phase, Update};
 use crate::error::EngineError;
 use crate::letters::{From, Letter};
 use crate::maps::MapWork;
@@ -14,15 +15,14 @@ use asl_syntax::Definition;
 use asl_task::Backend;
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, mpsc, watch};
 
 /// How many answers may wait for a driver; whoever has another one waits.
 const INBOX: usize = 64;
-/// An execution that has waited so long stays in the journal only, until its time comes.
-const LINGER: Duration = Duration::from_millis(250);
-/// So long where it was loaded just now, and is found to wait still.
-const LINGER_LOADED: Duration = Duration::from_millis(50);
+/// An execution that has waited so long stays in the journal only, until its time comes; milliseconds.
+const LINGER_MS: i64 = 250;
+/// So long where it was loaded just now, and is found to wait still; milliseconds.
+const LINGER_LOADED_MS: i64 = 50;
 /// An execution whose time comes so soon stays in memory; milliseconds.
 const SOON_MS: i64 = 1_000;
 
@@ -42,10 +42,17 @@ pub(crate) struct Driver {
     maps: MapWork,
     embedded: VecDeque<TaskCall>,
     progress: Progress,
-    linger: Duration,
+    linger_ms: i64,
     phase: watch::Receiver<Phase>,
     /// Its place in memory.
     permit: Option<OwnedSemaphorePermit>,
+}
+
+/// What a driver waits for.
+enum Came {
+    Input(Option<Input>),
+    Letter(Option<Letter>),
+    Phase,
 }
 
 /// Why a driver goes on.
@@ -67,7 +74,8 @@ impl Driver {
         permit: Option<OwnedSemaphorePermit>,
     ) -> Result<Driver, EngineError> {
         let journal = inner.own().await?.journal.clone();
-        let (id, now, effects, step) = begin(&journal, &mut machine, execution, definition, BUDGET).await?;
+        let now = inner.clock.now();
+        let (id, effects, step) = begin(&journal, now, &mut machine, execution, definition, BUDGET).await?;
         let mut driver = Driver::new(inner, journal, machine, id, permit);
         driver.act(now, effects, step);
         Ok(driver)
@@ -76,11 +84,12 @@ impl Driver {
     /// Writes the start of an execution, and no more: whoever takes it on runs it from there.
     pub(crate) async fn submit(
         journal: &Journal,
+        now: Timestamp,
         mut machine: Machine,
         execution: Execution,
         definition: Stored,
     ) -> Result<(), EngineError> {
-        begin(journal, &mut machine, execution, definition, 0).await.map(drop)
+        begin(journal, now, &mut machine, execution, definition, 0).await.map(drop)
     }
 
     /// Continues an execution whose machine was rebuilt from its records.
@@ -98,7 +107,7 @@ impl Driver {
         let mocked: Vec<TaskCall> = submitted.filter(|call| inner.backends.mocks.contains(&call.state)).collect();
         let mut driver = Driver::new(inner, journal, machine, id, permit);
         driver.letters = letters;
-        driver.linger = LINGER_LOADED;
+        driver.linger_ms = LINGER_LOADED_MS;
         tasks.into_iter().chain(mocked).for_each(|call| driver.dispatch(call));
         map_work.into_iter().for_each(|command| driver.map_work(command));
         // It may have been in the middle of something.
@@ -132,7 +141,7 @@ impl Driver {
             maps: MapWork::default(),
             embedded: VecDeque::new(),
             progress: Progress::Yielded,
-            linger: LINGER,
+            linger_ms: LINGER_MS,
             phase,
             permit,
         }
@@ -146,8 +155,9 @@ impl Driver {
         self.poster.clone()
     }
 
-    /// Runs the execution to its end; `None` when it is left in the journal until its time comes.
-    pub(crate) async fn drive(mut self) -> Result<Option<Outcome>, EngineError> {
+    /// Runs the execution to its end; `None` when it is left in the journal until its time comes. Time is skipped only
+    /// while it waits.
+    pub(crate) async fn drive(mut self, hold: &mut Hold) -> Result<Option<Outcome>, EngineError> {
         loop {
             if let Some(outcome) = self.machine.outcome() {
                 return Ok(Some(outcome.clone()));
@@ -162,7 +172,7 @@ impl Driver {
                 self.step(Vec::new(), letters).await?;
                 continue;
             }
-            match self.wait().await {
+            match self.wait(hold).await {
                 Woken::By(inputs, letters) => self.step(inputs, letters).await?,
                 Woken::Drained => return Err(EngineError::ShutDown),
                 Woken::Idle => match self.park() {
@@ -178,7 +188,7 @@ impl Driver {
     }
 
     /// Waits for answers, letters or the next deadline.
-    async fn wait(&mut self) -> Woken {
+    async fn wait(&mut self, hold: &mut Hold) -> Woken {
         let draining = !self.phase.borrow_and_update().takes_on();
         if draining && !self.calls.at_work() && self.inbox.is_empty() && self.post.is_empty() {
             return Woken::Drained;
@@ -188,26 +198,23 @@ impl Driver {
             self.permit = None;
         }
         let deadline = self.machine.next_deadline();
-        let soon = deadline.is_some_and(|at| at.millis() <= now().millis() + SOON_MS);
-        let idle = !soon && !draining && !self.in_flight();
-        let nap = match deadline {
-            _ if idle => self.linger,
-            Some(deadline) => until(deadline).min(NAP),
-            None => NAP,
+        let now = self.inner.clock.now();
+        let soon = deadline.is_some_and(|at| at <= now.plus_ms(SOON_MS));
+        // Where time is skipped a wait is over at once.
+        let idle = self.inner.clock.is_real() && !soon && !draining && !self.in_flight();
+        let until = match deadline {
+            _ if idle => Some(now.plus_ms(self.linger_ms)),
+            // What ends is noticed by this alone: a call may end without an answer.
+            _ if draining => Some(deadline.map_or(now.plus_ms(LINGER_MS), |at| at.min(now.plus_ms(LINGER_MS)))),
+            deadline => deadline,
         };
         let (mut inputs, mut letters) = (Vec::new(), std::mem::take(&mut self.letters));
-        tokio::select! {
-            biased;
-            // The driver holds a sender itself, so the channels are never closed.
-            first = self.inbox.recv() => inputs.extend(first),
-            first = self.post.recv() => letters.extend(first),
-            _ = self.phase.changed() => {}
-            // While it drains, what ends is noticed by this alone: a call may end without an answer.
-            () = tokio::time::sleep(if draining { nap.min(LINGER) } else { nap }) => {
-                if idle && letters.is_empty() {
-                    return Woken::Idle;
-                }
-            }
+        match self.come(hold, until).await {
+            Some(Came::Input(first)) => inputs.extend(first),
+            Some(Came::Letter(first)) => letters.extend(first),
+            Some(Came::Phase) => {}
+            None if idle && letters.is_empty() => return Woken::Idle,
+            None => {}
         }
         while let Ok(more) = self.inbox.try_recv() {
             inputs.push(more);
@@ -216,6 +223,23 @@ impl Driver {
             letters.push(more);
         }
         Woken::By(inputs, letters)
+    }
+
+    /// Waits for the first thing that comes; `None` when the time has come, or the clock should be looked at.
+    async fn come(&mut self, hold: &mut Hold, until: Option<Timestamp>) -> Option<Came> {
+        let (sender, poster) = (self.sender.clone(), self.poster.clone());
+        let told = move || sender.capacity() < sender.max_capacity() || poster.capacity() < poster.max_capacity();
+        let (inbox, post, phase) = (&mut self.inbox, &mut self.post, &mut self.phase);
+        let first = async move {
+            tokio::select! {
+                biased;
+                // The driver holds a sender itself, so the channels are never closed.
+                first = inbox.recv() => Came::Input(first),
+                first = post.recv() => Came::Letter(first),
+                _ = phase.changed() => Came::Phase,
+            }
+        };
+        hold.idle(until, told, first).await
     }
 
     /// Leaves memory, but for a number and a deadline. Not when something came at the last moment.
@@ -243,7 +267,7 @@ impl Driver {
 
     /// One run of the machine: take in, work, write, act, and tell those who wait for that.
     async fn step(&mut self, inputs: Vec<Input>, letters: Vec<Letter>) -> Result<(), EngineError> {
-        let now = now();
+        let now = self.inner.clock.now();
         // A late answer has no place any more, and leaves no trace.
         let mut taken: Vec<Input> =
             inputs.into_iter().filter(|input| self.machine.handle(input.clone(), now).is_ok()).collect();
@@ -267,7 +291,7 @@ impl Driver {
                 self.journal.discard(mail).await?;
             }
         } else {
-            self.linger = LINGER;
+            self.linger_ms = LINGER_MS;
             let record = Record { now, inputs: taken, steps: step.steps, events: effects.events.clone() };
             self.journal.append_mail(self.id, record, self.machine.outcome(), mail).await?;
             self.act(now, effects, step);
@@ -303,8 +327,9 @@ impl Driver {
             // Whoever goes on with the execution hands it out.
             return;
         }
-        if let Some(answer) = self.inner.backends.mocks.answer(&call.state, call.invocation) {
-            return self.calls.say(call.id, calls::mocked(&call, answer), self.sender.clone());
+        if let Some(answer) = self.inner.backends.mocks.answer(&call.state, call.invocation, &call.parameters) {
+            let due = answer.after_ms.map(|ms| self.inner.clock.now().plus_ms(ms));
+            return self.calls.say(&self.inner, call.id, calls::mocked(&call, answer), due, self.sender.clone());
         }
         match self.inner.backends.resolve(&call.resource) {
             Ok(Backend::Embedded { .. }) => self.embedded.push_back(call),
@@ -315,7 +340,8 @@ impl Driver {
             // The definition was stored by an engine with more backends.
             Err(missing) => {
                 let failure = Failure::new("States.Runtime", missing.to_string());
-                self.calls.say(call.id, vec![Input::TaskFailed { task: call.id, failure }], self.sender.clone());
+                let inputs = vec![Input::TaskFailed { task: call.id, failure }];
+                self.calls.say(&self.inner, call.id, inputs, None, self.sender.clone());
             }
         }
     }
@@ -337,7 +363,7 @@ impl Driver {
             .journal
             .transact(move |tx| {
                 Box::pin(async move {
-                    let now = now();
+                    let now = backends.clock.now();
                     let answers = calls::call_embedded(&backends, tx, &machine, &call, now).await?;
                     let inputs: Vec<Input> =
                         answers.into_iter().filter(|input| machine.handle(input.clone(), now).is_ok()).collect();
@@ -349,9 +375,9 @@ impl Driver {
                 })
             })
             .await?;
-        self.inner.deliveries.notify_one();
+        self.inner.ring();
         self.machine = machine;
-        self.linger = LINGER;
+        self.linger_ms = LINGER_MS;
         self.act(now, effects, step);
         Ok(self)
     }
@@ -360,12 +386,12 @@ impl Driver {
 /// The first run of an execution, written.
 async fn begin(
     journal: &Journal,
+    now: Timestamp,
     machine: &mut Machine,
     execution: Execution,
     definition: Stored,
     budget: u32,
-) -> Result<(ExecutionId, Timestamp, Effects, Step), EngineError> {
-    let now = now();
+) -> Result<(ExecutionId, Effects, Step), EngineError> {
     let name = execution.name.to_string();
     let start = Input::Start(Box::new(execution.clone()));
     let inputs = vec![start.clone()];
@@ -379,11 +405,5 @@ async fn begin(
         JournalError::AlreadyExists { .. } => EngineError::AlreadyExists { name },
         other => other.into(),
     })?;
-    Ok((id, now, effects, step))
-}
-
-fn until(deadline: Timestamp) -> Duration {
-    let ms = deadline.millis().saturating_sub(now().millis());
-    // A deadline finer than a millisecond must not be met a moment early.
-    Duration::from_millis(u64::try_from(ms).unwrap_or(0).saturating_add(u64::from(ms >= 0)))
+    Ok((id, effects, step))
 }

@@ -1,6 +1,7 @@
 //! The engine: a handle to everything that runs over one journal.
 
 use crate::builder::EngineBuilder;
+use crate::clock::Clock;
 use crate::driver::Driver;
 use crate::error::EngineError;
 use crate::lease::Lease;
@@ -17,13 +18,13 @@ use sha2::{Digest, Sha256};
 use std::collections::HashSet;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
-use tokio::sync::{Notify, OnceCell, Semaphore, watch};
+use std::time::Duration;
+use tokio::sync::{Notify, OnceCell, Semaphore, mpsc, watch};
 
 /// How often an execution that another process runs is looked at by those who wait for it.
 const LOOK: Duration = Duration::from_millis(200);
-/// The longest sleep before the clock is looked at again: it may be set meanwhile.
-pub(crate) const NAP: Duration = Duration::from_secs(60);
+/// The longest sleep of those who wait for an execution.
+const NAP: Duration = Duration::from_secs(60);
 
 /// Told what happens in executions, after it was written to the journal.
 pub trait Observer: Send + Sync {
@@ -74,6 +75,10 @@ pub(crate) struct Settings {
     pub(crate) lease: Duration,
     /// The most executions in memory.
     pub(crate) max_active: usize,
+    /// Where executions have the time from.
+    pub(crate) clock: Clock,
+    /// From which the seeds of executions are drawn; `None` draws each anew.
+    pub(crate) seed: Option<u64>,
 }
 
 /// Whether an engine takes on work.
@@ -98,6 +103,7 @@ pub(crate) struct Inner {
     pub(crate) identity: Identity,
     pub(crate) backends: Backends,
     pub(crate) observer: Option<Arc<dyn Observer>>,
+    pub(crate) clock: Clock,
     pub(crate) settings: Settings,
     pub(crate) lease: OnceCell<Lease>,
     /// Places in memory.
@@ -105,7 +111,10 @@ pub(crate) struct Inner {
     /// True when it takes on whatever nobody runs.
     pub(crate) serving: AtomicBool,
     pub(crate) phase: watch::Sender<Phase>,
-    pub(crate) deliveries: Arc<Notify>,
+    /// Rings when there may be deliveries to make.
+    pub(crate) deliveries: mpsc::Sender<()>,
+    /// Where it is heard, until somebody listens.
+    pub(crate) bell: Mutex<Option<mpsc::Receiver<()>>>,
     /// Something was parked, or is wanted back.
     pub(crate) due: Arc<Notify>,
     /// The database should be looked at.
@@ -132,22 +141,30 @@ impl Engine {
         observer: Option<Arc<dyn Observer>>,
         settings: Settings,
     ) -> Engine {
+        let (deliveries, bell) = mpsc::channel(1);
         let inner = Inner {
             journal,
             identity,
             backends,
             observer,
+            clock: settings.clock.clone(),
             lease: OnceCell::new(),
             slots: Arc::new(Semaphore::new(settings.max_active.min(Semaphore::MAX_PERMITS))),
             settings,
             serving: AtomicBool::new(false),
             phase: watch::Sender::new(Phase::Running),
-            deliveries: Arc::default(),
+            deliveries,
+            bell: Mutex::new(Some(bell)),
             due: Arc::default(),
             post: Arc::default(),
             registry: Mutex::default(),
         };
         Engine { inner: Arc::new(inner) }
+    }
+
+    /// Its clock.
+    pub fn clock(&self) -> &Clock {
+        &self.inner.clock
     }
 
     /// The journal it writes to.
@@ -167,6 +184,7 @@ impl Engine {
     /// When the name or the input is not acceptable, when a task of the definition has no backend here, when the engine
     /// was shut down, or when the journal cannot be written. Then nothing has started.
     pub async fn start(&self, start: StartExecution<'_>) -> Result<Started, EngineError> {
+        let _hold = self.inner.clock.hold();
         let (execution, definition, machine) = self.prepare(start)?;
         let started = Started { arn: execution.arn.clone(), name: execution.name.clone() };
         let permit = self.inner.slots.clone().acquire_owned().await.map_err(|_| EngineError::ShutDown)?;
@@ -183,7 +201,7 @@ impl Engine {
     pub async fn submit(&self, start: StartExecution<'_>) -> Result<Started, EngineError> {
         let (execution, definition, machine) = self.prepare(start)?;
         let started = Started { arn: execution.arn.clone(), name: execution.name.clone() };
-        Driver::submit(&self.inner.journal, machine, execution, definition).await?;
+        Driver::submit(&self.inner.journal, self.inner.clock.now(), machine, execution, definition).await?;
         self.inner.post.notify_one();
         Ok(started)
     }
@@ -197,7 +215,8 @@ impl Engine {
         let id = uuid::Uuid::new_v4();
         let name = start.name.map_or_else(|| id.to_string(), str::to_owned);
         check_name("an execution", &name)?;
-        let execution = self.identify(&start, &name, id.as_u64_pair().0)?;
+        let seed = self.inner.settings.seed.map_or(id.as_u64_pair().0, |seed| seeded(seed, &name));
+        let execution = self.identify(&start, &name, seed)?;
         let definition = stored(&start.definition, start.state_machine);
         Ok((execution, definition, Machine::new(start.definition)))
     }
@@ -310,6 +329,12 @@ impl Engine {
 }
 
 impl Inner {
+    /// There may be deliveries to make.
+    pub(crate) fn ring(&self) {
+        // It rings already, or nobody listens any more.
+        let _ = self.deliveries.try_send(());
+    }
+
     pub(crate) fn registry(&self) -> MutexGuard<'_, Registry> {
         // The registry is whole between any two of its operations, so a panic elsewhere does not spoil it.
         self.registry.lock().unwrap_or_else(PoisonError::into_inner)
@@ -346,9 +371,10 @@ impl Inner {
         let id = driver.id();
         self.registry().run(id, Active { arn: arn.clone(), letters: driver.letters(), handed });
         let (inner, arn, mut phase) = (self.clone(), arn.clone(), self.phase.subscribe());
+        let mut hold = self.clock.hold();
         tokio::spawn(async move {
             let ended = tokio::select! {
-                ended = driver.drive() => ended,
+                ended = driver.drive(&mut hold) => ended,
                 _ = phase.wait_for(|phase| matches!(phase, Phase::Stopped(_))) => Err(EngineError::ShutDown),
             };
             let outcome = match ended {
@@ -358,6 +384,8 @@ impl Inner {
                 Err(error) => Err(error),
             };
             inner.ended(id, &arn, outcome);
+            // Whoever waits for the end has it now, so time may be skipped.
+            drop(hold);
         });
     }
 
@@ -374,16 +402,11 @@ impl Inner {
     }
 }
 
-/// The time, in whole milliseconds as AWS gives it.
-pub(crate) fn now() -> Timestamp {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    Timestamp::from_millis(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
-}
-
-/// Sleeps until a time, or long enough that the clock should be looked at again.
-pub(crate) async fn sleep_until_ms(at_ms: Option<i64>) {
-    let left = at_ms.map_or(i64::MAX, |at| at.saturating_sub(now().millis()));
-    tokio::time::sleep(Duration::from_millis(u64::try_from(left).unwrap_or(0)).min(NAP)).await;
+/// The seed of an execution of that name.
+fn seeded(seed: u64, name: &str) -> u64 {
+    let hash = Sha256::digest(name.as_bytes());
+    let place = hash.iter().take(8).fold(0, |place, byte| place << 8 | u64::from(*byte));
+    asl_core::draw(seed, place, 0)
 }
 
 pub(crate) fn stored(definition: &Definition, name: &str) -> Stored {

@@ -15,7 +15,7 @@ use asl_journal::{Journal, JournalError, NewWorker, WorkerId, WorkerRow};
 use std::fs::{File, TryLockError};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, PoisonError, Weak};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::time::Instant;
 
@@ -171,7 +171,11 @@ impl Inner {
             tokio::spawn(keep(weak.clone(), journal.clone(), self.settings.lease));
         }
         let phase = || self.phase.subscribe();
-        tokio::spawn(crate::deliveries::run(weak.clone(), self.deliveries.clone(), phase()));
+        // Taken once: the lease is made once.
+        let bell = self.bell.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(bell) = bell {
+            tokio::spawn(crate::deliveries::run(weak.clone(), self.clock.hold(), bell, phase()));
+        }
         tokio::spawn(crate::parked::run(weak.clone(), self.due.clone(), phase()));
         tokio::spawn(crate::post::run(weak, journal.clone(), self.post.clone(), phase()));
     }

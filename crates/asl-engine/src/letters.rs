@@ -1,7 +1,7 @@
 //! Inputs from outside: a stop, the answer to a task token. They reach the driver that has the execution, or the inbox of
 //! whoever runs it. Nobody is told that one was taken before it is on disk.
 
-use crate::engine::{Engine, Inner, now};
+use crate::engine::{Engine, Inner};
 use crate::error::EngineError;
 use crate::registry::Held;
 use crate::{BUDGET, replay};
@@ -69,7 +69,7 @@ impl Engine {
         }
         let (mut machine, _) = replay::rebuild(journal, row).await.map_err(Arc::new)?;
         let children = children(&machine);
-        let (now, input) = (now(), Input::Stop(failure.clone()));
+        let (now, input) = (self.inner.clock.now(), Input::Stop(failure.clone()));
         if machine.handle(input.clone(), now).is_ok() {
             let step = machine.run(now, BUDGET);
             let events = machine.take_effects().events;
@@ -112,6 +112,7 @@ impl Engine {
     }
 
     async fn answer(&self, token: &str, input: impl FnOnce(TaskId) -> Input) -> Result<(), EngineError> {
+        let _hold = self.inner.clock.hold();
         let (arn, task) = asl_core::read_task_token(token).ok_or(EngineError::InvalidToken)?;
         let row = self.inner.journal.execution(&arn).await?.ok_or(EngineError::InvalidToken)?;
         let (mut machine, _) = replay::rebuild(&self.inner.journal, &row).await.map_err(Arc::new)?;
@@ -120,11 +121,12 @@ impl Engine {
         if !genuine {
             return Err(EngineError::InvalidToken);
         }
+        let now = self.inner.clock.now();
         // What came before this answer and is not taken in yet: other answers, deadlines.
         for mail in self.inner.journal.mail(Some(row.id), MAIL).await? {
-            let _ = machine.handle(mail.input, now());
+            let _ = machine.handle(mail.input, now);
         }
-        machine.run(now(), BUDGET);
+        machine.run(now, BUDGET);
         let waits = machine.open_tasks().into_iter().chain(machine.submitted_tasks()).any(|call| call.id == task);
         if !waits {
             return Err(EngineError::TaskTimedOut);
@@ -165,7 +167,7 @@ impl Engine {
 
     /// Leaves an input in the inbox.
     async fn leave(&self, row: &ExecutionRow, input: Input) -> Result<Delivered, EngineError> {
-        match self.inner.journal.post(row.id, input, now().millis()).await {
+        match self.inner.journal.post(row.id, input, self.inner.clock.now().millis()).await {
             Ok(_) => Ok(Delivered::Posted),
             Err(JournalError::Ended { .. }) => Ok(Delivered::Refused),
             Err(error) => Err(error.into()),

@@ -11,6 +11,7 @@
 
 mod builder;
 mod calls;
+mod clock;
 mod definitions;
 mod deliveries;
 mod driver;
@@ -27,6 +28,7 @@ mod worker;
 
 pub use asl_task::{Missing, Unsupported};
 pub use builder::EngineBuilder;
+pub use clock::{Clock, Hold};
 pub(crate) use definitions::load_stored;
 pub use engine::{Engine, Observer, StartExecution, Started, Update};
 pub use error::EngineError;

@@ -1,5 +1,6 @@
 //! Distributed Maps: items are read from folders, children run as executions of their own, results are written.
 
+use crate::clock::Hold;
 use crate::driver::Driver;
 use crate::engine::{Engine, Inner};
 use crate::error::EngineError;
@@ -28,30 +29,38 @@ impl MapWork {
         command: MapCommand,
         driver: mpsc::Sender<Input>,
     ) {
+        let mut hold = inner.clock.hold();
         let task = match command {
             MapCommand::Stop { run, child } => {
                 if let Some(arn) = self.children.remove(&(run, child)) {
-                    tokio::spawn(async move { Engine { inner }.stop(&arn, Failure::default()).await });
+                    tokio::spawn(async move {
+                        let stopped = Engine { inner }.stop(&arn, Failure::default()).await;
+                        drop(hold);
+                        stopped
+                    });
                 }
                 return;
             }
             MapCommand::Start(call) => {
                 self.children.insert((call.run, call.child), call.execution.arn.clone());
-                tokio::spawn(async move { tell(&driver, child(inner, definition, *call).await).await })
+                tokio::spawn(async move {
+                    let input = child(inner, definition, *call, &mut hold).await;
+                    tell(&driver, input, hold).await;
+                })
             }
             MapCommand::Read(read) => tokio::spawn(async move {
                 let run = read.run;
                 let items = blocking(move || items::load(&read, &inner.backends.buckets)).await;
                 let input = items
                     .map_or_else(|failure| Input::MapFailed { run, failure }, |items| Input::MapItems { run, items });
-                tell(&driver, Some(input)).await;
+                tell(&driver, Some(input), hold).await;
             }),
             MapCommand::Write(write) => tokio::spawn(async move {
                 let run = write.run;
                 let written = blocking(move || inner.backends.buckets.write(&write)).await;
                 let input =
                     written.map_or_else(|failure| Input::MapFailed { run, failure }, |()| Input::MapWritten { run });
-                tell(&driver, Some(input)).await;
+                tell(&driver, Some(input), hold).await;
             }),
         };
         self.waiting.retain(|handle| !handle.is_finished());
@@ -70,11 +79,13 @@ impl Drop for MapWork {
     }
 }
 
-async fn tell(driver: &mpsc::Sender<Input>, input: Option<Input>) {
+/// Tells the driver. Time must not be skipped before the message is in its inbox.
+async fn tell(driver: &mpsc::Sender<Input>, input: Option<Input>, hold: Hold) {
     if let Some(input) = input {
         // A driver that is gone wants no answer.
         let _ = driver.send(input).await;
     }
+    drop(hold);
 }
 
 /// File work off the async threads.
@@ -84,9 +95,9 @@ async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T, Failure> +
 }
 
 /// Runs a child to its end, or goes on with one that was started before a crash. `None` when this engine stops first.
-async fn child(inner: Arc<Inner>, definition: Arc<Definition>, call: ChildCall) -> Option<Input> {
+async fn child(inner: Arc<Inner>, definition: Arc<Definition>, call: ChildCall, hold: &mut Hold) -> Option<Input> {
     let (run, child) = (call.run, call.child);
-    match follow(Engine { inner }, definition, call.execution).await {
+    match follow(Engine { inner }, definition, call.execution, hold).await {
         Ok(outcome) => Some(Input::ChildDone { run, child, outcome }),
         Err(EngineError::ShutDown) => None,
         Err(error) => {
@@ -96,18 +107,36 @@ async fn child(inner: Arc<Inner>, definition: Arc<Definition>, call: ChildCall) 
     }
 }
 
-async fn follow(engine: Engine, definition: Arc<Definition>, execution: Execution) -> Result<Outcome, EngineError> {
+async fn follow(
+    engine: Engine,
+    definition: Arc<Definition>,
+    execution: Execution,
+    hold: &mut Hold,
+) -> Result<Outcome, EngineError> {
     let arn = execution.arn.clone();
-    match engine.inner.journal.execution(&arn).await? {
-        None => {
-            let stored: Stored = crate::engine::stored(&definition, &execution.state_machine_name);
-            let machine = Machine::new(definition);
-            // Its parent's MaxConcurrency bounds how many there are.
-            let driver = Driver::create(engine.inner.clone(), machine, execution, stored, None).await?;
-            engine.inner.launch(&arn, driver, HashSet::new());
+    let mut row = engine.inner.journal.execution(&arn).await?;
+    if row.is_none() {
+        let stored: Stored = crate::engine::stored(&definition, &execution.state_machine_name);
+        let machine = Machine::new(definition);
+        // Its parent's MaxConcurrency bounds how many there are.
+        match Driver::create(engine.inner.clone(), machine, execution, stored, None).await {
+            Ok(driver) => engine.inner.launch(&arn, driver, HashSet::new()),
+            // An engine that is being shut down was quicker.
+            Err(EngineError::AlreadyExists { .. }) => row = engine.inner.journal.execution(&arn).await?,
+            Err(error) => return Err(error),
         }
-        Some(row) if row.status == Status::Running => engine.resume_one(row.id).await?,
-        Some(_) => {}
     }
-    engine.wait(&arn).await
+    if let Some(row) = row.filter(|row| row.status == Status::Running) {
+        engine.resume_one(row.id).await?;
+    }
+    loop {
+        let end = engine.inner.registry().subscribe_running(&arn);
+        let Some(mut end) = end else { return engine.wait(&arn).await };
+        let watched = end.clone();
+        let ended = move || watched.borrow().is_some() || watched.has_changed().is_err();
+        let done = async { end.wait_for(Option::is_some).await.map(|end| end.clone()) };
+        if let Some(end) = hold.idle(None, ended, done).await {
+            return end.ok().flatten().unwrap_or(Err(EngineError::ShutDown));
+        }
+    }
 }

@@ -2,29 +2,33 @@
 //! when the time has come or an input is there.
 
 use crate::driver::Driver;
-use crate::engine::{Engine, Inner, Phase, now, sleep_until_ms};
+use crate::engine::{Engine, Inner, Phase};
 use crate::error::EngineError;
 use crate::letters::{From, Letter, MAIL};
 use crate::{lease, replay};
 use asl_journal::{Claim, ExecutionId, Status};
 use std::collections::HashSet;
 use std::sync::{Arc, Weak};
+use std::time::Duration;
 use tokio::sync::{Notify, OwnedSemaphorePermit, watch};
 
 /// After a failure that may pass, an execution is tried again so much later; milliseconds.
 const AGAIN_MS: i64 = 5_000;
+
+/// The longest sleep before the clock is looked at again: it may be set meanwhile.
+const NAP: Duration = Duration::from_secs(60);
 
 /// Brings executions back into memory when they are due, as long as there is room.
 pub(crate) async fn run(inner: Weak<Inner>, due: Arc<Notify>, mut phase: watch::Receiver<Phase>) {
     loop {
         let Some(engine) = inner.upgrade() else { return };
         let next = engine.registry().next_due_ms();
-        if next.is_some_and(|at| at <= now().millis()) {
+        if next.is_some_and(|at| at <= lease::wall_ms()) {
             let permit = tokio::select! {
                 permit = engine.slots.clone().acquire_owned() => permit,
                 _ = phase.wait_for(|phase| !phase.takes_on()) => return,
             };
-            let taken = engine.registry().take_due(now().millis());
+            let taken = engine.registry().take_due(lease::wall_ms());
             if let Some(id) = taken {
                 tokio::spawn(async move { engine.load(id, permit.ok(), Vec::new()).await });
             }
@@ -37,6 +41,12 @@ pub(crate) async fn run(inner: Weak<Inner>, due: Arc<Notify>, mut phase: watch::
             _ = phase.wait_for(|phase| !phase.takes_on()) => return,
         }
     }
+}
+
+/// Sleeps until a time, or long enough that the clock should be looked at again.
+async fn sleep_until_ms(at_ms: Option<i64>) {
+    let left = at_ms.map_or(i64::MAX, |at| at.saturating_sub(lease::wall_ms()));
+    tokio::time::sleep(Duration::from_millis(u64::try_from(left).unwrap_or(0)).min(NAP)).await;
 }
 
 impl Inner {
@@ -97,7 +107,7 @@ impl Inner {
     pub(crate) fn not_loaded(&self, id: ExecutionId, error: EngineError) {
         if error.passes() {
             tracing::warn!(execution = %id, %error, "an execution is tried again in {AGAIN_MS} ms");
-            self.registry().park(id, now().millis() + AGAIN_MS);
+            self.registry().park(id, lease::wall_ms() + AGAIN_MS);
             self.due.notify_one();
         } else {
             tracing::error!(execution = %id, %error, "an execution cannot go on");

@@ -3,7 +3,7 @@
 //! SQLite's `data_version` tells within microseconds whether anybody has written, so it is asked often, and nothing else is
 //! read while nobody has.
 
-use crate::engine::{Inner, Phase, now};
+use crate::engine::{Inner, Phase};
 use crate::error::EngineError;
 use crate::lease;
 use crate::letters::{From, Letter, MAIL};
@@ -91,7 +91,7 @@ impl Watch {
             return Ok(false);
         }
         let free = inner.slots.available_permits();
-        let room = free - inner.registry().due_count(now().millis(), free);
+        let room = free - inner.registry().due_count(now_ms, free);
         if room == 0 && gone.is_empty() {
             return Ok(true);
         }

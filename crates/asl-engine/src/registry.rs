@@ -144,6 +144,11 @@ impl Registry {
         self.ends.entry(arn.into()).or_insert_with(|| watch::channel(None).0).subscribe()
     }
 
+    /// The same, if a driver of this engine has it.
+    pub(crate) fn subscribe_running(&mut self, arn: &str) -> Option<watch::Receiver<End>> {
+        self.running.contains_key(arn).then(|| self.subscribe(arn))
+    }
+
     /// Tells everybody who waits for it.
     pub(crate) fn publish(&mut self, arn: &str, end: Result<Outcome, EngineError>) {
         if let Some(ends) = self.ends.remove(arn) {

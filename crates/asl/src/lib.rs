@@ -40,8 +40,8 @@ mod state_machine;
 
 pub use asl_core::{Event, EventKind, Execution, Failure, Note, Outcome, event::to_aws};
 pub use asl_engine::{
-    Divergence, Engine, EngineBuilder, EngineError, Holder, Observer, ReplayError, Replayed, StartExecution, Started,
-    Unsupported, Update, holders, replay,
+    Clock, Divergence, Engine, EngineBuilder, EngineError, Hold, Holder, Observer, ReplayError, Replayed,
+    StartExecution, Started, Unsupported, Update, holders, replay,
 };
 pub use asl_expr::Timestamp;
 pub use asl_journal::{

@@ -11,7 +11,7 @@ use asl::parts::function::{LogLine, LogSink};
 use asl::parts::mock::Mocks;
 use asl::parts::syntax::{Severity, load};
 use asl::project::Project;
-use asl::{Engine, EngineBuilder, Failure, FunctionSet, Journal, Outcome, StartExecution, Value};
+use asl::{Clock, Engine, EngineBuilder, Failure, FunctionSet, Journal, Outcome, StartExecution, Value};
 use std::io::Read;
 use std::path::Path;
 use std::sync::Arc;
@@ -33,7 +33,7 @@ pub(crate) async fn run(args: Run) -> Result<Exit, Trouble> {
     let functions = project.functions(log_sink(&progress, args.quiet))?;
     let name = machine_name(&args.definition);
     let mocks = match &args.mock {
-        Some(file) => mocks::load(file, &name, args.mock_case.as_deref())?,
+        Some(file) => mocks::load(file, &name, args.mock_case.as_deref(), Some(&definition))?,
         None => Mocks::default(),
     };
     project.check(&source, &definition, &functions, &mocks)?;
@@ -41,7 +41,9 @@ pub(crate) async fn run(args: Run) -> Result<Exit, Trouble> {
 
     let mut interrupt = Interrupt::listen()?;
     let journal = place::write(&place::database_of(&args.place, &project)).await?;
-    let engine = engine("asl run", &project, functions, mocks, &journal, (!args.quiet).then_some(progress))?.build();
+    let clock = if args.skip_time { Clock::skipping(Clock::real().now()) } else { Clock::real() };
+    let engine = engine("asl run", &project, functions, mocks, &journal, (!args.quiet).then_some(progress))?;
+    let engine = engine.clock(clock).build();
     let start = StartExecution { definition, state_machine: &name, name: args.name.as_deref(), input: &input };
     let ended = match engine.start(start).await {
         Ok(started) => follow(&engine, &started.arn, &started.name, &mut interrupt).await,
