@@ -2,6 +2,7 @@
 
 use crate::event::{EventId, Failure};
 use crate::map_run::{MapCommand, MapRunId};
+use crate::redrive::NotRedrivable;
 use asl_syntax::Resource;
 use asl_value::Value;
 use serde::{Deserialize, Serialize};
@@ -132,6 +133,8 @@ pub enum Input<P = Value> {
     },
     /// Somebody stops the execution.
     Stop(Failure),
+    /// Somebody redrives the execution after it failed, timed out or was stopped: it goes on from there.
+    Redrive,
 }
 
 impl<P> Input<P> {
@@ -162,6 +165,7 @@ impl<P> Input<P> {
             Input::ChildDone { run, child, outcome } => Input::ChildDone { run, child, outcome: outcome.map(f) },
             Input::MapWritten { run } => Input::MapWritten { run },
             Input::Stop(failure) => Input::Stop(failure),
+            Input::Redrive => Input::Redrive,
         }
     }
 }
@@ -179,6 +183,8 @@ pub enum Rejected {
     NoSuchMap,
     /// `Start` came twice, or another input came before it.
     OutOfOrder,
+    /// It cannot be redriven.
+    NotRedrivable(NotRedrivable),
 }
 
 impl fmt::Display for Rejected {
@@ -192,6 +198,7 @@ impl fmt::Display for Rejected {
                 write!(f, "map run {n} is not waiting for that: it is over, or its child was stopped")
             }
             Rejected::NoSuchMap => f.write_str("the definition has no Distributed Map of that label"),
+            Rejected::NotRedrivable(why) => why.fmt(f),
             Rejected::OutOfOrder => f.write_str("an execution starts once, and before anything else"),
         }
     }

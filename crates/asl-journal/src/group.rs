@@ -111,7 +111,7 @@ impl Known {
 pub(crate) struct Group {
     creates: Vec<Create>,
     rows: Vec<(ExecutionId, Row)>,
-    ended: Vec<(ExecutionId, End)>,
+    changed: Vec<(ExecutionId, Standing)>,
     pub(crate) appended: Vec<Reply<()>>,
     pub(crate) transactions: Vec<Box<dyn Transaction>>,
     /// How much there is to write.
@@ -120,7 +120,7 @@ pub(crate) struct Group {
 
 struct Create {
     new: NewExecution,
-    end: Option<End>,
+    end: Option<Standing>,
     started_ms: i64,
     row: Option<Row>,
     numbering: Numbering,
@@ -128,22 +128,31 @@ struct Create {
     id: Option<ExecutionId>,
 }
 
-/// The end of an execution, as its row shows it.
-struct End {
+/// Where an execution stands, as its row shows it.
+struct Standing {
     status: &'static str,
-    stopped_ms: i64,
+    stopped_ms: Option<i64>,
     error: Option<Arc<str>>,
     cause: Option<Arc<str>>,
+    /// When it was redriven, if this record did that.
+    redriven_ms: Option<i64>,
 }
 
-impl End {
-    fn new(outcome: &Outcome, record: &Record) -> End {
+impl Standing {
+    /// What a record changes about that; `None` for nothing.
+    fn new(outcome: Option<&Outcome>, record: &Record) -> Option<Standing> {
+        let redriven_ms = record.redrives().then(|| record.now.millis());
+        let Some(outcome) = outcome else {
+            redriven_ms?;
+            return Some(Standing { status: "RUNNING", stopped_ms: None, error: None, cause: None, redriven_ms });
+        };
         let (error, cause) = match outcome {
             Outcome::Succeeded(_) => (None, None),
             Outcome::Failed(f) | Outcome::TimedOut(f) | Outcome::Aborted(f) => (f.error.clone(), f.cause.clone()),
         };
         let stopped = record.events.last().map_or(record.now, |event| event.timestamp);
-        End { status: outcome.status(), stopped_ms: stopped.millis(), error, cause }
+        let stopped_ms = Some(stopped.millis());
+        Some(Standing { status: outcome.status(), stopped_ms, error, cause, redriven_ms })
     }
 }
 
@@ -155,7 +164,7 @@ impl Group {
         match encode(&new.record, ExecutionId(0), &mut numbering) {
             Ok(row) => {
                 self.bytes += row.body.len();
-                let end = new.outcome.as_ref().map(|outcome| End::new(outcome, &new.record));
+                let end = Standing::new(new.outcome.as_ref(), &new.record);
                 let started = new.record.events.first().map_or(new.record.now, |event| event.timestamp);
                 let started_ms = started.millis();
                 self.creates.push(Create { new, end, started_ms, row: Some(row), numbering, reply, id: None });
@@ -168,9 +177,8 @@ impl Group {
     pub(crate) fn append(&mut self, append: &Append, row: Row) {
         self.bytes += row.body.len();
         self.rows.push((append.execution, row));
-        if let Some(outcome) = &append.outcome {
-            self.ended.push((append.execution, End::new(outcome, &append.record)));
-        }
+        let standing = Standing::new(append.outcome.as_ref(), &append.record);
+        self.changed.extend(standing.map(|standing| (append.execution, standing)));
     }
 
     /// Writes it all, with a statement for many rows; returns how many records that were.
@@ -190,16 +198,18 @@ impl Group {
             });
             query.build().execute(&mut *conn).await?;
         }
-        let mut ended = self.ended.drain(..);
-        while let Some(size) = chunk(ended.len()) {
-            let mut query = QueryBuilder::<Sqlite>::new("WITH done (id, status, stopped_ms, error, cause) AS (");
-            query.push_values(ended.by_ref().take(size), |mut tuple, (execution, end)| {
+        let mut changed = self.changed.drain(..);
+        while let Some(size) = chunk(changed.len()) {
+            let mut query =
+                QueryBuilder::<Sqlite>::new("WITH done (id, status, stopped_ms, error, cause, redriven_ms) AS (");
+            query.push_values(changed.by_ref().take(size), |mut tuple, (execution, end)| {
                 tuple.push_bind(execution.0).push_bind(end.status).push_bind(end.stopped_ms);
-                tuple.push_bind(end.error).push_bind(end.cause);
+                tuple.push_bind(end.error).push_bind(end.cause).push_bind(end.redriven_ms);
             });
             query.push(
                 ") UPDATE execution SET status = done.status, stopped_ms = done.stopped_ms, error = done.error, \
-                 cause = done.cause FROM done WHERE execution.id = done.id",
+                 cause = done.cause, redrive_count = redrive_count + (done.redriven_ms IS NOT NULL), \
+                 redriven_ms = coalesce(done.redriven_ms, execution.redriven_ms) FROM done WHERE execution.id = done.id",
             );
             query.build().execute(&mut *conn).await?;
         }
@@ -236,7 +246,7 @@ impl Group {
                 tuple.push_bind(execution.state_machine_name.clone()).push_bind(execution.state_machine_arn.clone());
                 tuple.push_bind(create.new.definition.hash.clone());
                 tuple.push_bind(end.map_or("RUNNING", |end| end.status)).push_bind(create.started_ms);
-                tuple.push_bind(end.map(|end| end.stopped_ms)).push_bind(end.and_then(|end| end.error.clone()));
+                tuple.push_bind(end.and_then(|end| end.stopped_ms)).push_bind(end.and_then(|end| end.error.clone()));
                 tuple.push_bind(end.and_then(|end| end.cause.clone()));
             });
             // An ARN that is taken gives no row: only that execution is refused.

@@ -30,6 +30,13 @@ pub struct Record {
     pub events: Vec<Event>,
 }
 
+impl Record {
+    /// True when it redrives its execution: one that ended goes on.
+    pub(crate) fn redrives(&self) -> bool {
+        self.inputs.iter().any(|input| matches!(input, Input::Redrive))
+    }
+}
+
 /// A state machine's definition.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Definition {
@@ -145,6 +152,10 @@ pub struct ExecutionRow {
     pub cause: Option<String>,
     /// The number of its last event.
     pub last_event: EventId,
+    /// How often it was redriven.
+    pub redrive_count: u64,
+    /// When it was redriven last.
+    pub redriven: Option<Timestamp>,
 }
 
 /// Which executions to list. The default is all of them.

@@ -208,12 +208,15 @@ impl Writer {
                 None => return Ok(Err(JournalError::NoSuchExecution { execution })),
             },
         };
-        let result = if remembered.ended {
+        let redrives = append.record.redrives();
+        let result = if remembered.ended && !redrives {
             Err(JournalError::Ended { execution })
         } else {
             encode(&append.record, execution, &mut remembered.numbering)
         };
-        remembered.ended |= result.is_ok() && append.outcome.is_some();
+        if result.is_ok() {
+            remembered.ended = append.outcome.is_some();
+        }
         self.known.remember(execution, remembered);
         Ok(result)
     }
