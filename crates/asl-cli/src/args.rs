@@ -21,6 +21,8 @@ pub(crate) enum Command {
     Run(Run),
     /// Go on with executions that were interrupted
     Resume(Resume),
+    /// Go on with an execution that failed, timed out or was aborted, from where that happened
+    Redrive(crate::cmd::redrive::Redrive),
     /// List executions, newest first
     List(List),
     /// Show what happened in an execution

@@ -34,6 +34,7 @@ async fn dispatch(args: Args) -> Result<Exit, exit::Trouble> {
     match args.command {
         Command::Run(run) => cmd::run::run(run).await,
         Command::Resume(resume) => cmd::resume::resume(resume).await,
+        Command::Redrive(redrive) => cmd::redrive::redrive(redrive).await,
         Command::List(list) => cmd::list::list(list).await,
         Command::History(history) => cmd::history::history(history).await,
         Command::Replay(replay) => cmd::replay::replay(replay).await,

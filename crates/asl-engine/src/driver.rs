@@ -69,6 +69,13 @@ impl Driver {
         driver
     }
 
+    /// Redrives an execution whose machine was rebuilt from its records and can be redriven.
+    pub(crate) async fn redrive(inner: Arc<Inner>, machine: Machine, id: ExecutionId) -> Result<Driver, EngineError> {
+        let mut driver = Driver::new(inner, machine, id);
+        driver.step(vec![Input::Redrive]).await?;
+        Ok(driver)
+    }
+
     fn new(inner: Arc<Inner>, machine: Machine, id: ExecutionId) -> Driver {
         let (sender, inbox) = mpsc::channel(INBOX);
         let calls = Calls::default();

@@ -3,7 +3,7 @@
 use crate::builder::EngineBuilder;
 use crate::driver::Driver;
 use crate::error::EngineError;
-use crate::{deliveries, replay};
+use crate::{deliveries, redrive, replay};
 use asl_core::{Event, Execution, ExecutionType, Failure, Input, Machine, Note, Outcome, TaskId};
 use asl_expr::Timestamp;
 use asl_journal::{Definition as Stored, ExecutionRow, Journal, Status};
@@ -72,7 +72,7 @@ pub(crate) struct Inner {
     pub(crate) observer: Option<Arc<dyn Observer>>,
     pub(crate) deliveries: Notify,
     active: Mutex<HashMap<Arc<str>, Active>>,
-    resuming: tokio::sync::Mutex<()>,
+    pub(crate) resuming: tokio::sync::Mutex<()>,
     stop: watch::Sender<bool>,
 }
 
@@ -247,6 +247,16 @@ impl Engine {
             }
             None => self.row(arn).await.map(|_| ()),
         }
+    }
+
+    /// Redrives an execution that failed, timed out or was stopped: it goes on from there, with its event numbers going
+    /// on, and what succeeded is kept (AWS: RedriveExecution). When this returns, the redrive is on disk.
+    ///
+    /// # Errors
+    /// [`EngineError::NotRedrivable`] says why it cannot be redriven. Or when there is no such execution, or the journal
+    /// cannot be written.
+    pub async fn redrive(&self, arn: &str) -> Result<(), EngineError> {
+        redrive::asked(self, &self.row(arn).await?).await
     }
 
     /// The history of an execution: all its events.

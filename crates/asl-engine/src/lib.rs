@@ -16,6 +16,7 @@ mod driver;
 mod engine;
 mod error;
 mod maps;
+mod redrive;
 mod replay;
 
 pub use asl_task::{Missing, Unsupported};

@@ -3,6 +3,7 @@
 use crate::driver::Driver;
 use crate::engine::{Engine, Inner};
 use crate::error::EngineError;
+use crate::redrive;
 use asl_core::{ChildCall, Execution, Failure, Input, Machine, MapCommand, MapRunId, Outcome, items};
 use asl_journal::{Definition as Stored, Status};
 use asl_syntax::Definition;
@@ -81,7 +82,7 @@ async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T, Failure> +
 /// Runs a child to its end, or goes on with one that was started before a crash. `None` when this engine stops first.
 async fn child(inner: Arc<Inner>, definition: Arc<Definition>, call: ChildCall) -> Option<Input> {
     let (run, child) = (call.run, call.child);
-    match follow(Engine { inner }, definition, call.execution).await {
+    match follow(Engine { inner }, definition, call.execution, call.redrives).await {
         Ok(outcome) => Some(Input::ChildDone { run, child, outcome }),
         Err(EngineError::ShutDown) => None,
         Err(error) => {
@@ -91,7 +92,12 @@ async fn child(inner: Arc<Inner>, definition: Arc<Definition>, call: ChildCall) 
     }
 }
 
-async fn follow(engine: Engine, definition: Arc<Definition>, execution: Execution) -> Result<Outcome, EngineError> {
+async fn follow(
+    engine: Engine,
+    definition: Arc<Definition>,
+    execution: Execution,
+    redrives: u64,
+) -> Result<Outcome, EngineError> {
     let arn = execution.arn.clone();
     match engine.inner.journal.execution(&arn).await? {
         None => {
@@ -100,6 +106,7 @@ async fn follow(engine: Engine, definition: Arc<Definition>, execution: Executio
             let driver = Driver::create(engine.inner.clone(), machine, execution, stored).await?;
             engine.launch(&arn, driver);
         }
+        Some(row) if row.redrive_count < redrives => redrive::child(&engine, &arn, redrives).await?,
         Some(row) if row.status == Status::Running => engine.resume_one(&row).await?,
         Some(_) => {}
     }

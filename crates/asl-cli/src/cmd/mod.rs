@@ -7,6 +7,7 @@ pub(crate) mod history;
 pub(crate) mod list;
 pub(crate) mod mocks;
 pub(crate) mod queue;
+pub(crate) mod redrive;
 pub(crate) mod replay;
 pub(crate) mod resume;
 pub(crate) mod run;

@@ -103,7 +103,7 @@ impl Interrupt {
 }
 
 /// Waits for the end, or for Ctrl-C.
-async fn follow(engine: &Engine, arn: &str, name: &str, interrupt: &mut Interrupt) -> Result<Exit, Trouble> {
+pub(crate) async fn follow(engine: &Engine, arn: &str, name: &str, interrupt: &mut Interrupt) -> Result<Exit, Trouble> {
     tokio::select! {
         outcome = engine.wait(arn) => tell(&outcome?),
         () = interrupt.came() => {
