@@ -27,8 +27,8 @@ pub(crate) enum Command {
     List(List),
     /// Show what happened in an execution
     History(History),
-    /// Run the recorded inputs of an execution through the machine again, and compare every event
-    Replay(Replay),
+    /// Run what was recorded through the machine again, and compare every event
+    Replay(crate::cmd::replay::Replay),
     /// Look into a queue
     #[command(subcommand)]
     Queue(Queue),
@@ -111,17 +111,6 @@ pub(crate) struct History {
     /// JSON, in the shape of `aws stepfunctions get-execution-history`
     #[arg(long)]
     pub(crate) json: bool,
-    #[command(flatten)]
-    pub(crate) place: Place,
-}
-
-#[derive(Debug, ClapArgs)]
-pub(crate) struct Replay {
-    /// The execution: its name, the beginning of its name, or its ARN [default: the last one]
-    pub(crate) execution: Option<String>,
-    /// Every execution in the database
-    #[arg(long, conflicts_with = "execution")]
-    pub(crate) all: bool,
     #[command(flatten)]
     pub(crate) place: Place,
 }

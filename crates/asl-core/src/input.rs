@@ -131,6 +131,13 @@ pub enum Input<P = Value> {
         /// The map run.
         run: MapRunId,
     },
+    /// The map run ended so. For drivers that know its result but not its children: an exported history has no more.
+    MapRunDone {
+        /// The map run.
+        run: MapRunId,
+        /// With its result, or why it failed.
+        outcome: Outcome<P>,
+    },
     /// Somebody stops the execution.
     Stop(Failure),
     /// Somebody redrives the execution after it failed, timed out or was stopped: it goes on from there.
@@ -164,6 +171,7 @@ impl<P> Input<P> {
             Input::MapFailed { run, failure } => Input::MapFailed { run, failure },
             Input::ChildDone { run, child, outcome } => Input::ChildDone { run, child, outcome: outcome.map(f) },
             Input::MapWritten { run } => Input::MapWritten { run },
+            Input::MapRunDone { run, outcome } => Input::MapRunDone { run, outcome: outcome.map(f) },
             Input::Stop(failure) => Input::Stop(failure),
             Input::Redrive => Input::Redrive,
         }

@@ -212,7 +212,8 @@ impl Machine {
             input @ (Input::MapItems { run, .. }
             | Input::MapFailed { run, .. }
             | Input::ChildDone { run, .. }
-            | Input::MapWritten { run }) => return map_run::answer(self, run, input),
+            | Input::MapWritten { run }
+            | Input::MapRunDone { run, .. }) => return map_run::answer(self, run, input),
             other => return state::task::answer(self, other),
         }
         Ok(())

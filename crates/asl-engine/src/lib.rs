@@ -23,7 +23,9 @@ pub use asl_task::{Missing, Unsupported};
 pub use builder::EngineBuilder;
 pub use engine::{Engine, Observer, StartExecution, Started, Update};
 pub use error::EngineError;
-pub use replay::{Divergence, ReplayError, Replayed, replay};
+pub use replay::{
+    Difference, Divergence, ExportError, Exported, ReplayError, Replayed, Whose, replay, replay_exported,
+};
 
 use asl_syntax::{Definition, Options, Source, load};
 use std::sync::Arc;

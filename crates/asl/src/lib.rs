@@ -40,8 +40,8 @@ mod state_machine;
 
 pub use asl_core::{Event, EventKind, Execution, Failure, Note, Outcome, event::to_aws};
 pub use asl_engine::{
-    Divergence, Engine, EngineBuilder, EngineError, Observer, ReplayError, Replayed, StartExecution, Started,
-    Unsupported, Update, replay,
+    Difference, Divergence, Engine, EngineBuilder, EngineError, ExportError, Exported, Observer, ReplayError, Replayed,
+    StartExecution, Started, Unsupported, Update, Whose, replay, replay_exported,
 };
 pub use asl_expr::Timestamp;
 pub use asl_journal::{Durability, ExecutionRow, Filter, Journal, JournalError, Options as JournalOptions, Status};

@@ -2,6 +2,7 @@
 
 pub(crate) mod check;
 pub(crate) mod explain;
+pub(crate) mod exported;
 pub(crate) mod graph;
 pub(crate) mod history;
 pub(crate) mod list;

@@ -4,7 +4,7 @@ use super::{Child, Items, MapCommand, MapRun, MapRunId, Stage, names, redrive};
 use crate::context::{Context, MapItem};
 use crate::data::fill;
 use crate::error::{Class, StateError};
-use crate::event::{EventKind, Failure};
+use crate::event::{EventId, EventKind, Failure};
 use crate::input::{Input, Outcome, Rejected};
 use crate::machine::Machine;
 use crate::redrive::Fallen;
@@ -34,6 +34,7 @@ pub(crate) fn answer(machine: &mut Machine, run: MapRunId, input: Input) -> Resu
         }
         (Stage::Reading(_) | Stage::Writing(_), Input::MapFailed { failure, .. }) => fail(machine, id, failure),
         (Stage::Writing(_), Input::MapWritten { .. }) => close(machine, id),
+        (_, Input::MapRunDone { outcome, .. }) => done(machine, id, outcome),
         (Stage::Running, Input::ChildDone { child, outcome, .. }) if state.running.contains_key(&child) => {
             child_done(machine, id, child, outcome);
         }
@@ -168,16 +169,36 @@ fn close(machine: &mut Machine, id: ScopeId) {
         Some(writer) => Some(writer.output(&run.arn)),
         None => std::mem::take(&mut run.results).into_array(),
     };
-    let started = run.started;
-    // The state's exit follows the start of the run, not these (recorded AWS behaviour).
-    let succeeded = machine.emit(started, EventKind::MapRunSucceeded);
     match result {
-        Some(result) => {
-            machine.emit(succeeded, EventKind::MapStateSucceeded);
-            settle(machine, id, Ok(result));
+        Some(result) => succeed(machine, id, result),
+        None => {
+            succeeded(machine, id);
+            settle(machine, id, Err(StateError::data_limit(&name, "returned", "a result")));
         }
-        None => settle(machine, id, Err(StateError::data_limit(&name, "returned", "a result"))),
     }
+}
+
+/// The end of the run, as somebody knows it who does not know its children.
+fn done(machine: &mut Machine, id: ScopeId, outcome: Outcome) {
+    match outcome {
+        Outcome::Succeeded(result) => {
+            stop_children(machine, id);
+            succeed(machine, id, result);
+        }
+        Outcome::Failed(failure) | Outcome::TimedOut(failure) | Outcome::Aborted(failure) => fail(machine, id, failure),
+    }
+}
+
+fn succeed(machine: &mut Machine, id: ScopeId, result: Value) {
+    let succeeded = succeeded(machine, id);
+    machine.emit(succeeded, EventKind::MapStateSucceeded);
+    settle(machine, id, Ok(result));
+}
+
+fn succeeded(machine: &mut Machine, id: ScopeId) -> EventId {
+    let started = run_mut(machine, id).map_or(0, |run| run.started);
+    // The state's exit follows the start of the run, not these (recorded AWS behaviour).
+    machine.emit(started, EventKind::MapRunSucceeded)
 }
 
 /// The map run failed.
