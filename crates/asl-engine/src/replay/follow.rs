@@ -41,6 +41,9 @@ const FREE: [&str; 14] = [
     "ExecutionFailed",
 ];
 
+/// 2023-11-15: redrive was launched, and the context object got its `RedriveCount`.
+const REDRIVE_MS: i64 = 1_700_006_400_000;
+
 /// Replays an exported history with the definition that it ran.
 ///
 /// # Errors
@@ -63,6 +66,7 @@ struct Follower<'h> {
     history: &'h Exported,
     label: Arc<str>,
     no_data: bool,
+    before_redrive: bool,
     names: Names,
     now: Timestamp,
     /// By recorded event: those that follow it.
@@ -95,6 +99,7 @@ impl<'h> Follower<'h> {
             history,
             label: whose.label.clone(),
             no_data: !history.events.iter().any(has),
+            before_redrive: history.event(1).and_then(|e| e.timestamp).is_some_and(|at| at.millis() < REDRIVE_MS),
             names: Names::default(),
             now: Timestamp::default(),
             followers,
@@ -375,6 +380,9 @@ impl<'h> Follower<'h> {
         let replayed = to_aws(event);
         let kind = event.type_name();
         self.trail.add(&mut self.places, event);
+        if let EventKind::MapRunStarted { arn } = &event.kind {
+            self.names.make_up(arn);
+        }
         let mut found = self.search(event, &kind, &replayed);
         if found.is_err() {
             // Task tokens are among the things that nobody recorded.
@@ -432,7 +440,7 @@ impl<'h> Follower<'h> {
     }
 
     fn compare(&self, recorded: &Recorded, replayed: &Value) -> Result<Learnt, Vec<Difference>> {
-        let rules = Rules { names: Some(&self.names), no_data: self.no_data };
+        let rules = Rules { names: Some(&self.names), no_data: self.no_data, before_redrive: self.before_redrive };
         same::details(&recorded.details, details(replayed), rules)
     }
 
