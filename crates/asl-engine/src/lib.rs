@@ -24,7 +24,8 @@ pub use builder::EngineBuilder;
 pub use engine::{Engine, Observer, StartExecution, Started, Update};
 pub use error::EngineError;
 pub use replay::{
-    Difference, Divergence, ExportError, Exported, ReplayError, Replayed, Whose, replay, replay_exported,
+    ChangedCall, Difference, Divergence, ExportError, Exported, Fork, Needed, ReplayError, Replayed, Trial, Verdict,
+    Whose, replay, replay_exported, try_definition,
 };
 
 use asl_syntax::{Definition, Options, Source, load};

@@ -40,8 +40,9 @@ mod state_machine;
 
 pub use asl_core::{Event, EventKind, Execution, Failure, Note, Outcome, event::to_aws};
 pub use asl_engine::{
-    Difference, Divergence, Engine, EngineBuilder, EngineError, ExportError, Exported, Observer, ReplayError, Replayed,
-    StartExecution, Started, Unsupported, Update, Whose, replay, replay_exported,
+    ChangedCall, Difference, Divergence, Engine, EngineBuilder, EngineError, ExportError, Exported, Fork, Needed,
+    Observer, ReplayError, Replayed, StartExecution, Started, Trial, Unsupported, Update, Verdict, Whose, replay,
+    replay_exported, try_definition,
 };
 pub use asl_expr::Timestamp;
 pub use asl_journal::{Durability, ExecutionRow, Filter, Journal, JournalError, Options as JournalOptions, Status};

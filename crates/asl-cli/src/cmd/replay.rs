@@ -6,8 +6,9 @@ use crate::exit::{Exit, Trouble, answer, error, say};
 use crate::place;
 use crate::render::look::Look;
 use crate::render::snippet::{self, Finding};
+use crate::render::text::json;
 use asl::parts::syntax::{Format, Severity, Source, state_span};
-use asl::{Divergence, ExecutionRow, Filter, Journal, ReplayError, Replayed, Status};
+use asl::{Difference, Divergence, ExecutionRow, Filter, Journal, Map, ReplayError, Replayed, Status, Value};
 use clap::Args;
 use std::path::{Path, PathBuf};
 
@@ -89,18 +90,23 @@ pub(crate) async fn replay(args: Replay) -> Result<Exit, Trouble> {
     for file in &files {
         for found in exported::find(Path::new(file), given.as_ref(), args.place.project.as_deref())? {
             let replayed = asl::replay_exported(found.text.definition.clone(), &found.history, &found.whose);
-            tell(&found.whose.label, replayed, Some(&found.text), &mut tally)?;
+            tell(&found.whose.label, replayed, Some(&found.text), args.json, &mut tally)?;
         }
     }
     if files.is_empty() || !names.is_empty() {
         let journal = place::read(&args.place).await?;
         let rows = rows(&journal, &args, &names).await?;
+        if let Some(text) = &given {
+            let exit = super::trial::all(&journal, &rows, text, args.json).await;
+            journal.close().await;
+            return exit;
+        }
         for row in &rows {
-            stored(&journal, row, &mut tally).await?;
+            stored(&journal, row, args.json, &mut tally).await?;
         }
         journal.close().await;
     }
-    if args.all || tally.same + tally.differ + tally.unfit > 1 {
+    if !args.json && (args.all || tally.same + tally.differ + tally.unfit > 1) {
         summary(&tally)?;
     }
     Ok(tally.exit())
@@ -130,13 +136,13 @@ async fn rows(journal: &Journal, args: &Replay, names: &[&String]) -> Result<Vec
     Ok(rows)
 }
 
-async fn stored(journal: &Journal, row: &ExecutionRow, tally: &mut Tally) -> Result<(), Trouble> {
+async fn stored(journal: &Journal, row: &ExecutionRow, as_json: bool, tally: &mut Tally) -> Result<(), Trouble> {
     let replayed = asl::replay(journal, row).await;
     let text = match &replayed {
         Err(ReplayError::Divergence(_)) => ran(journal, row).await?,
         _ => None,
     };
-    tell(&format!("{} · {}", row.state_machine, row.name), replayed, text.as_ref(), tally)
+    tell(&format!("{} · {}", row.state_machine, row.name), replayed, text.as_ref(), as_json, tally)
 }
 
 /// The definition that an execution ran.
@@ -152,9 +158,17 @@ fn tell(
     label: &str,
     replayed: Result<Replayed, ReplayError>,
     text: Option<&Text>,
+    as_json: bool,
     tally: &mut Tally,
 ) -> Result<(), Trouble> {
+    if as_json {
+        answer(&json(&item(label, &replayed)))?;
+    }
     match replayed {
+        Ok(_) if as_json => {
+            tally.same += 1;
+            Ok(())
+        }
         Ok(replayed) => {
             tally.same += 1;
             let events = count(replayed.events, "event");
@@ -173,6 +187,43 @@ fn tell(
             Ok(())
         }
     }
+}
+
+/// What came of one replay, as JSON.
+fn item(label: &str, replayed: &Result<Replayed, ReplayError>) -> Value {
+    let mut item = Map::new();
+    item.insert("execution", label);
+    let verdict = match replayed {
+        Ok(_) => "SAME",
+        Err(ReplayError::Divergence(_)) => "DIFFERS",
+        Err(_) => "CANNOT_REPLAY",
+    };
+    item.insert("verdict", verdict);
+    match replayed {
+        Ok(replayed) => {
+            item.insert("status", replayed.outcome.as_ref().map_or("RUNNING", |outcome| outcome.status()));
+            item.insert("events", replayed.events);
+        }
+        Err(ReplayError::Divergence(divergence)) => {
+            item.insert("event", divergence.event);
+            divergence.state.iter().for_each(|state| drop(item.insert("state", state)));
+            for (key, event) in [("recorded", &divergence.recorded), ("replayed", &divergence.replayed)] {
+                item.insert(key, event.clone().unwrap_or(Value::Null));
+            }
+            item.insert("differences", divergence.differences.iter().map(difference).collect::<Vec<_>>());
+        }
+        Err(problem) => drop(item.insert("reason", problem.to_string())),
+    }
+    item.into()
+}
+
+/// A field that differs, as JSON.
+pub(crate) fn difference(difference: &Difference) -> Value {
+    let mut item = Map::new();
+    item.insert("field", difference.field.as_str());
+    difference.recorded.iter().for_each(|value| drop(item.insert("recorded", value.clone())));
+    difference.replayed.iter().for_each(|value| drop(item.insert("replayed", value.clone())));
+    item.into()
 }
 
 /// The first event that differs: the state's place in the definition, then the fields.

@@ -7,17 +7,20 @@
 //! - [`try_definition`]: what another definition would have done with a recorded execution.
 
 mod exported;
+mod facts;
 mod follow;
 mod names;
 mod same;
 mod stored;
 mod trail;
+mod trial;
 
 pub use exported::{ExportError, Exported, Whose};
 pub use follow::replay_exported;
 pub use same::Difference;
 pub(crate) use stored::rebuild;
 pub use stored::replay;
+pub use trial::{ChangedCall, Fork, Needed, Trial, Verdict, try_definition};
 
 use asl_core::{Outcome, Rejected};
 use asl_journal::JournalError;

@@ -62,6 +62,13 @@ pub(crate) fn details(recorded: &Value, replayed: &Value, rules: Rules<'_>) -> R
     if compare.found.is_empty() { Ok(compare.learnt) } else { Err(compare.found) }
 }
 
+/// The parts of two values that differ.
+pub(crate) fn values(recorded: &Value, replayed: &Value, rules: Rules<'_>) -> Vec<Difference> {
+    let mut compare = Compare { rules, learnt: Learnt::new(), found: Vec::new() };
+    compare.value("", recorded, replayed);
+    compare.found
+}
+
 struct Compare<'n> {
     rules: Rules<'n>,
     learnt: Learnt,

@@ -6,6 +6,7 @@ use super::{Divergence, ReplayError, Replayed};
 use crate::load_stored;
 use asl_core::{Event, Machine, event::to_aws};
 use asl_journal::{ExecutionRow, Journal, Record};
+use asl_syntax::Definition;
 use std::sync::Arc;
 
 /// Runs an execution's records through the machine again and compares every event.
@@ -19,13 +20,21 @@ pub async fn replay(journal: &Journal, row: &ExecutionRow) -> Result<Replayed, R
 
 /// The machine of an execution, from its records.
 pub(crate) async fn rebuild(journal: &Journal, row: &ExecutionRow) -> Result<(Machine, Replayed), ReplayError> {
+    let (definition, records) = recorded(journal, row).await?;
+    redo_all(Machine::new(definition), &records, &row.arn.as_str().into())
+}
+
+/// The definition of an execution, and its records.
+pub(super) async fn recorded(
+    journal: &Journal,
+    row: &ExecutionRow,
+) -> Result<(Arc<Definition>, Vec<Record>), ReplayError> {
     let arn: Arc<str> = row.arn.as_str().into();
     let bad = |why: String| ReplayError::Definition { execution: arn.clone(), why };
     let stored = journal.definition(&row.definition).await?;
     let stored = stored.ok_or_else(|| bad("is not in the database".to_owned()))?;
     let definition = load_stored(&stored.text).map_err(|e| bad(format!("does not load: {e}")))?;
-    let records = journal.records(row.id).await?;
-    redo_all(Machine::new(definition), &records, &arn)
+    Ok((definition, journal.records(row.id).await?))
 }
 
 /// Records through a machine.
@@ -64,7 +73,7 @@ fn redo(machine: &mut Machine, record: &Record, arn: &Arc<str>, number: usize) -
 }
 
 /// Where the last of these records differs.
-fn divergence(records: &[Record], replayed: &[Event], arn: &Arc<str>) -> Divergence {
+pub(super) fn divergence(records: &[Record], replayed: &[Event], arn: &Arc<str>) -> Divergence {
     let recorded: &[Event] = records.last().map_or(&[], |record| &record.events);
     let same = recorded.iter().zip(replayed).take_while(|(a, b)| a == b).count();
     let (ours, theirs) = (recorded.get(same), replayed.get(same));
