@@ -37,12 +37,14 @@ pub(crate) enum Command {
     SendTaskFailure(crate::cmd::send_task::Failed),
     /// Tell that whoever has a task token is still at work
     SendTaskHeartbeat(crate::cmd::send_task::Heartbeat),
+    /// Go on with an execution that failed, timed out or was aborted, from where that happened
+    Redrive(crate::cmd::redrive::Redrive),
     /// List executions, newest first
     List(List),
     /// Show what happened in an execution
     History(History),
-    /// Run the recorded inputs of an execution through the machine again, and compare every event
-    Replay(Replay),
+    /// Run what was recorded through the machine again, and compare every event
+    Replay(crate::cmd::replay::Replay),
     /// Look into a queue
     #[command(subcommand)]
     Queue(Queue),
@@ -134,17 +136,6 @@ pub(crate) struct History {
     /// JSON, in the shape of `aws stepfunctions get-execution-history`
     #[arg(long)]
     pub(crate) json: bool,
-    #[command(flatten)]
-    pub(crate) place: Place,
-}
-
-#[derive(Debug, ClapArgs)]
-pub(crate) struct Replay {
-    /// The execution: its name, the beginning of its name, or its ARN [default: the last one]
-    pub(crate) execution: Option<String>,
-    /// Every execution in the database
-    #[arg(long, conflicts_with = "execution")]
-    pub(crate) all: bool,
     #[command(flatten)]
     pub(crate) place: Place,
 }

@@ -42,6 +42,7 @@ async fn dispatch(args: Args) -> Result<Exit, exit::Trouble> {
         Command::SendTaskSuccess(args) => cmd::send_task::success(args).await,
         Command::SendTaskFailure(args) => cmd::send_task::failure(args).await,
         Command::SendTaskHeartbeat(args) => cmd::send_task::heartbeat(args).await,
+        Command::Redrive(redrive) => cmd::redrive::redrive(redrive).await,
         Command::List(list) => cmd::list::list(list).await,
         Command::History(history) => cmd::history::history(history).await,
         Command::Replay(replay) => cmd::replay::replay(replay).await,

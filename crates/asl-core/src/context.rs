@@ -148,13 +148,16 @@ impl JsonataEnv for Context<'_> {
 }
 
 fn execution_part(machine: &Machine, execution: &Arc<Execution>) -> Map {
-    let mut out = Map::with_capacity(6);
+    let mut out = Map::with_capacity(7);
     out.insert("Id", &execution.arn);
     out.insert("Input", execution.input.clone());
     out.insert("StartTime", machine.started.to_string());
     out.insert("Name", &execution.name);
     out.insert("RoleArn", &execution.role_arn);
-    out.insert("RedriveCount", 0);
+    out.insert("RedriveCount", machine.redrives.count);
+    if let Some(at) = machine.redrives.last {
+        out.insert("RedriveTime", at.to_string());
+    }
     out
 }
 

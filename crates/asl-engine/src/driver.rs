@@ -115,6 +115,19 @@ impl Driver {
         driver
     }
 
+    /// Redrives an execution whose machine was rebuilt from its records and can be redriven. It becomes this worker's.
+    pub(crate) async fn redrive(
+        inner: Arc<Inner>,
+        journal: Journal,
+        machine: Machine,
+        id: ExecutionId,
+        permit: Option<OwnedSemaphorePermit>,
+    ) -> Result<Driver, EngineError> {
+        let mut driver = Driver::new(inner, journal, machine, id, permit);
+        driver.step(vec![Input::Redrive], Vec::new()).await?;
+        Ok(driver)
+    }
+
     fn new(
         inner: Arc<Inner>,
         journal: Journal,

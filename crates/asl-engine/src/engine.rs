@@ -6,7 +6,7 @@ use crate::driver::Driver;
 use crate::error::EngineError;
 use crate::lease::Lease;
 use crate::registry::{Active, Held, Registry};
-use crate::{deliveries, replay};
+use crate::{deliveries, redrive, replay};
 use asl_core::{Event, Execution, ExecutionType, Machine, Note, Outcome};
 use asl_expr::Timestamp;
 use asl_journal::{Definition as Stored, ExecutionId, ExecutionRow, Journal, MailId, Status};
@@ -302,6 +302,16 @@ impl Engine {
     pub(crate) async fn row(&self, arn: &str) -> Result<ExecutionRow, EngineError> {
         let row = self.inner.journal.execution(arn).await?;
         row.ok_or_else(|| EngineError::NoSuchExecution(arn.to_owned()))
+    }
+
+    /// Redrives an execution that failed, timed out or was stopped: it goes on from there, with its event numbers going
+    /// on, and what succeeded is kept (AWS: RedriveExecution). When this returns, the redrive is on disk.
+    ///
+    /// # Errors
+    /// [`EngineError::NotRedrivable`] says why it cannot be redriven. Or when there is no such execution, or the journal
+    /// cannot be written.
+    pub async fn redrive(&self, arn: &str) -> Result<(), EngineError> {
+        redrive::asked(self, &self.row(arn).await?).await
     }
 
     /// The history of an execution: all its events.

@@ -42,6 +42,14 @@ pub enum EngineError {
     /// No such execution.
     #[error("there is no execution '{0}'")]
     NoSuchExecution(String),
+    /// The execution cannot be redriven.
+    #[error("the execution '{execution}' cannot be redriven: {why}")]
+    NotRedrivable {
+        /// Its name.
+        execution: String,
+        /// Why: AWS's words for it, where it has some.
+        why: String,
+    },
     /// The task token names no task that waits.
     #[error("the task token is not valid: no execution here has given it out")]
     InvalidToken,

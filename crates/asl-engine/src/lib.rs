@@ -22,6 +22,7 @@ mod letters;
 mod maps;
 mod parked;
 mod post;
+mod redrive;
 mod registry;
 mod replay;
 mod worker;
@@ -32,7 +33,10 @@ pub use clock::{Clock, Hold};
 pub(crate) use definitions::load_stored;
 pub use engine::{Engine, Observer, StartExecution, Started, Update};
 pub use error::EngineError;
-pub use replay::{Divergence, ReplayError, Replayed, replay};
+pub use replay::{
+    ChangedCall, Difference, Divergence, ExportError, Exported, Fork, Needed, ReplayError, Replayed, Trial, Verdict,
+    Whose, replay, replay_exported, try_definition,
+};
 pub use worker::{Holder, holders};
 
 /// Steps a machine may take before its record is written and others get their turn.

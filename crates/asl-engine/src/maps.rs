@@ -4,7 +4,8 @@ use crate::clock::Hold;
 use crate::driver::Driver;
 use crate::engine::{Engine, Inner};
 use crate::error::EngineError;
-use asl_core::{ChildCall, Execution, Failure, Input, Machine, MapCommand, MapRunId, Outcome, items};
+use crate::redrive;
+use asl_core::{ChildCall, Failure, Input, Machine, MapCommand, MapRunId, Outcome, items};
 use asl_journal::{Definition as Stored, Status};
 use asl_syntax::Definition;
 use std::collections::{HashMap, HashSet};
@@ -97,7 +98,7 @@ async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T, Failure> +
 /// Runs a child to its end, or goes on with one that was started before a crash. `None` when this engine stops first.
 async fn child(inner: Arc<Inner>, definition: Arc<Definition>, call: ChildCall, hold: &mut Hold) -> Option<Input> {
     let (run, child) = (call.run, call.child);
-    match follow(Engine { inner }, definition, call.execution, hold).await {
+    match follow(Engine { inner }, definition, call, hold).await {
         Ok(outcome) => Some(Input::ChildDone { run, child, outcome }),
         Err(EngineError::ShutDown) => None,
         Err(error) => {
@@ -110,9 +111,10 @@ async fn child(inner: Arc<Inner>, definition: Arc<Definition>, call: ChildCall, 
 async fn follow(
     engine: Engine,
     definition: Arc<Definition>,
-    execution: Execution,
+    call: ChildCall,
     hold: &mut Hold,
 ) -> Result<Outcome, EngineError> {
+    let ChildCall { execution, redrives, .. } = call;
     let arn = execution.arn.clone();
     let mut row = engine.inner.journal.execution(&arn).await?;
     if row.is_none() {
@@ -126,8 +128,10 @@ async fn follow(
             Err(error) => return Err(error),
         }
     }
-    if let Some(row) = row.filter(|row| row.status == Status::Running) {
-        engine.resume_one(row.id).await?;
+    match row {
+        Some(row) if row.redrive_count < redrives => redrive::child(&engine, &arn, redrives).await?,
+        Some(row) if row.status == Status::Running => engine.resume_one(row.id).await?,
+        Some(_) | None => {}
     }
     loop {
         let end = engine.inner.registry().subscribe_running(&arn);

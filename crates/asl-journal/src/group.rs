@@ -151,7 +151,7 @@ impl Known {
 pub(crate) struct Group {
     creates: Vec<Create>,
     rows: Vec<(ExecutionId, Row)>,
-    ended: Vec<(ExecutionId, End)>,
+    changed: Vec<(ExecutionId, Standing)>,
     /// Inputs of the inbox that records took in.
     pub(crate) mail: Vec<MailId>,
     pub(crate) appended: Vec<Reply<()>>,
@@ -165,7 +165,7 @@ pub(crate) struct Group {
 struct Create {
     new: NewExecution,
     owner: Option<WorkerId>,
-    end: Option<End>,
+    end: Option<Standing>,
     started_ms: i64,
     row: Option<Row>,
     numbering: Numbering,
@@ -173,22 +173,35 @@ struct Create {
     id: Option<ExecutionId>,
 }
 
-/// The end of an execution, as its row shows it.
-struct End {
+/// Where an execution stands, as its row shows it.
+struct Standing {
     status: &'static str,
-    stopped_ms: i64,
+    stopped_ms: Option<i64>,
     error: Option<Arc<str>>,
     cause: Option<Arc<str>>,
+    /// When it was redriven, if this record did that.
+    redriven_ms: Option<i64>,
+    /// Whose it is then.
+    redriver: Option<i64>,
 }
 
-impl End {
-    fn new(outcome: &Outcome, record: &Record) -> End {
+impl Standing {
+    /// What a record changes about that; `None` for nothing.
+    fn new(outcome: Option<&Outcome>, record: &Record, owner: Option<WorkerId>) -> Option<Standing> {
+        let redriven_ms = record.redrives().then(|| record.now.millis());
+        let redriver = owner.map(|worker| worker.0);
+        let Some(outcome) = outcome else {
+            redriven_ms?;
+            let (status, stopped_ms) = ("RUNNING", None);
+            return Some(Standing { status, stopped_ms, error: None, cause: None, redriven_ms, redriver });
+        };
         let (error, cause) = match outcome {
             Outcome::Succeeded(_) => (None, None),
             Outcome::Failed(f) | Outcome::TimedOut(f) | Outcome::Aborted(f) => (f.error.clone(), f.cause.clone()),
         };
         let stopped = record.events.last().map_or(record.now, |event| event.timestamp);
-        End { status: outcome.status(), stopped_ms: stopped.millis(), error, cause }
+        let stopped_ms = Some(stopped.millis());
+        Some(Standing { status: outcome.status(), stopped_ms, error, cause, redriven_ms, redriver })
     }
 }
 
@@ -200,7 +213,7 @@ impl Group {
         match encode(&new.record, ExecutionId(0), &mut numbering) {
             Ok(row) => {
                 self.bytes += row.body.len();
-                let end = new.outcome.as_ref().map(|outcome| End::new(outcome, &new.record));
+                let end = Standing::new(new.outcome.as_ref(), &new.record, owner);
                 let started = new.record.events.first().map_or(new.record.now, |event| event.timestamp);
                 let started_ms = started.millis();
                 self.creates.push(Create { new, owner, end, started_ms, row: Some(row), numbering, reply, id: None });
@@ -209,13 +222,12 @@ impl Group {
         }
     }
 
-    /// Adds the row of a record.
-    pub(crate) fn append(&mut self, append: &Append, row: Row) {
+    /// Adds the row of a record, written on behalf of `owner`.
+    pub(crate) fn append(&mut self, append: &Append, row: Row, owner: Option<WorkerId>) {
         self.bytes += row.body.len();
         self.rows.push((append.execution, row));
-        if let Some(outcome) = &append.outcome {
-            self.ended.push((append.execution, End::new(outcome, &append.record)));
-        }
+        let standing = Standing::new(append.outcome.as_ref(), &append.record, owner);
+        self.changed.extend(standing.map(|standing| (append.execution, standing)));
     }
 
     /// Writes it all, with a statement for many rows; returns how many records that were.
@@ -235,24 +247,29 @@ impl Group {
             });
             query.build().execute(&mut *conn).await?;
         }
-        self.write_ends(conn).await?;
+        self.write_standings(conn).await?;
         self.delete_mail(conn).await?;
         Ok(written)
     }
 
-    async fn write_ends(&mut self, conn: &mut SqliteConnection) -> Result<(), sqlx::Error> {
-        let mut ended = std::mem::take(&mut self.ended).into_iter();
-        while let Some(size) = chunk(ended.len()) {
-            let mut query = QueryBuilder::<Sqlite>::new("WITH done (id, status, stopped_ms, error, cause) AS (");
-            let chunk: Vec<(ExecutionId, End)> = ended.by_ref().take(size).collect();
+    async fn write_standings(&mut self, conn: &mut SqliteConnection) -> Result<(), sqlx::Error> {
+        let mut changed = std::mem::take(&mut self.changed).into_iter();
+        while let Some(size) = chunk(changed.len()) {
+            let mut query = QueryBuilder::<Sqlite>::new(
+                "WITH done (id, status, stopped_ms, error, cause, redriven_ms, owner) AS (",
+            );
+            let chunk: Vec<(ExecutionId, Standing)> = changed.by_ref().take(size).collect();
             let ids: Vec<i64> = chunk.iter().map(|(execution, _)| execution.0).collect();
             query.push_values(chunk, |mut tuple, (execution, end)| {
                 tuple.push_bind(execution.0).push_bind(end.status).push_bind(end.stopped_ms);
-                tuple.push_bind(end.error).push_bind(end.cause);
+                tuple.push_bind(end.error).push_bind(end.cause).push_bind(end.redriven_ms).push_bind(end.redriver);
             });
             query.push(
                 ") UPDATE execution SET status = done.status, stopped_ms = done.stopped_ms, error = done.error, \
-                 cause = done.cause FROM done WHERE execution.id = done.id",
+                 cause = done.cause, redrive_count = redrive_count + (done.redriven_ms IS NOT NULL), \
+                 redriven_ms = coalesce(done.redriven_ms, execution.redriven_ms), \
+                 owner = CASE WHEN done.redriven_ms IS NULL THEN execution.owner ELSE done.owner END \
+                 FROM done WHERE execution.id = done.id",
             );
             query.build().execute(&mut *conn).await?;
             // Nobody takes in any more what is left for it.
@@ -299,7 +316,7 @@ impl Group {
                 tuple.push_bind(execution.state_machine_name.clone()).push_bind(execution.state_machine_arn.clone());
                 tuple.push_bind(create.new.definition.hash.clone());
                 tuple.push_bind(end.map_or("RUNNING", |end| end.status)).push_bind(create.started_ms);
-                tuple.push_bind(end.map(|end| end.stopped_ms)).push_bind(end.and_then(|end| end.error.clone()));
+                tuple.push_bind(end.and_then(|end| end.stopped_ms)).push_bind(end.and_then(|end| end.error.clone()));
                 tuple.push_bind(end.and_then(|end| end.cause.clone())).push_bind(create.owner.map(|worker| worker.0));
             });
             // An ARN that is taken gives no row: only that execution is refused.

@@ -51,11 +51,13 @@ impl DerefMut for Reader {
 
 const HEADER: &str = "SELECT x.id, x.arn, x.name, x.state_machine, x.state_machine_arn, x.definition, x.status, \
                       x.started_ms, x.stopped_ms, x.error, x.cause, (SELECT j.first_event + j.event_count - 1 \
-                      FROM journal j WHERE j.execution = x.id ORDER BY j.number DESC LIMIT 1), x.owner FROM execution x WHERE ";
+                      FROM journal j WHERE j.execution = x.id ORDER BY j.number DESC LIMIT 1), x.owner, \
+                      x.redrive_count, x.redriven_ms FROM execution x WHERE ";
 
 fn header(row: &SqliteRow) -> Result<ExecutionRow, sqlx::Error> {
     let status: &str = row.try_get(6)?;
     let stopped: Option<i64> = row.try_get(8)?;
+    let redriven: Option<i64> = row.try_get(14)?;
     Ok(ExecutionRow {
         id: ExecutionId(row.try_get(0)?),
         arn: row.try_get(1)?,
@@ -70,6 +72,8 @@ fn header(row: &SqliteRow) -> Result<ExecutionRow, sqlx::Error> {
         cause: row.try_get(10)?,
         last_event: row.try_get::<Option<i64>, _>(11)?.unwrap_or(0).unsigned_abs(),
         owner: row.try_get::<Option<i64>, _>(12)?.map(WorkerId),
+        redrive_count: row.try_get::<i64, _>(13)?.unsigned_abs(),
+        redriven: redriven.map(Timestamp::from_millis),
     })
 }
 

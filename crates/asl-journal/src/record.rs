@@ -31,6 +31,13 @@ pub struct Record {
     pub events: Vec<Event>,
 }
 
+impl Record {
+    /// True when it redrives its execution: one that ended goes on.
+    pub(crate) fn redrives(&self) -> bool {
+        self.inputs.iter().any(|input| matches!(input, Input::Redrive))
+    }
+}
+
 /// A state machine's definition.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Definition {
@@ -148,6 +155,10 @@ pub struct ExecutionRow {
     pub last_event: EventId,
     /// The worker that runs it, or ran it last.
     pub owner: Option<WorkerId>,
+    /// How often it was redriven.
+    pub redrive_count: u64,
+    /// When it was redriven last.
+    pub redriven: Option<Timestamp>,
 }
 
 /// Which executions to list. The default is all of them.

@@ -7,7 +7,8 @@ use sqlx::{AssertSqlSafe, Row, SqliteConnection};
 const APPLICATION_ID: i64 = 0x4153_4c4a;
 
 /// What brings a database from version `n` to `n + 1`, from the empty file on. Only ever added to.
-pub(crate) const MIGRATIONS: &[&str] = &[include_str!("schema.sql"), include_str!("schema-2.sql")];
+pub(crate) const MIGRATIONS: &[&str] =
+    &[include_str!("schema.sql"), include_str!("schema-2.sql"), include_str!("schema-3.sql")];
 
 /// What the file is.
 #[derive(Debug, PartialEq, Eq)]

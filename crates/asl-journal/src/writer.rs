@@ -146,7 +146,7 @@ impl Writer {
             }
             Job::Append(append, ticket, reply) => match self.encode(conn, &append, ticket.owner).await {
                 Ok(Ok(row)) => {
-                    group.append(&append, row);
+                    group.append(&append, row, ticket.owner);
                     group.mail.extend(ticket.mail);
                     group.appended.push(reply);
                 }
@@ -206,7 +206,7 @@ impl Writer {
         self.execute(conn, "RELEASE task").await?;
         Ok(result.map(|done| {
             if let Some((append, row)) = done {
-                group.append(&append, row);
+                group.append(&append, row, owner);
             }
         }))
     }
@@ -230,14 +230,20 @@ impl Writer {
                 None => return Ok(Err(JournalError::NoSuchExecution { execution })),
             },
         };
-        let result = if remembered.ended {
+        let redrives = append.record.redrives();
+        let result = if remembered.ended && !redrives {
             Err(JournalError::Ended { execution })
-        } else if owner.is_some() && remembered.owner != owner {
+        } else if owner.is_some() && remembered.owner != owner && !remembered.ended {
             Err(JournalError::NotOwner { execution })
         } else {
             encode(&append.record, execution, &mut remembered.numbering)
         };
-        remembered.ended |= result.is_ok() && append.outcome.is_some();
+        if result.is_ok() {
+            remembered.ended = append.outcome.is_some();
+            if redrives {
+                remembered.owner = owner;
+            }
+        }
         self.known.remember(execution, remembered);
         Ok(result)
     }

@@ -40,8 +40,9 @@ mod state_machine;
 
 pub use asl_core::{Event, EventKind, Execution, Failure, Note, Outcome, event::to_aws};
 pub use asl_engine::{
-    Clock, Divergence, Engine, EngineBuilder, EngineError, Hold, Holder, Observer, ReplayError, Replayed,
-    StartExecution, Started, Unsupported, Update, holders, replay,
+    ChangedCall, Clock, Difference, Divergence, Engine, EngineBuilder, EngineError, ExportError, Exported, Fork, Hold,
+    Holder, Needed, Observer, ReplayError, Replayed, StartExecution, Started, Trial, Unsupported, Update, Verdict,
+    Whose, holders, replay, replay_exported, try_definition,
 };
 pub use asl_expr::Timestamp;
 pub use asl_journal::{

@@ -42,12 +42,21 @@ fn cells(row: &ExecutionRow, holders: &[Holder]) -> Vec<String> {
     let end = row.stopped.map_or_else(now_ms, |stopped| stopped.millis());
     vec![
         row.state_machine.clone(),
-        row.status.name().to_owned(),
+        status(row),
         row.started.whole_seconds().to_string(),
         duration(end - row.started.millis()),
         run_by,
         row.name.clone(),
     ]
+}
+
+/// The status, and how often it was redriven.
+fn status(row: &ExecutionRow) -> String {
+    match row.redrive_count {
+        0 => row.status.name().to_owned(),
+        1 => format!("{} (redriven)", row.status.name()),
+        n => format!("{} (redriven {n} times)", row.status.name()),
+    }
 }
 
 /// An `ExecutionListItem`, with its times as the AWS CLI writes them.
@@ -60,6 +69,10 @@ fn item(row: &ExecutionRow) -> Value {
     item.insert("startDate", row.started.to_cli_string());
     if let Some(stopped) = row.stopped {
         item.insert("stopDate", stopped.to_cli_string());
+    }
+    item.insert("redriveCount", row.redrive_count);
+    if let Some(redriven) = row.redriven {
+        item.insert("redriveDate", redriven.to_cli_string());
     }
     item.into()
 }

@@ -113,7 +113,7 @@ pub(crate) async fn shut_down(engine: &Engine, journal: Journal, interrupt: &mut
 }
 
 /// Waits for the end, or for Ctrl-C.
-async fn follow(engine: &Engine, arn: &str, name: &str, interrupt: &mut Interrupt) -> Result<Exit, Trouble> {
+pub(crate) async fn follow(engine: &Engine, arn: &str, name: &str, interrupt: &mut Interrupt) -> Result<Exit, Trouble> {
     tokio::select! {
         outcome = engine.wait(arn) => tell(&outcome?),
         () = interrupt.came() => {

@@ -62,6 +62,15 @@ fn details(kind: &EventKind) -> Option<(String, Map)> {
             d.insert("index", *index);
             key_of(kind)
         }
+        EventKind::ExecutionRedriven { redrive_count } => {
+            d.insert("redriveCount", *redrive_count);
+            key_of(kind)
+        }
+        EventKind::MapRunRedriven { arn, redrive_count } => {
+            d.insert("mapRunArn", arn);
+            d.insert("redriveCount", *redrive_count);
+            key_of(kind)
+        }
         EventKind::MapRunStarted { arn } => {
             d.insert("mapRunArn", arn);
             key_of(kind)
