@@ -1,6 +1,6 @@
 //! What expressions can see: the context object, variables, random values (spec: Context object).
 
-use crate::input::Execution;
+use crate::input::{Execution, ExecutionType};
 use crate::machine::Machine;
 use crate::scope::{Scope, ScopeId};
 use asl_expr::Env;
@@ -154,7 +154,11 @@ fn execution_part(machine: &Machine, execution: &Arc<Execution>) -> Map {
     out.insert("StartTime", machine.started.to_string());
     out.insert("Name", &execution.name);
     out.insert("RoleArn", &execution.role_arn);
-    out.insert("RedriveCount", machine.redrives.count);
+    // An Express child of a map run has no count (spec: Context object).
+    let child = execution.state_machine_arn.contains('/');
+    if !child || execution.execution_type == ExecutionType::Standard {
+        out.insert("RedriveCount", machine.redrives.count);
+    }
     if let Some(at) = machine.redrives.last {
         out.insert("RedriveTime", at.to_string());
     }

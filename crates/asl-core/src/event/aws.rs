@@ -157,10 +157,11 @@ fn put_scheduled(d: &mut Map, family: &Family, scheduled: &Scheduled) {
     if let Some(seconds) = scheduled.timeout_seconds {
         d.insert("timeoutInSeconds", seconds);
     }
-    if let Some(seconds) = scheduled.heartbeat_seconds {
+    // A function has no heartbeat, and an activity no role (Appendix A).
+    if let (Some(seconds), Family::Service { .. } | Family::Activity) = (scheduled.heartbeat_seconds, family) {
         d.insert("heartbeatInSeconds", seconds);
     }
-    if let Some(role) = &scheduled.role_arn {
+    if let (Some(role), Family::Service { .. } | Family::Lambda) = (&scheduled.role_arn, family) {
         d.insert("taskCredentials", Map::from_iter([("roleArn", role)]));
     }
 }

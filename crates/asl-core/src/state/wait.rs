@@ -10,8 +10,9 @@ use asl_expr::{Env, Path, Timestamp};
 use asl_syntax::model::{Query, State, Wait};
 use asl_value::{Number, Value};
 
-/// A year: no wait can be longer than an execution (AWS: `Wait state delay is too long.`).
-const LIMIT_SECONDS: i64 = 365 * 24 * 3600;
+/// The longest wait AWS takes: what 32 bits hold, 68 years (recorded: `Wait state delay is too long.` for a day more). The
+/// execution times out long before, but at its own limit, not here.
+const LIMIT_SECONDS: i64 = i32::MAX as i64;
 
 pub(super) fn run(machine: &mut Machine, id: ScopeId, state: &State, wait: &Wait) -> Result<(), StateError> {
     let input = machine.effective_input(id, state)?;
