@@ -170,7 +170,8 @@ impl Machine {
         self.last_event
     }
 
-    /// The tasks that are out: what to run again after a crash, with the same numbers.
+    /// The tasks that are out: what to run again after a crash, with the same numbers. One that is scheduled and about
+    /// to start is not among them: its command comes when the machine goes on.
     pub fn open_tasks(&self) -> Vec<TaskCall> {
         self.calls(|phase| matches!(phase, Phase::Queued(_) | Phase::Task(_)))
     }
@@ -184,6 +185,12 @@ impl Machine {
     fn calls(&self, wanted: fn(&Phase) -> bool) -> Vec<TaskCall> {
         let scopes = self.tasks.values().map(|id| self.scopes.get(*id));
         scopes.filter(|scope| wanted(&scope.phase)).filter_map(Scope::call).cloned().collect()
+    }
+
+    /// The time as the machine knows it: the latest it was told. A driver whose clock was set back goes on from here, so
+    /// that a record's time is the time of its events.
+    pub fn now(&self) -> Timestamp {
+        self.now
     }
 
     /// What the map runs at work wait for: to be asked for again after a crash, with the same names.

@@ -280,7 +280,7 @@ impl Driver {
 
     /// One run of the machine: take in, work, write, act, and tell those who wait for that.
     async fn step(&mut self, inputs: Vec<Input>, letters: Vec<Letter>) -> Result<(), EngineError> {
-        let now = self.inner.clock.now();
+        let now = time_for(&self.inner, &self.machine);
         // A late answer has no place any more, and leaves no trace.
         let mut taken: Vec<Input> =
             inputs.into_iter().filter(|input| self.machine.handle(input.clone(), now).is_ok()).collect();
@@ -376,7 +376,7 @@ impl Driver {
             .journal
             .transact(move |tx| {
                 Box::pin(async move {
-                    let now = backends.clock.now();
+                    let now = time_for(&backends, &machine);
                     let answers = calls::call_embedded(&backends, tx, &machine, &call, now).await?;
                     let inputs: Vec<Input> =
                         answers.into_iter().filter(|input| machine.handle(input.clone(), now).is_ok()).collect();
@@ -419,4 +419,10 @@ async fn begin(
         other => other.into(),
     })?;
     Ok((id, effects, step))
+}
+
+/// The time of the next record. Where the clock was set back it is the machine's own, which does not go back: a record
+/// must say the time that its events have, or it would not replay.
+fn time_for(inner: &Inner, machine: &Machine) -> Timestamp {
+    inner.clock.now().max(machine.now())
 }

@@ -10,15 +10,24 @@ use asl_journal::{Definition as Stored, Status};
 use asl_syntax::Definition;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::sync::mpsc;
 use tokio::task::AbortHandle;
 
 /// What a driver's map runs are waiting for. When it is dropped, nobody waits for them any more; children go on.
 #[derive(Default)]
 pub(crate) struct MapWork {
-    /// Children by their map run and number, with their ARNs.
-    children: HashMap<(MapRunId, u64), Arc<str>>,
+    /// Children by their map run and number.
+    children: HashMap<(MapRunId, u64), Child>,
     waiting: Vec<AbortHandle>,
+}
+
+/// A child that was asked for.
+#[derive(Clone)]
+struct Child {
+    arn: Arc<str>,
+    /// It was stopped, perhaps before it was there.
+    unwanted: Arc<AtomicBool>,
 }
 
 impl MapWork {
@@ -33,9 +42,10 @@ impl MapWork {
         let mut hold = inner.clock.hold();
         let task = match command {
             MapCommand::Stop { run, child } => {
-                if let Some(arn) = self.children.remove(&(run, child)) {
+                if let Some(child) = self.children.remove(&(run, child)) {
+                    child.unwanted.store(true, Ordering::SeqCst);
                     tokio::spawn(async move {
-                        let stopped = Engine { inner }.stop(&arn, Failure::default()).await;
+                        let stopped = Engine { inner }.stop(&child.arn, Failure::default()).await;
                         drop(hold);
                         stopped
                     });
@@ -43,9 +53,10 @@ impl MapWork {
                 return;
             }
             MapCommand::Start(call) => {
-                self.children.insert((call.run, call.child), call.execution.arn.clone());
+                let of = Child { arn: call.execution.arn.clone(), unwanted: Arc::default() };
+                self.children.insert((call.run, call.child), of.clone());
                 tokio::spawn(async move {
-                    let input = child(inner, definition, *call, &mut hold).await;
+                    let input = child(inner, definition, *call, &of, &mut hold).await;
                     tell(&driver, input, hold).await;
                 })
             }
@@ -96,11 +107,17 @@ async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T, Failure> +
 }
 
 /// Runs a child to its end, or goes on with one that was started before a crash. `None` when this engine stops first.
-async fn child(inner: Arc<Inner>, definition: Arc<Definition>, call: ChildCall, hold: &mut Hold) -> Option<Input> {
+async fn child(
+    inner: Arc<Inner>,
+    definition: Arc<Definition>,
+    call: ChildCall,
+    of: &Child,
+    hold: &mut Hold,
+) -> Option<Input> {
     let (run, child) = (call.run, call.child);
-    match follow(Engine { inner }, definition, call, hold).await {
-        Ok(outcome) => Some(Input::ChildDone { run, child, outcome }),
-        Err(EngineError::ShutDown) => None,
+    match follow(Engine { inner }, definition, call, &of.unwanted, hold).await {
+        Ok(Some(outcome)) => Some(Input::ChildDone { run, child, outcome }),
+        Ok(None) | Err(EngineError::ShutDown) => None,
         Err(error) => {
             tracing::error!(%error, "a child of a map run could not be followed");
             None
@@ -108,16 +125,21 @@ async fn child(inner: Arc<Inner>, definition: Arc<Definition>, call: ChildCall, 
     }
 }
 
+/// `None` when it was stopped before it was started.
 async fn follow(
     engine: Engine,
     definition: Arc<Definition>,
     call: ChildCall,
+    unwanted: &AtomicBool,
     hold: &mut Hold,
-) -> Result<Outcome, EngineError> {
+) -> Result<Option<Outcome>, EngineError> {
     let ChildCall { execution, redrives, .. } = call;
     let arn = execution.arn.clone();
     let mut row = engine.inner.journal.execution(&arn).await?;
     if row.is_none() {
+        if unwanted.load(Ordering::SeqCst) {
+            return Ok(None);
+        }
         let stored: Stored = crate::engine::stored(&definition, &execution.state_machine_name);
         let machine = Machine::new(definition);
         // Its parent's MaxConcurrency bounds how many there are.
@@ -127,6 +149,10 @@ async fn follow(
             Err(EngineError::AlreadyExists { .. }) => row = engine.inner.journal.execution(&arn).await?,
             Err(error) => return Err(error),
         }
+        // Whoever stopped it meanwhile did not find it.
+        if unwanted.load(Ordering::SeqCst) {
+            engine.stop(&arn, Failure::default()).await?;
+        }
     }
     match row {
         Some(row) if row.redrive_count < redrives => redrive::child(&engine, &arn, redrives).await?,
@@ -135,12 +161,12 @@ async fn follow(
     }
     loop {
         let end = engine.inner.registry().subscribe_running(&arn);
-        let Some(mut end) = end else { return engine.wait(&arn).await };
+        let Some(mut end) = end else { return engine.wait(&arn).await.map(Some) };
         let watched = end.clone();
         let ended = move || watched.borrow().is_some() || watched.has_changed().is_err();
         let done = async { end.wait_for(Option::is_some).await.map(|end| end.clone()) };
         if let Some(end) = hold.idle(None, ended, done).await {
-            return end.ok().flatten().unwrap_or(Err(EngineError::ShutDown));
+            return end.ok().flatten().unwrap_or(Err(EngineError::ShutDown)).map(Some);
         }
     }
 }

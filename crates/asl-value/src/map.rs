@@ -2,6 +2,7 @@
 
 use crate::value::{Key, Measure, Value};
 use std::collections::HashMap;
+use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// From so many members on, keys are found by their hash. Below, comparing them one by one is faster, and a copy is one
@@ -9,7 +10,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 const INDEXED: usize = 16;
 
 /// A JSON object. Keys keep the order in which they were first inserted.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub struct Map {
     members: Vec<(Key, Value)>,
     /// Where each key is, in an object of [`INDEXED`] members or more.
@@ -132,6 +133,12 @@ impl Map {
             self.measured.set(found);
             found
         })
+    }
+}
+
+impl fmt::Debug for Map {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_map().entries(self).finish()
     }
 }
 

@@ -94,7 +94,8 @@ const WALKS: usize = 16;
 
 /// Puts the checks into an expression; gives the functions it calls then.
 pub(super) fn install(ast: &mut AstNode) -> Vec<(String, Host)> {
-    let mut guard = Guard { hosts: Vec::new(), scopes: vec![tuple_names(ast)], names: 0, chained: None, handed: Vec::new() };
+    let mut guard =
+        Guard { hosts: Vec::new(), scopes: vec![tuple_names(ast)], names: 0, chained: None, handed: Vec::new() };
     guard.scopes.push(assigned(ast));
     let bound_to = bound_to(ast);
     guard.rewrite(ast);
@@ -605,9 +606,8 @@ impl Guard {
 
 /// True for functions whose values are small or counted elsewhere, and for calls of the expression's own functions.
 fn gives_little(name: &str) -> bool {
-    const LARGE: [&str; 10] = [
-        "!append", "!reverse", "!zip", "!split", "!match", "!keys", "!spread", "!merge", "!lookup", "!parse",
-    ];
+    const LARGE: [&str; 10] =
+        ["!append", "!reverse", "!zip", "!split", "!match", "!keys", "!spread", "!merge", "!lookup", "!parse"];
     name.starts_with('!') && !LARGE.contains(&name) || !(name.starts_with('!') || references::is_function(name))
 }
 

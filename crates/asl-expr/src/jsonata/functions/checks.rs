@@ -144,7 +144,8 @@ fn compare(shared: &Shared, op: &'static str, left: &JValue, right: &JValue) -> 
             Some(collection::utf16(left).cmp(collection::utf16(right)))
         }
         _ => {
-            let sides = [("value", string::json_of(left)), ("value2", string::json_of(right)), ("token", op.to_owned())];
+            let sides =
+                [("value", string::json_of(left)), ("value2", string::json_of(right)), ("token", op.to_owned())];
             return coded("T2009", &sides);
         }
     };
@@ -181,4 +182,3 @@ fn visit(shared: &Shared, value: &JValue, steps: &[Option<String>], depth: usize
         _ => Ok(()),
     }
 }
-

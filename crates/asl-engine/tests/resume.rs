@@ -1,0 +1,77 @@
+//! What is not done again when an execution goes on after a crash.
+
+use asl_core::{EventKind, Failure};
+use asl_engine::{Engine, EngineError, StartExecution, replay};
+use asl_journal::{Durability, Journal, Options as JournalOptions};
+use asl_syntax::{Definition, Options, Source, load};
+use asl_task::embedded::{Identity, Services, ServicesSpec};
+use asl_value::Value;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+fn definition(states: &str) -> Arc<Definition> {
+    let source = Source::new("test", format!(r#"{{"StartAt": "A", "States": {{{states}}}}}"#));
+    load(&source, &Options::default()).definition.unwrap()
+}
+
+async fn engine(path: &Path, calls: &Arc<AtomicU32>) -> Engine {
+    let options = JournalOptions { durability: Durability::Normal, ..JournalOptions::default() };
+    let spec: ServicesSpec = toml::from_str("[queues.Jobs]").unwrap();
+    let services = Services::new(&spec, Identity::new("us-east-1", "000000000000")).unwrap();
+    let calls = calls.clone();
+    let count = move |_: Value| {
+        calls.fetch_add(1, Ordering::SeqCst);
+        async { Ok::<_, Failure>(Value::Null) }
+    };
+    Engine::builder(Journal::open(path, options).await.unwrap()).services(services).function("Ask", count).build()
+}
+
+async fn messages(engine: &Engine) -> usize {
+    let spec: ServicesSpec = toml::from_str("[queues.Jobs]").unwrap();
+    let services = Services::new(&spec, Identity::new("us-east-1", "000000000000")).unwrap();
+    let peeked = engine.journal().transact(|tx| {
+        Box::pin(async move {
+            let peeked = services.peek_messages(tx, "Jobs", 0, 10, 0).await;
+            Ok((peeked.map_err(|e| EngineError::Services(e.to_string()))?.len(), None))
+        })
+    });
+    let peeked: Result<usize, EngineError> = peeked.await;
+    peeked.unwrap()
+}
+
+/// The effect of a callback's call is recorded when the call is answered; after that only its token is awaited.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_call_of_a_callback_that_was_answered_is_not_made_again() {
+    for (resource, parameters) in [
+        ("sqs:sendMessage", r#"{"QueueUrl": "Jobs", "MessageBody": {"t.$": "$$.Task.Token"}}"#),
+        ("lambda:invoke", r#"{"FunctionName": "Ask", "Payload": {"t.$": "$$.Task.Token"}}"#),
+    ] {
+        let wait = definition(&format!(
+            r#""A": {{"Type": "Task", "Resource": "arn:aws:states:::{resource}.waitForTaskToken", "End": true,
+                "Parameters": {parameters}}}"#
+        ));
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("asl.db");
+        let calls = Arc::new(AtomicU32::new(0));
+        let first = engine(&path, &calls).await;
+        let start = StartExecution { definition: wait, state_machine: "test", name: Some("one"), input: "{}" };
+        let started = first.start(start).await.unwrap();
+        let submitted = |kind: &EventKind| format!("{kind:?}").contains("Submitted");
+        while !first.history(&started.arn).await.unwrap().iter().any(|event| submitted(&event.kind)) {
+            tokio::task::yield_now().await;
+        }
+        let done = (messages(&first).await, calls.load(Ordering::SeqCst));
+        first.shutdown().await.unwrap();
+        first.journal().clone().close().await;
+
+        let second = engine(&path, &calls).await;
+        second.resume().await.unwrap();
+        // What it would do again, it would do before it takes this in.
+        second.stop(&started.arn, Failure::default()).await.unwrap();
+        second.wait(&started.arn).await.unwrap();
+        assert_eq!((messages(&second).await, calls.load(Ordering::SeqCst)), done, "{resource}");
+        let row = second.journal().execution(&started.arn).await.unwrap().unwrap();
+        replay(second.journal(), &row).await.unwrap();
+    }
+}

@@ -1,0 +1,51 @@
+//! Rules of the protocol, broken on purpose.
+
+/// One rule that the simulated engine does not keep. Each must be found by the checks within a few hundred seeds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sabotage {
+    /// Commands go out before their record is committed.
+    ActBeforeWrite,
+    /// Callers are told yes before the commit.
+    AcknowledgeBeforeWrite,
+    /// The effect of an embedded task is kept although its transaction was not.
+    EffectOutsideTransaction,
+    /// An embedded task that was recorded is run again after a crash.
+    EffectAgain,
+    /// A call that was answered for good is made again after a crash.
+    CallAgain,
+    /// After a crash nobody wakes at a deadline.
+    LoseTimers,
+    /// After a crash the open tasks are not handed out.
+    LoseCalls,
+    /// After a crash the children of a Distributed Map are not followed.
+    LoseChildren,
+    /// Calls repeated after a crash have another idempotency key.
+    OtherKey,
+    /// Answers that came too late are recorded with the others.
+    RecordRejected,
+    /// A record that was refused once is written again with the next.
+    RecordTwice,
+    /// A record says that more steps were taken than were.
+    WrongSteps,
+    /// A record has the time of the clock, although the machine was told a later one before.
+    ClockBack,
+}
+
+impl Sabotage {
+    /// All of them.
+    pub const ALL: [Sabotage; 13] = [
+        Sabotage::ActBeforeWrite,
+        Sabotage::AcknowledgeBeforeWrite,
+        Sabotage::EffectOutsideTransaction,
+        Sabotage::EffectAgain,
+        Sabotage::CallAgain,
+        Sabotage::LoseTimers,
+        Sabotage::LoseCalls,
+        Sabotage::LoseChildren,
+        Sabotage::OtherKey,
+        Sabotage::RecordRejected,
+        Sabotage::RecordTwice,
+        Sabotage::WrongSteps,
+        Sabotage::ClockBack,
+    ];
+}

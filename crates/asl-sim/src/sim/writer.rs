@@ -1,0 +1,304 @@
+//! The writer: takes what is queued into one transaction, which is written or not, and then answers.
+
+use super::outside::Ask;
+use super::{Entry, Sim, Weather};
+use crate::Sabotage;
+use crate::store::Exec;
+use crate::world::{self, Handed, is_embedded, waits_for_token};
+use asl_core::{Command, Execution, Input, Machine, MapRunId, Outcome, Progress, TaskCall};
+use asl_journal::Record;
+use asl_value::{Map, Value};
+
+/// Who wants a new execution.
+pub(super) enum Who {
+    Client(Ask),
+    Parent(Exec, MapRunId, u64),
+}
+
+pub(super) struct Create {
+    pub(super) machine: Machine,
+    pub(super) execution: Execution,
+    pub(super) record: Record,
+    pub(super) commands: Vec<Command>,
+    pub(super) progress: Progress,
+    pub(super) who: Who,
+}
+
+#[derive(Clone)]
+pub(super) struct Append {
+    pub(super) exec: Exec,
+    pub(super) record: Record,
+    pub(super) commands: Vec<Command>,
+    pub(super) progress: Progress,
+    pub(super) outcome: Option<Outcome>,
+    pub(super) asks: Vec<Ask>,
+}
+
+/// What the writer is asked for.
+pub(super) enum Job {
+    Create(Box<Create>),
+    Append(Box<Append>),
+    /// A task that runs inside the transaction.
+    Embedded(Exec, Box<TaskCall>),
+}
+
+/// A job that is in the transaction, and what is to be done when that is committed.
+enum Done {
+    Created(Exec, Box<Create>),
+    /// The ARN is taken.
+    There(Exec, Who),
+    Appended(Box<Append>),
+}
+
+/// How a transaction goes.
+enum Fate {
+    Written,
+    Refused,
+    /// It is written, but the answer is an error.
+    WrittenUnknown,
+    CrashBefore,
+    CrashAfter,
+}
+
+impl Sim<'_> {
+    pub(super) fn queue(&mut self, job: Job) {
+        let Some(process) = &mut self.process else { return };
+        process.queue.push_back(job);
+        if self.weather == Weather::Storm {
+            self.soon(12, Entry::Commit);
+        } else {
+            self.commit();
+        }
+    }
+
+    fn fate(&mut self) -> Fate {
+        match self.weather {
+            Weather::Calm => Fate::Written,
+            Weather::CrashAfterEachRecord => Fate::CrashAfter,
+            Weather::Storm => {
+                if !self.goes_wrong() {
+                    return Fate::Written;
+                }
+                match self.dice.below(5) {
+                    0 => Fate::Refused,
+                    1 => Fate::WrittenUnknown,
+                    2 => Fate::CrashBefore,
+                    _ => Fate::CrashAfter,
+                }
+            }
+        }
+    }
+
+    /// One transaction: the first jobs of the queue, or all of them.
+    pub(super) fn commit(&mut self) {
+        let waiting = self.process.as_ref().map_or(0, |process| process.queue.len());
+        if waiting == 0 {
+            return;
+        }
+        let storm = self.weather == Weather::Storm;
+        let size = if storm { 1 + self.dice.below(waiting as u64) as usize } else { waiting };
+        if size < waiting {
+            self.soon(12, Entry::Commit);
+        }
+        let Some(process) = &mut self.process else { return };
+        let jobs: Vec<Job> = process.queue.drain(..size).collect();
+        let fate = self.fate();
+        if matches!(fate, Fate::Refused | Fate::CrashBefore) {
+            if self.has(Sabotage::EffectOutsideTransaction) {
+                self.effects_of(&jobs);
+            }
+            return match fate {
+                Fate::Refused => self.refuse_all(jobs),
+                _ => self.crash(),
+            };
+        }
+        let done: Vec<Done> = jobs.into_iter().filter_map(|job| self.write(job)).collect();
+        match fate {
+            Fate::CrashAfter => self.crash(),
+            Fate::WrittenUnknown => {
+                self.stats.store_errors += 1;
+                done.into_iter().for_each(|done| self.doubt(done));
+            }
+            _ => done.into_iter().for_each(|done| self.reply(done)),
+        }
+    }
+
+    /// The effects of a transaction that is not committed.
+    fn effects_of(&mut self, jobs: &[Job]) {
+        for job in jobs {
+            if let Job::Embedded(exec, call) = job {
+                *self.store.effects.entry((*exec, call.id)).or_insert(0) += 1;
+            }
+        }
+    }
+
+    fn refuse_all(&mut self, jobs: Vec<Job>) {
+        self.stats.store_errors += 1;
+        for job in jobs {
+            match job {
+                Job::Create(create) => self.not_created(create.who),
+                Job::Append(append) => self.lose(append.exec),
+                Job::Embedded(exec, _) => self.lose(exec),
+            }
+        }
+    }
+
+    fn not_created(&mut self, who: Who) {
+        match who {
+            Who::Client(ask) => {
+                self.asking.remove(&ask);
+                self.ask_again(ask);
+            }
+            // Its parent waits for a better process.
+            Who::Parent(..) => {}
+        }
+        let after_ms = 100 + self.dice.below(5000) as i64;
+        self.plan(after_ms, Entry::Crash);
+    }
+
+    /// Nobody knows whether it is written: the driver ends, and the store has the truth.
+    fn doubt(&mut self, done: Done) {
+        match done {
+            Done::Created(_, create) => self.not_created(create.who),
+            Done::There(_, who) => self.not_created(who),
+            Done::Appended(append) if self.has(Sabotage::RecordTwice) => self.queue(Job::Append(append)),
+            Done::Appended(append) => self.lose(append.exec),
+        }
+    }
+
+    fn write(&mut self, job: Job) -> Option<Done> {
+        match job {
+            Job::Create(mut create) => {
+                if let Some(exec) = self.store.find(&create.execution.arn) {
+                    return Some(Done::There(exec, create.who));
+                }
+                let record = std::mem::replace(&mut create.record, empty());
+                let outcome = create.machine.outcome().cloned();
+                let definition = create.machine.definition().clone();
+                match self.store.create(definition, create.execution.clone(), record, outcome) {
+                    Ok(exec) => Some(Done::Created(exec, create)),
+                    Err(why) => {
+                        self.break_rule(why);
+                        None
+                    }
+                }
+            }
+            Job::Append(append) => self.append(append),
+            Job::Embedded(exec, call) => self.embedded(exec, *call),
+        }
+    }
+
+    fn append(&mut self, append: Box<Append>) -> Option<Done> {
+        let exec = append.exec;
+        for input in &append.record.inputs {
+            self.settle(exec, input);
+        }
+        if let Err(why) = self.store.append(exec, append.record.clone(), append.outcome.clone()) {
+            self.break_rule(format!("the store refused a record: {why}"));
+            return None;
+        }
+        Some(Done::Appended(append))
+    }
+
+    /// An answer is committed: nobody may be asked for it again.
+    fn settle(&mut self, exec: Exec, input: &Input) {
+        match input {
+            Input::TaskSucceeded { task, .. } | Input::TaskFailed { task, .. } | Input::TaskRejected { task, .. } => {
+                self.world.settled.insert((exec, *task));
+            }
+            Input::TaskSubmitted { task, .. } => {
+                let call = self.world.handed.get(&(exec, *task)).map(|handed| &handed.call);
+                if call.is_some_and(|call| waits_for_token(call) && !is_embedded(call)) {
+                    self.world.settled.insert((exec, *task));
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// A task of an embedded service: its effect, its answer, what the machine makes of that and the record are one.
+    fn embedded(&mut self, exec: Exec, call: TaskCall) -> Option<Done> {
+        let mut driver = self.process.as_mut()?.drivers.remove(&exec)?;
+        let now = self.time_for(&driver.machine);
+        let seed = self.store.row(exec).execution.seed;
+        let answer = world::embedded(self.scenario.seed, seed, call.id).map(|()| {
+            let count = self.store.effects.entry((exec, call.id)).or_insert(0);
+            *count += 1;
+            Value::from(Map::from_iter([("count", *count)]))
+        });
+        if answer.is_ok() && waits_for_token(&call) {
+            self.hand_token(exec, driver.number, &call);
+        }
+        let task = call.id;
+        let input = match answer {
+            Ok(output) if waits_for_token(&call) => Input::TaskSubmitted { task, output },
+            Ok(output) => Input::TaskSucceeded { task, output },
+            Err(failure) => Input::TaskFailed { task, failure },
+        };
+        let inputs = if driver.machine.handle(input.clone(), now).is_ok() { vec![input] } else { Vec::new() };
+        let step = driver.machine.run(now, self.budget);
+        let effects = driver.machine.take_effects();
+        let record = Record { now, inputs, steps: step.steps, events: effects.events };
+        let outcome = driver.machine.outcome().cloned();
+        self.process.as_mut()?.drivers.insert(exec, driver);
+        let (commands, progress) = (effects.commands, step.progress);
+        self.append(Box::new(Append { exec, record, commands, progress, outcome, asks: Vec::new() }))
+    }
+
+    /// Somebody outside gets the token of an embedded callback, with the effect.
+    fn hand_token(&mut self, exec: Exec, driver: u64, call: &TaskCall) {
+        let place = (exec, call.id);
+        let handed = Handed { call: call.clone(), key: 0, times: 1, driver };
+        self.world.handed.entry(place).or_insert(handed);
+        let planned = world::plan(self.scenario.seed, self.store.row(exec).execution.seed, call);
+        let said = self.world.said.entry(place).or_default();
+        let first = said.len();
+        said.extend(planned.iter().cloned());
+        for (k, said) in (first..).zip(planned) {
+            self.ask_later(said.after_ms, Ask::Token(exec, call.id, k));
+        }
+    }
+
+    /// The commit is through.
+    fn reply(&mut self, done: Done) {
+        match done {
+            Done::There(_, Who::Client(ask)) => self.acknowledge(ask),
+            Done::There(exec, Who::Parent(parent, run, child)) => self.follow(exec, (parent, run, child)),
+            Done::Created(exec, create) => {
+                let Create { machine, commands, progress, who, .. } = *create;
+                self.launch(exec, machine, false);
+                match who {
+                    Who::Client(ask) => self.acknowledge(ask),
+                    Who::Parent(parent, run, child) => {
+                        if let Some(process) = &mut self.process {
+                            process.followers.insert(exec, (parent, run, child));
+                        }
+                        if self.is_unwanted((parent, run, child)) {
+                            self.soon(20, Entry::Halt(exec));
+                        }
+                    }
+                }
+                self.go_on(exec, progress, commands);
+            }
+            Done::Appended(append) => {
+                let Append { exec, commands, progress, asks, .. } = *append;
+                asks.into_iter().for_each(|ask| self.acknowledge(ask));
+                self.go_on(exec, progress, commands);
+            }
+        }
+    }
+
+    fn go_on(&mut self, exec: Exec, progress: Progress, commands: Vec<Command>) {
+        if let Some(driver) = self.driver(exec) {
+            driver.writing = false;
+            driver.progress = progress;
+        }
+        self.act(exec, commands);
+        self.soon(3, Entry::Go(exec));
+    }
+}
+
+/// What is left in the place of a record that was taken.
+fn empty() -> Record {
+    Record { now: asl_expr::Timestamp::default(), inputs: Vec::new(), steps: 0, events: Vec::new() }
+}

@@ -1,0 +1,86 @@
+//! Storms: nothing that was acknowledged is lost, whatever goes wrong. A seed that fails is printed with the command
+//! that runs it alone; add it to `seeds.txt`, and it is run for ever.
+
+use asl_sim::{Dice, Report, Sabotage, Scenario, Sim, Stats, Weather};
+use std::ops::Range;
+
+const SEEDS: &str = include_str!("../seeds.txt");
+
+fn scenario(seed: u64) -> Scenario {
+    Scenario::roll(&mut Dice::seeded(seed), 3)
+}
+
+fn storm(seed: u64) -> Report {
+    Sim::new(&scenario(seed), Weather::Storm, seed).run()
+}
+
+#[track_caller]
+fn weather(seeds: impl Iterator<Item = u64>) -> Stats {
+    let mut stats = Stats::default();
+    for seed in seeds {
+        let report = storm(seed);
+        let broken = report.broken.join("\n");
+        assert!(broken.is_empty(), "{broken}\nseed {seed} alone: cargo run -p asl-sim -- --seed {seed}");
+        stats.add(&report.stats);
+    }
+    stats
+}
+
+/// Seeds to run: `ASL_SEEDS=A..B` instead of the usual ones.
+fn seeds(usual: Range<u64>) -> Range<u64> {
+    let asked = std::env::var("ASL_SEEDS").ok();
+    let range = asked
+        .as_deref()
+        .and_then(|text| text.split_once(".."))
+        .and_then(|(from, to)| Some(from.parse().ok()?..to.parse().ok()?));
+    range.unwrap_or(usual)
+}
+
+#[test]
+fn two_thousand_storms() {
+    let stats = weather(seeds(0..2000));
+    eprintln!("{stats:?}");
+    // The storms are worth their name.
+    for count in [stats.crashes, stats.store_errors, stats.clock_jumps, stats.rejected, stats.repeated_calls] {
+        assert!(count > stats.executions / 10, "{stats:?}");
+    }
+}
+
+#[test]
+fn seeds_that_found_something_once() {
+    let kept = SEEDS.lines().filter_map(|line| line.split_whitespace().next()?.parse().ok());
+    weather(kept);
+}
+
+/// The same scenarios when nothing goes wrong: nothing is repeated, and the histories are as legal.
+#[test]
+fn calm_weather() {
+    for seed in 0..500 {
+        let report = Sim::new(&scenario(seed), Weather::Calm, seed).run();
+        assert!(report.broken.is_empty(), "seed {seed}: {:?}", report.broken);
+        assert_eq!((report.stats.crashes, report.stats.repeated_calls), (0, 0), "seed {seed}");
+    }
+}
+
+#[test]
+fn a_seed_is_a_whole_story() {
+    for seed in 0..20 {
+        let scenario = scenario(seed);
+        let [first, second] = [(); 2].map(|()| Sim::new(&scenario, Weather::Storm, seed).logged().run());
+        assert_eq!(first.log, second.log);
+        assert_eq!(format!("{:?}", first.store), format!("{:?}", second.store));
+    }
+}
+
+/// A simulation that cannot fail proves nothing: every rule that is broken on purpose is found out.
+#[test]
+fn every_sabotage_is_found_out() {
+    for rule in Sabotage::ALL {
+        let found = (0..600).find(|seed| {
+            let scenario = scenario(*seed);
+            !Sim::new(&scenario, Weather::Storm, *seed).sabotage(rule).run().broken.is_empty()
+        });
+        eprintln!("{rule:?}: seed {found:?}");
+        assert!(found.is_some(), "nobody notices {rule:?}");
+    }
+}
