@@ -32,7 +32,7 @@ const SAGA: &str = r#"{"StartAt": "Reserve", "States": {
 const WORLD: &str = "import os, time\n\ndef lambda_handler(event, context):\n    \
                      line = f\"{event['key']} {context.aws_request_id} {time.time()}\\n\"\n    \
                      log = os.open('world.log', os.O_WRONLY | os.O_APPEND | os.O_CREAT)\n    \
-                     os.write(log, line.encode())\n    os.close(log)\n    time.sleep(0.02)\n    return event\n";
+                     os.write(log, line.encode())\n    os.close(log)\n    time.sleep(0.1)\n    return event\n";
 
 const PROJECT: &str = r#"
 [functions.World]

@@ -23,6 +23,8 @@ const INBOX: usize = 64;
 const LINGER: Duration = Duration::from_millis(250);
 /// So long where it was loaded just now, and is found to wait still.
 const LINGER_LOADED: Duration = Duration::from_millis(50);
+/// So long where others wait for its place.
+const LINGER_PRESSED: Duration = Duration::from_millis(5);
 /// An execution whose time comes so soon stays in memory; milliseconds.
 const SOON_MS: i64 = 1_000;
 
@@ -190,8 +192,9 @@ impl Driver {
         let deadline = self.machine.next_deadline();
         let soon = deadline.is_some_and(|at| at.millis() <= now().millis() + SOON_MS);
         let idle = !soon && !draining && !self.in_flight();
+        let linger = if self.inner.slots.available_permits() == 0 { LINGER_PRESSED } else { self.linger };
         let nap = match deadline {
-            _ if idle => self.linger,
+            _ if idle => linger,
             Some(deadline) => until(deadline).min(NAP),
             None => NAP,
         };
