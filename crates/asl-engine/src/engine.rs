@@ -8,7 +8,7 @@ use crate::registry::{Active, Held, Registry};
 use crate::{deliveries, replay};
 use asl_core::{Event, Execution, ExecutionType, Machine, Note, Outcome};
 use asl_expr::Timestamp;
-use asl_journal::{Definition as Stored, ExecutionId, ExecutionRow, Journal, MailId, Status};
+use asl_journal::{Definition as Stored, ExecutionId, ExecutionRow, Journal, JournalError, MailId, Status};
 use asl_syntax::Definition;
 use asl_task::embedded::Identity;
 use asl_task::{Backends, Unsupported};
@@ -365,6 +365,9 @@ impl Inner {
         self.registry().forget(id);
         if let Err(error) = &outcome {
             tracing::debug!(execution = %arn, %error, "the driver stopped");
+            if matches!(error, EngineError::Journal(JournalError::Fenced { .. })) {
+                self.lose(error.clone());
+            }
             let serving = self.serving.load(std::sync::atomic::Ordering::Relaxed);
             if serving && error.passes() && self.still_works().is_ok() {
                 return self.not_loaded(id, error.clone());

@@ -83,8 +83,11 @@ impl Watch {
 
     /// Hands inputs to the drivers that wait for them. True when some could not be handed yet.
     async fn take_mail(&self, inner: &Arc<Inner>) -> Result<bool, EngineError> {
-        let mail = self.journal.mail(None, MAIL).await?;
-        Ok(mail.into_iter().fold(false, |left, mail| !hand(inner, mail) || left))
+        let mut left = false;
+        for mail in self.journal.mail(None, MAIL).await? {
+            left |= !hand(inner, mail);
+        }
+        Ok(left)
     }
 
     /// Takes on executions that nobody runs, as many as there is room for.

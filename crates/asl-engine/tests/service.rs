@@ -4,6 +4,7 @@ use asl_core::{Failure, Outcome};
 use asl_engine::{Engine, EngineBuilder, EngineError, StartExecution, Started, holders, replay};
 use asl_journal::{Claim, Filter, Journal, JournalError, Options as JournalOptions, Status};
 use asl_syntax::{Definition, Options, Source, load};
+use asl_task::bucket::Buckets;
 use asl_task::function::Handler;
 use asl_value::Value;
 use std::path::Path;
@@ -245,4 +246,43 @@ async fn a_drain_waits_for_what_is_in_flight_but_not_for_ever() {
     engine.drain(Duration::from_millis(200)).await.unwrap();
     assert!(began.elapsed() < Duration::from_secs(5));
     assert_eq!(gate.ids.lock().unwrap().len(), 2, "the second task, once");
+}
+
+const DISTRIBUTED: &str = r#""A": {"Type": "Map", "Label": "Each", "MaxConcurrency": 4, "End": true,
+    "ItemReader": {"Resource": "arn:aws:states:::s3:getObject", "ReaderConfig": {"InputType": "JSON"},
+                   "Parameters": {"Bucket": "in", "Key": "items.json"}},
+    "ItemProcessor": {"ProcessorConfig": {"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"}, "StartAt": "B",
+        "States": {"B": {"Type": "Task", "Next": "C", "Resource": "arn:aws:lambda:us-east-1:000000000000:function:Work"},
+                   "C": {"Type": "Wait", "Seconds": 2, "End": true}}}}"#;
+
+/// Parent and children may end up in different processes, and with less room than there are of them.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_distributed_map_goes_on_in_several_processes() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("asl.db");
+    std::fs::write(folder.path().join("items.json"), "[1, 2, 3, 4, 5, 6]").unwrap();
+    let buckets = Buckets::new([("in".to_owned(), folder.path().to_owned())].into());
+    let gate = Gate::default();
+    let first = builder(&path).await.buckets(buckets.clone()).function("Work", gate.clone()).build();
+    let started = start(&first, &definition(DISTRIBUTED), "one").await;
+    until("four calls", async || gate.ids.lock().unwrap().len() == 4).await;
+    first.shutdown().await.unwrap();
+
+    let mut workers = Vec::new();
+    for _ in 0..2 {
+        let work = |n: Value| async move { Ok(n) };
+        let worker = builder(&path).await.buckets(buckets.clone()).function("Work", work).max_active(2).build();
+        worker.serve().await.unwrap();
+        workers.push(worker);
+    }
+    let outcome = workers[0].wait(&started.arn).await.unwrap();
+    assert_eq!(outcome, Outcome::Succeeded("[1, 2, 3, 4, 5, 6]".parse().unwrap()));
+    let all = first.journal().executions(&Filter::default()).await.unwrap();
+    assert_eq!(all.len(), 7);
+    for row in &all {
+        replay(first.journal(), row).await.unwrap();
+    }
+    for worker in workers {
+        worker.shutdown().await.unwrap();
+    }
 }

@@ -23,6 +23,8 @@ const DEFINITIONS: usize = 1024;
 /// The most rows in a statement.
 const CHUNK: usize = 128;
 
+/// Tells a caller how its group went.
+pub(crate) type Tell = Box<dyn FnOnce(&Result<(), JournalError>) + Send>;
 pub(crate) type Reply<T> = oneshot::Sender<Result<T, JournalError>>;
 
 /// On whose behalf something is written, and which inputs of the inbox it takes in.
@@ -163,7 +165,7 @@ pub(crate) struct Group {
     pub(crate) appended: Vec<Reply<()>>,
     pub(crate) transactions: Vec<Box<dyn Transaction>>,
     /// Callers with other answers.
-    pub(crate) others: Vec<Box<dyn FnOnce(&Result<(), JournalError>) + Send>>,
+    pub(crate) others: Vec<Tell>,
     /// How much there is to write.
     pub(crate) bytes: usize,
 }
