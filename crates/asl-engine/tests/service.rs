@@ -207,7 +207,7 @@ async fn resume_takes_only_what_nobody_runs() {
     let left = start(&first, &call(), "two").await;
     gate.called.notified().await;
     first.shutdown().await.unwrap();
-    assert_eq!(second.resume().await.unwrap(), [left.arn.clone()]);
+    assert_eq!(second.resume().await.unwrap(), std::slice::from_ref(&left.arn));
     gate.called.notified().await;
     gate.open.notify_one();
     assert_eq!(second.wait(&left.arn).await.unwrap().status(), "SUCCEEDED");
