@@ -88,7 +88,8 @@ fn the_guides_can_be_followed_to_the_letter() {
                 let calls = std::fs::read_to_string(place.path("calls.log")).unwrap();
                 let mut ids: Vec<&str> = calls.lines().collect();
                 ids.dedup();
-                assert_eq!(ids.len(), 1, "the same request id each time: {calls}");
+                assert_eq!(ids.len(), 2, "for each execution the same request id each time: {calls}");
+                assert_eq!(calls.lines().count(), 4, "once for each kill, and once more: {calls}");
             }
         }
     }

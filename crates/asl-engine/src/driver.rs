@@ -23,7 +23,10 @@ const INBOX: usize = 64;
 const LINGER_MS: i64 = 250;
 /// So long where it was loaded just now, and is found to wait still; milliseconds.
 const LINGER_LOADED_MS: i64 = 50;
-/// An execution whose time comes so soon stays in memory; milliseconds.
+/// So long where others wait for its place; milliseconds.
+const LINGER_PRESSED_MS: i64 = 5;
+/// An execution whose time comes so soon stays in memory; milliseconds. For each event of its history, which would have to
+/// be replayed, it is a millisecond more.
 const SOON_MS: i64 = 1_000;
 
 pub(crate) struct Driver {
@@ -212,11 +215,13 @@ impl Driver {
         }
         let deadline = self.machine.next_deadline();
         let now = self.inner.clock.now();
-        let soon = deadline.is_some_and(|at| at <= now.plus_ms(SOON_MS));
+        let soon_ms = SOON_MS + i64::try_from(self.machine.last_event()).unwrap_or(0);
+        let soon = deadline.is_some_and(|at| at <= now.plus_ms(soon_ms));
         // Where time is skipped a wait is over at once.
         let idle = self.inner.clock.is_real() && !soon && !draining && !self.in_flight();
+        let linger_ms = if self.inner.slots.available_permits() == 0 { LINGER_PRESSED_MS } else { self.linger_ms };
         let until = match deadline {
-            _ if idle => Some(now.plus_ms(self.linger_ms)),
+            _ if idle => Some(now.plus_ms(linger_ms)),
             // What ends is noticed by this alone: a call may end without an answer.
             _ if draining => Some(deadline.map_or(now.plus_ms(LINGER_MS), |at| at.min(now.plus_ms(LINGER_MS)))),
             deadline => deadline,

@@ -9,14 +9,14 @@ use crate::registry::{Active, Held, Registry};
 use crate::{deliveries, redrive, replay};
 use asl_core::{Event, Execution, ExecutionType, Machine, Note, Outcome};
 use asl_expr::Timestamp;
-use asl_journal::{Definition as Stored, ExecutionId, ExecutionRow, Journal, MailId, Status};
+use asl_journal::{Definition as Stored, ExecutionId, ExecutionRow, Journal, JournalError, MailId, Status};
 use asl_syntax::Definition;
 use asl_task::embedded::Identity;
 use asl_task::{Backends, Unsupported};
 use asl_value::Value;
 use sha2::{Digest, Sha256};
 use std::collections::HashSet;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::{Notify, OnceCell, Semaphore, mpsc, watch};
@@ -243,7 +243,8 @@ impl Engine {
     }
 
     /// Goes on with every execution in the journal that has not ended and that no living process runs: from its records,
-    /// with its tasks handed out again. Returns their ARNs. One that cannot go on says why to those who wait for it.
+    /// with its tasks handed out again. Those of this engine that a failure of the journal ended are among them. Returns
+    /// their ARNs. One that cannot go on says why to those who wait for it.
     ///
     /// # Errors
     /// When the journal cannot be read or written.
@@ -251,7 +252,7 @@ impl Engine {
         self.inner.still_works()?;
         let journal = &self.inner.own().await?.journal;
         let own = journal.claimed().await?;
-        let left: Vec<_> = own.into_iter().filter(|own| self.inner.registry().get(own.id).is_none()).collect();
+        let left: Vec<_> = own.into_iter().filter(|own| self.inner.registry().can_be_adopted(own.id)).collect();
         let claimed = journal.claim(self.inner.claim(u32::MAX).await?).await?;
         let resumed = || left.iter().chain(&claimed);
         self.inner.adopt(resumed().map(|claimed| claimed.id));
@@ -400,15 +401,23 @@ impl Inner {
     }
 
     fn ended(&self, id: ExecutionId, arn: &str, outcome: Result<Outcome, EngineError>) {
-        self.registry().forget(id);
+        let works = self.still_works().is_ok();
         if let Err(error) = &outcome {
             tracing::debug!(execution = %arn, %error, "the driver stopped");
-            let serving = self.serving.load(std::sync::atomic::Ordering::Relaxed);
-            if serving && error.passes() && self.still_works().is_ok() {
+            if matches!(error, EngineError::Journal(JournalError::Fenced { .. })) {
+                self.lose(error.clone());
+            } else if works && error.passes() && self.serving.load(Ordering::Relaxed) {
+                self.registry().forget(id);
                 return self.not_loaded(id, error.clone());
             }
         }
-        self.registry().publish(arn, outcome);
+        let mut registry = self.registry();
+        match &outcome {
+            // Whoever asks later is told the same.
+            Err(error) if works => registry.fail(id, error.clone()),
+            _ => drop(registry.forget(id)),
+        }
+        registry.publish(arn, outcome);
     }
 }
 

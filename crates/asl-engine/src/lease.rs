@@ -181,7 +181,7 @@ impl Inner {
     }
 
     /// The lease is lost: nothing here may act any more.
-    fn lose(&self, error: EngineError) {
+    pub(crate) fn lose(&self, error: EngineError) {
         tracing::error!(%error, "this process stops running executions");
         self.phase.send_if_modified(|phase| {
             let lost = !matches!(phase, Phase::Stopped(_));

@@ -126,7 +126,7 @@ impl Inner {
     pub(crate) fn adopt(&self, ids: impl Iterator<Item = ExecutionId>) {
         let mut registry = self.registry();
         for id in ids {
-            if registry.get(id).is_none() {
+            if registry.can_be_adopted(id) {
                 registry.park(id, i64::MIN);
             }
         }

@@ -15,8 +15,12 @@ use std::time::Duration;
 use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
 
-/// How often it is asked whether anybody has written.
+/// How often it is asked whether anybody has written, while somebody does.
 const ASK: Duration = Duration::from_millis(50);
+/// How often otherwise.
+const ASK_IDLE: Duration = Duration::from_millis(100);
+/// Nobody has written for so long.
+const IDLE: Duration = Duration::from_secs(1);
 /// How often it is asked whether a worker is gone: nobody writes that down.
 const LOOK_FOR_GONE: Duration = Duration::from_secs(1);
 /// The most executions taken at once.
@@ -24,7 +28,7 @@ const CLAIM: u32 = 256;
 
 /// Looks after the inbox while the engine lives; takes executions on while it serves.
 pub(crate) async fn run(inner: Weak<Inner>, journal: Journal, post: Arc<Notify>, mut phase: watch::Receiver<Phase>) {
-    let mut watch = Watch { journal, watcher: None, looked: Instant::now() };
+    let mut watch = Watch { journal, watcher: None, looked: Instant::now(), changed: Instant::now() };
     let mut poked = true;
     loop {
         let Some(engine) = inner.upgrade() else { return };
@@ -39,7 +43,7 @@ pub(crate) async fn run(inner: Weak<Inner>, journal: Journal, post: Arc<Notify>,
         poked = again;
         tokio::select! {
             () = post.notified() => poked = true,
-            () = tokio::time::sleep(ASK) => {}
+            () = tokio::time::sleep(if watch.changed.elapsed() < IDLE { ASK } else { ASK_IDLE }) => {}
             _ = phase.wait_for(|phase| matches!(phase, Phase::Stopped(_))) => return,
         }
     }
@@ -50,6 +54,8 @@ struct Watch {
     watcher: Option<Watcher>,
     /// When workers were last looked at.
     looked: Instant,
+    /// When somebody was last seen to have written.
+    changed: Instant,
 }
 
 impl Watch {
@@ -63,6 +69,9 @@ impl Watch {
             // Nobody else can write.
             None => false,
         };
+        if changed {
+            self.changed = Instant::now();
+        }
         let left = if changed || poked { self.take_mail(inner).await? } else { false };
         let takes_on = inner.serving.load(Ordering::Relaxed) && inner.phase.borrow().takes_on();
         let due = self.looked.elapsed() >= LOOK_FOR_GONE;
@@ -74,8 +83,11 @@ impl Watch {
 
     /// Hands inputs to the drivers that wait for them. True when some could not be handed yet.
     async fn take_mail(&self, inner: &Arc<Inner>) -> Result<bool, EngineError> {
-        let mail = self.journal.mail(None, MAIL).await?;
-        Ok(mail.into_iter().fold(false, |left, mail| !hand(inner, mail) || left))
+        let mut left = false;
+        for mail in self.journal.mail(None, MAIL).await? {
+            left |= !hand(inner, mail);
+        }
+        Ok(left)
     }
 
     /// Takes on executions that nobody runs, as many as there is room for.

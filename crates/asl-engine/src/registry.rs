@@ -51,6 +51,15 @@ impl Registry {
         self.held.get(&id)
     }
 
+    /// True when it is not in hand, or only because a failure kept it from going on that may be over.
+    pub(crate) fn can_be_adopted(&self, id: ExecutionId) -> bool {
+        match self.held.get(&id) {
+            None => true,
+            Some(Held::Broken(error)) => error.passes(),
+            Some(_) => false,
+        }
+    }
+
     pub(crate) fn active(&mut self, id: ExecutionId) -> Option<&mut Active> {
         match self.held.get_mut(&id) {
             Some(Held::Running(active)) => Some(active),

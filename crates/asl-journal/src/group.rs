@@ -16,11 +16,15 @@ use tokio::sync::oneshot;
 
 /// For how many executions the numbering is remembered; for others it is looked up.
 const REMEMBERED: usize = 4096;
+/// How many bytes of payloads are remembered with the numbering, of all executions.
+const REMEMBERED_BYTES: usize = 32 * 1024 * 1024;
 /// How many definitions are remembered to be stored.
 const DEFINITIONS: usize = 1024;
 /// The most rows in a statement.
 const CHUNK: usize = 128;
 
+/// Tells a caller how its group went.
+pub(crate) type Tell = Box<dyn FnOnce(&Result<(), JournalError>) + Send>;
 pub(crate) type Reply<T> = oneshot::Sender<Result<T, JournalError>>;
 
 /// On whose behalf something is written, and which inputs of the inbox it takes in.
@@ -134,8 +138,12 @@ impl Known {
 
     /// After a commit: forgets what has ended, and of too many executions those that were idle longest.
     pub(crate) fn forget(&mut self) {
-        self.executions.retain(|_, (remembered, _)| !remembered.ended);
-        if self.executions.len() > REMEMBERED {
+        let mut bytes = 0;
+        self.executions.retain(|_, (remembered, _)| {
+            bytes += remembered.numbering.recent_bytes();
+            !remembered.ended
+        });
+        if self.executions.len() > REMEMBERED || bytes > REMEMBERED_BYTES {
             let mut groups: Vec<u64> = self.executions.values().map(|(_, group)| *group).collect();
             let middle = groups.len() / 2;
             let oldest = *groups.select_nth_unstable(middle).1;
@@ -157,7 +165,7 @@ pub(crate) struct Group {
     pub(crate) appended: Vec<Reply<()>>,
     pub(crate) transactions: Vec<Box<dyn Transaction>>,
     /// Callers with other answers.
-    pub(crate) others: Vec<Box<dyn FnOnce(&Result<(), JournalError>) + Send>>,
+    pub(crate) others: Vec<Tell>,
     /// How much there is to write.
     pub(crate) bytes: usize,
 }

@@ -4,7 +4,7 @@
 //! transaction that records them ([`Journal::append_mail`]); those of an execution that ends are deleted with its end.
 
 use crate::error::JournalError;
-use crate::group::{Job, Reply, Ticket};
+use crate::group::{Job, Reply, Tell, Ticket};
 use crate::writer::Writer;
 use crate::{Append, ExecutionId, Journal, Record};
 use asl_core::{Input, Outcome};
@@ -111,11 +111,7 @@ fn mail(row: &SqliteRow) -> Result<Mail, sqlx::Error> {
 
 impl Writer {
     /// Does a job about the inbox; its caller is told with the group.
-    pub(crate) async fn mail(
-        &mut self,
-        conn: &mut SqliteConnection,
-        job: MailJob,
-    ) -> Result<Box<dyn FnOnce(&Result<(), JournalError>) + Send>, JournalError> {
+    pub(crate) async fn mail(&mut self, conn: &mut SqliteConnection, job: MailJob) -> Result<Tell, JournalError> {
         let failed = |e| self.place.failed(e);
         Ok(match job {
             MailJob::Post(execution, input, now_ms, reply) => {

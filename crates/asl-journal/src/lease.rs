@@ -6,7 +6,7 @@
 //! that both believe to run an execution, one can write.
 
 use crate::error::JournalError;
-use crate::group::{Job, Reply};
+use crate::group::{Job, Reply, Tell};
 use crate::writer::Writer;
 use crate::{ExecutionId, Journal};
 use sqlx::{QueryBuilder, Sqlite, SqliteConnection};
@@ -235,11 +235,7 @@ impl Writer {
     }
 
     /// Does a job about workers; its caller is told with the group.
-    pub(crate) async fn lease(
-        &mut self,
-        conn: &mut SqliteConnection,
-        job: LeaseJob,
-    ) -> Result<Box<dyn FnOnce(&Result<(), JournalError>) + Send>, JournalError> {
+    pub(crate) async fn lease(&mut self, conn: &mut SqliteConnection, job: LeaseJob) -> Result<Tell, JournalError> {
         Ok(match job {
             LeaseJob::Register(worker, reply) => {
                 let id = self.register(conn, &worker).await;
@@ -293,10 +289,7 @@ impl Writer {
     }
 }
 
-fn tell<T: Send + 'static>(
-    reply: Reply<T>,
-    own: Result<T, JournalError>,
-) -> Box<dyn FnOnce(&Result<(), JournalError>) + Send> {
+fn tell<T: Send + 'static>(reply: Reply<T>, own: Result<T, JournalError>) -> Tell {
     Box::new(move |group| drop(reply.send(group.clone().and(own))))
 }
 

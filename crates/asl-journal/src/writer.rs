@@ -99,7 +99,11 @@ impl Writer {
 
     async fn commit(&mut self, conn: &mut SqliteConnection, group: &mut Group) -> Result<(), JournalError> {
         let written = group.write(conn, &mut self.known).await.map_err(|e| self.place.failed(e))?;
+        #[cfg(test)]
+        crash::at("before");
         self.execute(conn, "COMMIT").await?;
+        #[cfg(test)]
+        crash::at("after");
         self.counts.commits.fetch_add(1, Ordering::Relaxed);
         self.counts.records.fetch_add(written, Ordering::Relaxed);
         Ok(())
@@ -266,6 +270,25 @@ impl Writer {
     }
 }
 
+/// Where the process dies, for the tests: `ASL_CRASH=before:3` at the third commit, just before it.
+#[cfg(test)]
+mod crash {
+    use std::sync::atomic::{AtomicU64, Ordering};
+
+    static COMMITS: AtomicU64 = AtomicU64::new(0);
+
+    pub(super) fn at(place: &str) {
+        let Ok(wanted) = std::env::var("ASL_CRASH") else { return };
+        let commit = match place {
+            "before" => COMMITS.fetch_add(1, Ordering::SeqCst) + 1,
+            _ => COMMITS.load(Ordering::SeqCst),
+        };
+        if wanted == format!("{place}:{commit}") {
+            std::process::abort();
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use crate::read::Readers;
@@ -294,6 +317,69 @@ mod tests {
         let record = Record { now: Timestamp::default(), inputs, steps: 0, events: Vec::new() };
         let definition = Definition { hash: "h".into(), name: "m".into(), text: "{}".into() };
         NewExecution { definition: Arc::new(definition), execution: Arc::new(execution), record, outcome: None }
+    }
+
+    /// What a process wrote down as acknowledged before it died, and what the database has afterwards.
+    async fn crashed(place: &str) -> (Vec<String>, Vec<String>) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.db");
+        let child = std::process::Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", "writer::tests::writes_until_it_crashes", "--ignored", "--nocapture"])
+            .env("ASL_CRASH", place)
+            .env("ASL_CRASH_DB", &path)
+            .output()
+            .unwrap();
+        assert!(!child.status.success(), "it did not crash");
+        let said = String::from_utf8(child.stdout).unwrap();
+        let mut acknowledged: Vec<String> =
+            said.lines().filter_map(|l| l.strip_prefix("has ")).map(str::to_owned).collect();
+        let journal = Journal::open_read_only(&path, crate::Options::default()).await.unwrap();
+        let mut stored = Vec::new();
+        for row in journal.executions(&crate::Filter::default()).await.unwrap() {
+            stored.extend((0..journal.records(row.id).await.unwrap().len()).map(|n| format!("{} {n}", row.arn)));
+        }
+        acknowledged.sort();
+        stored.sort();
+        (acknowledged, stored)
+    }
+
+    #[tokio::test]
+    #[ignore = "run by nobody_is_answered_before_the_commit, as a process that dies"]
+    async fn writes_until_it_crashes() {
+        let path = std::env::var("ASL_CRASH_DB").unwrap();
+        let journal = Journal::open(std::path::Path::new(&path), crate::Options::default()).await.unwrap();
+        let has = |what: String| {
+            use std::io::Write;
+            writeln!(std::io::stdout(), "has {what}").unwrap();
+        };
+        // One after the other, so that each has a commit of its own, and then all at once.
+        let one = journal.create(new("one", 10)).await.unwrap();
+        has("one 0".into());
+        for n in 1..4 {
+            journal.append(one, Record { inputs: Vec::new(), ..new("", 10).record }, None).await.unwrap();
+            has(format!("one {n}"));
+        }
+        let many = (0..20).map(|n| {
+            let journal = journal.clone();
+            async move {
+                journal.create(new(&format!("m{n:02}"), 10)).await.unwrap();
+                has(format!("m{n:02} 0"));
+            }
+        });
+        futures_util::future::join_all(many).await;
+    }
+
+    /// The crash comes between the commit and the answer, on either side of the commit.
+    #[tokio::test]
+    async fn nobody_is_answered_before_the_commit() {
+        for (commit, sooner) in [(1, 0), (2, 1), (4, 3), (5, 4)] {
+            let (acknowledged, stored) = crashed(&format!("before:{commit}")).await;
+            assert_eq!(acknowledged, stored, "what was about to be committed is neither told nor there");
+            assert_eq!(stored.len(), sooner);
+            let (acknowledged, stored) = crashed(&format!("after:{commit}")).await;
+            assert_eq!(acknowledged.len(), sooner, "nobody is told before the writer goes on");
+            assert!(stored.len() > sooner && acknowledged.iter().all(|told| stored.contains(told)));
+        }
     }
 
     async fn pages(journal: &Journal, more: u32) {
