@@ -165,3 +165,30 @@ fn put_scheduled(d: &mut Map, family: &Family, scheduled: &Scheduled) {
         d.insert("taskCredentials", Map::from_iter([("roleArn", role)]));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use asl_expr::Timestamp;
+
+    #[test]
+    fn a_scheduled_task_says_only_what_its_kind_has() {
+        let service = Family::Service { resource_type: "sqs".into(), resource: "sendMessage".into() };
+        let kinds = [(Family::Lambda, false, true), (Family::Activity, true, false), (service, true, true)];
+        for (family, heartbeat, credentials) in kinds {
+            let scheduled = Scheduled {
+                resource_or_region: "x".into(),
+                parameters: Value::Null,
+                timeout_seconds: Some(9),
+                heartbeat_seconds: Some(5),
+                role_arn: Some("role".into()),
+            };
+            let kind = EventKind::Task { family, stage: TaskStage::Scheduled(Box::new(scheduled)) };
+            let event = to_aws(&Event { id: 3, previous: 2, timestamp: Timestamp::default(), kind });
+            let details = event.as_object().and_then(|e| e.values().last()).and_then(Value::as_object);
+            let has = |name: &str| details.is_some_and(|d| d.contains_key(name));
+            assert!(has("timeoutInSeconds"), "{event}");
+            assert_eq!((has("heartbeatInSeconds"), has("taskCredentials")), (heartbeat, credentials), "{event}");
+        }
+    }
+}
