@@ -18,6 +18,7 @@ use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
 /// 2018-04-09T13:07:34.123Z.
 const NOW_MS: i64 = 1_523_279_254_123;
@@ -45,7 +46,8 @@ fn here(text: &str, document: &Value) -> String {
         Ok(expression) => expression,
         Err(e) => return e.to_string(),
     };
-    match expression.eval_on(Some(document), &World, &Bounds::LANGUAGE) {
+    let bounds = Bounds { work: 10_000_000, ..Bounds::LANGUAGE };
+    match expression.eval_on(Some(document), &World, &bounds) {
         Ok(None) => "undefined".to_owned(),
         Ok(Some(value)) => value.to_string(),
         Err(e) if e.unsupported_result => "unsupported".to_owned(),
@@ -81,6 +83,10 @@ fn same_value(a: &Value, b: &Value) -> bool {
             a == b || (a - b).abs() <= a.abs() * 1e-14
         }
         (Value::Array(a), Value::Array(b)) => a.len() == b.len() && a.iter().zip(b.iter()).all(|(a, b)| same_value(a, b)),
+        // JavaScript puts keys that are numbers before all others.
+        (Value::Object(a), Value::Object(b)) if a.keys().any(|key| key.starts_with(|c: char| c.is_ascii_digit())) => {
+            a.len() == b.len() && a.iter().all(|(key, a)| b.get(key).is_some_and(|b| same_value(a, b)))
+        }
         (Value::Object(a), Value::Object(b)) => {
             a.len() == b.len() && a.iter().zip(b.iter()).all(|((k, a), (l, b))| k == l && same_value(a, b))
         }
@@ -124,7 +130,17 @@ fn ask(package: &Path, documents: &Value, cases: &[(String, usize)]) -> Vec<Stri
     }
     let writer = std::thread::spawn(move || input.write_all(lines.as_bytes()));
     let output = BufReader::new(child.stdout.take().expect("a pipe"));
-    let answers = output.lines().map(|line| there(&line.expect("UTF-8").parse().expect("an answer is JSON"))).collect();
+    let (sender, receiver) = std::sync::mpsc::channel();
+    let reader = std::thread::spawn(move || output.lines().try_for_each(|line| sender.send(line)));
+    let mut answers = Vec::new();
+    while answers.len() < cases.len() {
+        let Ok(line) = receiver.recv_timeout(Duration::from_secs(60)) else {
+            let _ = child.kill();
+            panic!("the reference does not come to an end: {}", cases[answers.len()].0);
+        };
+        answers.push(there(&line.expect("UTF-8").parse().expect("an answer is JSON")));
+    }
+    _ = reader.join().expect("no panic");
     writer.join().expect("no panic").expect("node reads all of it");
     assert!(child.wait().expect("it ends").success());
     answers
