@@ -262,6 +262,7 @@ fn may_be_no_number(node: &AstNode) -> bool {
     match node {
         AstNode::Binary { op: BinaryOp::Divide | BinaryOp::Modulo, .. } => true,
         AstNode::Block(nodes) => nodes.last().is_some_and(may_be_no_number),
+        AstNode::Function { name, .. } => matches!(name.as_str(), "!parseInteger" | "!round" | "!toMillis"),
         _ => false,
     }
 }

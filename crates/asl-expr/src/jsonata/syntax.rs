@@ -11,22 +11,17 @@ use jsonata_core::parser;
 pub(super) fn parse(text: &str) -> Result<AstNode, JsonataSyntaxError> {
     grammar::check(text).map_err(|mistake| {
         let parts = Parts {
-            token: mistake.token.as_ref().filter(|token| !is_literal(token)).map(|token| token.text.clone()),
             value: mistake.value.or_else(|| mistake.token.as_ref().map(json)),
             literal: match mistake.code {
                 // What is no number is told as it is written.
                 "S0102" => mistake.token.as_ref().map(|token| quoted(&token.text)),
-                _ => mistake.token.as_ref().filter(|token| is_literal(token)).map(json),
+                _ => mistake.token.as_ref().map(json),
             },
             ..Parts::default()
         };
         messages::syntax(mistake.code, &parts, "", mistake.offset)
     })?;
     parser::parse(text).map_err(|e| explain(text, &e.to_string()))
-}
-
-fn is_literal(token: &Token) -> bool {
-    matches!(token.kind, Kind::Number | Kind::Value | Kind::Regex)
 }
 
 /// A token as JSON text.

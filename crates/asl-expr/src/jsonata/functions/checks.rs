@@ -94,7 +94,7 @@ pub(super) fn check(shared: &Shared, check: Check, args: &[JValue]) -> Answer {
         Check::Equal(wanted) => Ok(JValue::Bool(collection::equal(shared, arg(args, 0), arg(args, 1))? == wanted)),
         Check::Negate => match arg(args, 0) {
             JValue::Undefined => Ok(JValue::Undefined),
-            JValue::Number(n) => Ok(JValue::Number(-n)),
+            JValue::Number(n) if !n.is_nan() => Ok(JValue::Number(-n)),
             other => coded("D1002", &[("value", string::json_of(other))]),
         },
         Check::Operand(token, left) => match arg(args, 0) {

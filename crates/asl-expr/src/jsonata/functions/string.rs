@@ -53,7 +53,7 @@ pub(super) fn substring(call: &Call, args: &[JValue]) -> Answer {
         if at < 0.0 { (count + at).max(0.0) } else { at.min(count) }
     };
     let end = match number::given(args, 2) {
-        Some(length) if length <= 0.0 => return Ok(JValue::string("")),
+        Some(length) if length <= 0.0 || arg(args, 1).is_undefined() => return Ok(JValue::string("")),
         Some(length) if start >= 0.0 => start + length,
         Some(length) => count + start + length,
         None => count,
