@@ -11,6 +11,7 @@ pub(crate) mod replay;
 pub(crate) mod resume;
 pub(crate) mod run;
 pub(crate) mod table;
+pub(crate) mod test;
 
 use crate::exit::Trouble;
 use crate::render::snippet::Finding;
