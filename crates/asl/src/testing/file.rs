@@ -185,10 +185,17 @@ impl Loader {
             }
         };
         let named = case.and_then(|member| reader.text(member));
-        let loaded = Mocks::test_cases(&text, &self.machine).and_then(|cases| {
-            let name = named.or_else(|| cases.first().filter(|_| cases.len() == 1).map(String::as_str));
-            Mocks::load(&text, &self.machine, name.unwrap_or_default())
-        });
+        let cases = Mocks::test_cases(&text, &self.machine).unwrap_or_default();
+        let name = match (named, cases.as_slice()) {
+            (Some(name), _) => name,
+            (None, [only]) => only,
+            (None, []) => "",
+            (None, several) => {
+                let message = format!("{} has several test cases: {}", shown(&path), several.join(", "));
+                return reader.report(file.value.span, message, "choose one with `mockCase`");
+            }
+        };
+        let loaded = Mocks::load(&text, &self.machine, name);
         match loaded {
             Ok(mocks) => mocks.states().for_each(|(state, mocked)| {
                 // Its places are in another file.

@@ -28,6 +28,13 @@ impl Reader {
 
     /// What the parser said.
     pub(super) fn unreadable(&mut self, diagnostic: Diagnostic) {
+        if self.text.trim().is_empty() {
+            return self.report(
+                Span::default(),
+                "the text is empty",
+                "add `cases:` with `NAME: {input: ..., expect: ...}`",
+            );
+        }
         let message = diagnostic.message.lines().next().unwrap_or_default().to_owned();
         self.report(diagnostic.span.unwrap_or_default(), message, diagnostic.help.unwrap_or_default());
     }

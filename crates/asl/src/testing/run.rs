@@ -132,7 +132,7 @@ impl Suite {
         let Ok(outcome) = tokio::time::timeout(limit, engine.wait(&started.arn)).await else {
             // What is at work is given up; that it may have ended this moment does not matter.
             let _ = engine.stop(&started.arn, Failure::default()).await;
-            return Err(format!("it did not end within {} s of real time", limit.as_secs()));
+            return Err(format!("it did not end within {} s of real time", limit.as_secs_f64()));
         };
         let outcome = outcome.map_err(|e| told(&e))?;
         let contents = contents(&case.expect, &journal, &services).await;
