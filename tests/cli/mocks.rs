@@ -56,7 +56,7 @@ fn without_its_mock_a_state_is_refused_by_name_and_wrong_mocks_are_told() {
         ),
         (
             &["etl.asl.json", "--mock", "mocks.json", "--mock-case", "Fails"],
-            &["no test case of 'etl' 'Fails'; it has Works, Stumbles", "mocks.json:1:", "help: choose one"],
+            &["no test case of 'etl' 'Fails'; it has Works, Stumbles", "mocks.json:2:", "help: choose one"],
         ),
         (
             &["other.asl.json", "--mock", "mocks.json"],
@@ -64,11 +64,11 @@ fn without_its_mock_a_state_is_refused_by_name_and_wrong_mocks_are_told() {
         ),
         (
             &["lost.asl.json", "--mock", "mocks.json"],
-            &["no response 'Nowhere'; it has Done, BusyOnce", "mocks.json:3:"],
+            &["no response 'Nowhere'; it has Done, BusyOnce", "mocks.json:4:"],
         ),
         (
             &["typo.asl.json", "--mock", "mocks.json"],
-            &["the definition has no state 'Transfrom'", "mocks.json:4:", "help: did you mean 'Transform'?"],
+            &["the definition has no state 'Transfrom'", "mocks.json:5:", "help: did you mean 'Transform'?"],
         ),
         (&["etl.asl.json", "--mock", "none.json"], &["the mock configuration none.json cannot be read", "hint: "]),
         (&["etl.asl.json", "--mock", "broken.json"], &["the mock configuration is not JSON", "broken.json:1:"]),

@@ -61,12 +61,13 @@ pub(crate) async fn test(args: Test) -> Result<Exit, Trouble> {
     options.jobs = args.jobs.map_or(options.jobs, usize::from);
     let wanted =
         |suite: &Suite| suite.file.cases.iter().filter(|case| options.wants(&suite.file.name, &case.name)).count();
-    let cases: usize = suites.iter().map(wanted).sum();
+    let chosen: Vec<usize> = suites.iter().map(wanted).filter(|cases| *cases > 0).collect();
+    let cases: usize = chosen.iter().sum();
     if cases == 0 {
         let hint = "a case is chosen when the name of its file and its own, \"fare happy\", contain the text";
         return Err(Trouble::new("no case is to be run").hint(hint));
     }
-    say(&format!("running {}\n", status::cases(cases, suites.len())));
+    say(&format!("running {}\n", status::cases(cases, chosen.len())));
     let began = Instant::now();
     let report = run(suites, &options, |suite, case, result| {
         say(&status::line(&suite.file.name, &case.name, result, look));

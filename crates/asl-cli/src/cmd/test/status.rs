@@ -48,7 +48,8 @@ pub(super) fn cases(cases: usize, files: usize) -> String {
 pub(super) fn summary(report: &Report, took: Duration, look: Look) -> String {
     let results = || report.suites.iter().flat_map(|suite| &suite.cases);
     let (all, failed) = (results().count(), results().filter(|(_, result)| !result.passed()).count());
+    let files = report.suites.iter().filter(|suite| !suite.cases.is_empty()).count();
     let passed = look.good(&format!("{} passed", all - failed));
     let failed = if failed > 0 { format!(", {}", look.bad(&format!("{failed} failed"))) } else { String::new() };
-    format!("\n{}: {passed}{failed} in {:.2} s\n", cases(all, report.suites.len()), took.as_secs_f64())
+    format!("\n{}: {passed}{failed} in {:.2} s\n", cases(all, files), took.as_secs_f64())
 }
