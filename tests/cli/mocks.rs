@@ -40,8 +40,9 @@ fn mocked_states_need_no_backend_and_the_others_run() {
     let ran = place.asl(&[&run[..], &["Stumbles"]].concat());
     ran.ends(0).says("Glue.Busy: in use").says("retry     1 of 1 in 1 s");
     assert_eq!(ran.stdout, "\"r2\"\n");
+    assert_eq!(place.asl(&["run", "etl.asl.json", "--mock", "mocks.json#Works", "-q"]).ends(0).stdout, "\"r1\"\n");
     assert_eq!(place.asl(&["run", "one.asl.json", "--mock", "mocks.json", "-q"]).ends(0).stdout, "\"r1\"\n");
-    assert!(place.asl(&["replay", "--all"]).ends(0).stdout.contains("3 executions replayed"));
+    assert!(place.asl(&["replay", "--all"]).ends(0).stdout.contains("4 executions replayed"));
 }
 
 #[test]
@@ -72,7 +73,7 @@ fn without_its_mock_a_state_is_refused_by_name_and_wrong_mocks_are_told() {
         ),
         (&["etl.asl.json", "--mock", "none.json"], &["the mock configuration none.json cannot be read", "hint: "]),
         (&["etl.asl.json", "--mock", "broken.json"], &["the mock configuration is not JSON", "broken.json:1:"]),
-        (&["etl.asl.json", "--mock-case", "Works"], &["--mock <FILE>"]),
+        (&["etl.asl.json", "--mock-case", "Works"], &["--mock <FILE[#CASE]>"]),
     ];
     for (args, parts) in cases {
         let ran = place.asl(&[&["run"], *args].concat());

@@ -68,7 +68,7 @@ pub(crate) struct Run {
     #[arg(long, short)]
     pub(crate) quiet: bool,
     /// Answer tasks from a mock configuration, in the format of AWS Step Functions Local
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE[#CASE]")]
     pub(crate) mock: Option<PathBuf>,
     /// Its test case [default: the only one it has for the definition]
     #[arg(long, value_name = "CASE", requires = "mock")]

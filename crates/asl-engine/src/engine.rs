@@ -206,6 +206,7 @@ impl Engine {
     /// # Errors
     /// When the journal cannot be read, or an execution's records do not replay.
     pub async fn resume(&self) -> Result<Vec<Arc<str>>, EngineError> {
+        let _hold = self.inner.clock.hold();
         let mut resumed = Vec::new();
         for row in self.inner.journal.open_executions().await? {
             self.resume_one(&row).await?;

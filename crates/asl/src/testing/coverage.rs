@@ -71,7 +71,7 @@ impl Coverage {
         let places = Places::of(source);
         let missed = points.iter().filter(|point| !reached.contains(point));
         let mut unreached: Vec<Unreached> = missed.map(|point| describe(&places, definition, *point)).collect();
-        unreached.sort_by(|a, b| a.line.cmp(&b.line));
+        unreached.sort_by_key(|missed| missed.line);
         let counts = KINDS.iter().map(count).filter(|(_, _, all)| *all > 0).collect();
         Coverage { file: source.name().to_owned(), counts, unreached }
     }

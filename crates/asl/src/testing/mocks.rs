@@ -27,7 +27,7 @@ fn rules(reader: &mut Reader, state: &Member) -> Option<Vec<MockRule>> {
             vec![MockRule { calls, ..rule }]
         });
     };
-    let mut next = 0;
+    let mut next: u64 = 0;
     let mut rules = Vec::with_capacity(answers.len());
     for answer in answers {
         let (rule, times) = rule(reader, answer)?;
@@ -36,7 +36,7 @@ fn rules(reader: &mut Reader, state: &Member) -> Option<Vec<MockRule>> {
             (Some(_), None) => 0..=u64::MAX,
             (_, times) => {
                 let first = next;
-                next += times.unwrap_or(1);
+                next = first.saturating_add(times.unwrap_or(1));
                 span(first, times.unwrap_or(1))
             }
         };

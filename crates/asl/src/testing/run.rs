@@ -7,7 +7,7 @@ use super::file::{Case, TestFile};
 use super::stores;
 use super::trace::{Recorded, Recorder};
 use crate::project::{Problem, Project, ProjectError, shown};
-use crate::{Clock, Definition, Engine, Failure, FunctionSet, Journal, Outcome, StartExecution};
+use crate::{Clock, Definition, Engine, Failure, FunctionSet, Journal, Outcome, StartExecution, Value};
 use asl_syntax::model::StateKind;
 use asl_syntax::{Format, Options, ResourceKind, Source, load};
 use asl_task::bucket::Buckets;
@@ -117,7 +117,7 @@ impl Suite {
         let scratch = Scratch::new();
         let engine = Engine::builder(journal.clone())
             .identity(self.project.identity.clone())
-            .functions(self.functions.clone())
+            .functions(self.functions(case))
             .services(services.clone())
             .buckets(self.buckets(&scratch))
             .mocks(self.mocks(case).map_err(|e| told(&e))?)
@@ -139,6 +139,18 @@ impl Suite {
         drop(engine);
         journal.close().await;
         Ok((outcome, contents))
+    }
+
+    /// Where nothing may run, a topic delivers to functions that do nothing.
+    fn functions(&self, case: &Case) -> FunctionSet {
+        if !case.mock_only {
+            return self.functions.clone();
+        }
+        let mut functions = FunctionSet::new(self.project.identity.clone());
+        for spec in &self.project.functions {
+            functions.add(&spec.name, Arc::new(|_: Value| async { Ok(Value::Null) }));
+        }
+        functions
     }
 
     fn buckets(&self, scratch: &Scratch) -> Buckets {

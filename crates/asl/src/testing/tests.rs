@@ -257,6 +257,16 @@ async fn a_case_that_takes_too_long_is_given_up() {
 }
 
 #[test]
+fn half_a_test_file_is_told_and_never_a_panic() {
+    let folder = Folder::new();
+    for end in (0..MANY.len()).filter(|end| MANY.is_char_boundary(*end)) {
+        folder.problems(&MANY[..end]);
+    }
+    let wild = ["{return: 1, times: 9223372036854775807}"; 4].join(", ");
+    assert_eq!(folder.problems(&format!("cases: {{a: {{mocks: {{Line: [{wild}]}}}}}}")), "");
+}
+
+#[test]
 fn mistakes_in_test_files_are_told_with_their_places() {
     let folder = Folder::new();
     folder.write("sfn.json", r#"{"StateMachines": {"order": {"TestCases": {"A": {"Ask": "R"}, "B": {"Axe": "R"}}}}, "MockedResponses": {"R": {"0": {"Return": 1}}}}"#);

@@ -4,7 +4,7 @@ use super::coverage::{Point, reached};
 use crate::{Definition, Event, EventKind, Note, Observer, Update, Value};
 use asl_core::event::{IterationStage, TaskStage};
 use asl_syntax::model::{FlowId, StateKind};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// Remembers everything that happens in one engine.
@@ -17,7 +17,9 @@ pub(super) struct Recorder {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Recorded {
     /// The events of each execution, in the order in which they began: the first is no child.
-    pub(super) executions: Vec<(Arc<str>, Vec<Event>)>,
+    pub(super) executions: Vec<Vec<Event>>,
+    /// Where each execution is, by its ARN.
+    places: HashMap<Arc<str>, usize>,
     /// How often each state was tried again.
     pub(super) retries: BTreeMap<String, u64>,
     pub(super) reached: BTreeSet<Point>,
@@ -36,11 +38,12 @@ impl Recorder {
 impl Observer for Recorder {
     fn observe(&self, update: &Update<'_>) {
         let mut recorded = self.recorded.lock().unwrap_or_else(PoisonError::into_inner);
-        let arn = &update.execution.arn;
-        match recorded.executions.iter_mut().find(|(known, _)| known == arn) {
-            Some((_, events)) => events.extend_from_slice(update.events),
-            None => recorded.executions.push((arn.clone(), update.events.to_vec())),
+        let next = recorded.executions.len();
+        let place = *recorded.places.entry(update.execution.arn.clone()).or_insert(next);
+        if place == next {
+            recorded.executions.push(Vec::new());
         }
+        recorded.executions[place].extend_from_slice(update.events);
         for note in update.notes {
             if let Note::Retry { state, .. } = note {
                 *recorded.retries.entry(state.to_string()).or_default() += 1;
@@ -53,7 +56,7 @@ impl Observer for Recorder {
 impl Recorded {
     /// The events of the execution itself.
     pub(super) fn events(&self) -> &[Event] {
-        self.executions.first().map_or(&[], |(_, events)| events)
+        self.executions.first().map_or(&[], Vec::as_slice)
     }
 
     /// How long it took, in milliseconds of the engine's clock.
@@ -65,7 +68,7 @@ impl Recorded {
     /// What was assigned to each variable last, children included.
     pub(super) fn variables(&self) -> BTreeMap<String, Value> {
         let mut variables = BTreeMap::new();
-        for event in self.executions.iter().flat_map(|(_, events)| events) {
+        for event in self.executions.iter().flatten() {
             if let EventKind::StateExited { assigned, .. } = &event.kind {
                 variables.extend(assigned.iter().map(|(name, value)| (name.to_string(), value.clone())));
             }
@@ -75,7 +78,7 @@ impl Recorded {
 
     /// The causes of failed tasks.
     pub(super) fn causes(&self) -> impl Iterator<Item = &str> {
-        self.executions.iter().flat_map(|(_, events)| events).filter_map(|event| match &event.kind {
+        self.executions.iter().flatten().filter_map(|event| match &event.kind {
             EventKind::Task { stage: TaskStage::Failed(failure) | TaskStage::SubmitFailed(failure), .. } => {
                 failure.cause.as_deref()
             }
@@ -85,7 +88,7 @@ impl Recorded {
 
     /// The way of the execution, with those of its branches, iterations and children.
     pub(super) fn way(&self, definition: &Definition) -> Way {
-        let mut ways = self.executions.iter().map(|(_, events)| Scopes::of(definition, events).way(0));
+        let mut ways = self.executions.iter().map(|events| Scopes::of(definition, events).way(0));
         let mut way = ways.next().unwrap_or_default();
         for child in ways {
             let first = child.0.first().and_then(|stop| definition.find(&stop.state));

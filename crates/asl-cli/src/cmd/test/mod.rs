@@ -5,6 +5,7 @@ mod find;
 mod junit;
 mod status;
 
+use super::run::Interrupt;
 use crate::exit::{Exit, Trouble, answer, say};
 use crate::render::look::Look;
 use asl::project::ProjectError;
@@ -69,10 +70,14 @@ pub(crate) async fn test(args: Test) -> Result<Exit, Trouble> {
     }
     say(&format!("running {}\n", status::cases(cases, chosen.len())));
     let began = Instant::now();
-    let report = run(suites, &options, |suite, case, result| {
+    let mut interrupt = Interrupt::listen()?;
+    let running = run(suites, &options, |suite, case, result| {
         say(&status::line(&suite.file.name, &case.name, result, look));
-    })
-    .await;
+    });
+    let report = tokio::select! {
+        report = running => report,
+        () = interrupt.came() => return Ok(Exit::Interrupted),
+    };
     say(&status::failures(&report, look));
     say(&status::summary(&report, began.elapsed(), look));
     if let Some(file) = &args.junit {
