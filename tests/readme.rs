@@ -62,7 +62,7 @@ fn cargo_run_means_the_asl_command() {
 }
 
 /// The guides that say that a test runs them.
-const FOLLOWED: [&str; 2] = ["your-own-project", "survive-a-crash"];
+const FOLLOWED: [&str; 3] = ["your-own-project", "survive-a-crash", "test-a-workflow"];
 
 #[test]
 fn the_guides_can_be_followed_to_the_letter() {
@@ -80,6 +80,18 @@ fn the_guides_can_be_followed_to_the_letter() {
                 assert!(ran.stdout.contains(r#"{"item":"lamp","total":45}"#), "{}", ran.stdout);
                 assert!(ran.stderr.contains("caught    UnknownItem by rule 1, on to Refused"), "{}", ran.stderr);
                 assert_eq!(ran.stdout.matches(r#"{\"item\":\"lamp\",\"price\":40}"#).count(), 1, "{}", ran.stdout);
+            }
+            "test-a-workflow" => {
+                let said =
+                    ["order a lamp\n", "3 cases of 1 file: 3 passed", "-   \"price\": 200\n      +   \"price\": 220\n"];
+                for part in said.iter().chain(&["      + SecondThoughts\n"]) {
+                    assert!(ran.stderr.contains(part), "{part} is in\n{}", ran.stderr);
+                }
+                assert!(
+                    page.contains(ran.stdout.rsplit_once("DEFINITION").map_or("", |(_, table)| table)),
+                    "{}",
+                    ran.stdout
+                );
             }
             _ => {
                 let (before, after) = ran.stdout.split_once("slow  SUCCEEDED").expect("it goes on");

@@ -34,6 +34,7 @@ fn help_says_what_the_repository_says() {
         "table scan",
         "table get",
         "check",
+        "test",
         "graph",
         "explain",
     ];

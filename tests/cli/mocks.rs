@@ -40,8 +40,9 @@ fn mocked_states_need_no_backend_and_the_others_run() {
     let ran = place.asl(&[&run[..], &["Stumbles"]].concat());
     ran.ends(0).says("Glue.Busy: in use").says("retry     1 of 1 in 1 s");
     assert_eq!(ran.stdout, "\"r2\"\n");
+    assert_eq!(place.asl(&["run", "etl.asl.json", "--mock", "mocks.json#Works", "-q"]).ends(0).stdout, "\"r1\"\n");
     assert_eq!(place.asl(&["run", "one.asl.json", "--mock", "mocks.json", "-q"]).ends(0).stdout, "\"r1\"\n");
-    assert!(place.asl(&["replay", "--all"]).ends(0).stdout.contains("3 executions replayed"));
+    assert!(place.asl(&["replay", "--all"]).ends(0).stdout.contains("4 executions replayed"));
 }
 
 #[test]
@@ -56,7 +57,7 @@ fn without_its_mock_a_state_is_refused_by_name_and_wrong_mocks_are_told() {
         ),
         (
             &["etl.asl.json", "--mock", "mocks.json", "--mock-case", "Fails"],
-            &["no test case of 'etl' 'Fails'; it has Works, Stumbles", "mocks.json:1:", "help: choose one"],
+            &["no test case of 'etl' 'Fails'; it has Works, Stumbles", "mocks.json:2:", "help: choose one"],
         ),
         (
             &["other.asl.json", "--mock", "mocks.json"],
@@ -64,15 +65,15 @@ fn without_its_mock_a_state_is_refused_by_name_and_wrong_mocks_are_told() {
         ),
         (
             &["lost.asl.json", "--mock", "mocks.json"],
-            &["no response 'Nowhere'; it has Done, BusyOnce", "mocks.json:3:"],
+            &["no response 'Nowhere'; it has Done, BusyOnce", "mocks.json:4:"],
         ),
         (
             &["typo.asl.json", "--mock", "mocks.json"],
-            &["the definition has no state 'Transfrom'", "mocks.json:4:", "help: did you mean 'Transform'?"],
+            &["the definition has no state 'Transfrom'", "mocks.json:5:", "help: did you mean 'Transform'?"],
         ),
         (&["etl.asl.json", "--mock", "none.json"], &["the mock configuration none.json cannot be read", "hint: "]),
         (&["etl.asl.json", "--mock", "broken.json"], &["the mock configuration is not JSON", "broken.json:1:"]),
-        (&["etl.asl.json", "--mock-case", "Works"], &["--mock <FILE>"]),
+        (&["etl.asl.json", "--mock-case", "Works"], &["--mock <FILE[#CASE]>"]),
     ];
     for (args, parts) in cases {
         let ran = place.asl(&[&["run"], *args].concat());

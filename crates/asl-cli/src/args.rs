@@ -12,7 +12,7 @@ pub(crate) struct Args {
     pub(crate) command: Command,
 }
 
-const EXIT_CODES: &str = "Exit codes: 0 it succeeded; 1 the execution failed, timed out or was aborted, or a replay differs; \
+const EXIT_CODES: &str = "Exit codes: 0 it succeeded; 1 the execution failed, timed out or was aborted, a replay differs, or a test fails; \
                           2 the command, project, definition or database is wrong; 124 `asl wait` waited long enough; 130 interrupted.";
 
 #[derive(Debug, Subcommand)]
@@ -53,6 +53,8 @@ pub(crate) enum Command {
     Table(Table),
     /// Check definitions and project files without running anything
     Check(Check),
+    /// Run the test cases of definitions, with time skipped
+    Test(crate::cmd::test::Test),
     /// Draw a definition, and what became of an execution of it
     Graph(Graph),
     /// Explain a rule that `asl check` names
@@ -84,7 +86,7 @@ pub(crate) struct Run {
     #[arg(long, short)]
     pub(crate) quiet: bool,
     /// Answer tasks from a mock configuration, in the format of AWS Step Functions Local
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE[#CASE]")]
     pub(crate) mock: Option<PathBuf>,
     /// Its test case [default: the only one it has for the definition]
     #[arg(long, value_name = "CASE", requires = "mock")]

@@ -12,7 +12,7 @@ use std::process::ExitCode;
 pub(crate) enum Exit {
     /// It did what it was asked.
     Done,
-    /// The execution failed, timed out or was aborted; a replay differs; there is no such item.
+    /// The execution failed, timed out or was aborted; a replay differs; a test fails; there is no such item.
     Failed,
     /// A definition was found wrong by `asl check`.
     Wrong,

@@ -49,6 +49,7 @@ async fn dispatch(args: Args) -> Result<Exit, exit::Trouble> {
         Command::Queue(queue) => cmd::queue::queue(queue).await,
         Command::Table(table) => cmd::table::table(table).await,
         Command::Check(check) => cmd::check::check(check),
+        Command::Test(test) => cmd::test::test(test).await,
         Command::Graph(graph) => cmd::graph::graph(graph).await,
         Command::Explain(explain) => cmd::explain::explain(explain),
     }

@@ -250,6 +250,7 @@ impl Engine {
     /// When the journal cannot be read or written.
     pub async fn resume(&self) -> Result<Vec<Arc<str>>, EngineError> {
         self.inner.still_works()?;
+        let _hold = self.inner.clock.hold();
         let journal = &self.inner.own().await?.journal;
         let own = journal.claimed().await?;
         let left: Vec<_> = own.into_iter().filter(|own| self.inner.registry().can_be_adopted(own.id)).collect();

@@ -1,6 +1,6 @@
 //! Skipped time: nobody waits, and histories have the times they would have had.
 
-use asl_core::{Event, EventKind, Failure, Outcome};
+use asl_core::{Event, EventKind, Execution, Failure, Input, Machine, Outcome};
 use asl_engine::{Clock, Engine, EngineBuilder, Observer, StartExecution, Update};
 use asl_expr::Timestamp;
 use asl_journal::{Filter, Journal};
@@ -8,6 +8,8 @@ use asl_syntax::{Definition, Options, Source, load};
 use asl_task::embedded::{Identity, Services, ServicesSpec};
 use asl_task::mock::{Answer, MockRule, MockedState, Mocks, Reply};
 use asl_value::Value;
+use proptest::prelude::*;
+use proptest::test_runner::{Config as ProptestConfig, TestRunner};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -236,4 +238,67 @@ async fn deliveries_are_tried_again_by_the_same_clock() {
     assert_eq!(count.load(Ordering::SeqCst), 3, "all attempts lie within the hour");
     assert!((3600.0..3601.0).contains(&seconds(&events)));
     assert_eq!(engine.journal().executions(&Filter::default()).await.unwrap().len(), 1);
+}
+
+/// Waits in Parallels and Maps, nested; the seconds decide who is first.
+fn flow(depth: u32) -> BoxedStrategy<String> {
+    let wait = (0..500_u32).prop_map(|seconds| format!(r#"{{"Type": "Wait", "Seconds": {seconds}, "End": true}}"#));
+    if depth == 0 {
+        return wait.boxed();
+    }
+    let branches = proptest::collection::vec(flow(depth - 1), 1..4).prop_map(|states| {
+        let branch = |state: &String| format!(r#"{{"StartAt": "S@", "States": {{"S@": {state}}}}}"#);
+        let branches: Vec<String> = states.iter().map(branch).collect();
+        format!(r#"{{"Type": "Parallel", "Branches": [{}], "End": true}}"#, branches.join(", "))
+    });
+    let map = (1..4_u32, flow(depth - 1)).prop_map(|(limit, state)| {
+        format!(
+            r#"{{"Type": "Map", "ItemsPath": "$$.Execution.Input", "MaxConcurrency": {limit}, "End": true,
+                "ItemProcessor": {{"StartAt": "S@", "States": {{"S@": {state}}}}}}}"#
+        )
+    });
+    prop_oneof![wait, branches, map].boxed()
+}
+
+/// State names are unique in the whole machine: each `@` pair gets its number.
+fn named(state: &str) -> String {
+    let mut out = String::new();
+    for (number, part) in state.split(r#""StartAt": "S@""#).enumerate() {
+        if number > 0 {
+            out += &format!(r#""StartAt": "S{number}""#);
+        }
+        out += &part.replacen(r#""S@":"#, &format!(r#""S{number}":"#), 1);
+    }
+    out
+}
+
+/// What the machine does by itself when `now` is set to its next deadline each time.
+fn alone(definition: &Arc<Definition>, execution: Execution, start: Timestamp) -> Vec<Event> {
+    let mut machine = Machine::new(definition.clone());
+    machine.handle(Input::Start(Box::new(execution)), start).unwrap();
+    machine.run(start, u32::MAX);
+    while let Some(deadline) = machine.next_deadline() {
+        machine.run(deadline, u32::MAX);
+    }
+    machine.take_effects().events
+}
+
+#[test]
+fn skipping_time_is_setting_now_to_the_next_deadline() {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    let mut runner = TestRunner::new(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(48) });
+    let law = |state: String| {
+        runtime.block_on(async {
+            let definition = definition(&format!(r#""A": {}"#, named(&state)));
+            let engine = builder().await.build();
+            let (outcome, events) = run(&engine, &definition, "[1, 2, 3, 4]").await;
+            prop_assert_eq!(outcome.status(), "SUCCEEDED");
+            let row = engine.journal().executions(&Filter::default()).await.unwrap().remove(0);
+            let record = engine.journal().records(row.id).await.unwrap().remove(0);
+            let Input::Start(execution) = &record.inputs[0] else { panic!("an execution starts") };
+            prop_assert_eq!(events, alone(&definition, (**execution).clone(), record.now));
+            Ok(())
+        })
+    };
+    runner.run(&flow(3), law).unwrap();
 }

@@ -58,7 +58,8 @@ fn run(text: &str) -> (String, Duration, u64) {
     let me = std::env::current_exe().expect("a path");
     let child = Command::new(me).args(["child", "--exact", "--nocapture"]).env("ASL_HOSTILE", text).output();
     let output = String::from_utf8_lossy(&child.expect("it starts").stdout).into_owned();
-    let part = |name: &str| output.lines().find_map(|line| line.strip_prefix(name)).unwrap_or_default().trim().to_owned();
+    let part =
+        |name: &str| output.lines().find_map(|line| line.strip_prefix(name)).unwrap_or_default().trim().to_owned();
     let number = |name: &str| part(name).parse().unwrap_or(0);
     (part("OUTCOME"), Duration::from_millis(number("TOOK")), number("PEAK"))
 }
@@ -125,7 +126,8 @@ fn honest_expressions_do_not_come_near_the_bounds() {
 #[test]
 fn the_work_of_an_expression_does_not_depend_on_the_machine() {
     // The least work that is enough is the same in every run.
-    let expression = Expression::parse("$sum($map([1..1000], function($v){ $v * $length($string($v)) }))").expect("it parses");
+    let expression =
+        Expression::parse("$sum($map([1..1000], function($v){ $v * $length($string($v)) }))").expect("it parses");
     let enough = |work: usize| expression.eval_on(None, &World, &Bounds { work, ..Bounds::AWS }).is_ok();
     let least = |_| (0..1_000_000usize).collect::<Vec<_>>().partition_point(|work| !enough(*work));
     let (first, second) = (least(1), least(2));

@@ -35,8 +35,10 @@
 //! The command line and the server are built on this crate; see also `examples/embed.rs`.
 #![forbid(unsafe_code)]
 
+mod places;
 pub mod project;
 mod state_machine;
+pub mod testing;
 
 pub use asl_core::{Event, EventKind, Execution, Failure, Note, Outcome, event::to_aws};
 pub use asl_engine::{

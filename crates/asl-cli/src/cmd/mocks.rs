@@ -15,6 +15,12 @@ pub(crate) fn load(
     case: Option<&str>,
     definition: Option<&Definition>,
 ) -> Result<Mocks, Trouble> {
+    let shown = file.to_string_lossy();
+    // `FILE#CASE`, as Step Functions Local has it behind an ARN; unless a file is called so.
+    let (file, case) = match shown.rsplit_once('#') {
+        Some((path, named)) if case.is_none() && !file.exists() => (Path::new(path), Some(named)),
+        _ => (file, case),
+    };
     let name = file.display().to_string();
     let text = std::fs::read_to_string(file).map_err(|problem| {
         Trouble::new(format!("the mock configuration {name} cannot be read: {problem}")).hint("check the path")

@@ -17,6 +17,7 @@ pub(crate) mod send_task;
 pub(crate) mod start;
 pub(crate) mod stop;
 pub(crate) mod table;
+pub(crate) mod test;
 pub(crate) mod trial;
 pub(crate) mod wait;
 pub(crate) mod worker;
