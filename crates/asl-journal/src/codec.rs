@@ -174,7 +174,8 @@ impl Decoder {
     /// The next record, checked.
     pub(crate) fn decode(&mut self, row: &Row) -> Result<Record, JournalError> {
         let result = self.read(row);
-        result.map_err(|what| JournalError::Corrupt { execution: self.execution, record: row.number, what })
+        let execution = self.execution;
+        result.map_err(|what| JournalError::Corrupt { execution, arn: None, record: row.number, what })
     }
 
     fn read(&mut self, row: &Row) -> Result<Record, String> {

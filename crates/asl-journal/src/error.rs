@@ -58,12 +58,15 @@ pub enum JournalError {
     },
     /// A record cannot be read back as it was written.
     #[error(
-        "record {record} of execution {execution} is damaged: {what}; {hint}",
+        "record {record} of execution {} is damaged: {what}; {hint}",
+        arn.as_deref().map_or_else(|| execution.to_string(), str::to_owned),
         hint = hint::CORRUPT
     )]
     Corrupt {
         /// The execution's number in the database.
         execution: ExecutionId,
+        /// Its ARN, where that can still be read.
+        arn: Option<Arc<str>>,
         /// The record's number within the execution.
         record: u64,
         /// What is wrong with it.

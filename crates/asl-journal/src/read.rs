@@ -170,14 +170,16 @@ impl Journal {
         let sql =
             "SELECT number, first_event, event_count, body, checksum FROM journal WHERE execution = ? ORDER BY number";
         let rows = sqlx::query(sql).bind(execution.0).fetch_all(&mut *conn).await.map_err(|e| self.place.failed(e))?;
-        drop(conn);
         let mut decoder = Decoder::new(execution);
-        let mut records = Vec::with_capacity(rows.len());
-        for row in &rows {
-            let row = stored(row).map_err(|e| self.place.failed(e))?;
-            records.push(decoder.decode(&row)?);
+        let decoded = rows.iter().map(|row| decoder.decode(&stored(row, execution)?)).collect();
+        match decoded {
+            Err(JournalError::Corrupt { record, what, .. }) => {
+                let query = sqlx::query_scalar("SELECT arn FROM execution WHERE id = ?").bind(execution.0);
+                let arn: Option<String> = query.fetch_optional(&mut *conn).await.ok().flatten();
+                Err(JournalError::Corrupt { execution, arn: arn.map(Arc::from), record, what })
+            }
+            decoded => decoded,
         }
-        Ok(records)
     }
 
     /// The definition with this hash.
@@ -209,12 +211,17 @@ impl Journal {
     }
 }
 
-fn stored(row: &SqliteRow) -> Result<Row, sqlx::Error> {
-    Ok(Row {
-        number: row.try_get::<i64, _>(0)?.unsigned_abs(),
-        first_event: row.try_get::<i64, _>(1)?.unsigned_abs(),
-        event_count: row.try_get::<i64, _>(2)?.unsigned_abs(),
-        body: row.try_get(3)?,
-        checksum: row.try_get(4)?,
-    })
+/// A row as it is stored. A column that is not even of its type is damage like any other.
+fn stored(row: &SqliteRow, execution: ExecutionId) -> Result<Row, JournalError> {
+    let number = row.try_get::<i64, _>(0).unwrap_or_default().unsigned_abs();
+    let read = || -> Result<Row, sqlx::Error> {
+        Ok(Row {
+            number: row.try_get::<i64, _>(0)?.unsigned_abs(),
+            first_event: row.try_get::<i64, _>(1)?.unsigned_abs(),
+            event_count: row.try_get::<i64, _>(2)?.unsigned_abs(),
+            body: row.try_get(3)?,
+            checksum: row.try_get(4)?,
+        })
+    };
+    read().map_err(|e| JournalError::Corrupt { execution, arn: None, record: number, what: e.to_string() })
 }

@@ -2,6 +2,7 @@
 //! that runs it alone; add it to `seeds.txt`, and it is run for ever.
 
 use asl_sim::{Dice, Report, Sabotage, Scenario, Sim, Stats, Weather};
+use std::collections::BTreeSet;
 use std::ops::Range;
 
 const SEEDS: &str = include_str!("../seeds.txt");
@@ -14,16 +15,19 @@ fn storm(seed: u64) -> Report {
     Sim::new(&scenario(seed), Weather::Storm, seed).run()
 }
 
+/// Runs storms; what happened in them, and the types of the events in their histories.
 #[track_caller]
-fn weather(seeds: impl Iterator<Item = u64>) -> Stats {
-    let mut stats = Stats::default();
+fn weather(seeds: impl Iterator<Item = u64>) -> (Stats, BTreeSet<String>) {
+    let (mut stats, mut types) = (Stats::default(), BTreeSet::new());
     for seed in seeds {
         let report = storm(seed);
         let broken = report.broken.join("\n");
         assert!(broken.is_empty(), "{broken}\nseed {seed} alone: cargo run -p asl-sim -- --seed {seed}");
         stats.add(&report.stats);
+        let records = report.store.rows().iter().flat_map(|row| &row.records);
+        types.extend(records.flat_map(|record| &record.events).map(|event| event.type_name()));
     }
-    stats
+    (stats, types)
 }
 
 /// Seeds to run: `ASL_SEEDS=A..B` instead of the usual ones.
@@ -38,9 +42,13 @@ fn seeds(usual: Range<u64>) -> Range<u64> {
 
 #[test]
 fn two_thousand_storms() {
-    let stats = weather(seeds(0..2000));
-    eprintln!("{stats:?}");
-    // The storms are worth their name.
+    let (stats, types) = weather(seeds(0..2000));
+    eprintln!("{stats:?}\n{} types of events: {types:?}", types.len());
+    // The machines are of all kinds, and the storms are worth their name.
+    for state in ["Pass", "Task", "Choice", "Wait", "Succeed", "Fail", "Parallel", "Map"] {
+        assert!(types.contains(&format!("{state}StateEntered")), "{state}");
+    }
+    assert!(types.len() >= 56, "{types:?}");
     for count in [stats.crashes, stats.store_errors, stats.clock_jumps, stats.rejected, stats.repeated_calls] {
         assert!(count > stats.executions / 10, "{stats:?}");
     }

@@ -143,11 +143,13 @@ impl Writer<'_> {
     /// A state that fails for some inputs.
     fn bad_path(&mut self, flow: &mut Flow, next: &str) -> String {
         let name = self.name();
-        let path = self.dice.pick(&["$.r", "$.items[1]", "$.nothing"]);
-        flow.add(
-            &name,
-            &format!(r#""Type":"Pass","Parameters":{{"a.$":"{path}"}},"ResultPath":"$.b","Next":"{next}""#),
-        );
+        let work = self.dice.pick(&[
+            r#""Parameters":{"a.$":"$.r"},"ResultPath":"$.b""#,
+            r#""Parameters":{"a.$":"$.items[1]"},"ResultPath":"$.b""#,
+            r#""Parameters":{"a.$":"$.nothing"},"ResultPath":"$.b""#,
+            r#""QueryLanguage":"JSONata","Output":"{% $states.input.items + 1 %}""#,
+        ]);
+        flow.add(&name, &format!(r#""Type":"Pass",{work},"Next":"{next}""#));
         name
     }
 
