@@ -58,6 +58,7 @@
 mod codec;
 mod error;
 mod group;
+mod kept;
 mod open;
 mod payloads;
 mod read;
@@ -67,6 +68,7 @@ mod service;
 mod writer;
 
 pub use error::JournalError;
+pub use kept::{Kept, KeptError};
 pub use open::{Durability, Options};
 pub use record::{Append, Definition, ExecutionId, ExecutionRow, Filter, NewExecution, Record, Status, UnknownStatus};
 

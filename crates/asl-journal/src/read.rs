@@ -154,18 +154,17 @@ impl Journal {
     /// # Errors
     /// [`JournalError::Corrupt`] names the record that is not as it was written, or when the database cannot be read.
     pub async fn records(&self, execution: ExecutionId) -> Result<Vec<Record>, JournalError> {
+        let mut decoder = Decoder::new(execution);
+        self.rows(execution).await?.iter().map(|row| decoder.decode(row)).collect()
+    }
+
+    /// The rows of an execution's records, in order, as they are stored.
+    pub(crate) async fn rows(&self, execution: ExecutionId) -> Result<Vec<Row>, JournalError> {
         let mut conn = self.reader().await?;
         let sql =
             "SELECT number, first_event, event_count, body, checksum FROM journal WHERE execution = ? ORDER BY number";
         let rows = sqlx::query(sql).bind(execution.0).fetch_all(&mut *conn).await.map_err(|e| self.place.failed(e))?;
-        drop(conn);
-        let mut decoder = Decoder::new(execution);
-        let mut records = Vec::with_capacity(rows.len());
-        for row in &rows {
-            let row = stored(row).map_err(|e| self.place.failed(e))?;
-            records.push(decoder.decode(&row)?);
-        }
-        Ok(records)
+        rows.iter().map(|row| stored(row).map_err(|e| self.place.failed(e))).collect()
     }
 
     /// The definition with this hash.

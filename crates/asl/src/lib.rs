@@ -42,10 +42,12 @@ pub use asl_core::{Event, EventKind, Execution, Failure, Note, Outcome, event::t
 pub use asl_engine::{
     ChangedCall, Difference, Divergence, Engine, EngineBuilder, EngineError, ExportError, Exported, Fork, Needed,
     Observer, ReplayError, Replayed, StartExecution, Started, Trial, Unsupported, Update, Verdict, Whose, replay,
-    replay_exported, try_definition,
+    replay_exported, replay_kept, try_definition,
 };
 pub use asl_expr::Timestamp;
-pub use asl_journal::{Durability, ExecutionRow, Filter, Journal, JournalError, Options as JournalOptions, Status};
+pub use asl_journal::{
+    Durability, ExecutionRow, Filter, Journal, JournalError, Kept, KeptError, Options as JournalOptions, Status,
+};
 pub use asl_syntax::{Definition, Diagnostic};
 pub use asl_task::function::{FunctionSet, Handler};
 pub use asl_value::{Map, Number, ParseError, Value};

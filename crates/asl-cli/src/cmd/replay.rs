@@ -8,7 +8,7 @@ use crate::render::look::Look;
 use crate::render::snippet::{self, Finding};
 use crate::render::text::json;
 use asl::parts::syntax::{Format, Severity, Source, state_span};
-use asl::{Difference, Divergence, ExecutionRow, Filter, Journal, Map, ReplayError, Replayed, Status, Value};
+use asl::{Difference, Divergence, ExecutionRow, Filter, Journal, Kept, Map, ReplayError, Replayed, Status, Value};
 use clap::Args;
 use std::path::{Path, PathBuf};
 
@@ -88,6 +88,12 @@ pub(crate) async fn replay(args: Replay) -> Result<Exit, Trouble> {
     let given = given.transpose()?;
     let mut tally = Tally::default();
     for file in &files {
+        for kept in exported::kept(Path::new(file))? {
+            tell_kept(&kept, args.json, &mut tally)?;
+        }
+        if exported::is_kept(Path::new(file)) {
+            continue;
+        }
         for found in exported::find(Path::new(file), given.as_ref(), args.place.project.as_deref())? {
             let replayed = asl::replay_exported(found.text.definition.clone(), &found.history, &found.whose);
             tell(&found.whose.label, replayed, Some(&found.text), args.json, &mut tally)?;
@@ -143,6 +149,14 @@ async fn stored(journal: &Journal, row: &ExecutionRow, as_json: bool, tally: &mu
         _ => None,
     };
     tell(&format!("{} · {}", row.state_machine, row.name), replayed, text.as_ref(), as_json, tally)
+}
+
+/// A history that was kept as records.
+fn tell_kept((file, kept): &(PathBuf, Kept), as_json: bool, tally: &mut Tally) -> Result<(), Trouble> {
+    let source = Source::new(format!("{} (its definition)", file.display()), kept.definition.as_str());
+    let definition = asl::parts::syntax::load(&source, &Default::default()).definition;
+    let text = definition.map(|definition| Text { definition, source, format: Format::Json });
+    tell(&file.display().to_string(), asl::replay_kept(kept), text.as_ref(), as_json, tally)
 }
 
 /// The definition that an execution ran.

@@ -19,7 +19,7 @@ pub use exported::{ExportError, Exported, Whose};
 pub use follow::replay_exported;
 pub use same::Difference;
 pub(crate) use stored::rebuild;
-pub use stored::replay;
+pub use stored::{replay, replay_kept};
 pub use trial::{ChangedCall, Fork, Needed, Trial, Verdict, try_definition};
 
 use asl_core::{Outcome, Rejected};
