@@ -144,6 +144,9 @@ fn records_that_were_kept_replay_anywhere() {
     place.write("kept/mine.jsonl", &kept);
     let said = "kept/mine.jsonl  SUCCEEDED, 6 events: no difference\n";
     assert_eq!(place.asl(&["replay", "kept"]).ends(0).stdout, said);
+    place.write("other.asl.json", &PASS.replace(r#": "one""#, r#": "uno""#));
+    let tried = place.asl(&["replay", "kept", "--definition", "other.asl.json"]);
+    assert!(tried.ends(1).stdout.contains("same way, another output  was \"one\", now \"uno\""), "{}", tried.stdout);
     place.write("kept/mine.jsonl", &kept.replacen(r#"\"one\""#, r#"\"uno\""#, 1));
     place.asl(&["replay", "kept/mine.jsonl"]).ends(1).says("differs at event");
     place.write("kept/mine.jsonl", &kept.replace(r#""one""#, r#""uno""#));

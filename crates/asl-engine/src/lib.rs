@@ -25,7 +25,7 @@ pub use engine::{Engine, Observer, StartExecution, Started, Update};
 pub use error::EngineError;
 pub use replay::{
     ChangedCall, Difference, Divergence, ExportError, Exported, Fork, Needed, ReplayError, Replayed, Trial, Verdict,
-    Whose, replay, replay_exported, replay_kept, try_definition,
+    Whose, replay, replay_exported, replay_kept, try_definition, try_kept,
 };
 
 use asl_syntax::{Definition, Options, Source, load};

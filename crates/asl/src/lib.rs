@@ -42,7 +42,7 @@ pub use asl_core::{Event, EventKind, Execution, Failure, Note, Outcome, event::t
 pub use asl_engine::{
     ChangedCall, Difference, Divergence, Engine, EngineBuilder, EngineError, ExportError, Exported, Fork, Needed,
     Observer, ReplayError, Replayed, StartExecution, Started, Trial, Unsupported, Update, Verdict, Whose, replay,
-    replay_exported, replay_kept, try_definition,
+    replay_exported, replay_kept, try_definition, try_kept,
 };
 pub use asl_expr::Timestamp;
 pub use asl_journal::{

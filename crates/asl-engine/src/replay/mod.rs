@@ -20,7 +20,7 @@ pub use follow::replay_exported;
 pub use same::Difference;
 pub(crate) use stored::rebuild;
 pub use stored::{replay, replay_kept};
-pub use trial::{ChangedCall, Fork, Needed, Trial, Verdict, try_definition};
+pub use trial::{ChangedCall, Fork, Needed, Trial, Verdict, try_definition, try_kept};
 
 use asl_core::{Outcome, Rejected};
 use asl_journal::JournalError;

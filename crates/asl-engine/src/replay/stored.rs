@@ -42,6 +42,13 @@ pub(super) async fn recorded(
 /// # Errors
 /// As [`replay`]: every later version must replay them, so any is a mistake of this program.
 pub fn replay_kept(kept: &Kept) -> Result<Replayed, ReplayError> {
+    let (definition, arn) = self::kept(kept)?;
+    let (machine, replayed) = redo_all(Machine::new(definition), &kept.records, &arn)?;
+    Ok(Replayed { outcome: machine.outcome().cloned(), ..replayed })
+}
+
+/// The definition of a kept history, and whose it is.
+pub(super) fn kept(kept: &Kept) -> Result<(Arc<Definition>, Arc<str>), ReplayError> {
     let start = kept.records.iter().flat_map(|record| &record.inputs).find_map(|input| match input {
         Input::Start(execution) => Some(execution.arn.clone()),
         _ => None,
@@ -49,8 +56,7 @@ pub fn replay_kept(kept: &Kept) -> Result<Replayed, ReplayError> {
     let arn = start.unwrap_or_else(|| kept.name.as_str().into());
     let definition = load_stored(&kept.definition)
         .map_err(|e| ReplayError::Definition { execution: arn.clone(), why: format!("does not load: {e}") })?;
-    let (machine, replayed) = redo_all(Machine::new(definition), &kept.records, &arn)?;
-    Ok(Replayed { outcome: machine.outcome().cloned(), ..replayed })
+    Ok((definition, arn))
 }
 
 /// Records through a machine.
@@ -92,7 +98,7 @@ pub(super) fn divergence(records: &[Record], replayed: &[Event], arn: &Arc<str>)
     let event = ours.or(theirs).map_or(0, |event| event.id);
     let (mut places, mut trail) = (Places::default(), Trail::default());
     let before = records.iter().flat_map(|record| &record.events).take_while(|e| e.id < event);
-    before.chain(ours.or(theirs)).for_each(|event| {
+    before.chain(theirs.or(ours)).for_each(|event| {
         trail.add(&mut places, event);
     });
     let (recorded, replayed) = (ours.map(to_aws), theirs.map(to_aws));
