@@ -42,6 +42,13 @@ fn peak_kb() -> Option<u64> {
     line.split_ascii_whitespace().nth(1)?.parse().ok()
 }
 
+/// The time this thread has had on a processor; since `start` where the system does not tell.
+fn worked(start: Instant) -> Duration {
+    let text = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
+    let nanoseconds = text.split_ascii_whitespace().next().and_then(|ns| ns.parse().ok());
+    nanoseconds.map_or_else(|| start.elapsed(), Duration::from_nanos)
+}
+
 /// What the child process does: evaluates the expression it is given, and tells its peak.
 #[test]
 fn child() {
@@ -49,7 +56,7 @@ fn child() {
     let start = Instant::now();
     let outcome = outcome(&text);
     println!("\nOUTCOME {:.200}", outcome.replace('\n', " "));
-    println!("TOOK {}", start.elapsed().as_millis());
+    println!("TOOK {}", worked(start).as_millis());
     println!("PEAK {}", peak_kb().unwrap_or(0));
 }
 
@@ -58,7 +65,8 @@ fn run(text: &str) -> (String, Duration, u64) {
     let me = std::env::current_exe().expect("a path");
     let child = Command::new(me).args(["child", "--exact", "--nocapture"]).env("ASL_HOSTILE", text).output();
     let output = String::from_utf8_lossy(&child.expect("it starts").stdout).into_owned();
-    let part = |name: &str| output.lines().find_map(|line| line.strip_prefix(name)).unwrap_or_default().trim().to_owned();
+    let part =
+        |name: &str| output.lines().find_map(|line| line.strip_prefix(name)).unwrap_or_default().trim().to_owned();
     let number = |name: &str| part(name).parse().unwrap_or(0);
     (part("OUTCOME"), Duration::from_millis(number("TOOK")), number("PEAK"))
 }
@@ -94,14 +102,14 @@ fn honest_expressions_do_not_come_near_the_bounds() {
     assert!(document.measure().bytes > 230_000);
     let table = [
         ("$count($map($, function($v){ {'id': $v.id, 'sum': $v.price * 2, 'label': $v.name & '!'} }))", "4000"),
-        ("$count($filter($, function($v, $i, $a){ $v.price > 10 and $contains($v.name, '1') }))", "1208"),
+        ("$count($filter($, function($v, $i, $a){ $v.price > 10 and $contains($v.name, '1') }))", "1623"),
         ("$reduce([1..10000], function($a, $v){ $a + $v })", "50005000"),
         ("$length($reduce([1..2000], function($a, $v){ $a & $v }, ''))", "6893"),
         ("$sort([1..10000], function($a, $b){ $a < $b })[0]", "10000"),
         ("$count($^(>price, name))", "4000"),
-        ("$count($[price > 5].{'n': $uppercase(name)})", "3752"),
-        ("$length($string($))", "258669"),
-        ("$sum(price)", "193915.5"),
+        ("$count($[price > 5].{'n': $uppercase(name)})", "3790"),
+        ("$length($string($))", "241361"),
+        ("$sum(price)", "193149"),
         ("$count($keys(${name: price}))", "4000"),
         ("($f := function($n){ $n = 0 ? 0 : $f($n - 1) }; $f(10000))", "0"),
     ];
@@ -125,7 +133,8 @@ fn honest_expressions_do_not_come_near_the_bounds() {
 #[test]
 fn the_work_of_an_expression_does_not_depend_on_the_machine() {
     // The least work that is enough is the same in every run.
-    let expression = Expression::parse("$sum($map([1..1000], function($v){ $v * $length($string($v)) }))").expect("it parses");
+    let expression =
+        Expression::parse("$sum($map([1..1000], function($v){ $v * $length($string($v)) }))").expect("it parses");
     let enough = |work: usize| expression.eval_on(None, &World, &Bounds { work, ..Bounds::AWS }).is_ok();
     let least = |_| (0..1_000_000usize).collect::<Vec<_>>().partition_point(|work| !enough(*work));
     let (first, second) = (least(1), least(2));

@@ -28,7 +28,8 @@ enum Form {
 /// # Errors
 /// The mistake the reference implementation reports.
 pub(super) fn check(text: &str) -> Result<(), Mistake> {
-    let mut parser = Parser { lexer: Lexer::new(text), token: Token { kind: Kind::End, text: String::new(), start: 0 }, depth: 0 };
+    let mut parser =
+        Parser { lexer: Lexer::new(text), token: Token { kind: Kind::End, text: String::new(), start: 0 }, depth: 0 };
     match parser.all() {
         Err(Stop::Mistake(mistake)) => Err(mistake),
         Err(Stop::Deep) => Ok(()),
@@ -354,7 +355,9 @@ fn process(node: &Node) -> Result<Steps, Mistake> {
             Kind::End => Err(Mistake::at("S0207", &node.token)),
             Kind::Number | Kind::Value => Ok(single(Some(node.token.clone()))),
             Kind::Name => Ok(Steps { path: true, ..single(None) }),
-            Kind::Operator if node.token.text.starts_with(char::is_alphabetic) => Ok(Steps { path: true, ..single(None) }),
+            Kind::Operator if node.token.text.starts_with(char::is_alphabetic) => {
+                Ok(Steps { path: true, ..single(None) })
+            }
             _ => Ok(single(None)),
         },
         Form::Parts(parts) => {

@@ -164,8 +164,9 @@ fn parts(code: &str, tail: &str, hints: &Hints) -> Parts {
         "T0410" | "T0411" | "T0412" => {
             let function = after(tail, "function ").and_then(|t| t.split([' ', '.']).next());
             let named = function.filter(|f| !matches!(*f, "does" | "must" | "signature" | "undefined"));
-            parts.token =
-                named.map(|f| f.trim_start_matches('$').trim_end_matches('\'').to_owned()).or_else(|| hints.functions.first().cloned());
+            parts.token = named
+                .map(|f| f.trim_start_matches('$').trim_end_matches('\'').to_owned())
+                .or_else(|| hints.functions.first().cloned());
             let index = after(tail, "rgument ").and_then(|t| t.split(' ').next());
             let count = between(tail, "expected ", ",").and_then(|n| n.parse::<usize>().ok()).map(|n| n + 1);
             let index = index.filter(|i| i.bytes().all(|b| b.is_ascii_digit())).map(str::to_owned);

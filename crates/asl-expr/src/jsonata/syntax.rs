@@ -1,8 +1,8 @@
 //! Parsing, with the reference implementation's codes, words and places.
 
-use super::messages::{self, Parts, quoted};
 use super::functions::number;
 use super::lexer::{Kind, Token};
+use super::messages::{self, Parts, quoted};
 use super::{JsonataSyntaxError, grammar};
 use jsonata_core::ast::AstNode;
 use jsonata_core::parser;

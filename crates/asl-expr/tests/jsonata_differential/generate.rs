@@ -47,35 +47,170 @@ impl Random {
 
 const NUMBERS: &str = "0 1 2 3 -1 5 10 0.5 -2.5 1.005 100 255 1e3 1e21 1e-7 65432 -0.0001 2.5 3.5 1234.5678 9007199254740993 n z neg f arr[0] ms big";
 const STRINGS: &[&str] = &[
-    "'a'", "''", "\"x y\"", "'Hello World'", "'12'", "' 3 '", "'1e3'", "'0x1F'", "'a,b,c'", "'\\u00e9\\n'", "'😀é'", "s", "e", "uni", "csv",
-    "num", "iso", "'-'", "'ab'", "'aXbXc'", "strs[0]", "'true'", "'%'", "'%C3%A9'", "'a b&c/d?e=f'", "'YWJj'", "'null'",
+    "'a'",
+    "''",
+    "\"x y\"",
+    "'Hello World'",
+    "'12'",
+    "' 3 '",
+    "'1e3'",
+    "'0x1F'",
+    "'a,b,c'",
+    "'\\u00e9\\n'",
+    "'😀é'",
+    "s",
+    "e",
+    "uni",
+    "csv",
+    "num",
+    "iso",
+    "'-'",
+    "'ab'",
+    "'aXbXc'",
+    "strs[0]",
+    "'true'",
+    "'%'",
+    "'%C3%A9'",
+    "'a b&c/d?e=f'",
+    "'YWJj'",
+    "'null'",
 ];
 const BOOLS: &[&str] = &["true", "false", "yes", "no", "n > 3", "s = 'x'", "n in arr", "$exists(z)", "$not(nul)"];
 const ARRAYS: &[&str] = &[
-    "arr", "dup", "strs", "mix", "one", "empty", "nested", "objs", "objs.id", "objs.name", "objs.v", "[]", "[1]", "[1,2,3]", "[1..5]", "['a','b']",
-    "[[1,2],[3]]", "[3,'a']", "[null]", "[1,[2]]", "objs.tags", "[5..1]", "['z','é','A']", "[true,false]", "[{'a':1},{'a':2}]", "[1,1,'1',[1],[1]]",
+    "arr",
+    "dup",
+    "strs",
+    "mix",
+    "one",
+    "empty",
+    "nested",
+    "objs",
+    "objs.id",
+    "objs.name",
+    "objs.v",
+    "[]",
+    "[1]",
+    "[1,2,3]",
+    "[1..5]",
+    "['a','b']",
+    "[[1,2],[3]]",
+    "[3,'a']",
+    "[null]",
+    "[1,[2]]",
+    "objs.tags",
+    "[5..1]",
+    "['z','é','A']",
+    "[true,false]",
+    "[{'a':1},{'a':2}]",
+    "[1,1,'1',[1],[1]]",
 ];
 const OBJECTS: &[&str] =
     &["o", "eo", "objs[0]", "{}", "{'a':1}", "{'a':1,'b':[2]}", "{'x':{'y':n}}", "o.b", "{'b':2,'a':null}", "objs[1]"];
-const ODD: &[&str] = &["nul", "null", "missing", "$", "$$", "function($x){$x}", "/a/", "$sum", "$x", "nested", "o.missing", "true", "{}", "[]", "-1"];
+const ODD: &[&str] = &[
+    "nul",
+    "null",
+    "missing",
+    "$",
+    "$$",
+    "function($x){$x}",
+    "/a/",
+    "$sum",
+    "$x",
+    "nested",
+    "o.missing",
+    "true",
+    "{}",
+    "[]",
+    "-1",
+];
 const REGEXES: &[&str] = &[
-    "/a/", "/[a-z]+/", "/o/i", "/(l+)(o)/", "/X/", "/\\d+/", "/^H/", "/l*/", "/(a)|(b)/", "/,|;/", "/\\s/", "/(?:e)l/", "/b$/m", "/\\w+(?=,)/", "/./",
+    "/a/",
+    "/[a-z]+/",
+    "/o/i",
+    "/(l+)(o)/",
+    "/X/",
+    "/\\d+/",
+    "/^H/",
+    "/l*/",
+    "/(a)|(b)/",
+    "/,|;/",
+    "/\\s/",
+    "/(?:e)l/",
+    "/b$/m",
+    "/\\w+(?=,)/",
+    "/./",
 ];
 /// Without exponents, over which the reference never comes to an end for numbers that are negative.
 const NUMBER_PICTURES: &[&str] = &[
-    "'#,##0.00'", "'0'", "'000'", "'#'", "'0.0#'", "'#0.###'", "'0%'", "'#,###'", "'(0)'", "'$#,##0.00;($0)'", "'0‰'", "'##,##,##0'",
-    "'#.##.#'", "''", "'0,'", "'#0#'", "'a'", "'0.0;0;0'", "'0%‰'", "'1'", "'٠'", "'0.#0'",
+    "'#,##0.00'",
+    "'0'",
+    "'000'",
+    "'#'",
+    "'0.0#'",
+    "'#0.###'",
+    "'0%'",
+    "'#,###'",
+    "'(0)'",
+    "'$#,##0.00;($0)'",
+    "'0‰'",
+    "'##,##,##0'",
+    "'#.##.#'",
+    "''",
+    "'0,'",
+    "'#0#'",
+    "'a'",
+    "'0.0;0;0'",
+    "'0%‰'",
+    "'1'",
+    "'٠'",
+    "'0.#0'",
 ];
-const INTEGER_PICTURES: &[&str] =
-    &["'0'", "'000'", "'#,##0'", "'I'", "'i'", "'w'", "'W'", "'Ww'", "'a'", "'A'", "'w;o'", "'1;o'", "'Ⅰ'", "'٠'", "'0,00'", "'#'", "'α'", "''", "'w;c'"];
+const INTEGER_PICTURES: &[&str] = &[
+    "'0'", "'000'", "'#,##0'", "'I'", "'i'", "'w'", "'W'", "'Ww'", "'a'", "'A'", "'w;o'", "'1;o'", "'Ⅰ'", "'٠'",
+    "'0,00'", "'#'", "'α'", "''", "'w;c'",
+];
 const DATE_PICTURES: &[&str] = &[
-    "'[Y0001]-[M01]-[D01]'", "'[H01]:[m01]:[s01].[f001]'", "'[Y]'", "'[FNn], [D1o] [MNn] [Y]'", "'[M01]/[D01]/[Y0001] [h#1]:[m01][P]'", "'[X0001]-W[W01]-[F1]'",
-    "'[d]'", "'[Dwo] [MNn,*-3]'", "'[YI]'", "'[H01][m01][Z]'", "'[z]'", "'[[x]]'", "'[Q]'", "'[Y'", "'[Yi]'", "'[MN]'", "'[FNn,3-3]'", "'[E]'", "'[C]'", "'[w]'",
-    "'[Y,2]'", "'[Z0:00]'", "'[Z01:01t]'", "'[ZN]'", "''", "'[DN]'",
+    "'[Y0001]-[M01]-[D01]'",
+    "'[H01]:[m01]:[s01].[f001]'",
+    "'[Y]'",
+    "'[FNn], [D1o] [MNn] [Y]'",
+    "'[M01]/[D01]/[Y0001] [h#1]:[m01][P]'",
+    "'[X0001]-W[W01]-[F1]'",
+    "'[d]'",
+    "'[Dwo] [MNn,*-3]'",
+    "'[YI]'",
+    "'[H01][m01][Z]'",
+    "'[z]'",
+    "'[[x]]'",
+    "'[Q]'",
+    "'[Y'",
+    "'[Yi]'",
+    "'[MN]'",
+    "'[FNn,3-3]'",
+    "'[E]'",
+    "'[C]'",
+    "'[w]'",
+    "'[Y,2]'",
+    "'[Z0:00]'",
+    "'[Z01:01t]'",
+    "'[ZN]'",
+    "''",
+    "'[DN]'",
 ];
 const TIMES: &[&str] = &[
-    "'2018-04-09T13:07:34.123Z'", "'2018'", "'2018-02-30'", "'2018-04-09T13:07:34+0100'", "iso", "'13:07'", "'nonsense'", "'2018-W10'", "'04/09/2018 1:07pm'",
-    "'12 March 1999'", "'MMXVIII'", "'twenty'", "''",
+    "'2018-04-09T13:07:34.123Z'",
+    "'2018'",
+    "'2018-02-30'",
+    "'2018-04-09T13:07:34+0100'",
+    "iso",
+    "'13:07'",
+    "'nonsense'",
+    "'2018-W10'",
+    "'04/09/2018 1:07pm'",
+    "'12 March 1999'",
+    "'MMXVIII'",
+    "'twenty'",
+    "''",
 ];
 
 /// Every built-in: name, then a letter for each argument (see [`Generator::argument`]); lower case after `?` may be left out.
@@ -132,7 +267,9 @@ impl Generator {
             5 => format!("({})", self.argument('n', depth - 1)),
             6 => self.condition('n', depth),
             _ => {
-                let name = self.random.pick("sum max min average count length abs floor ceil round number power sqrt parseInteger reduce");
+                let name = self.random.pick(
+                    "sum max min average count length abs floor ceil round number power sqrt parseInteger reduce",
+                );
                 self.named_call(name, depth - 1)
             }
         }
@@ -241,7 +378,11 @@ impl Generator {
             0 | 1 => {
                 let members: Vec<String> = (0..self.random.below(3))
                     .map(|_| {
-                        let key = if self.random.one_in(3) { self.string(depth - 1) } else { self.random.pick("'a' 'b' 'c'").to_owned() };
+                        let key = if self.random.one_in(3) {
+                            self.string(depth - 1)
+                        } else {
+                            self.random.pick("'a' 'b' 'c'").to_owned()
+                        };
                         format!("{key}: {}", self.any(depth - 1))
                     })
                     .collect();
@@ -279,7 +420,12 @@ impl Generator {
             3 => "[[0..1]]".to_owned(),
             4 => format!("[{}]", self.number(depth)),
             5 => format!("[$ {} {}]", self.random.pick("= != < > <= >= in"), self.any(0)),
-            6 => format!("[{} {} {}]", self.random.pick("id name v tags $ a"), self.random.pick("= != < > in"), self.any(0)),
+            6 => format!(
+                "[{} {} {}]",
+                self.random.pick("id name v tags $ a"),
+                self.random.pick("= != < > in"),
+                self.any(0)
+            ),
             _ => format!("[{}]", self.bool(depth)),
         }
     }
@@ -287,7 +433,11 @@ impl Generator {
     fn sort(&mut self, depth: usize) -> String {
         let terms: Vec<String> = (0..1 + self.random.below(2))
             .map(|_| {
-                let term = if self.random.one_in(5) { self.any(depth) } else { self.random.pick("$ id name v $string($) tags -$ missing").to_owned() };
+                let term = if self.random.one_in(5) {
+                    self.any(depth)
+                } else {
+                    self.random.pick("$ id name v $string($) tags -$ missing").to_owned()
+                };
                 format!("{}{term}", self.random.of(&["", "<", ">"]))
             })
             .collect();
@@ -295,7 +445,20 @@ impl Generator {
     }
 
     fn path(&mut self, depth: usize) -> String {
-        let root = self.random.of(&["", "$.", "$$.", "objs.", "o.", "nested.", "*.", "**.", "o.b.", "[objs, o].", "arr.", "$.objs."]);
+        let root = self.random.of(&[
+            "",
+            "$.",
+            "$$.",
+            "objs.",
+            "o.",
+            "nested.",
+            "*.",
+            "**.",
+            "o.b.",
+            "[objs, o].",
+            "arr.",
+            "$.objs.",
+        ]);
         let mut text = root.to_owned();
         let steps = 1 + self.random.below(3);
         for i in 0..steps {
@@ -303,7 +466,10 @@ impl Generator {
                 text.push('.');
             }
             let step = match self.random.below(16) {
-                0..7 => self.random.pick("objs o a b c d n s arr nested id name v tags mix strs missing k `k\u{a0}y` 'n'").replace('\u{a0}', " "),
+                0..7 => self
+                    .random
+                    .pick("objs o a b c d n s arr nested id name v tags mix strs missing k `k\u{a0}y` 'n'")
+                    .replace('\u{a0}', " "),
                 7 => "*".to_owned(),
                 8 => "**".to_owned(),
                 9 => "%".to_owned(),
@@ -330,11 +496,19 @@ impl Generator {
 
     fn lambda(&mut self, params: &[&str], letter: char, depth: usize) -> String {
         let before = self.names.len();
-        let count = if self.random.one_in(6) { self.random.below(params.len() + 1) } else { params.len().min(1 + self.random.below(params.len())) };
+        let count = if self.random.one_in(6) {
+            self.random.below(params.len() + 1)
+        } else {
+            params.len().min(1 + self.random.below(params.len()))
+        };
         self.names.extend(params[..count].iter().map(|&name| name.to_owned()));
         let body = self.argument(letter, depth.min(1));
         self.names.truncate(before);
-        let signature = if self.random.one_in(12) { self.random.of(&["<n-n>", "<s:s>", "<a<n>:n>", "<x-:x>", "<j>", "<nn?>", "<(sn):x>"]) } else { "" };
+        let signature = if self.random.one_in(12) {
+            self.random.of(&["<n-n>", "<s:s>", "<a<n>:n>", "<x-:x>", "<j>", "<nn?>", "<(sn):x>"])
+        } else {
+            ""
+        };
         let word = if self.random.one_in(8) { "λ" } else { "function" };
         format!("{word}({}){signature}{{{body}}}", params[..count].join(", "))
     }
@@ -362,20 +536,39 @@ impl Generator {
         let entry = entries[self.random.below(entries.len())];
         let name = entry.split(':').next().unwrap_or(entry);
         if self.random.one_in(60) {
-            return self.random.of(&["$now()", "$millis()", "$now('[Y]-[M]')", "$random() < 1", "$nope(1)", "nope(1)", "$formatNumber(1234.5678, '00.000e0')", "$formatNumber(0.234, '#0.0e00')"]).to_owned();
+            return self
+                .random
+                .of(&[
+                    "$now()",
+                    "$millis()",
+                    "$now('[Y]-[M]')",
+                    "$random() < 1",
+                    "$nope(1)",
+                    "nope(1)",
+                    "$formatNumber(1234.5678, '00.000e0')",
+                    "$formatNumber(0.234, '#0.0e00')",
+                ])
+                .to_owned();
         }
         self.named_call(name, depth)
     }
 
     fn named_call(&mut self, name: &str, depth: usize) -> String {
-        let entry = FUNCTIONS.split_ascii_whitespace().find(|entry| entry.split(':').next() == Some(name)).unwrap_or("string:x");
+        let entry = FUNCTIONS
+            .split_ascii_whitespace()
+            .find(|entry| entry.split(':').next() == Some(name))
+            .unwrap_or("string:x");
         let letters = entry.split(':').nth(1).unwrap_or_default();
         let (needed, optional) = letters.split_once('?').unwrap_or((letters, ""));
         let more = if optional.is_empty() { 0 } else { self.random.below(optional.len() + 1) };
         let mut args: Vec<String> = Vec::new();
         for letter in needed.chars().chain(optional.chars().take(more)) {
             let odd = self.random.one_in(9);
-            args.push(if odd { self.random.of(ODD).to_owned() } else { self.argument(letter, depth.saturating_sub(1)) });
+            args.push(if odd {
+                self.random.of(ODD).to_owned()
+            } else {
+                self.argument(letter, depth.saturating_sub(1))
+            });
         }
         match self.random.below(24) {
             0 => args.push(self.any(0)),
@@ -411,29 +604,99 @@ impl Generator {
             's' | 't' if letter == 's' => self.string(depth),
             't' => match self.random.below(4) {
                 0 => self.lambda(&["$m"], 's', depth),
-                1 => self.random.of(&["'$1-$2'", "'$0'", "'$$'", "'$9'", "function($m){$m.match & $m.index}", "function($m){$m.groups[0]}"]).to_owned(),
+                1 => self
+                    .random
+                    .of(&[
+                        "'$1-$2'",
+                        "'$0'",
+                        "'$$'",
+                        "'$9'",
+                        "function($m){$m.match & $m.index}",
+                        "function($m){$m.groups[0]}",
+                    ])
+                    .to_owned(),
                 _ => self.string(depth),
             },
             'b' => self.bool(depth),
             'a' | 'M' if letter == 'a' || self.random.one_in(2) => self.array(depth),
             'M' => self.random.of(&["objs", "[{'a':1},{'b':2},{'a':3}]", "o", "[o, objs[0]]"]).to_owned(),
-            'A' => if self.random.one_in(4) { self.array(depth) } else { self.random.of(&["arr", "[1,2.5]", "n", "[]", "objs.id", "[n, neg]", "[1..3]"]).to_owned() },
-            'S' => if self.random.one_in(4) { self.array(depth) } else { self.random.of(&["strs", "['a']", "s", "[]", "objs.name", "['x', e]"]).to_owned() },
+            'A' => {
+                if self.random.one_in(4) {
+                    self.array(depth)
+                } else {
+                    self.random.of(&["arr", "[1,2.5]", "n", "[]", "objs.id", "[n, neg]", "[1..3]"]).to_owned()
+                }
+            }
+            'S' => {
+                if self.random.one_in(4) {
+                    self.array(depth)
+                } else {
+                    self.random.of(&["strs", "['a']", "s", "[]", "objs.name", "['x', e]"]).to_owned()
+                }
+            }
             'o' => self.object(depth),
             'r' => self.random.of(REGEXES).to_owned(),
-            'R' => if self.random.one_in(2) { self.random.of(REGEXES).to_owned() } else { self.string(0) },
+            'R' => {
+                if self.random.one_in(2) {
+                    self.random.of(REGEXES).to_owned()
+                } else {
+                    self.string(0)
+                }
+            }
             'p' => self.random.of(NUMBER_PICTURES).to_owned(),
             'i' => self.random.of(INTEGER_PICTURES).to_owned(),
             'P' => self.random.of(DATE_PICTURES).to_owned(),
             'T' => self.random.of(TIMES).to_owned(),
-            'j' => self.random.of(&["'12'", "'XIV'", "'twelve'", "'one hundred and five'", "'1,234'", "'b'", "'3rd'", "'twenty-first'", "''", "'٣'"]).to_owned(),
+            'j' => self
+                .random
+                .of(&[
+                    "'12'",
+                    "'XIV'",
+                    "'twelve'",
+                    "'one hundred and five'",
+                    "'1,234'",
+                    "'b'",
+                    "'3rd'",
+                    "'twenty-first'",
+                    "''",
+                    "'٣'",
+                ])
+                .to_owned(),
             'z' => self.random.of(&["'+0100'", "'-0530'", "'Z'", "'0000'", "''", "'abc'", "'+1'"]).to_owned(),
-            'O' => self.random.of(&["{'decimal-separator':','}", "{'zero-digit':'٠'}", "{'grouping-separator':' '}", "{'percent':'pc'}", "{}", "{'minus-sign':'~'}"]).to_owned(),
+            'O' => self
+                .random
+                .of(&[
+                    "{'decimal-separator':','}",
+                    "{'zero-digit':'٠'}",
+                    "{'grouping-separator':' '}",
+                    "{'percent':'pc'}",
+                    "{}",
+                    "{'minus-sign':'~'}",
+                ])
+                .to_owned(),
             'm' => self.lambda(&["$v", "$i", "$a"], 'x', depth),
             'g' => self.lambda(&["$v", "$i", "$a"], 'b', depth),
             'h' => self.lambda(&["$v", "$k", "$o"], 'x', depth),
-            'c' => self.random.of(&["function($l,$r){$l > $r}", "function($l,$r){$l.id < $r.id}", "function($l){$l}", "function($l,$r){$string($l) > $string($r)}"]).to_owned(),
-            'k' => self.random.of(&["function($p,$c){$p + $c}", "function($p,$c){$p & $c}", "function($p){$p}", "$append", "function($p,$c,$i,$a){$c + $i}", "function($p,$c){[$p, $c]}"]).to_owned(),
+            'c' => self
+                .random
+                .of(&[
+                    "function($l,$r){$l > $r}",
+                    "function($l,$r){$l.id < $r.id}",
+                    "function($l){$l}",
+                    "function($l,$r){$string($l) > $string($r)}",
+                ])
+                .to_owned(),
+            'k' => self
+                .random
+                .of(&[
+                    "function($p,$c){$p + $c}",
+                    "function($p,$c){$p & $c}",
+                    "function($p){$p}",
+                    "$append",
+                    "function($p,$c,$i,$a){$c + $i}",
+                    "function($p,$c){[$p, $c]}",
+                ])
+                .to_owned(),
             _ => match self.random.below(7) {
                 0 if depth > 0 => self.path(depth - 1),
                 1 if depth > 0 => self.block(depth - 1),
@@ -452,8 +715,57 @@ impl Generator {
         let mut tokens = tokens(text);
         let place = self.random.below(tokens.len() + 1);
         let new = self.random.of(&[
-            "(", ")", "[", "]", "{", "}", ",", ";", ":", ":=", "?", ".", "..", "~>", "&", "'", "\"", "`", "1", "$", "$$", "%", "*", "**", "and", "/", "^", "^(", "@$v", "#$i",
-            "@", "#", "function", "function(x){", "!", "!=", "??", "?:", "|", "/*", "'\\q'", "'\\u12'", "1e400", "é", "null", "~", "<", "[]", "in", "//", "\\",
+            "(",
+            ")",
+            "[",
+            "]",
+            "{",
+            "}",
+            ",",
+            ";",
+            ":",
+            ":=",
+            "?",
+            ".",
+            "..",
+            "~>",
+            "&",
+            "'",
+            "\"",
+            "`",
+            "1",
+            "$",
+            "$$",
+            "%",
+            "*",
+            "**",
+            "and",
+            "/",
+            "^",
+            "^(",
+            "@$v",
+            "#$i",
+            "@",
+            "#",
+            "function",
+            "function(x){",
+            "!",
+            "!=",
+            "??",
+            "?:",
+            "|",
+            "/*",
+            "'\\q'",
+            "'\\u12'",
+            "1e400",
+            "é",
+            "null",
+            "~",
+            "<",
+            "[]",
+            "in",
+            "//",
+            "\\",
         ]);
         match self.random.below(3) {
             0 => tokens.insert(place, new.to_owned()),
@@ -471,7 +783,10 @@ fn tokens(text: &str) -> Vec<String> {
     let mut quote = None;
     for c in text.chars() {
         let word = |c: char| c.is_alphanumeric() || c == '_' || c == '$';
-        let joins = out.last().and_then(|last| last.chars().last()).is_some_and(|last| quote.is_some() || (word(last) && word(c)));
+        let joins = out
+            .last()
+            .and_then(|last| last.chars().last())
+            .is_some_and(|last| quote.is_some() || (word(last) && word(c)));
         match (joins, out.last_mut()) {
             (true, Some(last)) => last.push(c),
             _ => out.push(c.to_string()),

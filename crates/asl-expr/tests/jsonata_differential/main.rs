@@ -6,7 +6,10 @@
 //! The package is looked for in `target/jsonata-2.0.6` of the workspace, or where `ASL_JSONATA_REFERENCE` says
 //! (`.../node_modules/jsonata`). Without it, or without `node`, the test says that it is skipped, unless `ASL_NO_SKIP` is set.
 //! `ASL_JSONATA_CASES` and `ASL_JSONATA_SEED` ask for more, and for others; every difference is printed then.
-#![allow(clippy::disallowed_methods, reason = "a test that starts another implementation; the crate itself does no I/O")]
+#![allow(
+    clippy::disallowed_methods,
+    reason = "a test that starts another implementation; the crate itself does no I/O"
+)]
 
 mod generate;
 mod known;
@@ -82,7 +85,9 @@ fn same_value(a: &Value, b: &Value) -> bool {
             let (a, b) = (a.as_f64(), b.as_f64());
             a == b || (a - b).abs() <= a.abs() * 1e-14
         }
-        (Value::Array(a), Value::Array(b)) => a.len() == b.len() && a.iter().zip(b.iter()).all(|(a, b)| same_value(a, b)),
+        (Value::Array(a), Value::Array(b)) => {
+            a.len() == b.len() && a.iter().zip(b.iter()).all(|(a, b)| same_value(a, b))
+        }
         // JavaScript puts keys that are numbers before all others.
         (Value::Object(a), Value::Object(b)) if a.keys().any(|key| key.starts_with(|c: char| c.is_ascii_digit())) => {
             a.len() == b.len() && a.iter().all(|(key, a)| b.get(key).is_some_and(|b| same_value(a, b)))
@@ -99,8 +104,9 @@ fn package() -> Result<PathBuf, String> {
     let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let folder = std::env::var("ASL_JSONATA_REFERENCE")
         .map_or_else(|_| workspace.join("target/jsonata-2.0.6/node_modules/jsonata"), PathBuf::from);
-    let about = std::fs::read_to_string(folder.join("package.json"))
-        .map_err(|_| format!("jsonata 2.0.6 is not at {}: npm install --prefix target/jsonata-2.0.6 jsonata@2.0.6", folder.display()))?;
+    let about = std::fs::read_to_string(folder.join("package.json")).map_err(|_| {
+        format!("jsonata 2.0.6 is not at {}: npm install --prefix target/jsonata-2.0.6 jsonata@2.0.6", folder.display())
+    })?;
     let about: Value = about.parse().map_err(|e| format!("{}: {e}", folder.display()))?;
     if about["version"].as_str() != Some("2.0.6") {
         return Err(format!("{} is jsonata {}, not 2.0.6", folder.display(), about["version"]));
@@ -122,7 +128,8 @@ fn ask(package: &Path, documents: &Value, cases: &[(String, usize)]) -> Vec<Stri
         .spawn()
         .expect("node starts");
     let mut input = child.stdin.take().expect("a pipe");
-    let mut lines = Value::from_iter([("documents", documents.clone()), ("now", Value::from(NOW_MS))]).to_string() + "\n";
+    let mut lines =
+        Value::from_iter([("documents", documents.clone()), ("now", Value::from(NOW_MS))]).to_string() + "\n";
     for (text, document) in cases {
         let line = Value::from_iter([("e", Value::from(text.as_str())), ("d", Value::from(*document as i64))]);
         lines.push_str(&line.to_string());
@@ -174,10 +181,17 @@ fn the_reference_agrees_but_for_the_listed_differences() {
         }
         match known.iter().find(|rule| rule.covers(text, theirs, &ours)) {
             Some(rule) => *seen.entry(&rule.name).or_default() += 1,
-            None => unlisted.push(format!("{text}\n    document {document}\n    reference: {theirs:.300}\n    here:      {ours:.300}")),
+            None => unlisted.push(format!(
+                "{text}\n    document {document}\n    reference: {theirs:.300}\n    here:      {ours:.300}"
+            )),
         }
     }
-    println!("{} cases, {} agree, {} differ as listed: {seen:?}", cases.len(), cases.len() - unlisted.len() - seen.values().sum::<usize>(), seen.values().sum::<usize>());
+    println!(
+        "{} cases, {} agree, {} differ as listed: {seen:?}",
+        cases.len(),
+        cases.len() - unlisted.len() - seen.values().sum::<usize>(),
+        seen.values().sum::<usize>()
+    );
     assert!(unlisted.is_empty(), "{} differences are not listed:\n{}", unlisted.len(), unlisted.join("\n"));
     let gone: Vec<&str> = known.iter().map(|rule| rule.name.as_str()).filter(|name| !seen.contains_key(name)).collect();
     assert!(gone.is_empty(), "these differences are gone, take them off the list: {gone:?}");

@@ -157,7 +157,10 @@ pub(super) fn parse_iso(text: &str) -> f64 {
         return f64::NAN;
     }
     let days = days(date[0], month - 1.0, day);
-    clip(days * DAY_MS + hour * 3_600_000.0 + minute * 60_000.0 + second * 1000.0 + (ms * 1000.0).round() - offset * 60_000.0)
+    clip(
+        days * DAY_MS + hour * 3_600_000.0 + minute * 60_000.0 + second * 1000.0 + (ms * 1000.0).round()
+            - offset * 60_000.0,
+    )
 }
 
 #[cfg(test)]

@@ -113,7 +113,8 @@ pub(super) fn zip(call: &Call, args: &[JValue]) -> Answer {
     let length = args.iter().map(|arg| arg.as_array().map_or(0, Vec::len)).min().unwrap_or(0);
     call.shared.spend(length.saturating_mul(args.len() + 1))?;
     call.shared.length(length.saturating_mul(args.len()))?;
-    let tuple = |index: usize| args.iter().map(|arg| arg.get_index(index).cloned().unwrap_or(JValue::Undefined)).collect();
+    let tuple =
+        |index: usize| args.iter().map(|arg| arg.get_index(index).cloned().unwrap_or(JValue::Undefined)).collect();
     Ok(JValue::array((0..length).map(|index| JValue::array(tuple(index))).collect()))
 }
 
@@ -262,9 +263,11 @@ pub(super) fn spread(call: &Call, args: &[JValue]) -> Answer {
             JValue::Array(items) => items.iter().try_for_each(|item| collect(shared, item, out)),
             JValue::Object(members) => {
                 shared.spend(members.len() * 4)?;
-                out.extend(members.iter().map(|(key, member)| {
-                    JValue::object(std::iter::once((key.clone(), member.clone())).collect())
-                }));
+                out.extend(
+                    members
+                        .iter()
+                        .map(|(key, member)| JValue::object(std::iter::once((key.clone(), member.clone())).collect())),
+                );
                 shared.length(out.len())
             }
             JValue::Undefined => Ok(()),

@@ -15,11 +15,7 @@ fn sequence(items: Vec<JValue>) -> JValue {
 }
 
 /// An argument that must be a number, without its fraction; `None` when undefined.
-fn whole(
-    call: &Call,
-    args: &[JValue],
-    index: usize,
-) -> Result<Option<f64>, jsonata_core::evaluator::EvaluatorError> {
+fn whole(call: &Call, args: &[JValue], index: usize) -> Result<Option<f64>, jsonata_core::evaluator::EvaluatorError> {
     match arg(args, index) {
         JValue::Undefined => Ok(None),
         JValue::Number(n) => Ok(Some(n.trunc())),
@@ -67,9 +63,10 @@ pub(super) fn hash(call: &Call, args: &[JValue]) -> Answer {
         (JValue::String(text), JValue::String(algorithm)) => {
             call.shared.spend(text.len() / 2)?;
             match digest(text, algorithm) {
-            Some(hex) => Ok(JValue::string(hex)),
-            None => mismatch(call, 2),
-        }}
+                Some(hex) => Ok(JValue::string(hex)),
+                None => mismatch(call, 2),
+            }
+        }
         (JValue::String(_), _) => mismatch(call, 2),
         _ => mismatch(call, 1),
     }
@@ -97,9 +94,10 @@ pub(super) fn parse(call: &Call, args: &[JValue]) -> Answer {
         JValue::String(text) => {
             call.shared.spend(text.len())?;
             match asl_value::parse(text) {
-            Ok(value) => Ok(convert::to_engine(&value)),
-            Err(e) => fail(format!("D3137: The string is not JSON: {e}")),
-        }}
+                Ok(value) => Ok(convert::to_engine(&value)),
+                Err(e) => fail(format!("D3137: The string is not JSON: {e}")),
+            }
+        }
         _ => mismatch(call, 1),
     }
 }

@@ -5,24 +5,71 @@ use jsonata_core::evaluator::EvaluatorError;
 use jsonata_core::value::JValue;
 
 const FEW: [&str; 20] = [
-    "Zero", "One", "Two", "Three", "Four", "Five", "Six", "Seven", "Eight", "Nine", "Ten", "Eleven", "Twelve", "Thirteen",
-    "Fourteen", "Fifteen", "Sixteen", "Seventeen", "Eighteen", "Nineteen",
+    "Zero",
+    "One",
+    "Two",
+    "Three",
+    "Four",
+    "Five",
+    "Six",
+    "Seven",
+    "Eight",
+    "Nine",
+    "Ten",
+    "Eleven",
+    "Twelve",
+    "Thirteen",
+    "Fourteen",
+    "Fifteen",
+    "Sixteen",
+    "Seventeen",
+    "Eighteen",
+    "Nineteen",
 ];
 const ORDINALS: [&str; 20] = [
-    "Zeroth", "First", "Second", "Third", "Fourth", "Fifth", "Sixth", "Seventh", "Eighth", "Ninth", "Tenth", "Eleventh",
-    "Twelfth", "Thirteenth", "Fourteenth", "Fifteenth", "Sixteenth", "Seventeenth", "Eighteenth", "Nineteenth",
+    "Zeroth",
+    "First",
+    "Second",
+    "Third",
+    "Fourth",
+    "Fifth",
+    "Sixth",
+    "Seventh",
+    "Eighth",
+    "Ninth",
+    "Tenth",
+    "Eleventh",
+    "Twelfth",
+    "Thirteenth",
+    "Fourteenth",
+    "Fifteenth",
+    "Sixteenth",
+    "Seventeenth",
+    "Eighteenth",
+    "Nineteenth",
 ];
 const DECADES: [&str; 9] = ["Twenty", "Thirty", "Forty", "Fifty", "Sixty", "Seventy", "Eighty", "Ninety", "Hundred"];
 const MAGNITUDES: [&str; 4] = ["Thousand", "Million", "Billion", "Trillion"];
 const ROMAN: [(f64, &str); 13] = [
-    (1000.0, "m"), (900.0, "cm"), (500.0, "d"), (400.0, "cd"), (100.0, "c"), (90.0, "xc"), (50.0, "l"), (40.0, "xl"),
-    (10.0, "x"), (9.0, "ix"), (5.0, "v"), (4.0, "iv"), (1.0, "i"),
+    (1000.0, "m"),
+    (900.0, "cm"),
+    (500.0, "d"),
+    (400.0, "cd"),
+    (100.0, "c"),
+    (90.0, "xc"),
+    (50.0, "l"),
+    (40.0, "xl"),
+    (10.0, "x"),
+    (9.0, "ix"),
+    (5.0, "v"),
+    (4.0, "iv"),
+    (1.0, "i"),
 ];
 /// Where the digits of each script begin.
 const ZEROS: [u32; 37] = [
-    0x30, 0x0660, 0x06F0, 0x07C0, 0x0966, 0x09E6, 0x0A66, 0x0AE6, 0x0B66, 0x0BE6, 0x0C66, 0x0CE6, 0x0D66, 0x0DE6, 0x0E50,
-    0x0ED0, 0x0F20, 0x1040, 0x1090, 0x17E0, 0x1810, 0x1946, 0x19D0, 0x1A80, 0x1A90, 0x1B50, 0x1BB0, 0x1C40, 0x1C50, 0xA620,
-    0xA8D0, 0xA900, 0xA9D0, 0xA9F0, 0xAA50, 0xABF0, 0xFF10,
+    0x30, 0x0660, 0x06F0, 0x07C0, 0x0966, 0x09E6, 0x0A66, 0x0AE6, 0x0B66, 0x0BE6, 0x0C66, 0x0CE6, 0x0D66, 0x0DE6,
+    0x0E50, 0x0ED0, 0x0F20, 0x1040, 0x1090, 0x17E0, 0x1810, 0x1946, 0x19D0, 0x1A80, 0x1A90, 0x1B50, 0x1BB0, 0x1C40,
+    0x1C50, 0xA620, 0xA8D0, 0xA900, 0xA9D0, 0xA9F0, 0xAA50, 0xABF0, 0xFF10,
 ];
 /// The largest Roman numeral written, in thousands: the reference runs out of stack.
 const ROMAN_MOST: f64 = 1e7;
@@ -259,7 +306,9 @@ fn word(word: &str) -> Option<f64> {
         return Some(n as f64);
     }
     let stem = word.strip_suffix("ieth").map(|stem| format!("{stem}y"));
-    if let Some(n) = place(&DECADES).or_else(|| DECADES.iter().position(|d| stem.as_deref().is_some_and(|s| d.eq_ignore_ascii_case(s)))) {
+    if let Some(n) = place(&DECADES)
+        .or_else(|| DECADES.iter().position(|d| stem.as_deref().is_some_and(|s| d.eq_ignore_ascii_case(s))))
+    {
         return Some((n + 2) as f64 * 10.0);
     }
     let stem = word.strip_suffix("th").unwrap_or(word);

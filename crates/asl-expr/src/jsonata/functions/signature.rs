@@ -161,7 +161,10 @@ mod tests {
         assert_eq!(outcome("<s-nn?:s>", std::slice::from_ref(&n), &s), Ok(3));
         assert_eq!(outcome("<s-nn?:s>", std::slice::from_ref(&n), &n), Err(Mismatch::Context(1)));
         assert_eq!(outcome("<s-nn?:s>", &[n.clone(), s.clone()], &s), Err(Mismatch::Argument(2)));
-        assert_eq!(outcome("<a<n>:n>", &[JValue::array(vec![n.clone(), s.clone()])], &s), Err(Mismatch::Items(1, "numbers")));
+        assert_eq!(
+            outcome("<a<n>:n>", &[JValue::array(vec![n.clone(), s.clone()])], &s),
+            Err(Mismatch::Items(1, "numbers"))
+        );
         assert_eq!(outcome("<a<n>:n>", std::slice::from_ref(&n), &s), Ok(1));
         assert_eq!(outcome("<a+>", &[n.clone(), n.clone(), n], &s), Ok(3));
         assert_eq!(outcome("<af>", &[], &s), Err(Mismatch::Argument(1)));

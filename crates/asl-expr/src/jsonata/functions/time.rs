@@ -11,7 +11,18 @@ use std::collections::BTreeMap;
 
 const DAYS: [&str; 8] = ["", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"];
 const MONTHS: [&str; 12] = [
-    "January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November", "December",
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
+    "December",
 ];
 /// The picture of `$now()`.
 const ISO: &str = "[Y0001]-[M01]-[D01]T[H01]:[m01]:[s01].[f001][Z01:01t]";
@@ -282,7 +293,8 @@ fn read(marker: &Marker, text: &str) -> Result<f64, EvaluatorError> {
     if let Some(format) = &marker.integer {
         return integer::parse(text, format);
     }
-    let short = |name: &str| name.chars().take(marker.most.filter(|most| *most > 0).unwrap_or(usize::MAX)).collect::<String>();
+    let short =
+        |name: &str| name.chars().take(marker.most.filter(|most| *most > 0).unwrap_or(usize::MAX)).collect::<String>();
     let place = |names: &[&str]| names.iter().position(|name| short(name) == text);
     let found = match marker.component {
         'F' => place(&DAYS).filter(|place| *place > 0),
