@@ -6,12 +6,18 @@ use jsonata_core::evaluator::EvaluatorError;
 use jsonata_core::value::JValue;
 use std::rc::Rc;
 
+/// How deep a value may nest; functions walk down such values.
+const DEEPEST: usize = 1000;
+
 /// The size of a value as a tree in bytes, as AWS counts it and as it takes room here. Shared parts count each time.
 fn size(shared: &Shared, value: &JValue) -> Result<(usize, usize), EvaluatorError> {
     let room = shared.bounds.memory;
     let (mut total, mut seen, mut held) = (0usize, 0usize, 0usize);
-    let mut open = vec![value];
-    while let Some(value) = open.pop() {
+    let mut open = vec![(value, 0)];
+    while let Some((value, depth)) = open.pop() {
+        if depth > DEEPEST {
+            return too_large();
+        }
         seen += 1;
         total += match value {
             JValue::String(s) => s.len().max(8),
@@ -22,12 +28,12 @@ fn size(shared: &Shared, value: &JValue) -> Result<(usize, usize), EvaluatorErro
             JValue::String(text) => held += text.len() + 16,
             JValue::Array(items) => {
                 held += 48;
-                open.extend(items.iter().take(room));
+                open.extend(items.iter().take(room).map(|item| (item, depth + 1)));
             }
             JValue::Object(members) => {
                 held += 120 + 64 * members.len();
                 total += members.keys().map(String::len).sum::<usize>();
-                open.extend(members.values());
+                open.extend(members.values().map(|member| (member, depth + 1)));
             }
             _ => {}
         }
@@ -182,7 +188,7 @@ pub(super) fn tick(shared: &Shared, walks: &[Walk], work: usize, args: &[JValue]
 }
 
 fn visit(shared: &Shared, value: &JValue, steps: &[Option<String>], depth: usize) -> Result<(), EvaluatorError> {
-    let Some((step, rest)) = steps.split_first() else { return Ok(()) };
+    let Some((step, rest)) = steps.split_first().filter(|_| depth <= DEEPEST) else { return Ok(()) };
     match (value, step) {
         (JValue::Array(items), _) => {
             shared.spend(items.len())?;

@@ -179,7 +179,7 @@ impl Writer<'_> {
         match self.shared {
             _ if depth > DEEPEST => too_large(),
             Some(shared) => {
-                shared.spend(1)?;
+                shared.spend(10)?;
                 shared.room(self.out.len())
             }
             None if self.out.len() > SHOWN => too_large(),
