@@ -13,7 +13,8 @@ mod signature;
 pub(super) mod string;
 mod time;
 
-use super::guard::{Host, Walk};
+use super::guard::Host;
+use super::paths::Walk;
 use super::{Bounds, JsonataEnv, messages};
 use jsonata_core::evaluator::{Evaluator, EvaluatorError};
 use jsonata_core::value::JValue;
