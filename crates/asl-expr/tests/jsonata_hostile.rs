@@ -28,7 +28,10 @@ impl JsonataEnv for World {
 }
 
 fn outcome(text: &str) -> String {
-    match Expression::parse(text).map(|expression| expression.eval(&World)) {
+    // Without optimization the same work takes several times as long.
+    let work = Bounds::AWS.work / if cfg!(debug_assertions) { 10 } else { 1 };
+    let bounds = Bounds { work, ..Bounds::AWS };
+    match Expression::parse(text).map(|expression| expression.eval_on(None, &World, &bounds)) {
         Err(e) => e.to_string(),
         Ok(Err(e)) => e.text,
         Ok(Ok(value)) => value.map_or("undefined".to_owned(), |value| value.to_string()),
@@ -42,6 +45,13 @@ fn peak_kb() -> Option<u64> {
     line.split_ascii_whitespace().nth(1)?.parse().ok()
 }
 
+/// The time this thread has had on a processor; since `start` where the system does not tell.
+fn worked(start: Instant) -> Duration {
+    let text = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
+    let nanoseconds = text.split_ascii_whitespace().next().and_then(|ns| ns.parse().ok());
+    nanoseconds.map_or_else(|| start.elapsed(), Duration::from_nanos)
+}
+
 /// What the child process does: evaluates the expression it is given, and tells its peak.
 #[test]
 fn child() {
@@ -49,7 +59,7 @@ fn child() {
     let start = Instant::now();
     let outcome = outcome(&text);
     println!("\nOUTCOME {:.200}", outcome.replace('\n', " "));
-    println!("TOOK {}", start.elapsed().as_millis());
+    println!("TOOK {}", worked(start).as_millis());
     println!("PEAK {}", peak_kb().unwrap_or(0));
 }
 
@@ -66,8 +76,7 @@ fn run(text: &str) -> (String, Duration, u64) {
 
 #[test]
 fn hostile_expressions_end_soon_and_stay_small() {
-    // Without optimization all takes several times as long.
-    let limit = Duration::from_millis(if cfg!(debug_assertions) { 12_000 } else { 1_000 });
+    let limit = Duration::from_millis(if cfg!(debug_assertions) { 4_000 } else { 1_000 });
     let (_, _, base) = run("1");
     if base == 0 {
         println!("skipped: the system does not tell how much memory a process has");
@@ -95,14 +104,14 @@ fn honest_expressions_do_not_come_near_the_bounds() {
     assert!(document.measure().bytes > 230_000);
     let table = [
         ("$count($map($, function($v){ {'id': $v.id, 'sum': $v.price * 2, 'label': $v.name & '!'} }))", "4000"),
-        ("$count($filter($, function($v, $i, $a){ $v.price > 10 and $contains($v.name, '1') }))", "1208"),
+        ("$count($filter($, function($v, $i, $a){ $v.price > 10 and $contains($v.name, '1') }))", "1623"),
         ("$reduce([1..10000], function($a, $v){ $a + $v })", "50005000"),
         ("$length($reduce([1..2000], function($a, $v){ $a & $v }, ''))", "6893"),
         ("$sort([1..10000], function($a, $b){ $a < $b })[0]", "10000"),
         ("$count($^(>price, name))", "4000"),
-        ("$count($[price > 5].{'n': $uppercase(name)})", "3752"),
-        ("$length($string($))", "258669"),
-        ("$sum(price)", "193915.5"),
+        ("$count($[price > 5].{'n': $uppercase(name)})", "3790"),
+        ("$length($string($))", "241361"),
+        ("$sum(price)", "193149"),
         ("$count($keys(${name: price}))", "4000"),
         ("($f := function($n){ $n = 0 ? 0 : $f($n - 1) }; $f(10000))", "0"),
     ];

@@ -6,33 +6,10 @@
 //! ([`Host::Builtin`], [`Check`]), and every value that gets a name or leaves a callback is measured.
 
 use super::functions::{self, Builtin};
+use super::paths::{Paths, Walk, place};
 use super::references;
 use jsonata_core::ast::{AstNode, BinaryOp, PathStep, Stage, UnaryOp};
 use std::collections::BTreeMap;
-
-/// What an evaluation may use up.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Bounds {
-    /// How deep evaluation may nest.
-    pub depth: usize,
-    /// The memory its values may take in bytes: 8 a number, 1 a character.
-    pub memory: usize,
-    /// How many items a sequence may have.
-    pub items: usize,
-    /// The work it may do. A unit is what takes about ten nanoseconds: an item passed over, sixteen characters copied.
-    pub work: usize,
-    /// Whether `$eval` works.
-    pub eval: bool,
-}
-
-impl Bounds {
-    /// AWS's depth and memory. AWS bounds the time and does not tell how; the work here is done in half a second.
-    pub const AWS: Bounds = Bounds { depth: 100, memory: 6_990_256, items: 360_145, work: 40_000_000, eval: false };
-
-    /// The language as its suite tests it, with `$eval` and room for sequences of ten million.
-    pub const LANGUAGE: Bounds =
-        Bounds { depth: 500, memory: 120_000_000, items: 10_000_000, work: 1_000_000_000, eval: true };
-}
 
 /// A check, named after what it stands for.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -65,13 +42,6 @@ pub(super) enum Check {
     Reject(&'static str, usize),
 }
 
-/// A path that a body may walk: its start among the arguments of the tick, and its steps; `None` for any.
-#[derive(Debug)]
-pub(super) struct Walk {
-    pub(super) from: usize,
-    pub(super) steps: Vec<Option<String>>,
-}
-
 /// A function that is called from the expression.
 #[derive(Debug)]
 pub(super) enum Host {
@@ -89,8 +59,6 @@ pub(super) const ADDED_DEPTH: usize = 2;
 const NODE_WORK: usize = 8;
 /// The work of a body, whatever it is.
 const BODY_WORK: usize = 60;
-/// How many paths of a body are watched.
-const WALKS: usize = 16;
 
 /// Puts the checks into an expression; gives the functions it calls then.
 pub(super) fn install(ast: &mut AstNode) -> Vec<(String, Host)> {
@@ -580,7 +548,9 @@ impl Guard {
             AstNode::Function { name, .. } if gives_little(name) => {}
             AstNode::Call { .. } => {}
             node => {
-                if !is_small(node) {
+                // A path may give a new array each time.
+                let gathers = matches!(node, AstNode::Path { steps } if steps.len() > 1);
+                if !is_small(node) || gathers {
                     self.wrap(node, check);
                 }
             }
@@ -614,87 +584,6 @@ fn gives_little(name: &str) -> bool {
 
 fn lambda_body(node: &mut AstNode) -> Option<&mut AstNode> {
     if let AstNode::Lambda { body, .. } = node { Some(body) } else { None }
-}
-
-/// Puts `tick` where it runs once before the rest of `body`, without nesting deeper where the body may call itself.
-fn place(body: &mut AstNode, tick: AstNode) {
-    match body {
-        AstNode::Block(nodes) if !nodes.is_empty() => nodes.insert(0, tick),
-        AstNode::Conditional { condition, .. } => place(condition, tick),
-        // A function learns its name from where it stands.
-        AstNode::Binary { op: BinaryOp::ColonEqual, rhs, .. } if !matches!(**rhs, AstNode::Lambda { .. }) => {
-            place(rhs, tick);
-        }
-        AstNode::Binary { op, lhs, .. } if *op != BinaryOp::ColonEqual => place(lhs, tick),
-        AstNode::Function { args, .. }
-            if args.first().is_some_and(|arg| !matches!(arg, AstNode::Placeholder | AstNode::Lambda { .. })) =>
-        {
-            place(&mut args[0], tick);
-        }
-        other => {
-            let inner = take(other);
-            *other = AstNode::Block(vec![tick, inner]);
-        }
-    }
-}
-
-/// The paths of a body, by the values they start at.
-#[derive(Default)]
-struct Paths {
-    starts: Vec<AstNode>,
-    walks: Vec<Walk>,
-    nodes: usize,
-}
-
-impl Paths {
-    fn add(&mut self, start: AstNode, steps: Vec<Option<String>>) {
-        if self.walks.len() >= WALKS || steps.is_empty() {
-            return;
-        }
-        let from = self.starts.iter().position(|known| *known == start).unwrap_or_else(|| {
-            self.starts.push(start);
-            self.starts.len() - 1
-        });
-        if !self.walks.iter().any(|walk| walk.from == from && walk.steps == steps) {
-            self.walks.push(Walk { from, steps });
-        }
-    }
-
-    fn collect(&mut self, node: &AstNode) {
-        self.nodes += 1;
-        match node {
-            AstNode::Path { steps } => self.path(steps),
-            AstNode::Name(name) => self.add(context(), vec![Some(name.clone())]),
-            AstNode::Wildcard | AstNode::Descendant => self.add(context(), vec![None]),
-            _ => {}
-        }
-        references::children(node).into_iter().for_each(|child| self.collect(child));
-    }
-
-    fn path(&mut self, steps: &[PathStep]) {
-        let Some((first, rest)) = steps.split_first() else { return };
-        let mut names: Vec<Option<String>> = Vec::new();
-        let start = match &first.node {
-            start @ (AstNode::Variable(_) | AstNode::ParentVariable(_)) => start.clone(),
-            AstNode::Name(name) => {
-                names.push(Some(name.clone()));
-                context()
-            }
-            AstNode::Wildcard | AstNode::Descendant => return self.add(context(), vec![None]),
-            _ => return,
-        };
-        for step in rest {
-            match &step.node {
-                AstNode::Name(name) => names.push(Some(name.clone())),
-                AstNode::Wildcard | AstNode::Descendant => {
-                    names.push(None);
-                    break;
-                }
-                _ => break,
-            }
-        }
-        self.add(start, names);
-    }
 }
 
 fn children_mut(ast: &mut AstNode) -> Vec<&mut AstNode> {

@@ -23,7 +23,7 @@ impl Known {
 pub(crate) fn load() -> Vec<Known> {
     let all: Value = include_str!("known.json").parse().expect("known.json is JSON");
     let strings = |value: &Value| -> Vec<String> {
-        let items = value.as_array().map(|items| items.iter().cloned().collect::<Vec<_>>()).unwrap_or_default();
+        let items = value.as_array().map(|items| items.to_vec()).unwrap_or_default();
         items.iter().filter_map(|item| item.as_str().map(str::to_owned)).collect()
     };
     let rules = all.as_array().expect("an array").iter().map(|rule| Known {

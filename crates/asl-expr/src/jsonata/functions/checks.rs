@@ -6,22 +6,34 @@ use jsonata_core::evaluator::EvaluatorError;
 use jsonata_core::value::JValue;
 use std::rc::Rc;
 
-/// The size of a value as a tree in bytes, `None` when it is past `room`. Shared parts count each time.
-fn size(shared: &Shared, value: &JValue) -> Result<usize, EvaluatorError> {
+/// How deep a value may nest; functions walk down such values.
+const DEEPEST: usize = 1000;
+
+/// The size of a value as a tree in bytes, as AWS counts it and as it takes room here. Shared parts count each time.
+fn size(shared: &Shared, value: &JValue) -> Result<(usize, usize), EvaluatorError> {
     let room = shared.bounds.memory;
-    let (mut total, mut seen) = (0usize, 0usize);
-    let mut open = vec![value];
-    while let Some(value) = open.pop() {
+    let (mut total, mut seen, mut held) = (0usize, 0usize, 0usize);
+    let mut open = vec![(value, 0)];
+    while let Some((value, depth)) = open.pop() {
+        if depth > DEEPEST {
+            return too_large();
+        }
         seen += 1;
         total += match value {
             JValue::String(s) => s.len().max(8),
             _ => 8,
         };
+        held += 24;
         match value {
-            JValue::Array(items) => open.extend(items.iter().take(room)),
+            JValue::String(text) => held += text.len() + 16,
+            JValue::Array(items) => {
+                held += 48;
+                open.extend(items.iter().take(room).map(|item| (item, depth + 1)));
+            }
             JValue::Object(members) => {
+                held += 120 + 64 * members.len();
                 total += members.keys().map(String::len).sum::<usize>();
-                open.extend(members.values());
+                open.extend(members.values().map(|member| (member, depth + 1)));
             }
             _ => {}
         }
@@ -31,7 +43,7 @@ fn size(shared: &Shared, value: &JValue) -> Result<usize, EvaluatorError> {
         }
     }
     shared.spend(seen)?;
-    Ok(total)
+    Ok((total, held))
 }
 
 impl Shared {
@@ -40,6 +52,13 @@ impl Shared {
         let given = self.given.get().saturating_add(bytes);
         self.given.set(given);
         if given > self.bounds.memory.saturating_mul(2) { too_large() } else { Ok(()) }
+    }
+
+    /// Counts the room that what was given takes; it may take more than AWS counts.
+    pub(super) fn hold(&self, bytes: usize) -> Result<(), EvaluatorError> {
+        let held = self.held.get().saturating_add(bytes);
+        self.held.set(held);
+        if held > self.bounds.memory.saturating_mul(4) { too_large() } else { Ok(()) }
     }
 
     /// Keeps an eye on a string that was built: all that are alive are bounded together.
@@ -73,8 +92,9 @@ pub(super) fn check(shared: &Shared, check: Check, args: &[JValue]) -> Answer {
     match check {
         Check::Fit => size(shared, arg(args, 0)).map(|_| arg(args, 0).clone()),
         Check::Item => {
-            let bytes = size(shared, arg(args, 0))?;
+            let (bytes, held) = size(shared, arg(args, 0))?;
             shared.give(bytes)?;
+            shared.hold(held)?;
             Ok(arg(args, 0).clone())
         }
         Check::Enter => {
@@ -126,6 +146,7 @@ fn range(shared: &Shared, args: &[JValue]) -> Answer {
     if count >= 1.0 {
         shared.length(count as usize)?;
         shared.give((count as usize).saturating_mul(8))?;
+        shared.hold((count as usize).saturating_mul(24))?;
         shared.spend(count as usize)?;
     }
     Ok(last.clone())
@@ -167,7 +188,7 @@ pub(super) fn tick(shared: &Shared, walks: &[Walk], work: usize, args: &[JValue]
 }
 
 fn visit(shared: &Shared, value: &JValue, steps: &[Option<String>], depth: usize) -> Result<(), EvaluatorError> {
-    let Some((step, rest)) = steps.split_first() else { return Ok(()) };
+    let Some((step, rest)) = steps.split_first().filter(|_| depth <= DEEPEST) else { return Ok(()) };
     match (value, step) {
         (JValue::Array(items), _) => {
             shared.spend(items.len())?;

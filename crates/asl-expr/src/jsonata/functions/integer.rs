@@ -249,7 +249,7 @@ pub(super) fn format(n: f64, format: &Format) -> Result<String, EvaluatorError> 
             let numerals = roman(size);
             if format.case == Case::Upper { numerals.to_uppercase() } else { numerals }
         }
-        Primary::Words if size.is_nan() || size > 1e300 => return fail("The number is too large for words"),
+        Primary::Words if !size.is_finite() => return fail("The number is too large for words"),
         Primary::Words => format.case.apply(&words(size, false, format.ordinal)),
         Primary::Decimal => decimal(size, format),
         Primary::Sequence(token) => {

@@ -13,7 +13,8 @@ mod signature;
 pub(super) mod string;
 mod time;
 
-use super::guard::{Host, Walk};
+use super::guard::Host;
+use super::paths::Walk;
 use super::{Bounds, JsonataEnv, messages};
 use jsonata_core::evaluator::{Evaluator, EvaluatorError};
 use jsonata_core::value::JValue;
@@ -153,6 +154,8 @@ pub(super) struct Shared {
     work: Cell<usize>,
     /// What callbacks and ranges have given so far, in bytes.
     given: Cell<usize>,
+    /// The room they take, in bytes.
+    held: Cell<usize>,
     /// Strings that were built, and how many bytes since the dead ones were swept out.
     strings: RefCell<Vec<Weak<str>>>,
     unswept: Cell<usize>,
@@ -170,16 +173,12 @@ impl Shared {
             random: Cell::new(if random { env.random() } else { 0 }),
             work: Cell::new(bounds.work),
             given: Cell::new(0),
+            held: Cell::new(0),
             strings: RefCell::default(),
             unswept: Cell::new(0),
             replacing: Cell::new(0),
             regexes: RefCell::default(),
         })
-    }
-
-    /// The work done so far.
-    pub(super) fn worked(&self) -> usize {
-        self.bounds.work - self.work.get()
     }
 
     /// Pays for work.

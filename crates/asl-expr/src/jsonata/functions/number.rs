@@ -103,7 +103,8 @@ pub(super) fn power(_: &Call, args: &[JValue]) -> Answer {
     let (Some(base), exponent) = (given(args, 0), given(args, 1).unwrap_or(f64::NAN)) else {
         return Ok(JValue::Undefined);
     };
-    let result = if base.abs() == 1.0 && exponent.is_infinite() { f64::NAN } else { base.powf(exponent) };
+    // Unlike JavaScript, IEEE 754 has 1 to the power of anything be 1.
+    let result = if base.abs() == 1.0 && !exponent.is_finite() { f64::NAN } else { base.powf(exponent) };
     if result.is_finite() {
         return Ok(JValue::Number(result));
     }

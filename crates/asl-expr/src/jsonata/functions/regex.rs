@@ -191,7 +191,7 @@ pub(super) fn find(call: &Call, args: &[JValue]) -> Answer {
             seen_units += text[seen_bytes..start].encode_utf16().count();
             seen_bytes = start;
             out.push(described(found, seen_units));
-            call.shared.give(found.get(0).map_or(0, |m| m.len()) + 48)?;
+            call.shared.hold(found.get(0).map_or(0, |m| m.len()) + 500 + 64 * found.len())?;
             Ok(limit.is_none_or(|limit| (out.len() as f64) < limit))
         })?;
     }
@@ -208,6 +208,7 @@ pub(super) fn split(call: &Call, args: &[JValue]) -> Answer {
     let full = |count: usize| limit.is_some_and(|limit| count as f64 >= limit);
     let add = |parts: &mut Vec<JValue>, part: &str| -> Result<bool, EvaluatorError> {
         call.shared.give(part.len().max(8))?;
+        call.shared.hold(part.len() + 64)?;
         call.shared.spend(2 + part.len() / 16)?;
         parts.push(JValue::string(part));
         Ok(!full(parts.len()))

@@ -105,7 +105,8 @@ pub(super) fn validate(signature: &str, args: &[JValue], context: &JValue) -> Re
     let mut at = 0;
     for (param, count) in params.iter().zip(shares) {
         if count == 0 && param.context {
-            if !param.class.contains(letter(context)) && !(param.kind == '(' && letter(context) == 'm') {
+            let context_letter = letter(context);
+            if !(param.class.contains(context_letter) || (param.kind == '(' && context_letter == 'm')) {
                 return Err(Mismatch::Context(at + 1));
             }
             valid.push(context.clone());

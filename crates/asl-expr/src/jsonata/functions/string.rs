@@ -179,7 +179,7 @@ impl Writer<'_> {
         match self.shared {
             _ if depth > DEEPEST => too_large(),
             Some(shared) => {
-                shared.spend(1)?;
+                shared.spend(20)?;
                 shared.room(self.out.len())
             }
             None if self.out.len() > SHOWN => too_large(),
@@ -197,6 +197,8 @@ impl Writer<'_> {
             JValue::Undefined | JValue::Null => self.out.push_str("null"),
             JValue::Bool(b) => self.out.push_str(if *b { "true" } else { "false" }),
             JValue::Number(n) if self.round && !n.is_finite() => return super::out_of_range(*n),
+            // Short whole numbers, which are the most, need no rounding.
+            JValue::Number(n) if n.fract() == 0.0 && n.abs() < 1e15 => _ = write!(self.out, "{}", *n as i64),
             JValue::Number(n) if self.round => self.out.push_str(&number::json(number::rounded(*n))),
             JValue::Number(n) => self.out.push_str(&number::json(*n)),
             JValue::String(text) => self.quoted(text),
