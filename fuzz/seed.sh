@@ -39,6 +39,8 @@ def texts(value):
         if isinstance(part, str):
             if part.startswith("$") or part.startswith("@"):
                 seed("path", part, "")
+            if part.startswith("{%") and part.endswith("%}"):
+                seed("jsonata", part[2:-2].strip(), "")
             if part.startswith("$") or part.startswith("States."):
                 seed("expression", part, "")
             if re.match(r"\d{4}-\d\d-\d\dT", part):
@@ -59,6 +61,8 @@ def texts(value):
                     target = "path" if key == "path" else "expression"
                     seed(target, part[key] if isinstance(part[key], str) else compact(part[key]), "")
             expressions(part)
+            if isinstance(part.get("example"), str):
+                seed("jsonata", part["example"], "")
             if isinstance(part.get("spec"), dict):
                 seed("project_file", toml(part["spec"]))
 
@@ -113,6 +117,10 @@ for file in [*ROOT.glob("definitions/**/*.json"), *ROOT.glob("fixtures/**/*.json
             seed("json", compact(part))
         if isinstance(part, dict) and "StartAt" in part:
             seed("definition_yaml", yaml(part))
+for name in ("jsonata_words.jsonl", "jsonata_hostile.json"):
+    text = (ROOT / "crates/asl-expr/tests" / name).read_text()
+    for row in json.loads(text) if name.endswith(".json") else map(json.loads, text.splitlines()):
+        seed("jsonata", row[0].replace("\n", " "), "")
 for file in ROOT.glob("**/*.asl.yaml"):
     seed("definition_yaml", file.read_text())
 for file in ROOT.glob("definitions/**/asl.toml"):

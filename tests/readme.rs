@@ -62,7 +62,7 @@ fn cargo_run_means_the_asl_command() {
 }
 
 /// The guides that say that a test runs them.
-const FOLLOWED: [&str; 2] = ["your-own-project", "survive-a-crash"];
+const FOLLOWED: [&str; 4] = ["your-own-project", "survive-a-crash", "test-a-workflow", "replay"];
 
 #[test]
 fn the_guides_can_be_followed_to_the_letter() {
@@ -81,6 +81,31 @@ fn the_guides_can_be_followed_to_the_letter() {
                 assert!(ran.stderr.contains("caught    UnknownItem by rule 1, on to Refused"), "{}", ran.stderr);
                 assert_eq!(ran.stdout.matches(r#"{\"item\":\"lamp\",\"price\":40}"#).count(), 1, "{}", ran.stdout);
             }
+            "test-a-workflow" => {
+                let said =
+                    ["order a lamp\n", "3 cases of 1 file: 3 passed", "-   \"price\": 200\n      +   \"price\": 220\n"];
+                for part in said.iter().chain(&["      + SecondThoughts\n"]) {
+                    assert!(ran.stderr.contains(part), "{part} is in\n{}", ran.stderr);
+                }
+                assert!(
+                    page.contains(ran.stdout.rsplit_once("DEFINITION").map_or("", |(_, table)| table)),
+                    "{}",
+                    ran.stdout
+                );
+            }
+            "replay" => {
+                for said in [
+                    "small      another path          was Done, now Discount\n",
+                    "3 executions: 2 same way, 1 another path\n",
+                    "2 executions replayed\n",
+                    "ExecutionRedriven",
+                    "large.jsonl  SUCCEEDED",
+                ] {
+                    assert!(ran.stdout.contains(said), "{said}:\n{}", ran.stdout);
+                }
+                let told = page.split("```text\n").nth(2).and_then(|rest| rest.split("```").next()).unwrap();
+                assert!(ran.stderr.contains(told), "{told}\n{}", ran.stderr);
+            }
             _ => {
                 let (before, after) = ran.stdout.split_once("slow  SUCCEEDED").expect("it goes on");
                 assert!(before.contains("RUNNING") && before.contains("reserved"), "{before}");
@@ -88,7 +113,8 @@ fn the_guides_can_be_followed_to_the_letter() {
                 let calls = std::fs::read_to_string(place.path("calls.log")).unwrap();
                 let mut ids: Vec<&str> = calls.lines().collect();
                 ids.dedup();
-                assert_eq!(ids.len(), 1, "the same request id each time: {calls}");
+                assert_eq!(ids.len(), 2, "for each execution the same request id each time: {calls}");
+                assert_eq!(calls.lines().count(), 4, "once for each kill, and once more: {calls}");
             }
         }
     }

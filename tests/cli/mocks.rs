@@ -14,7 +14,8 @@ const ETL: &str = r#"{"StartAt": "Transform", "States": {
 const MOCKS: &str = r#"{
   "StateMachines": {"etl": {"TestCases": {"Works": {"Transform": "Done"}, "Stumbles": {"Transform": "BusyOnce"}}},
                     "one": {"TestCases": {"Only": {"Transform": "Done"}}},
-                    "lost": {"TestCases": {"Only": {"Transform": "Nowhere"}}}},
+                    "lost": {"TestCases": {"Only": {"Transform": "Nowhere"}}},
+                    "typo": {"TestCases": {"Only": {"Transfrom": "Done"}}}},
   "MockedResponses": {"Done": {"0": {"Return": {"run": "r1"}}},
                       "BusyOnce": {"0": {"Throw": {"Error": "Glue.Busy", "Cause": "in use"}},
                                    "1": {"Return": {"run": "r2"}}}}}"#;
@@ -23,7 +24,7 @@ fn place() -> Place {
     let place = Place::empty();
     place.write("asl.toml", "[tables.Runs]\nHashKey = \"id\"\n");
     place.write("mocks.json", MOCKS);
-    for name in ["etl", "one", "lost", "other"] {
+    for name in ["etl", "one", "lost", "typo", "other"] {
         place.write(&format!("{name}.asl.json"), ETL);
     }
     place
@@ -39,8 +40,9 @@ fn mocked_states_need_no_backend_and_the_others_run() {
     let ran = place.asl(&[&run[..], &["Stumbles"]].concat());
     ran.ends(0).says("Glue.Busy: in use").says("retry     1 of 1 in 1 s");
     assert_eq!(ran.stdout, "\"r2\"\n");
+    assert_eq!(place.asl(&["run", "etl.asl.json", "--mock", "mocks.json#Works", "-q"]).ends(0).stdout, "\"r1\"\n");
     assert_eq!(place.asl(&["run", "one.asl.json", "--mock", "mocks.json", "-q"]).ends(0).stdout, "\"r1\"\n");
-    assert!(place.asl(&["replay", "--all"]).ends(0).stdout.contains("3 executions replayed"));
+    assert!(place.asl(&["replay", "--all"]).ends(0).stdout.contains("4 executions replayed"));
 }
 
 #[test]
@@ -55,13 +57,23 @@ fn without_its_mock_a_state_is_refused_by_name_and_wrong_mocks_are_told() {
         ),
         (
             &["etl.asl.json", "--mock", "mocks.json", "--mock-case", "Fails"],
-            &["no test case of 'etl' 'Fails'; it has Works, Stumbles", "hint: choose one"],
+            &["no test case of 'etl' 'Fails'; it has Works, Stumbles", "mocks.json:2:", "help: choose one"],
         ),
-        (&["other.asl.json", "--mock", "mocks.json"], &["no state machine 'other'; it has etl, one, lost", "hint: "]),
-        (&["lost.asl.json", "--mock", "mocks.json"], &["no response 'Nowhere'; it has Done, BusyOnce"]),
+        (
+            &["other.asl.json", "--mock", "mocks.json"],
+            &["no state machine 'other'; it has etl, one, lost, typo", "help: a state machine is named after its file"],
+        ),
+        (
+            &["lost.asl.json", "--mock", "mocks.json"],
+            &["no response 'Nowhere'; it has Done, BusyOnce", "mocks.json:4:"],
+        ),
+        (
+            &["typo.asl.json", "--mock", "mocks.json"],
+            &["the definition has no state 'Transfrom'", "mocks.json:5:", "help: did you mean 'Transform'?"],
+        ),
         (&["etl.asl.json", "--mock", "none.json"], &["the mock configuration none.json cannot be read", "hint: "]),
         (&["etl.asl.json", "--mock", "broken.json"], &["the mock configuration is not JSON", "broken.json:1:"]),
-        (&["etl.asl.json", "--mock-case", "Works"], &["--mock <FILE>"]),
+        (&["etl.asl.json", "--mock-case", "Works"], &["--mock <FILE[#CASE]>"]),
     ];
     for (args, parts) in cases {
         let ran = place.asl(&[&["run"], *args].concat());

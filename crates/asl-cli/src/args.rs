@@ -12,8 +12,8 @@ pub(crate) struct Args {
     pub(crate) command: Command,
 }
 
-const EXIT_CODES: &str = "Exit codes: 0 it succeeded; 1 the execution failed, timed out or was aborted, or a replay differs; \
-                          2 the command, project, definition or database is wrong; 130 interrupted.";
+const EXIT_CODES: &str = "Exit codes: 0 it succeeded; 1 the execution failed, timed out or was aborted, a replay differs, or a test fails; \
+                          2 the command, project, definition or database is wrong; 124 `asl wait` waited long enough; 130 interrupted.";
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
@@ -21,12 +21,30 @@ pub(crate) enum Command {
     Run(Run),
     /// Go on with executions that were interrupted
     Resume(Resume),
+    /// Run executions until told to stop: those of `asl start`, and those that were interrupted
+    Worker(crate::cmd::worker::WorkerArgs),
+    /// Start an execution for a worker to run: its ARN on stdout
+    Start(crate::cmd::start::Start),
+    /// Show an execution: status, input, output
+    Describe(crate::cmd::describe::Describe),
+    /// Stop an execution
+    Stop(crate::cmd::stop::Stop),
+    /// Wait until an execution ends: its output on stdout
+    Wait(crate::cmd::wait::Wait),
+    /// Answer a task token: the task succeeded
+    SendTaskSuccess(crate::cmd::send_task::Success),
+    /// Answer a task token: the task failed
+    SendTaskFailure(crate::cmd::send_task::Failed),
+    /// Tell that whoever has a task token is still at work
+    SendTaskHeartbeat(crate::cmd::send_task::Heartbeat),
+    /// Go on with an execution that failed, timed out or was aborted, from where that happened
+    Redrive(crate::cmd::redrive::Redrive),
     /// List executions, newest first
     List(List),
     /// Show what happened in an execution
     History(History),
-    /// Run the recorded inputs of an execution through the machine again, and compare every event
-    Replay(Replay),
+    /// Run what was recorded through the machine again, and compare every event
+    Replay(crate::cmd::replay::Replay),
     /// Look into a queue
     #[command(subcommand)]
     Queue(Queue),
@@ -35,6 +53,8 @@ pub(crate) enum Command {
     Table(Table),
     /// Check definitions and project files without running anything
     Check(Check),
+    /// Run the test cases of definitions, with time skipped
+    Test(crate::cmd::test::Test),
     /// Draw a definition, and what became of an execution of it
     Graph(Graph),
     /// Explain a rule that `asl check` names
@@ -66,17 +86,26 @@ pub(crate) struct Run {
     #[arg(long, short)]
     pub(crate) quiet: bool,
     /// Answer tasks from a mock configuration, in the format of AWS Step Functions Local
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE[#CASE]")]
     pub(crate) mock: Option<PathBuf>,
     /// Its test case [default: the only one it has for the definition]
     #[arg(long, value_name = "CASE", requires = "mock")]
     pub(crate) mock_case: Option<String>,
+    /// Skip waits, back-offs and timeouts: they take no real time, and the history has the times they would have had
+    #[arg(long)]
+    pub(crate) skip_time: bool,
     #[command(flatten)]
     pub(crate) place: Place,
 }
 
 #[derive(Debug, ClapArgs)]
 pub(crate) struct Resume {
+    /// Answer tasks from a mock configuration, as `asl run --mock` does
+    #[arg(long, value_name = "FILE")]
+    pub(crate) mock: Option<PathBuf>,
+    /// Its test case [default: the only one it has for the definition]
+    #[arg(long, value_name = "CASE", requires = "mock")]
+    pub(crate) mock_case: Option<String>,
     /// Say nothing on stderr but errors
     #[arg(long, short)]
     pub(crate) quiet: bool,
@@ -109,17 +138,9 @@ pub(crate) struct History {
     /// JSON, in the shape of `aws stepfunctions get-execution-history`
     #[arg(long)]
     pub(crate) json: bool,
-    #[command(flatten)]
-    pub(crate) place: Place,
-}
-
-#[derive(Debug, ClapArgs)]
-pub(crate) struct Replay {
-    /// The execution: its name, the beginning of its name, or its ARN [default: the last one]
-    pub(crate) execution: Option<String>,
-    /// Every execution in the database
-    #[arg(long, conflicts_with = "execution")]
-    pub(crate) all: bool,
+    /// The records themselves, with the definition: lines of JSON that every later version replays
+    #[arg(long, conflicts_with = "json")]
+    pub(crate) records: bool,
     #[command(flatten)]
     pub(crate) place: Place,
 }

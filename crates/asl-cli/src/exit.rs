@@ -12,12 +12,14 @@ use std::process::ExitCode;
 pub(crate) enum Exit {
     /// It did what it was asked.
     Done,
-    /// The execution failed, timed out or was aborted; a replay differs; there is no such item.
+    /// The execution failed, timed out or was aborted; a replay differs; a test fails; there is no such item.
     Failed,
     /// A definition was found wrong by `asl check`.
     Wrong,
     /// Somebody pressed Ctrl-C.
     Interrupted,
+    /// It was not waited for any longer.
+    WaitedEnough,
 }
 
 impl From<Exit> for ExitCode {
@@ -27,6 +29,7 @@ impl From<Exit> for ExitCode {
             Exit::Failed => 1,
             Exit::Wrong => 2,
             Exit::Interrupted => 130,
+            Exit::WaitedEnough => 124,
         })
     }
 }
@@ -83,10 +86,11 @@ impl From<ProjectError> for Trouble {
 impl From<JournalError> for Trouble {
     fn from(error: JournalError) -> Trouble {
         let text = error.to_string();
-        // Its messages end in what to do, after a semicolon.
-        match text.rsplit_once("; ") {
-            Some((message, hint)) => Trouble::new(message).hint(hint),
-            None => Trouble::new(text),
+        let hint = error.hint();
+        let message = hint.and_then(|hint| text.strip_suffix(hint)?.strip_suffix("; "));
+        match (message, hint) {
+            (Some(message), Some(hint)) => Trouble::new(message).hint(hint),
+            _ => Trouble::new(text),
         }
     }
 }
@@ -95,6 +99,8 @@ impl From<EngineError> for Trouble {
     fn from(error: EngineError) -> Trouble {
         match error {
             EngineError::Journal(error) => error.into(),
+            EngineError::InvalidToken => Trouble::new(format!("InvalidToken: {error}")),
+            EngineError::TaskTimedOut => Trouble::new(format!("TaskTimedOut: {error}")),
             other => {
                 let text = other.to_string();
                 match text.split_once(": choose another name") {

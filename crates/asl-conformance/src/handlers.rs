@@ -21,7 +21,7 @@ impl<'c> Handlers<'c> {
         let (name, event, direct) = match &call.resource.kind {
             ResourceKind::Lambda { .. } => (&*call.resource.arn, call.parameters.clone(), true),
             ResourceKind::Service { service, .. } if &**service == "lambda" => {
-                (call.parameters["FunctionName"].as_str()?, call.parameters["Payload"].clone(), false)
+                (call.parameters["FunctionName"].as_str()?, event(&call.parameters["Payload"])?, false)
             }
             _ => return None,
         };
@@ -32,6 +32,15 @@ impl<'c> Handlers<'c> {
             Ok(payload) => Input::TaskSucceeded { task, output: response(payload) },
             Err(failure) => Input::TaskFailed { task, failure },
         })
+    }
+}
+
+/// The event of `lambda:invoke`: nothing is an empty object, a string is the payload's own text.
+fn event(payload: &Value) -> Option<Value> {
+    match payload {
+        Value::Null => Some(Value::empty_object()),
+        Value::String(text) => text.parse().ok(),
+        other => Some(other.clone()),
     }
 }
 

@@ -1,6 +1,6 @@
 //! What expressions can see: the context object, variables, random values (spec: Context object).
 
-use crate::input::Execution;
+use crate::input::{Execution, ExecutionType};
 use crate::machine::Machine;
 use crate::scope::{Scope, ScopeId};
 use asl_expr::Env;
@@ -148,13 +148,20 @@ impl JsonataEnv for Context<'_> {
 }
 
 fn execution_part(machine: &Machine, execution: &Arc<Execution>) -> Map {
-    let mut out = Map::with_capacity(6);
+    let mut out = Map::with_capacity(7);
     out.insert("Id", &execution.arn);
     out.insert("Input", execution.input.clone());
     out.insert("StartTime", machine.started.to_string());
     out.insert("Name", &execution.name);
     out.insert("RoleArn", &execution.role_arn);
-    out.insert("RedriveCount", 0);
+    // An Express child of a map run has no count (spec: Context object).
+    let child = execution.state_machine_arn.contains('/');
+    if !child || execution.execution_type == ExecutionType::Standard {
+        out.insert("RedriveCount", machine.redrives.count);
+    }
+    if let Some(at) = machine.redrives.last {
+        out.insert("RedriveTime", at.to_string());
+    }
     out
 }
 

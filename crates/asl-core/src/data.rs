@@ -12,6 +12,7 @@ use asl_expr::jsonata::EvaluationError;
 use asl_expr::{Env, EvalError, Path};
 use asl_syntax::model::{Next, NumberField, PathField, Payload, Query, ResultPath, State};
 use asl_value::{Map, Number, Value};
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 /// What a state assigns: names and values.
@@ -67,19 +68,24 @@ pub(crate) fn ask_number(query: &Query, env: &Context<'_>) -> Result<f64, StateE
     value.as_number().map(Number::as_f64).ok_or_else(|| unexpected(query, "number", &value))
 }
 
-/// The whole number of an expression: a fraction is dropped (AWS).
-pub(crate) fn ask_integer(query: &Query, env: &Context<'_>, least: f64) -> Result<f64, StateError> {
-    match ask_number(query, env)?.trunc() {
-        number if number >= least => Ok(number),
-        number => {
-            let (text, field) = (query.text().unwrap_or_default(), query.field());
-            let cause = format!(
-                "The JSONata expression '{text}' specified for the field '{field}' returned {number}, \
-                 but the minimum value is {least}"
-            );
-            Err(StateError::query(Some(field), cause))
-        }
-    }
+/// The most seconds a field may come to; a definition may not write more either.
+pub(crate) const MAX_SECONDS: f64 = 99_999_999.0;
+
+/// The whole number of an expression: a fraction is dropped (AWS). AWS's words for a number that is too large are not
+/// known; ours are those for one that is too small.
+pub(crate) fn ask_integer(query: &Query, env: &Context<'_>, range: RangeInclusive<f64>) -> Result<f64, StateError> {
+    let number = ask_number(query, env)?.trunc();
+    let (bound, value) = match () {
+        () if range.contains(&number) => return Ok(number),
+        () if number > *range.end() => ("maximum", *range.end()),
+        () => ("minimum", *range.start()),
+    };
+    let (text, field) = (query.text().unwrap_or_default(), query.field());
+    let cause = format!(
+        "The JSONata expression '{text}' specified for the field '{field}' returned {number}, \
+         but the {bound} value is {value}"
+    );
+    Err(StateError::query(Some(field), cause))
 }
 
 /// Evaluates a path outside of templates; a miss is `States.Runtime`.
@@ -112,7 +118,7 @@ pub(crate) fn place(path: &ResultPath, input: &Value, result: Value) -> Result<V
     }
 }
 
-/// A `…Seconds`, `Max…` or `Tolerated…` field; `invalid` words the error of a value that is no such number.
+/// A `…Seconds` field; `invalid` words the error of a value that is no such number.
 pub(crate) fn number(
     field: &NumberField,
     input: &Value,
@@ -125,7 +131,7 @@ pub(crate) fn number(
             let value = eval_path(path, input, env)?;
             value.as_number().map(Number::as_f64).ok_or_else(|| invalid(path, &value))
         }
-        NumberField::Query(query) => ask_integer(query, env, 1.0),
+        NumberField::Query(query) => ask_integer(query, env, 1.0..=MAX_SECONDS),
     }
 }
 

@@ -2,6 +2,7 @@
 
 use crate::event::{EventId, Failure};
 use crate::map_run::{MapCommand, MapRunId};
+use crate::redrive::NotRedrivable;
 use asl_syntax::Resource;
 use asl_value::Value;
 use serde::{Deserialize, Serialize};
@@ -130,8 +131,17 @@ pub enum Input<P = Value> {
         /// The map run.
         run: MapRunId,
     },
+    /// The map run ended so. For drivers that know its result but not its children: an exported history has no more.
+    MapRunDone {
+        /// The map run.
+        run: MapRunId,
+        /// With its result, or why it failed.
+        outcome: Outcome<P>,
+    },
     /// Somebody stops the execution.
     Stop(Failure),
+    /// Somebody redrives the execution after it failed, timed out or was stopped: it goes on from there.
+    Redrive,
 }
 
 impl<P> Input<P> {
@@ -161,7 +171,9 @@ impl<P> Input<P> {
             Input::MapFailed { run, failure } => Input::MapFailed { run, failure },
             Input::ChildDone { run, child, outcome } => Input::ChildDone { run, child, outcome: outcome.map(f) },
             Input::MapWritten { run } => Input::MapWritten { run },
+            Input::MapRunDone { run, outcome } => Input::MapRunDone { run, outcome: outcome.map(f) },
             Input::Stop(failure) => Input::Stop(failure),
+            Input::Redrive => Input::Redrive,
         }
     }
 }
@@ -179,6 +191,8 @@ pub enum Rejected {
     NoSuchMap,
     /// `Start` came twice, or another input came before it.
     OutOfOrder,
+    /// It cannot be redriven.
+    NotRedrivable(NotRedrivable),
 }
 
 impl fmt::Display for Rejected {
@@ -192,6 +206,7 @@ impl fmt::Display for Rejected {
                 write!(f, "map run {n} is not waiting for that: it is over, or its child was stopped")
             }
             Rejected::NoSuchMap => f.write_str("the definition has no Distributed Map of that label"),
+            Rejected::NotRedrivable(why) => why.fmt(f),
             Rejected::OutOfOrder => f.write_str("an execution starts once, and before anything else"),
         }
     }

@@ -53,7 +53,9 @@ impl Machine {
         }
         let results = vec![Value::Null; starts.len()];
         let join = Join { running, results, done: 0, next: starts.len(), last: started, work: Work::Branches };
-        self.scopes.get_mut(id).phase = Phase::Join(Box::new(join));
+        let scope = self.scopes.get_mut(id);
+        scope.phase = Phase::Join(Box::new(join));
+        scope.fallen = None;
     }
 
     /// Starts an inline Map: up to `limit` iterations at once, the others as places come free.
@@ -68,7 +70,9 @@ impl Machine {
             last: started,
             work: Work::Items { items, input },
         };
-        self.scopes.get_mut(id).phase = Phase::Join(Box::new(join));
+        let scope = self.scopes.get_mut(id);
+        scope.phase = Phase::Join(Box::new(join));
+        scope.fallen = None;
         if total == 0 {
             return self.joined(id);
         }
@@ -87,7 +91,7 @@ impl Machine {
     }
 
     /// Starts the next iteration, following `previous`. False when its input could not be made, which fails the Map.
-    fn start_iteration(&mut self, id: ScopeId, previous: EventId) -> bool {
+    pub(crate) fn start_iteration(&mut self, id: ScopeId, previous: EventId) -> bool {
         let Some(join) = self.join_mut(id) else { return false };
         let Work::Items { items, input } = &join.work else { return false };
         let (index, input) = (join.next, input.clone());
@@ -115,6 +119,10 @@ impl Machine {
             }
             Err(error) => {
                 self.scopes.get_mut(id).last = started;
+                if let Some(join) = self.join_mut(id) {
+                    // A redrive begins with it again.
+                    join.next = index;
+                }
                 self.abort_children(id, None, started);
                 self.recover(id, error);
                 false

@@ -25,6 +25,7 @@ mod join;
 mod machine;
 mod map_run;
 mod recover;
+mod redrive;
 mod scope;
 mod state;
 mod timers;
@@ -37,6 +38,7 @@ pub use input::{
 };
 pub use machine::{Effects, Machine, Note, Progress, Step};
 pub use map_run::{ChildCall, MapCommand, MapRunId, ReadItems, ResultFile, WriteResults};
+pub use redrive::NotRedrivable;
 
 /// The most events a history can hold (AWS limit). The last one ends the execution.
 pub const HISTORY_LIMIT: EventId = 25_000;

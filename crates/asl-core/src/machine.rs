@@ -4,6 +4,7 @@ use crate::error::StateError;
 use crate::event::{Event, EventId, EventKind, Failure};
 use crate::input::{Command, Execution, ExecutionType, Input, Outcome, Rejected, TaskCall, TaskId};
 use crate::map_run::{self, MapCommand, MapRunId};
+use crate::redrive::Redrives;
 use crate::scope::{Phase, Scope, ScopeId, Scopes};
 use crate::timers::{Timer, Timers};
 use crate::{HISTORY_LIMIT, PAYLOAD_LIMIT, state};
@@ -14,7 +15,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 /// A year: how long a Standard execution may take (AWS limit).
-const STANDARD_LIMIT_MS: i64 = 365 * 24 * 3_600_000;
+pub(crate) const STANDARD_LIMIT_MS: i64 = 365 * 24 * 3_600_000;
 /// Five minutes: how long an Express execution may take (AWS limit).
 const EXPRESS_LIMIT_MS: i64 = 5 * 60_000;
 
@@ -58,6 +59,8 @@ pub enum Note {
         state: Arc<str>,
         /// The error it ran into.
         error: Failure,
+        /// Which entry of `Retry`, from 0.
+        rule: usize,
         /// Which retry this is, from 1.
         attempt: u64,
         /// How many this retrier allows.
@@ -76,13 +79,29 @@ pub enum Note {
         /// The state it leads to.
         next: Arc<str>,
     },
+    /// A Choice took a way.
+    Chose {
+        /// The state.
+        state: Arc<str>,
+        /// Which entry of `Choices`, from 0; `None` is `Default`.
+        rule: Option<usize>,
+    },
+}
+
+impl Note {
+    /// The state it is about.
+    pub fn state(&self) -> &Arc<str> {
+        match self {
+            Note::Retry { state, .. } | Note::Caught { state, .. } | Note::Chose { state, .. } => state,
+        }
+    }
 }
 
 /// One execution. Plain data: cloning it takes a snapshot.
 #[derive(Clone, Debug)]
 pub struct Machine {
     pub(crate) definition: Arc<Definition>,
-    flow: FlowId,
+    pub(crate) flow: FlowId,
     pub(crate) execution: Option<Arc<Execution>>,
     pub(crate) started: Timestamp,
     pub(crate) now: Timestamp,
@@ -100,7 +119,8 @@ pub struct Machine {
     events: Vec<Event>,
     commands: Vec<Command>,
     notes: Vec<Note>,
-    outcome: Option<Outcome>,
+    pub(crate) outcome: Option<Outcome>,
+    pub(crate) redrives: Redrives,
 }
 
 impl Machine {
@@ -126,6 +146,7 @@ impl Machine {
             commands: Vec::new(),
             notes: Vec::new(),
             outcome: None,
+            redrives: Redrives::default(),
         }
     }
 
@@ -152,21 +173,24 @@ impl Machine {
     /// The tasks that are out: what to run again after a crash, with the same numbers. One that is scheduled and about
     /// to start is not among them: its command comes when the machine goes on.
     pub fn open_tasks(&self) -> Vec<TaskCall> {
+        self.calls(|phase| matches!(phase, Phase::Queued(_) | Phase::Task(_)))
+    }
+
+    /// The tasks whose call was made and answered, and that wait for more: the end of a job, a task token. The call is
+    /// not made again.
+    pub fn submitted_tasks(&self) -> Vec<TaskCall> {
+        self.calls(|phase| matches!(phase, Phase::Submitted(_)))
+    }
+
+    fn calls(&self, wanted: fn(&Phase) -> bool) -> Vec<TaskCall> {
         let scopes = self.tasks.values().map(|id| self.scopes.get(*id));
-        scopes.filter(|scope| !matches!(scope.phase, Phase::Start(_))).filter_map(Scope::call).cloned().collect()
+        scopes.filter(|scope| wanted(&scope.phase)).filter_map(Scope::call).cloned().collect()
     }
 
     /// The time as the machine knows it: the latest it was told. A driver whose clock was set back goes on from here, so
     /// that a record's time is the time of its events.
     pub fn now(&self) -> Timestamp {
         self.now
-    }
-
-    /// Whether the call of a `.sync` or `.waitForTaskToken` task was answered and the rest is awaited. A callback's call
-    /// is not made again after a crash then: only its token can end it.
-    pub fn is_submitted(&self, task: TaskId) -> bool {
-        let scope = self.tasks.get(&task).map(|id| self.scopes.get(*id));
-        scope.is_some_and(|scope| matches!(scope.phase, Phase::Submitted(_)))
     }
 
     /// What the map runs at work wait for: to be asked for again after a crash, with the same names.
@@ -190,6 +214,13 @@ impl Machine {
     /// When the input has no place any more (a late answer, a second start); then nothing has happened, and the
     /// input must not be recorded.
     pub fn handle(&mut self, input: Input, now: Timestamp) -> Result<(), Rejected> {
+        if matches!(input, Input::Redrive) {
+            self.redrivable(now).map_err(Rejected::NotRedrivable)?;
+            self.advance(now);
+            self.redrive();
+            self.check_history();
+            return Ok(());
+        }
         if self.outcome.is_some() {
             return Err(Rejected::Finished);
         }
@@ -204,6 +235,7 @@ impl Machine {
 
     fn take(&mut self, input: Input) -> Result<(), Rejected> {
         match input {
+            Input::Redrive => return Err(Rejected::OutOfOrder),
             Input::Start(execution) => {
                 let flow = map_run::flow_of(&self.definition, &execution).ok_or(Rejected::NoSuchMap)?;
                 self.start(*execution, flow);
@@ -215,7 +247,8 @@ impl Machine {
             input @ (Input::MapItems { run, .. }
             | Input::MapFailed { run, .. }
             | Input::ChildDone { run, .. }
-            | Input::MapWritten { run }) => return map_run::answer(self, run, input),
+            | Input::MapWritten { run }
+            | Input::MapRunDone { run, .. }) => return map_run::answer(self, run, input),
             other => return state::task::answer(self, other),
         }
         Ok(())
@@ -268,13 +301,7 @@ impl Machine {
     fn start(&mut self, execution: Execution, flow: FlowId) {
         self.flow = flow;
         self.started = self.now;
-        let limit_ms = match execution.execution_type {
-            ExecutionType::Standard => STANDARD_LIMIT_MS,
-            ExecutionType::Express => EXPRESS_LIMIT_MS,
-        };
-        let of_machine = self.definition.timeout_seconds.filter(|_| self.flow == FlowId::TOP);
-        let asked_ms = of_machine.map_or(limit_ms, |s| (s as i64).saturating_mul(1000));
-        self.timers.set(self.now.plus_ms(asked_ms.min(limit_ms)), Timer::Execution);
+        self.limit_time(execution.execution_type);
         self.emit(
             0,
             EventKind::ExecutionStarted { input: execution.input_text.clone(), role_arn: execution.role_arn.clone() },
@@ -285,6 +312,18 @@ impl Machine {
         debug_assert_eq!(root, ScopeId::ROOT);
         self.execution = Some(Arc::new(execution));
         self.wake(root);
+    }
+
+    /// Sets the time until which the execution may take: by its machine from now on, by AWS's limit from its start on.
+    pub(crate) fn limit_time(&mut self, execution_type: ExecutionType) {
+        let limit_ms = match execution_type {
+            ExecutionType::Standard => STANDARD_LIMIT_MS,
+            ExecutionType::Express => EXPRESS_LIMIT_MS,
+        };
+        let limit = self.started.plus_ms(limit_ms);
+        let of_machine = self.definition.timeout_seconds.filter(|_| self.flow == FlowId::TOP);
+        let asked = of_machine.map_or(limit, |s| self.now.plus_ms((s as i64).saturating_mul(1000)));
+        self.timers.set(asked.min(limit), Timer::Execution);
     }
 
     /// One step of a scope that is ready.
@@ -316,6 +355,7 @@ impl Machine {
         scope.retries.clear();
         scope.retries.resize(state.retry().len(), 0);
         scope.retry_count = 0;
+        scope.fallen = None;
         state::attempt(self, id);
     }
 

@@ -6,10 +6,12 @@ use crate::error::{Class, StateError};
 use crate::event::{EventId, EventKind, IterationStage};
 use crate::input::{Command, Outcome};
 use crate::machine::{Machine, Note};
-use crate::scope::{Phase, ScopeId};
+use crate::redrive::Fallen;
+use crate::scope::{Phase, Scope, ScopeId};
 use crate::timers::Timer;
 use asl_expr::Env;
 use asl_syntax::model::{Catcher, Next, Retrier, State, StateKind, StateType};
+use std::collections::BTreeMap;
 
 impl Machine {
     /// A state ran into an error: retry it, catch it, or fail.
@@ -87,6 +89,7 @@ impl Machine {
         self.note(Note::Retry {
             state: state.name.clone(),
             error: error.failure.clone(),
+            rule: at,
             attempt: used + 1,
             max_attempts: retrier.max_attempts,
             delay_ms,
@@ -136,23 +139,25 @@ impl Machine {
     /// they follow.
     pub(crate) fn abort_children(&mut self, parent: ScopeId, failed: Option<u64>, cause: EventId) {
         let phase = std::mem::replace(&mut self.scopes.get_mut(parent).phase, Phase::Waiting);
-        let Phase::Join(join) = phase else { return };
+        let Phase::Join(mut join) = phase else { return };
         let definition = self.definition.clone();
         let state = Machine::state_of(&definition, self.scopes.get(parent));
         let is_map = state.state_type() == StateType::Map;
-        let mut children: Vec<(u64, ScopeId)> = join.running.into_iter().collect();
+        let mut children: Vec<(u64, ScopeId)> = std::mem::take(&mut join.running).into_iter().collect();
+        let mut fallen = BTreeMap::new();
         children.sort_by_key(|(index, _)| (Some(*index) != failed, *index));
         for (index, child) in children {
             if is_map {
                 let stage = if Some(index) == failed { IterationStage::Failed } else { IterationStage::Aborted };
                 self.emit(cause, EventKind::MapIteration { stage, name: state.name.clone(), index });
             }
-            self.abort(child, cause);
+            fallen.extend(self.abort(child, cause).map(|scope| (index, scope)));
         }
+        self.scopes.get_mut(parent).fallen = Some(Box::new(Fallen::Join(join, fallen)));
     }
 
-    /// Gives up a scope: its task is cancelled, its timers are taken back, its state is recorded as aborted.
-    fn abort(&mut self, id: ScopeId, cause: EventId) {
+    /// Gives up a scope, and returns it as it was: its task is cancelled, its timers are taken back, its state is recorded as aborted.
+    fn abort(&mut self, id: ScopeId, cause: EventId) -> Option<Scope> {
         let definition = self.definition.clone();
         let scope = self.scopes.get(id);
         let state_type = Machine::state_of(&definition, scope).state_type();
@@ -179,7 +184,7 @@ impl Machine {
         if recorded {
             self.emit(cause, EventKind::StateAborted(state_type));
         }
-        self.scopes.remove(id);
+        self.scopes.remove(id)
     }
 }
 

@@ -5,6 +5,7 @@ use crate::event::EventId;
 use crate::input::{TaskCall, TaskId};
 use crate::join::Join;
 use crate::map_run::MapRun;
+use crate::redrive::Fallen;
 use crate::timers::TimerKey;
 use asl_expr::Timestamp;
 use asl_syntax::model::StateId;
@@ -73,6 +74,9 @@ pub(crate) struct Scope {
     pub(crate) phase: Phase,
     /// Its timers: a wake-up, or a timeout and a heartbeat.
     pub(crate) timers: Vec<TimerKey>,
+    /// What its Parallel or Map had when it failed: a redrive goes on with that. None again once the state is left or
+    /// tried again.
+    pub(crate) fallen: Option<Box<Fallen>>,
 }
 
 impl Scope {
@@ -90,6 +94,7 @@ impl Scope {
             retry_count: 0,
             phase: Phase::Enter,
             timers: Vec::new(),
+            fallen: None,
         }
     }
 

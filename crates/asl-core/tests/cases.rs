@@ -1,6 +1,7 @@
 //! The project's own cases: `fixtures/cases/*.json`, each a list of `{name, definition, input, …, expected}`.
 //!
 //! `tasks` are consumed in order, by state: `{state, output | error, cause | silent, after_s?, submitted?, heartbeats?}`;
+//! `redrives` is how often the execution is redriven after it has ended, `redrive_after_s` how long after;
 //! `files` are `bucket/key` to text; `stop` is `{after_s, error?, cause?}`. `expected` holds status, output, error, cause
 //! the seconds it took, and the history, an event a line: `id<previous Type`. `ASL_UPDATE=1` writes what the machine does now: read the diff.
 
@@ -87,8 +88,15 @@ fn run(case: &Value) -> Value {
     }
     let input = case.get("input").cloned().unwrap_or_else(Value::empty_object);
     let outcome = world.run(Input::Start(Box::new(identity(input, express))));
+    let mut refused = None;
+    let outcome = (0..case["redrives"].as_i64().unwrap_or(0)).fold(outcome, |_, _| {
+        world.sleep(case["redrive_after_s"].as_i64().unwrap_or(0) * 1000);
+        refused = world.machine.redrivable(world.now).err();
+        world.run(Input::Redrive)
+    });
     let events = history(&world.events);
     let mut out = report(outcome.as_ref());
+    refused.iter().for_each(|why| drop(out.insert("not_redrivable", why.to_string())));
     let ends = world.events.last().map_or(EPOCH_MS, |event| event.timestamp.millis());
     out.insert("took_s", (ends - EPOCH_MS) as f64 / 1000.0);
     if script.files.0.len() > given {

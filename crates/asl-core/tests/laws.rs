@@ -4,7 +4,7 @@
 mod support;
 
 use asl_core::items::parse;
-use asl_core::{Event, Failure, Input, Machine, MapRunId, Outcome, ReadItems, ResultFile, TaskCall, TaskId};
+use asl_core::{Event, EventKind, Failure, Input, Machine, MapRunId, Outcome, ReadItems, ResultFile, TaskCall, TaskId};
 use asl_expr::Timestamp;
 use asl_value::Value;
 use proptest::prelude::*;
@@ -191,14 +191,21 @@ impl Answers for Dice {
     fn write(&mut self, _: &str, _: Vec<ResultFile>) {}
 }
 
-fn drive(text: &str, dice: u64, stop_after_s: Option<u8>, drive: Drive) -> (Option<Outcome>, Vec<Event>, Vec<Record>) {
+/// `then` is when it is stopped, if at all, and how often it is redriven.
+fn drive(text: &str, dice: u64, then: (Option<u8>, u8), drive: Drive) -> (Option<Outcome>, Vec<Event>, Vec<Record>) {
     let mut dice = Dice(dice);
     let machine = Machine::new(definition(text.to_owned(), false));
     let mut world = World::new(machine, &mut dice, drive, Timestamp::from_millis(EPOCH_MS));
-    if let Some(seconds) = stop_after_s {
+    if let Some(seconds) = then.0 {
         world.plan(i64::from(seconds) * 1000, Input::Stop(Failure::default()));
     }
-    let outcome = world.run(start());
+    let mut outcome = world.run(start());
+    for _ in 0..then.1 {
+        world.sleep(1000);
+        if world.machine.redrivable(world.now).is_ok() {
+            outcome = world.run(Input::Redrive);
+        }
+    }
     (outcome, world.events, world.records)
 }
 
@@ -215,7 +222,7 @@ proptest! {
     fn machines_end_snapshots_and_replays_agree(
         nodes in proptest::collection::vec(node(), 1..4),
         dice in any::<u64>(),
-        stop in proptest::option::weighted(0.3, 0_u8..8),
+        stop in (proptest::option::weighted(0.3, 0_u8..8), 0_u8..3),
     ) {
         let text = format!("{{{}}}", Text::default().flow(&nodes));
         let (outcome, events, records) = drive(&text, dice, stop, STRAIGHT);
@@ -226,7 +233,9 @@ proptest! {
             prop_assert!(event.previous < event.id, "{:?}", event);
         }
         let ends = events.iter().filter(|event| event.kind.ends_execution()).count();
-        prop_assert!(ends == 1 && events.last().is_some_and(|e| e.kind.ends_execution()), "one event ends it, the last");
+        let redriven = events.iter().filter(|event| matches!(event.kind, EventKind::ExecutionRedriven { .. })).count();
+        let last = events.last().is_some_and(|e| e.kind.ends_execution());
+        prop_assert!(ends == 1 + redriven && last, "one event ends it, the last; and one before each redrive");
 
         let (again, step_by_step, _) = drive(&text, dice, stop, Drive { budget: 1, snapshots: true });
         prop_assert_eq!(&outcome, &again);

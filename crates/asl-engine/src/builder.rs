@@ -1,6 +1,8 @@
 //! Putting an engine together.
 
-use crate::engine::{Engine, Observer};
+use crate::clock::Clock;
+use crate::engine::{Engine, Observer, Settings};
+use crate::lease::LEASE;
 use asl_journal::Journal;
 use asl_task::Backends;
 use asl_task::bucket::Buckets;
@@ -8,6 +10,7 @@ use asl_task::embedded::{Identity, Services, ServicesSpec};
 use asl_task::function::{FunctionSet, Handler};
 use asl_task::mock::Mocks;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Collects what an [`Engine`] works with; from [`Engine::builder`].
 pub struct EngineBuilder {
@@ -19,7 +22,11 @@ pub struct EngineBuilder {
     buckets: Buckets,
     mocks: Mocks,
     observer: Option<Arc<dyn Observer>>,
+    settings: Settings,
 }
+
+/// How many executions are in memory at most, unless another number is set.
+const MAX_ACTIVE: usize = 10_000;
 
 impl EngineBuilder {
     pub(crate) fn new(journal: Journal) -> EngineBuilder {
@@ -33,6 +40,13 @@ impl EngineBuilder {
             buckets: Buckets::default(),
             mocks: Mocks::default(),
             observer: None,
+            settings: Settings {
+                what: "an engine".to_owned(),
+                lease: LEASE,
+                max_active: MAX_ACTIVE,
+                clock: Clock::real(),
+                seed: None,
+            },
         }
     }
 
@@ -78,6 +92,46 @@ impl EngineBuilder {
         self
     }
 
+    /// What other processes are told of this engine where they say who runs an execution; `an engine` unless set.
+    pub fn called(mut self, what: &str) -> EngineBuilder {
+        self.settings.what = what.to_owned();
+        self
+    }
+
+    /// The most executions in memory at once; 10,000 unless set. Those that only wait for a time or a task token are not
+    /// in memory, and a parent whose Distributed Map is at work is not counted.
+    pub fn max_active(mut self, executions: usize) -> EngineBuilder {
+        self.settings.max_active = executions.max(1);
+        self
+    }
+
+    /// How long other processes wait before they take over the executions of this engine when it is silent, though it seems
+    /// to live; 30 seconds unless set, and not less than 300 ms. An engine whose process is gone is succeeded at once.
+    pub fn lease(mut self, lease: Duration) -> EngineBuilder {
+        self.settings.lease = lease.max(Duration::from_millis(300));
+        self
+    }
+
+    /// Skips the times in which nothing happens: waits, back-offs and timeouts take no time, and the executions' histories
+    /// have the times they would have had. Functions really run, and while one does, time passes as it really does.
+    pub fn skip_time(self) -> EngineBuilder {
+        let now = Clock::real().now();
+        self.clock(Clock::skipping(now))
+    }
+
+    /// Where the time comes from; [`Clock::real`] unless set.
+    pub fn clock(mut self, clock: Clock) -> EngineBuilder {
+        self.settings.clock = clock;
+        self
+    }
+
+    /// Makes chance the same in every run: what an execution draws (`States.UUID`, jitter, task tokens) follows from this
+    /// number and its name.
+    pub fn seed(mut self, seed: u64) -> EngineBuilder {
+        self.settings.seed = Some(seed);
+        self
+    }
+
     /// The engine. Must be called inside a tokio runtime.
     pub fn build(self) -> Engine {
         let mut functions = self.functions.unwrap_or_else(|| FunctionSet::new(self.identity.clone()));
@@ -88,6 +142,6 @@ impl EngineBuilder {
             Services::new(&ServicesSpec::default(), self.identity.clone()).expect("no declarations have no mistakes")
         });
         let backends = Backends { functions, services: Arc::new(services), buckets: self.buckets, mocks: self.mocks };
-        Engine::new(self.journal, self.identity, backends, self.observer)
+        Engine::new(self.journal, self.identity, backends, self.observer, self.settings)
     }
 }

@@ -7,6 +7,7 @@ use asl_expr::Timestamp;
 use asl_syntax::{Pattern, ResourceKind};
 use asl_task::Backend;
 use asl_task::embedded::{ServiceCall, ServiceTx};
+use asl_task::mock::{Answer, Reply};
 use asl_value::Value;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -29,24 +30,45 @@ impl Calls {
     ) {
         let task = call.id;
         let request_id = request_id(&execution, task);
+        let at_work = inner.clock.call();
         let handle = tokio::spawn(async move {
             let answer = inner.backends.call_function(&backend, &call.parameters, &request_id).await;
             // A driver that is gone wants no answer.
             let _ = driver.send(answered(&call, answer)).await;
+            drop(at_work);
         });
         self.0.insert(task, handle.abort_handle());
         self.0.retain(|_, handle| !handle.is_finished());
     }
 
-    /// Sends answers that are known already.
-    pub(crate) fn say(&mut self, task: TaskId, answers: Vec<Input>, driver: mpsc::Sender<Input>) {
+    /// Sends answers that are known already; the last of them when it is due.
+    pub(crate) fn say(
+        &mut self,
+        inner: &Inner,
+        task: TaskId,
+        answers: Vec<Input>,
+        due: Option<Timestamp>,
+        driver: mpsc::Sender<Input>,
+    ) {
+        let clock = inner.clock.clone();
+        let mut hold = clock.hold();
         let handle = tokio::spawn(async move {
-            for answer in answers {
+            let last = answers.len().saturating_sub(1);
+            for (at, answer) in answers.into_iter().enumerate() {
+                while at == last && due.is_some_and(|due| clock.now() < due) {
+                    let _: Option<()> = hold.idle(due, || false, std::future::pending()).await;
+                }
                 // A driver that is gone wants no answer.
                 let _ = driver.send(answer).await;
             }
+            drop(hold);
         });
         self.0.insert(task, handle.abort_handle());
+    }
+
+    /// True while something is under way.
+    pub(crate) fn at_work(&self) -> bool {
+        self.0.values().any(|handle| !handle.is_finished())
     }
 
     /// Gives up a call: a function's worker is stopped.
@@ -77,21 +99,25 @@ fn answered(call: &TaskCall, answer: Result<Value, Failure>) -> Input {
 }
 
 /// What a mocked call amounts to: the same steps as a real one.
-pub(crate) fn mocked(call: &TaskCall, answer: Result<Value, Failure>) -> Vec<Input> {
+pub(crate) fn mocked(call: &TaskCall, answer: Answer) -> Vec<Input> {
     let task = call.id;
     let mut inputs = Vec::new();
     if matches!(call.resource.kind, ResourceKind::Activity { .. }) {
         inputs.push(Input::TaskScheduled { task });
         inputs.push(Input::TaskStarted { task, worker: Some("mock".into()) });
     }
-    match answer {
-        Ok(output) => {
+    match answer.reply {
+        Reply::Return(output) => {
             if call.resource.pattern() != Pattern::RequestResponse {
                 inputs.push(Input::TaskSubmitted { task, output: output.clone() });
             }
             inputs.push(Input::TaskSucceeded { task, output });
         }
-        Err(failure) => inputs.push(Input::TaskFailed { task, failure }),
+        Reply::Throw(failure) => inputs.push(Input::TaskFailed { task, failure }),
+        Reply::Never if call.resource.pattern() != Pattern::RequestResponse => {
+            inputs.push(Input::TaskSubmitted { task, output: Value::empty_object() });
+        }
+        Reply::Never => {}
     }
     inputs
 }

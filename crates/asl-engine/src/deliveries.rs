@@ -1,46 +1,59 @@
 //! Deliveries from topics to functions: taken from the outbox that the publishing transaction filled.
 
-use crate::engine::{Inner, now};
+use crate::clock::Hold;
+use crate::engine::{Inner, Phase};
 use crate::error::EngineError;
+use asl_expr::Timestamp;
 use asl_task::embedded::{FailedDelivery, FunctionDelivery};
 use std::sync::{Arc, Weak};
-use std::time::Duration;
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 
 /// How long a delivery belongs to whoever took it, in milliseconds: after a crash it is due again then.
 const LEASE_MS: i64 = 60_000;
 const BATCH: u32 = 16;
-/// How long the loop sleeps at most when nothing tells it of a delivery.
-const NAP: Duration = Duration::from_secs(30);
+/// How long the loop waits before it asks a journal again that could not be read, in milliseconds.
+const RETRY_MS: i64 = 30_000;
 
-/// Delivers until the engine stops or is dropped.
-pub(crate) async fn run(inner: Weak<Inner>, mut stop: watch::Receiver<bool>) {
+/// Delivers until the engine stops or is dropped. `bell` rings when something was published.
+pub(crate) async fn run(
+    inner: Weak<Inner>,
+    mut hold: Hold,
+    mut bell: mpsc::Receiver<()>,
+    mut phase: watch::Receiver<Phase>,
+) {
     loop {
         let Some(engine) = inner.upgrade() else { return };
-        if let Err(error) = drain(&engine).await {
+        let next = drain(&engine).await.unwrap_or_else(|error| {
             tracing::warn!(%error, "deliveries to functions are delayed");
-        }
+            Some(engine.clock.now().plus_ms(RETRY_MS))
+        });
+        // Nobody else may keep the engine for the loop's sake; the bell tells when it is gone.
+        let rope = engine.deliveries.downgrade();
+        let rings = move || rope.upgrade().is_some_and(|rope| rope.capacity() < rope.max_capacity());
+        drop(engine);
         tokio::select! {
-            () = engine.deliveries.notified() => {}
-            () = tokio::time::sleep(NAP) => {}
-            _ = stop.wait_for(|stop| *stop) => return,
+            rung = hold.idle(next, rings, bell.recv()) => {
+                if rung == Some(None) {
+                    return;
+                }
+            }
+            _ = phase.wait_for(|phase| !phase.takes_on()) => return,
         }
     }
 }
 
-/// Makes every delivery that is due.
-pub(crate) async fn drain(inner: &Arc<Inner>) -> Result<(), EngineError> {
+/// Makes every delivery that is due. Returns when the next one is.
+pub(crate) async fn drain(inner: &Arc<Inner>) -> Result<Option<Timestamp>, EngineError> {
     loop {
         let services = inner.backends.services.clone();
-        let due = now().millis();
-        let none_due = inner.journal.inspect(|tx| {
+        let due = inner.clock.now().millis();
+        let next = inner.journal.inspect(|tx| {
             let services = services.clone();
-            Box::pin(
-                async move { Ok::<_, EngineError>(services.next_delivery_at_ms(tx).await?.is_none_or(|at| at > due)) },
-            )
+            Box::pin(async move { Ok::<_, EngineError>(services.next_delivery_at_ms(tx).await?) })
         });
-        if none_due.await? {
-            return Ok(());
+        let next = next.await?;
+        if next.is_none_or(|at| at > due) {
+            return Ok(next.map(Timestamp::from_millis));
         }
         let taken = inner.journal.transact(move |tx| {
             Box::pin(
@@ -54,20 +67,22 @@ pub(crate) async fn drain(inner: &Arc<Inner>) -> Result<(), EngineError> {
 }
 
 async fn deliver(inner: &Arc<Inner>, delivery: FunctionDelivery) -> Result<(), EngineError> {
+    let at_work = inner.clock.call();
     let answer = inner.backends.functions.invoke(&delivery.function, &delivery.payload, &delivery.id).await;
+    drop(at_work);
     if let Err(failure) = &answer {
         let error = failure.error.as_deref().unwrap_or("an error");
         tracing::warn!(function = delivery.function, error, attempt = delivery.attempt, "a delivery failed");
     }
     let services = inner.backends.services.clone();
-    let (failed, position) = (answer.is_err(), delivery.position);
+    let (failed, position, now_ms) = (answer.is_err(), delivery.position, inner.clock.now().millis());
     let settled = inner.journal.transact(move |tx| {
         Box::pin(async move {
             if !failed {
                 services.delivery_done(tx, position).await?;
                 return Ok::<_, EngineError>((None, None));
             }
-            Ok((Some(services.delivery_failed(tx, position, now().millis()).await?), None))
+            Ok((Some(services.delivery_failed(tx, position, now_ms).await?), None))
         })
     });
     match settled.await? {

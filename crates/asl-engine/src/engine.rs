@@ -1,21 +1,30 @@
 //! The engine: a handle to everything that runs over one journal.
 
 use crate::builder::EngineBuilder;
+use crate::clock::Clock;
 use crate::driver::Driver;
 use crate::error::EngineError;
-use crate::{deliveries, replay};
-use asl_core::{Event, Execution, ExecutionType, Failure, Input, Machine, Note, Outcome, TaskId};
+use crate::lease::Lease;
+use crate::registry::{Active, Held, Registry};
+use crate::{deliveries, redrive, replay};
+use asl_core::{Event, Execution, ExecutionType, Machine, Note, Outcome};
 use asl_expr::Timestamp;
-use asl_journal::{Definition as Stored, ExecutionRow, Journal, Status};
+use asl_journal::{Definition as Stored, ExecutionId, ExecutionRow, Journal, JournalError, MailId, Status};
 use asl_syntax::Definition;
 use asl_task::embedded::Identity;
 use asl_task::{Backends, Unsupported};
 use asl_value::Value;
 use sha2::{Digest, Sha256};
-use std::collections::HashMap;
+use std::collections::HashSet;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{SystemTime, UNIX_EPOCH};
-use tokio::sync::{Notify, mpsc, watch};
+use std::time::Duration;
+use tokio::sync::{Notify, OnceCell, Semaphore, mpsc, watch};
+
+/// How often an execution that another process runs is looked at by those who wait for it.
+const LOOK: Duration = Duration::from_millis(200);
+/// The longest sleep of those who wait for an execution.
+const NAP: Duration = Duration::from_secs(60);
 
 /// Told what happens in executions, after it was written to the journal.
 pub trait Observer: Send + Sync {
@@ -58,17 +67,34 @@ pub struct Started {
     pub name: Arc<str>,
 }
 
-/// How an execution at work can be reached.
-#[derive(Clone)]
-pub(crate) struct Active {
-    pub(crate) inbox: mpsc::Sender<Input>,
-    pub(crate) done: watch::Receiver<Option<Result<Outcome, EngineError>>>,
+/// What an engine is told when it is made.
+pub(crate) struct Settings {
+    /// What other processes are told of it.
+    pub(crate) what: String,
+    /// How long others wait before they take over when it is silent.
+    pub(crate) lease: Duration,
+    /// The most executions in memory.
+    pub(crate) max_active: usize,
+    /// Where executions have the time from.
+    pub(crate) clock: Clock,
+    /// From which the seeds of executions are drawn; `None` draws each anew.
+    pub(crate) seed: Option<u64>,
 }
 
-impl Active {
-    /// Not ended, and not given up because of an error.
-    fn is_at_work(&self) -> bool {
-        self.done.borrow().is_none()
+/// Whether an engine takes on work.
+#[derive(Clone, Debug)]
+pub(crate) enum Phase {
+    /// It does.
+    Running,
+    /// It ends what is in flight, and begins nothing.
+    Draining,
+    /// It does nothing any more: it was shut down, or has lost its lease.
+    Stopped(EngineError),
+}
+
+impl Phase {
+    pub(crate) fn takes_on(&self) -> bool {
+        matches!(self, Phase::Running)
     }
 }
 
@@ -77,10 +103,23 @@ pub(crate) struct Inner {
     pub(crate) identity: Identity,
     pub(crate) backends: Backends,
     pub(crate) observer: Option<Arc<dyn Observer>>,
-    pub(crate) deliveries: Notify,
-    active: Mutex<HashMap<Arc<str>, Active>>,
-    resuming: tokio::sync::Mutex<()>,
-    stop: watch::Sender<bool>,
+    pub(crate) clock: Clock,
+    pub(crate) settings: Settings,
+    pub(crate) lease: OnceCell<Lease>,
+    /// Places in memory.
+    pub(crate) slots: Arc<Semaphore>,
+    /// True when it takes on whatever nobody runs.
+    pub(crate) serving: AtomicBool,
+    pub(crate) phase: watch::Sender<Phase>,
+    /// Rings when there may be deliveries to make.
+    pub(crate) deliveries: mpsc::Sender<()>,
+    /// Where it is heard, until somebody listens.
+    pub(crate) bell: Mutex<Option<mpsc::Receiver<()>>>,
+    /// Something was parked, or is wanted back.
+    pub(crate) due: Arc<Notify>,
+    /// The database should be looked at.
+    pub(crate) post: Arc<Notify>,
+    registry: Mutex<Registry>,
 }
 
 /// Runs executions over one journal. Clones are handles to the same engine.
@@ -100,20 +139,32 @@ impl Engine {
         identity: Identity,
         backends: Backends,
         observer: Option<Arc<dyn Observer>>,
+        settings: Settings,
     ) -> Engine {
+        let (deliveries, bell) = mpsc::channel(1);
         let inner = Inner {
             journal,
             identity,
             backends,
             observer,
-            deliveries: Notify::new(),
-            active: Mutex::default(),
-            resuming: tokio::sync::Mutex::default(),
-            stop: watch::Sender::new(false),
+            clock: settings.clock.clone(),
+            lease: OnceCell::new(),
+            slots: Arc::new(Semaphore::new(settings.max_active.min(Semaphore::MAX_PERMITS))),
+            settings,
+            serving: AtomicBool::new(false),
+            phase: watch::Sender::new(Phase::Running),
+            deliveries,
+            bell: Mutex::new(Some(bell)),
+            due: Arc::default(),
+            post: Arc::default(),
+            registry: Mutex::default(),
         };
-        let engine = Engine { inner: Arc::new(inner) };
-        tokio::spawn(deliveries::run(Arc::downgrade(&engine.inner), engine.inner.stop.subscribe()));
-        engine
+        Engine { inner: Arc::new(inner) }
+    }
+
+    /// Its clock.
+    pub fn clock(&self) -> &Clock {
+        &self.inner.clock
     }
 
     /// The journal it writes to.
@@ -126,12 +177,36 @@ impl Engine {
         self.inner.backends.unsupported(definition)
     }
 
-    /// Starts an execution. When this returns it is on disk, and it goes on whether or not anybody waits for it.
+    /// Starts an execution. When this returns it is on disk, and it goes on whether or not anybody waits for it. Waits
+    /// while as many executions are in memory as may be.
     ///
     /// # Errors
-    /// When the name or the input is not acceptable, when a task of the definition has no backend here, or when the
-    /// journal cannot be written. Then nothing has started.
+    /// When the name or the input is not acceptable, when a task of the definition has no backend here, when the engine
+    /// was shut down, or when the journal cannot be written. Then nothing has started.
     pub async fn start(&self, start: StartExecution<'_>) -> Result<Started, EngineError> {
+        let _hold = self.inner.clock.hold();
+        let (execution, definition, machine) = self.prepare(start)?;
+        let started = Started { arn: execution.arn.clone(), name: execution.name.clone() };
+        let permit = self.inner.slots.clone().acquire_owned().await.map_err(|_| EngineError::ShutDown)?;
+        self.inner.still_works()?;
+        let driver = Driver::create(self.inner.clone(), machine, execution, definition, Some(permit)).await?;
+        self.inner.launch(&started.arn, driver, HashSet::new());
+        Ok(started)
+    }
+
+    /// Writes the start of an execution, for a worker to run: see [`Engine::serve`]. When this returns it is on disk.
+    ///
+    /// # Errors
+    /// As for [`Engine::start`].
+    pub async fn submit(&self, start: StartExecution<'_>) -> Result<Started, EngineError> {
+        let (execution, definition, machine) = self.prepare(start)?;
+        let started = Started { arn: execution.arn.clone(), name: execution.name.clone() };
+        Driver::submit(&self.inner.journal, self.inner.clock.now(), machine, execution, definition).await?;
+        self.inner.post.notify_one();
+        Ok(started)
+    }
+
+    fn prepare(&self, start: StartExecution<'_>) -> Result<(Execution, Stored, Machine), EngineError> {
         let unsupported = self.unsupported(&start.definition);
         if !unsupported.is_empty() {
             return Err(EngineError::Unsupported(unsupported));
@@ -140,13 +215,10 @@ impl Engine {
         let id = uuid::Uuid::new_v4();
         let name = start.name.map_or_else(|| id.to_string(), str::to_owned);
         check_name("an execution", &name)?;
-        let execution = self.identify(&start, &name, id.as_u64_pair().0)?;
-        let started = Started { arn: execution.arn.clone(), name: execution.name.clone() };
+        let seed = self.inner.settings.seed.map_or(id.as_u64_pair().0, |seed| seeded(seed, &name));
+        let execution = self.identify(&start, &name, seed)?;
         let definition = stored(&start.definition, start.state_machine);
-        let machine = Machine::new(start.definition);
-        let driver = Driver::create(self.inner.clone(), machine, execution, definition).await?;
-        self.launch(&started.arn, driver);
-        Ok(started)
+        Ok((execution, definition, Machine::new(start.definition)))
     }
 
     fn identify(&self, start: &StartExecution<'_>, name: &str, seed: u64) -> Result<Execution, EngineError> {
@@ -170,91 +242,78 @@ impl Engine {
         })
     }
 
-    pub(crate) fn launch(&self, arn: &Arc<str>, driver: Driver) {
-        let (done, watcher) = watch::channel(None);
-        let active = Active { inbox: driver.inbox(), done: watcher };
-        self.inner.active().insert(arn.clone(), active);
-        let (inner, arn, mut stop) = (self.inner.clone(), arn.clone(), self.inner.stop.subscribe());
-        tokio::spawn(async move {
-            let ended = tokio::select! {
-                ended = driver.drive() => ended,
-                _ = stop.wait_for(|stop| *stop) => Err(EngineError::ShutDown),
-            };
-            match &ended {
-                Ok(_) | Err(EngineError::ShutDown) => drop(inner.active().remove(&arn)),
-                // Whoever begins to wait for it only now hears why nobody is at it any more.
-                Err(error) => tracing::debug!(execution = %arn, %error, "the driver stopped"),
-            }
-            done.send_replace(Some(ended));
-        });
-    }
-
-    /// Continues every execution in the journal that has not ended: from its records, with its tasks handed out again.
-    /// Returns their ARNs.
+    /// Goes on with every execution in the journal that has not ended and that no living process runs: from its records,
+    /// with its tasks handed out again. Those of this engine that a failure of the journal ended are among them. Returns
+    /// their ARNs. One that cannot go on says why to those who wait for it.
     ///
     /// # Errors
-    /// When the journal cannot be read, or an execution's records do not replay.
+    /// When the journal cannot be read or written.
     pub async fn resume(&self) -> Result<Vec<Arc<str>>, EngineError> {
-        let mut resumed = Vec::new();
-        for row in self.inner.journal.open_executions().await? {
-            self.resume_one(&row).await?;
-            resumed.push(row.arn.as_str().into());
-        }
-        Ok(resumed)
+        self.inner.still_works()?;
+        let _hold = self.inner.clock.hold();
+        let journal = &self.inner.own().await?.journal;
+        let own = journal.claimed().await?;
+        let left: Vec<_> = own.into_iter().filter(|own| self.inner.registry().can_be_adopted(own.id)).collect();
+        let claimed = journal.claim(self.inner.claim(u32::MAX).await?).await?;
+        let resumed = || left.iter().chain(&claimed);
+        self.inner.adopt(resumed().map(|claimed| claimed.id));
+        Ok(resumed().map(|claimed| claimed.arn.clone()).collect())
     }
 
-    /// Continues one execution, unless this engine is at it already.
-    pub(crate) async fn resume_one(&self, row: &ExecutionRow) -> Result<(), EngineError> {
-        // Two may ask for a child at once: its parent, and the loop over all that are open.
-        let _one_at_a_time = self.inner.resuming.lock().await;
-        let arn: Arc<str> = row.arn.as_str().into();
-        if self.inner.active().get(&arn).is_some_and(Active::is_at_work) {
-            return Ok(());
-        }
-        let (machine, _) = replay::rebuild(&self.inner.journal, row).await.map_err(Arc::new)?;
-        if machine.outcome().is_none() {
-            self.launch(&arn, Driver::resume(self.inner.clone(), machine, row.id));
-        }
-        Ok(())
-    }
-
-    /// Waits until an execution has ended.
+    /// Waits until an execution has ended, whoever runs it.
     ///
     /// # Errors
-    /// When there is no such execution, its journal fails, or the engine is shut down.
+    /// When there is no such execution, it cannot go on, its journal fails, or the engine is shut down.
     pub async fn wait(&self, arn: &str) -> Result<Outcome, EngineError> {
-        let active = self.inner.active().get(arn).cloned();
-        if let Some(mut active) = active {
-            let ended = active.done.wait_for(Option::is_some).await;
-            return ended.map_err(|_| EngineError::ShutDown)?.clone().unwrap_or(Err(EngineError::ShutDown));
+        let mut phase = self.inner.phase.subscribe();
+        loop {
+            let (mut end, mut here) = {
+                let mut registry = self.inner.registry();
+                (registry.subscribe(arn), registry.running(arn).is_some())
+            };
+            if !here {
+                let row = self.row(arn).await?;
+                if row.status != Status::Running {
+                    let (machine, _) = replay::rebuild(&self.inner.journal, &row).await.map_err(Arc::new)?;
+                    return machine.outcome().cloned().ok_or(EngineError::ShutDown);
+                }
+                self.inner.still_works()?;
+                here = match self.inner.registry().get(row.id) {
+                    Some(Held::Broken(error)) => return Err((**error).clone()),
+                    held => held.is_some(),
+                };
+            }
+            let ended = async { end.wait_for(Option::is_some).await.ok().and_then(|ended| ended.clone()) };
+            let stopped = async { drop(phase.wait_for(|phase| matches!(phase, Phase::Stopped(_))).await) };
+            tokio::select! {
+                biased;
+                Some(ended) = ended => return ended,
+                () = stopped => {
+                    // A driver at work is about to say how it ends.
+                    if self.inner.registry().running(arn).is_none() {
+                        self.inner.still_works()?;
+                    }
+                    tokio::task::yield_now().await;
+                }
+                // Of those that others run, and of those that break while they are loaded, nobody tells us.
+                () = tokio::time::sleep(if here { NAP } else { LOOK }) => {}
+            }
         }
-        let row = self.row(arn).await?;
-        if row.status == Status::Running {
-            return Err(EngineError::ShutDown);
-        }
-        let (machine, _) = replay::rebuild(&self.inner.journal, &row).await.map_err(Arc::new)?;
-        machine.outcome().cloned().ok_or(EngineError::ShutDown)
     }
 
-    async fn row(&self, arn: &str) -> Result<ExecutionRow, EngineError> {
+    pub(crate) async fn row(&self, arn: &str) -> Result<ExecutionRow, EngineError> {
         let row = self.inner.journal.execution(arn).await?;
         row.ok_or_else(|| EngineError::NoSuchExecution(arn.to_owned()))
     }
 
-    /// Stops an execution: it ends as `ABORTED`. One that has ended already is left as it is.
+    /// Redrives an execution that failed, timed out or was stopped: it goes on from there, with its event numbers going
+    /// on, and what succeeded is kept (AWS: RedriveExecution). When this returns, the redrive is on disk.
     ///
     /// # Errors
-    /// When there is no such execution.
-    pub async fn stop(&self, arn: &str, failure: Failure) -> Result<(), EngineError> {
-        let active = self.inner.active().get(arn).cloned();
-        match active {
-            Some(active) => {
-                // A closed inbox means that it ended this moment.
-                let _ = active.inbox.send(Input::Stop(failure)).await;
-                Ok(())
-            }
-            None => self.row(arn).await.map(|_| ()),
-        }
+    /// [`EngineError::NotRedrivable`] says why it cannot be redriven. Or when there is no such execution, or the journal
+    /// cannot be written.
+    pub async fn redrive(&self, arn: &str) -> Result<(), EngineError> {
+        redrive::asked(self, &self.row(arn).await?).await
     }
 
     /// The history of an execution: all its events.
@@ -267,68 +326,107 @@ impl Engine {
         Ok(records.into_iter().flat_map(|r| r.events).collect())
     }
 
-    /// Answers a `.waitForTaskToken` task: it succeeded (AWS: SendTaskSuccess).
-    ///
-    /// # Errors
-    /// When the token names no task that waits here.
-    pub async fn send_task_success(&self, token: &str, output: Value) -> Result<(), EngineError> {
-        self.answer(token, |task| Input::TaskSucceeded { task, output }).await
-    }
-
-    /// Answers a `.waitForTaskToken` task: it failed (AWS: SendTaskFailure).
-    ///
-    /// # Errors
-    /// As [`Engine::send_task_success`].
-    pub async fn send_task_failure(&self, token: &str, failure: Failure) -> Result<(), EngineError> {
-        self.answer(token, |task| Input::TaskFailed { task, failure }).await
-    }
-
-    /// Tells a waiting task that its worker is alive (AWS: SendTaskHeartbeat).
-    ///
-    /// # Errors
-    /// As [`Engine::send_task_success`].
-    pub async fn send_task_heartbeat(&self, token: &str) -> Result<(), EngineError> {
-        self.answer(token, |task| Input::TaskHeartbeat { task }).await
-    }
-
-    async fn answer(&self, token: &str, input: impl FnOnce(TaskId) -> Input) -> Result<(), EngineError> {
-        let (arn, task) = asl_core::read_task_token(token).ok_or(EngineError::InvalidToken)?;
-        let active = self.inner.active().get(arn.as_str()).cloned().ok_or(EngineError::InvalidToken)?;
-        let row = self.row(&arn).await?;
-        let (machine, _) = replay::rebuild(&self.inner.journal, &row).await.map_err(Arc::new)?;
-        // The token holds a secret part that only the execution's own seed makes.
-        let genuine = machine.execution().is_some_and(|e| *asl_core::task_token(e, task) == *token);
-        let waits = machine.open_tasks().iter().any(|call| call.id == task);
-        if !genuine || !waits {
-            return Err(EngineError::InvalidToken);
-        }
-        active.inbox.send(input(task)).await.map_err(|_| EngineError::InvalidToken)
-    }
-
-    /// Ends the drivers and the functions' processes. Executions that have not ended stay in the journal. Deliveries from
-    /// topics to functions that are due are made first.
+    /// Ends the drivers and the functions' processes. Executions that have not ended stay in the journal, for others to
+    /// go on with. Deliveries from topics to functions that are due are made first.
     ///
     /// # Errors
     /// When the journal cannot be read.
     pub async fn shutdown(&self) -> Result<(), EngineError> {
-        deliveries::drain(&self.inner).await?;
-        self.inner.stop.send_replace(true);
-        self.inner.backends.functions.shutdown().await;
+        if self.inner.lease.initialized() && self.inner.still_works().is_ok() {
+            deliveries::drain(&self.inner).await?;
+        }
+        self.inner.stop().await;
         Ok(())
     }
 }
 
 impl Inner {
-    fn active(&self) -> MutexGuard<'_, HashMap<Arc<str>, Active>> {
-        // The map is whole between any two of its operations, so a panic elsewhere does not spoil it.
-        self.active.lock().unwrap_or_else(PoisonError::into_inner)
+    /// There may be deliveries to make.
+    pub(crate) fn ring(&self) {
+        // It rings already, or nobody listens any more.
+        let _ = self.deliveries.try_send(());
+    }
+
+    pub(crate) fn registry(&self) -> MutexGuard<'_, Registry> {
+        // The registry is whole between any two of its operations, so a panic elsewhere does not spoil it.
+        self.registry.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// An error when the engine was shut down or has lost its lease.
+    pub(crate) fn still_works(&self) -> Result<(), EngineError> {
+        match &*self.phase.borrow() {
+            Phase::Running => Ok(()),
+            Phase::Draining => Err(EngineError::ShutDown),
+            Phase::Stopped(error) => Err(error.clone()),
+        }
+    }
+
+    /// Stops at once, and leaves the executions to others.
+    pub(crate) async fn stop(&self) {
+        self.phase.send_if_modified(|phase| {
+            let works = !matches!(phase, Phase::Stopped(_));
+            if works {
+                *phase = Phase::Stopped(EngineError::ShutDown);
+            }
+            works
+        });
+        if let Some(lease) = self.lease.get()
+            && let Err(error) = lease.journal.release().await
+        {
+            tracing::debug!(%error, "the lease was not given back; it runs out");
+        }
+        self.backends.functions.shutdown().await;
+    }
+
+    /// Lets a driver go.
+    pub(crate) fn launch(self: &Arc<Inner>, arn: &Arc<str>, driver: Driver, handed: HashSet<MailId>) {
+        let id = driver.id();
+        self.registry().run(id, Active { arn: arn.clone(), letters: driver.letters(), handed });
+        let (inner, arn, mut phase) = (self.clone(), arn.clone(), self.phase.subscribe());
+        let mut hold = self.clock.hold();
+        tokio::spawn(async move {
+            let ended = tokio::select! {
+                ended = driver.drive(&mut hold) => ended,
+                _ = phase.wait_for(|phase| matches!(phase, Phase::Stopped(_))) => Err(EngineError::ShutDown),
+            };
+            let outcome = match ended {
+                Ok(None) => return,
+                Ok(Some(outcome)) => Ok(outcome),
+                Err(EngineError::ShutDown) => Err(inner.still_works().err().unwrap_or(EngineError::ShutDown)),
+                Err(error) => Err(error),
+            };
+            inner.ended(id, &arn, outcome);
+            // Whoever waits for the end has it now, so time may be skipped.
+            drop(hold);
+        });
+    }
+
+    fn ended(&self, id: ExecutionId, arn: &str, outcome: Result<Outcome, EngineError>) {
+        let works = self.still_works().is_ok();
+        if let Err(error) = &outcome {
+            tracing::debug!(execution = %arn, %error, "the driver stopped");
+            if matches!(error, EngineError::Journal(JournalError::Fenced { .. })) {
+                self.lose(error.clone());
+            } else if works && error.passes() && self.serving.load(Ordering::Relaxed) {
+                self.registry().forget(id);
+                return self.not_loaded(id, error.clone());
+            }
+        }
+        let mut registry = self.registry();
+        match &outcome {
+            // Whoever asks later is told the same.
+            Err(error) if works => registry.fail(id, error.clone()),
+            _ => drop(registry.forget(id)),
+        }
+        registry.publish(arn, outcome);
     }
 }
 
-/// The time, in whole milliseconds as AWS gives it.
-pub(crate) fn now() -> Timestamp {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    Timestamp::from_millis(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
+/// The seed of an execution of that name.
+fn seeded(seed: u64, name: &str) -> u64 {
+    let hash = Sha256::digest(name.as_bytes());
+    let place = hash.iter().take(8).fold(0, |place, byte| place << 8 | u64::from(*byte));
+    asl_core::draw(seed, place, 0)
 }
 
 pub(crate) fn stored(definition: &Definition, name: &str) -> Stored {

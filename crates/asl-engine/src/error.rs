@@ -1,5 +1,6 @@
 //! What can go wrong for a caller of the engine.
 
+use crate::lease;
 use crate::replay::ReplayError;
 use asl_journal::JournalError;
 use asl_task::Unsupported;
@@ -41,9 +42,20 @@ pub enum EngineError {
     /// No such execution.
     #[error("there is no execution '{0}'")]
     NoSuchExecution(String),
+    /// The execution cannot be redriven.
+    #[error("the execution '{execution}' cannot be redriven: {why}")]
+    NotRedrivable {
+        /// Its name.
+        execution: String,
+        /// Why: AWS's words for it, where it has some.
+        why: String,
+    },
     /// The task token names no task that waits.
-    #[error("the task token is not valid, or its task has ended")]
+    #[error("the task token is not valid: no execution here has given it out")]
     InvalidToken,
+    /// The task of the token has ended (AWS: TaskTimedOut).
+    #[error("the task of this token does not wait any more: it was answered, timed out, or its execution has ended")]
+    TaskTimedOut,
     /// The execution cannot be continued from its records.
     #[error(transparent)]
     Replay(#[from] Arc<ReplayError>),
@@ -56,6 +68,18 @@ pub enum EngineError {
     /// The engine was shut down.
     #[error("the engine was shut down; the execution stays in the database")]
     ShutDown,
+}
+
+impl EngineError {
+    /// True for failures that may be over in a while.
+    pub(crate) fn passes(&self) -> bool {
+        match self {
+            EngineError::Journal(error) => lease::passes(error),
+            EngineError::Replay(error) => matches!(&**error, ReplayError::Journal(error) if lease::passes(error)),
+            EngineError::Services(_) => true,
+            _ => false,
+        }
+    }
 }
 
 impl From<StoreError> for EngineError {

@@ -11,31 +11,33 @@
 
 mod builder;
 mod calls;
+mod clock;
+mod definitions;
 mod deliveries;
 mod driver;
 mod engine;
 mod error;
+mod lease;
+mod letters;
 mod maps;
+mod parked;
+mod post;
+mod redrive;
+mod registry;
 mod replay;
+mod worker;
 
 pub use asl_task::{Missing, Unsupported};
 pub use builder::EngineBuilder;
+pub use clock::{Clock, Hold};
+pub(crate) use definitions::load_stored;
 pub use engine::{Engine, Observer, StartExecution, Started, Update};
 pub use error::EngineError;
-pub use replay::{Divergence, ReplayError, Replayed, replay};
-
-use asl_syntax::{Definition, Options, Source, load};
-use std::sync::Arc;
+pub use replay::{
+    ChangedCall, Difference, Divergence, ExportError, Exported, Fork, Needed, ReplayError, Replayed, Trial, Verdict,
+    Whose, replay, replay_exported, replay_kept, try_definition, try_kept,
+};
+pub use worker::{Holder, holders};
 
 /// Steps a machine may take before its record is written and others get their turn.
 pub(crate) const BUDGET: u32 = 10_000;
-
-/// A machine for the definition's stored text.
-pub(crate) fn load_stored(text: &str) -> Result<Arc<Definition>, String> {
-    let source = Source::new("the stored definition", text);
-    let loaded = load(&source, &Options { lints: false, ..Options::default() });
-    loaded.definition.ok_or_else(|| {
-        let messages: Vec<String> = loaded.diagnostics.into_iter().map(|d| d.message).collect();
-        messages.join("; ")
-    })
-}

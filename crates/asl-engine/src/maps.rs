@@ -1,12 +1,14 @@
 //! Distributed Maps: items are read from folders, children run as executions of their own, results are written.
 
+use crate::clock::Hold;
 use crate::driver::Driver;
 use crate::engine::{Engine, Inner};
 use crate::error::EngineError;
-use asl_core::{ChildCall, Execution, Failure, Input, Machine, MapCommand, MapRunId, Outcome, items};
+use crate::redrive;
+use asl_core::{ChildCall, Failure, Input, Machine, MapCommand, MapRunId, Outcome, items};
 use asl_journal::{Definition as Stored, Status};
 use asl_syntax::Definition;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::sync::mpsc;
@@ -52,11 +54,16 @@ impl MapWork {
         command: MapCommand,
         driver: mpsc::Sender<Input>,
     ) {
+        let mut hold = inner.clock.hold();
         let task = match command {
             MapCommand::Stop { run, child } => {
                 if let Some(child) = self.children.remove(&(run, child)) {
                     child.unwanted.store(true, Ordering::SeqCst);
-                    tokio::spawn(async move { Engine { inner }.stop(&child.arn, Failure::default()).await });
+                    tokio::spawn(async move {
+                        let stopped = Engine { inner }.stop(&child.arn, Failure::default()).await;
+                        drop(hold);
+                        stopped
+                    });
                 }
                 return;
             }
@@ -65,8 +72,8 @@ impl MapWork {
                 self.children.insert((call.run, call.child), of.clone());
                 let fail = self.fail.clone();
                 tokio::spawn(async move {
-                    match child(inner, definition, *call, of).await {
-                        Ok(input) => tell(&driver, input).await,
+                    match child(inner, definition, *call, &of, &mut hold).await {
+                        Ok(input) => tell(&driver, input, hold).await,
                         // One is enough.
                         Err(error) => drop(fail.try_send(error)),
                     }
@@ -77,18 +84,23 @@ impl MapWork {
                 let items = blocking(move || items::load(&read, &inner.backends.buckets)).await;
                 let input = items
                     .map_or_else(|failure| Input::MapFailed { run, failure }, |items| Input::MapItems { run, items });
-                tell(&driver, Some(input)).await;
+                tell(&driver, Some(input), hold).await;
             }),
             MapCommand::Write(write) => tokio::spawn(async move {
                 let run = write.run;
                 let written = blocking(move || inner.backends.buckets.write(&write)).await;
                 let input =
                     written.map_or_else(|failure| Input::MapFailed { run, failure }, |()| Input::MapWritten { run });
-                tell(&driver, Some(input)).await;
+                tell(&driver, Some(input), hold).await;
             }),
         };
         self.waiting.retain(|handle| !handle.is_finished());
         self.waiting.push(task.abort_handle());
+    }
+
+    /// True while something is under way.
+    pub(crate) fn at_work(&self) -> bool {
+        self.waiting.iter().any(|handle| !handle.is_finished())
     }
 }
 
@@ -98,11 +110,13 @@ impl Drop for MapWork {
     }
 }
 
-async fn tell(driver: &mpsc::Sender<Input>, input: Option<Input>) {
+/// Tells the driver. Time must not be skipped before the message is in its inbox.
+async fn tell(driver: &mpsc::Sender<Input>, input: Option<Input>, hold: Hold) {
     if let Some(input) = input {
         // A driver that is gone wants no answer.
         let _ = driver.send(input).await;
     }
+    drop(hold);
 }
 
 /// File work off the async threads.
@@ -117,10 +131,11 @@ async fn child(
     inner: Arc<Inner>,
     definition: Arc<Definition>,
     call: ChildCall,
-    of: Child,
+    of: &Child,
+    hold: &mut Hold,
 ) -> Result<Option<Input>, EngineError> {
     let (run, child) = (call.run, call.child);
-    match follow(Engine { inner }, definition, call.execution, &of.unwanted).await {
+    match follow(Engine { inner }, definition, call, &of.unwanted, hold).await {
         Ok(outcome) => Ok(outcome.map(|outcome| Input::ChildDone { run, child, outcome })),
         Err(EngineError::ShutDown) => Ok(None),
         Err(error) => {
@@ -134,24 +149,44 @@ async fn child(
 async fn follow(
     engine: Engine,
     definition: Arc<Definition>,
-    execution: Execution,
+    call: ChildCall,
     unwanted: &AtomicBool,
+    hold: &mut Hold,
 ) -> Result<Option<Outcome>, EngineError> {
+    let ChildCall { execution, redrives, .. } = call;
     let arn = execution.arn.clone();
-    match engine.inner.journal.execution(&arn).await? {
-        None if unwanted.load(Ordering::SeqCst) => return Ok(None),
-        None => {
-            let stored: Stored = crate::engine::stored(&definition, &execution.state_machine_name);
-            let machine = Machine::new(definition);
-            let driver = Driver::create(engine.inner.clone(), machine, execution, stored).await?;
-            engine.launch(&arn, driver);
-            // Whoever stopped it meanwhile did not find it.
-            if unwanted.load(Ordering::SeqCst) {
-                engine.stop(&arn, Failure::default()).await?;
-            }
+    let mut row = engine.inner.journal.execution(&arn).await?;
+    if row.is_none() {
+        if unwanted.load(Ordering::SeqCst) {
+            return Ok(None);
         }
-        Some(row) if row.status == Status::Running => engine.resume_one(&row).await?,
-        Some(_) => {}
+        let stored: Stored = crate::engine::stored(&definition, &execution.state_machine_name);
+        let machine = Machine::new(definition);
+        // Its parent's MaxConcurrency bounds how many there are.
+        match Driver::create(engine.inner.clone(), machine, execution, stored, None).await {
+            Ok(driver) => engine.inner.launch(&arn, driver, HashSet::new()),
+            // An engine that is being shut down was quicker.
+            Err(EngineError::AlreadyExists { .. }) => row = engine.inner.journal.execution(&arn).await?,
+            Err(error) => return Err(error),
+        }
+        // Whoever stopped it meanwhile did not find it.
+        if unwanted.load(Ordering::SeqCst) {
+            engine.stop(&arn, Failure::default()).await?;
+        }
     }
-    engine.wait(&arn).await.map(Some)
+    match row {
+        Some(row) if row.redrive_count < redrives => redrive::child(&engine, &arn, redrives).await?,
+        Some(row) if row.status == Status::Running => engine.resume_one(row.id).await?,
+        Some(_) | None => {}
+    }
+    loop {
+        let end = engine.inner.registry().subscribe_running(&arn);
+        let Some(mut end) = end else { return engine.wait(&arn).await.map(Some) };
+        let watched = end.clone();
+        let ended = move || watched.borrow().is_some() || watched.has_changed().is_err();
+        let done = async { end.wait_for(Option::is_some).await.map(|end| end.clone()) };
+        if let Some(end) = hold.idle(None, ended, done).await {
+            return end.ok().flatten().unwrap_or(Err(EngineError::ShutDown)).map(Some);
+        }
+    }
 }

@@ -52,7 +52,8 @@ impl Timestamp {
 
     /// The point `ms` milliseconds later; as far as timestamps reach when that is out of range.
     pub fn plus_ms(self, ms: i64) -> Timestamp {
-        self.checked_add_ms(ms).unwrap_or(Timestamp { secs: i64::MAX, nanos: 0 })
+        let end = if ms < 0 { i64::MIN } else { i64::MAX };
+        self.checked_add_ms(ms).unwrap_or(Timestamp { secs: end, nanos: 0 })
     }
 
     /// The same point without its fraction of a second (AWS cuts the timestamps that a Wait waits for).

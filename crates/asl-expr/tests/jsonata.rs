@@ -1,9 +1,7 @@
 //! What the engine promises of JSONata beyond the suite: AWS's functions, its words, its bounds.
-#![allow(clippy::disallowed_methods, reason = "how long an evaluation takes is what is tested")]
 
 use asl_expr::jsonata::{Expression, JsonataEnv, JsonataTemplate, Reference};
 use asl_value::Value;
-use std::time::{Duration, Instant};
 
 struct World;
 
@@ -119,54 +117,6 @@ fn mistakes_are_placed() {
     for (text, offset) in [("1 2", 2), ("$a + ) ", 5), ("{'a' 1}", 5), ("a ?? b", 3), ("(1", 2)] {
         assert_eq!(Expression::parse(text).unwrap_err().offset, offset, "{text}");
     }
-}
-
-#[test]
-fn hostile_expressions_end_soon_with_the_documented_error() {
-    const MEMORY: &str = "Expression evaluation memory limit exceeded: Check for excessive memory usage";
-    const STACK: &str = "Stack overflow error: Check for non-terminating recursive function.";
-    // Which bound a slow machine meets first is not told.
-    const EITHER: &str = "Expression evaluation ";
-    const TIME: &str = "Expression evaluation timeout: Check for infinite loop";
-    let doubling_names = (0..40).map(|i| format!("$a{}:=[[$a{i}],[$a{i}]];", i + 1)).collect::<String>();
-    let doubling_steps = ".{'a':$,'b':$}".repeat(40);
-    let nested_ranges = "[1..1000].(".repeat(6) + "1" + &")".repeat(6);
-    let table = [
-        ("$pad('x', 4000000000)".to_owned(), MEMORY),
-        ("$pad('x', -1e300)".to_owned(), MEMORY),
-        ("($f := function($s){ $f($s & $s) }; $f('a'))".to_owned(), MEMORY),
-        ("$reduce([1..60], function($a, $v){ $a & $a }, 'a')".to_owned(), MEMORY),
-        ("$reduce([1..60], function($a, $v){ [[$a],[$a]] }, 'a')".to_owned(), MEMORY),
-        ("$reduce([1..60], function($a, $v){ $map([1,2], function(){ $a }) }, ['a'])".to_owned(), MEMORY),
-        ("$reduce([1..60], function($a, $v){ $append($a, $a) }, [1,2])".to_owned(), MEMORY),
-        (format!("($a0:=1;{doubling_names}$a40)"), MEMORY),
-        (format!("[1]{doubling_steps}"), MEMORY),
-        ("($f := function($n){ 1 + $f($n) }; $f(1))".to_owned(), STACK),
-        ("($f := function($n){ $f($n + 1) }; $f(1))".to_owned(), TIME),
-        ("[1..9000000]".to_owned(), MEMORY),
-        ("$range(1, 1e15, 1)".to_owned(), MEMORY),
-        ("$map([1..1000], function($i){ [1..300000] })".to_owned(), MEMORY),
-        ("$map([1..1000], function($i){ $pad('a', 6000000) })".to_owned(), EITHER),
-        ("$replace($pad('a', 6000000, 'a'), /a/, $pad('b', 6000000))".to_owned(), EITHER),
-        ("$join($split($pad('a', 500000, 'a'), ''), $pad('b', 6000000))".to_owned(), EITHER),
-        ("$contains($pad('a', 5000, 'a') & 'b', /^(a+)+$/)".to_owned(), "false"),
-        ("($f := function($v, $i){ $pad('b', 6000000) }; $map([1..1000], $f))".to_owned(), EITHER),
-        ("($b := [1..300000]; $f := function($v, $i){ $append($b, [1]) }; $map([1..1000], $f))".to_owned(), EITHER),
-        ("$replace($pad('a', 1000, 'a'), /a/, function($m){ $pad('b', 6000000) })".to_owned(), EITHER),
-        (nested_ranges, EITHER),
-    ];
-    let mut wrong = Vec::new();
-    for (text, expected) in table {
-        let start = Instant::now();
-        let got = eval(&text).unwrap_or_else(|e| e);
-        let took = start.elapsed();
-        println!("{took:?} {} {got:.80}", &text[..text.len().min(60)]);
-        let limit = Duration::from_millis(if cfg!(debug_assertions) { 3000 } else { 1200 });
-        if !got.starts_with(expected) || took > limit {
-            wrong.push((text, expected, got.chars().take(200).collect::<String>(), took));
-        }
-    }
-    assert!(wrong.is_empty(), "{wrong:#?}");
 }
 
 #[test]

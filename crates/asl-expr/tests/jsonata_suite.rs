@@ -35,7 +35,7 @@ fn outcome(case: &Value) -> Result<Option<Value>, String> {
         bounds.depth = depth as usize;
     }
     if let Some(limit) = case["timelimit"].as_i64() {
-        bounds.time_ms = limit as u64;
+        bounds.work = limit as usize * 100_000;
     }
     let env = Bindings(case["bindings"].clone());
     expression.eval_on(case.get("data"), &env, &bounds).map_err(|e| e.text)

@@ -32,9 +32,9 @@ class RuntimeApi:
         self.address = address
         self.socket = socket.create_connection((host, int(port)))
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self.reader = self.socket.makefile("rb")
+        self.buffer = bytearray()
 
-    def call(self, method, path, body=b"", content_type="application/json", error_type=None):
+    def request(self, method, path, body=b"", content_type="application/json", error_type=None):
         head = (
             f"{method} /2018-06-01/runtime/{path} HTTP/1.1\r\nHost: {self.address}\r\n"
             f"Content-Type: {content_type}\r\nContent-Length: {len(body)}\r\n"
@@ -42,21 +42,39 @@ class RuntimeApi:
         if error_type:
             name = error_type.encode("ascii", "replace").decode()
             head += f"Lambda-Runtime-Function-Error-Type: {name}\r\n"
+        return head.encode("latin-1") + b"\r\n" + body
+
+    def call(self, *requests):
+        """Sends the requests in one go, for each trip to the engine takes time; gives the last one's answer."""
         try:
-            self.socket.sendall(head.encode("latin-1") + b"\r\n" + body)
-            return self.read_answer()
+            self.socket.sendall(b"".join(requests))
+            for _ in requests:
+                answer = self.read_answer()
+            return answer
         except OSError:
             # The engine is gone, and with it everybody who could want an answer.
             sys.exit(0)
 
     def read_answer(self):
-        if not self.reader.readline():
-            sys.exit(0)
+        while (end := self.buffer.find(b"\r\n\r\n")) < 0:
+            self.receive()
         headers = {}
-        while (line := self.reader.readline()) not in (b"\r\n", b""):
-            name, _, value = line.decode("latin-1").partition(":")
+        for line in self.buffer[:end].decode("latin-1").split("\r\n")[1:]:
+            name, _, value = line.partition(":")
             headers[name.lower()] = value.strip()
-        return headers, self.reader.read(int(headers.get("content-length", 0)))
+        start = end + 4
+        end = start + int(headers.get("content-length", 0))
+        while len(self.buffer) < end:
+            self.receive()
+        body = bytes(self.buffer[start:end])
+        del self.buffer[:end]
+        return headers, body
+
+    def receive(self):
+        received = self.socket.recv(65536)
+        if not received:
+            sys.exit(0)
+        self.buffer += received
 
 
 class Fields:
@@ -67,17 +85,21 @@ class Fields:
             setattr(self, name, values.get(name))
 
 
+ENVIRONMENT = {
+    "log_group_name": os.environ.get("AWS_LAMBDA_LOG_GROUP_NAME"),
+    "log_stream_name": os.environ.get("AWS_LAMBDA_LOG_STREAM_NAME"),
+    "function_name": os.environ.get("AWS_LAMBDA_FUNCTION_NAME"),
+    "memory_limit_in_mb": os.environ.get("AWS_LAMBDA_FUNCTION_MEMORY_SIZE"),
+    "function_version": os.environ.get("AWS_LAMBDA_FUNCTION_VERSION"),
+}
+
+
 class LambdaContext:
     """The handler's second argument, attribute for attribute as on AWS."""
 
     def __init__(self, headers):
-        env = os.environ.get
+        self.__dict__.update(ENVIRONMENT)
         self.aws_request_id = headers.get("lambda-runtime-aws-request-id")
-        self.log_group_name = env("AWS_LAMBDA_LOG_GROUP_NAME")
-        self.log_stream_name = env("AWS_LAMBDA_LOG_STREAM_NAME")
-        self.function_name = env("AWS_LAMBDA_FUNCTION_NAME")
-        self.memory_limit_in_mb = env("AWS_LAMBDA_FUNCTION_MEMORY_SIZE")
-        self.function_version = env("AWS_LAMBDA_FUNCTION_VERSION")
         self.invoked_function_arn = headers.get("lambda-runtime-invoked-function-arn")
         self.client_context = client_context(headers.get("lambda-runtime-client-context"))
         self.identity = Fields(("cognito_identity_id", "cognito_identity_pool_id"), {})
@@ -133,13 +155,15 @@ def load_handler(name):
 def encode(value):
     """The handler's result as JSON; a Decimal is written as the number it is, as on AWS."""
     decimals = []
-    mark = f"decimal-{os.urandom(8).hex()}-"
+    mark = ""
 
     def other(item):
+        nonlocal mark
         if type(item).__name__ != "Decimal" or "decimal" not in sys.modules:
             raise TypeError(f"Object of type {type(item).__name__} is not JSON serializable")
         if item.is_nan():
             return float("nan")
+        mark = mark or f"decimal-{os.urandom(8).hex()}-"
         decimals.append(str(item))
         return f"{mark}{len(decimals) - 1}"
 
@@ -239,10 +263,12 @@ def main():
         failure = describe(error)
         report(failure)
         flush()
-        api.call("POST", "init/error", json.dumps(failure).encode(), error_type=failure["errorType"])
+        body = json.dumps(failure).encode()
+        api.call(api.request("POST", "init/error", body, error_type=failure["errorType"]))
         sys.exit(1)
+    ask_for_work = api.request("GET", "invocation/next")
+    headers, event_text = api.call(ask_for_work)
     while True:
-        headers, event_text = api.call("GET", "invocation/next")
         request_id = state["request_id"] = headers.get("lambda-runtime-aws-request-id")
         if request_id is None:
             sys.exit(1)
@@ -256,10 +282,11 @@ def main():
             report(failure)
             flush()
             body = json.dumps(failure).encode()
-            api.call("POST", f"invocation/{request_id}/error", body, error_type=failure["errorType"])
+            answer = api.request("POST", f"invocation/{request_id}/error", body, error_type=failure["errorType"])
         else:
             flush()
-            api.call("POST", f"invocation/{request_id}/response", body, content_type)
+            answer = api.request("POST", f"invocation/{request_id}/response", body, content_type)
+        headers, event_text = api.call(answer, ask_for_work)
 
 
 main()

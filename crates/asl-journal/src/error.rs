@@ -1,6 +1,6 @@
 //! What can go wrong, in words for the person who has to do something about it.
 
-use crate::ExecutionId;
+use crate::{ExecutionId, WorkerId};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use std::sync::Arc;
 #[non_exhaustive]
 pub enum JournalError {
     /// Another process has been writing for longer than the busy timeout.
-    #[error("the database {} is locked: another process has been writing to it for {waited_ms} ms; wait for it, or stop it", path.display())]
+    #[error("the database {} is locked: another process has been writing to it for {waited_ms} ms; {hint}", path.display(), hint = hint::LOCKED)]
     Locked {
         /// The file.
         path: Arc<Path>,
@@ -17,7 +17,7 @@ pub enum JournalError {
         waited_ms: u64,
     },
     /// The file was written by a newer program.
-    #[error("the database {} has version {found}, this program knows versions up to {known}; use a newer program", path.display())]
+    #[error("the database {} has version {found}, this program knows versions up to {known}; {hint}", path.display(), hint = hint::NEWER)]
     Newer {
         /// The file.
         path: Arc<Path>,
@@ -27,7 +27,7 @@ pub enum JournalError {
         known: i64,
     },
     /// The file was written by an older program and is opened for reading only.
-    #[error("the database {} has version {found}, this program reads version {known}; open it for writing once (start an execution) to bring it up to date", path.display())]
+    #[error("the database {} has version {found}, this program reads version {known}; {hint}", path.display(), hint = hint::OLDER)]
     Older {
         /// The file.
         path: Arc<Path>,
@@ -37,13 +37,13 @@ pub enum JournalError {
         known: i64,
     },
     /// The file is no SQLite database.
-    #[error("{} is not a database; choose another file, or move this one away", path.display())]
+    #[error("{} is not a database; {hint}", path.display(), hint = hint::NOT_A_DATABASE)]
     NotADatabase {
         /// The file.
         path: Arc<Path>,
     },
     /// The file is the database of another program.
-    #[error("the database {} belongs to another application (application id {application_id}); choose another file", path.display())]
+    #[error("the database {} belongs to another application (application id {application_id}); {hint}", path.display(), hint = hint::FOREIGN)]
     Foreign {
         /// The file.
         path: Arc<Path>,
@@ -51,15 +51,16 @@ pub enum JournalError {
         application_id: i64,
     },
     /// There is no such file.
-    #[error("there is no database {}; it is made when the first execution starts", path.display())]
+    #[error("there is no database {}; {hint}", path.display(), hint = hint::MISSING)]
     Missing {
         /// The file.
         path: Arc<Path>,
     },
     /// A record cannot be read back as it was written.
     #[error(
-        "record {record} of execution {} is damaged: {what}; restore the database from a copy, the execution cannot go on",
-        arn.as_deref().map_or_else(|| execution.to_string(), str::to_owned)
+        "record {record} of execution {} is damaged: {what}; {hint}",
+        arn.as_deref().map_or_else(|| execution.to_string(), str::to_owned),
+        hint = hint::CORRUPT
     )]
     Corrupt {
         /// The execution's number in the database.
@@ -72,7 +73,7 @@ pub enum JournalError {
         what: String,
     },
     /// SQLite finds the file damaged.
-    #[error("the database {} is damaged ({message}); restore it from a copy", path.display())]
+    #[error("the database {} is damaged ({message}); {hint}", path.display(), hint = hint::DAMAGED)]
     Damaged {
         /// The file.
         path: Arc<Path>,
@@ -80,13 +81,13 @@ pub enum JournalError {
         message: String,
     },
     /// No space is left.
-    #[error("the disk of the database {} is full: nothing was written; make room and try again", path.display())]
+    #[error("the disk of the database {} is full: nothing was written; {hint}", path.display(), hint = hint::FULL)]
     Full {
         /// The file.
         path: Arc<Path>,
     },
     /// The file cannot be opened, read or written.
-    #[error("the database {} cannot be used ({message}); check the file, its folder and their permissions", path.display())]
+    #[error("the database {} cannot be used ({message}); {hint}", path.display(), hint = hint::IO)]
     Io {
         /// The file.
         path: Arc<Path>,
@@ -94,7 +95,7 @@ pub enum JournalError {
         message: String,
     },
     /// There is an execution with this ARN already.
-    #[error("the execution {arn} exists already; choose another name")]
+    #[error("the execution {arn} exists already; {hint}", hint = hint::ALREADY_EXISTS)]
     AlreadyExists {
         /// The ARN.
         arn: Arc<str>,
@@ -123,6 +124,24 @@ pub enum JournalError {
         /// The number that came.
         found: u64,
     },
+    /// The worker has lost its lease: another one has taken its executions, or may.
+    #[error("worker {worker} has lost its lease: nothing was written; {hint}", hint = hint::FENCED)]
+    Fenced {
+        /// The worker.
+        worker: WorkerId,
+    },
+    /// The execution belongs to another worker, or to none.
+    #[error("execution {execution} belongs to another worker: nothing was written")]
+    NotOwner {
+        /// The execution.
+        execution: ExecutionId,
+    },
+    /// Too many inputs wait for the execution.
+    #[error("too many inputs wait for execution {execution} already; {hint}", hint = hint::INBOX_FULL)]
+    InboxFull {
+        /// The execution.
+        execution: ExecutionId,
+    },
     /// The journal was closed, or its writer is gone.
     #[error("the journal is closed")]
     Closed,
@@ -143,6 +162,45 @@ pub enum JournalError {
         /// What SQLite said.
         message: String,
     },
+}
+
+/// What to do about it: the end of the messages.
+mod hint {
+    pub(super) const LOCKED: &str = "wait for it, or stop it";
+    pub(super) const NEWER: &str = "use a newer program";
+    pub(super) const OLDER: &str = "open it for writing once (start an execution) to bring it up to date";
+    pub(super) const NOT_A_DATABASE: &str = "choose another file, or move this one away";
+    pub(super) const FOREIGN: &str = "choose another file";
+    pub(super) const MISSING: &str = "it is made when the first execution starts";
+    pub(super) const CORRUPT: &str = "restore the database from a copy, the execution cannot go on";
+    pub(super) const DAMAGED: &str = "restore it from a copy";
+    pub(super) const FULL: &str = "make room and try again";
+    pub(super) const IO: &str = "check the file, its folder and their permissions";
+    pub(super) const ALREADY_EXISTS: &str = "choose another name";
+    pub(super) const FENCED: &str = "its executions go on elsewhere, or with `asl worker`";
+    pub(super) const INBOX_FULL: &str = "start a worker that takes them in";
+}
+
+impl JournalError {
+    /// What can be done about it, for those who show that apart: the message ends in it, after a semicolon.
+    pub fn hint(&self) -> Option<&'static str> {
+        Some(match self {
+            JournalError::Locked { .. } => hint::LOCKED,
+            JournalError::Newer { .. } => hint::NEWER,
+            JournalError::Older { .. } => hint::OLDER,
+            JournalError::NotADatabase { .. } => hint::NOT_A_DATABASE,
+            JournalError::Foreign { .. } => hint::FOREIGN,
+            JournalError::Missing { .. } => hint::MISSING,
+            JournalError::Corrupt { .. } => hint::CORRUPT,
+            JournalError::Damaged { .. } => hint::DAMAGED,
+            JournalError::Full { .. } => hint::FULL,
+            JournalError::Io { .. } => hint::IO,
+            JournalError::AlreadyExists { .. } => hint::ALREADY_EXISTS,
+            JournalError::Fenced { .. } => hint::FENCED,
+            JournalError::InboxFull { .. } => hint::INBOX_FULL,
+            _ => return None,
+        })
+    }
 }
 
 /// Which database is meant, for messages.
@@ -173,6 +231,24 @@ impl Place {
 mod tests {
     use super::*;
     use sqlx::{Connection, SqliteConnection};
+
+    #[test]
+    fn messages_end_in_their_hints() {
+        let path: Arc<Path> = Path::new("a.db").into();
+        let errors = [
+            JournalError::Locked { path: path.clone(), waited_ms: 1 },
+            JournalError::Missing { path: path.clone() },
+            JournalError::Corrupt { execution: ExecutionId(1), arn: None, record: 2, what: "cut; short".into() },
+            JournalError::AlreadyExists { arn: "a; b".into() },
+            JournalError::Fenced { worker: WorkerId(1) },
+            JournalError::InboxFull { execution: ExecutionId(1) },
+        ];
+        for error in errors {
+            let (text, hint) = (error.to_string(), error.hint().unwrap());
+            assert!(text.ends_with(&format!("; {hint}")), "{text}");
+        }
+        assert_eq!(JournalError::Closed.hint(), None);
+    }
 
     #[tokio::test]
     async fn a_full_disk_is_told_as_such() {

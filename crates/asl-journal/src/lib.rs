@@ -51,24 +51,32 @@
 //! The calls of [`Journal`] are all that the engine sees, and they suppose nothing of SQLite. A PostgreSQL store is a
 //! second set of the parts below them: `schema.sql` with `BIGINT GENERATED ALWAYS AS IDENTITY` and `COLLATE "C"` keys, the
 //! writer's three statements with `UNNEST` instead of `VALUES`, the service rows with `$n`. The encoding of rows, their
-//! numbering and checksums stay as they are. Several workers over one database need what the unique key
-//! (execution, number) prepares: the second to write the same record is refused.
+//! numbering and checksums stay as they are. Several workers over one database need no more than is here:
+//! leases and the fence are rows and one look-up in each transaction.
 #![forbid(unsafe_code)]
 
 mod codec;
 mod error;
 mod group;
+mod inbox;
+mod kept;
+mod lease;
 mod open;
 mod payloads;
 mod read;
 mod record;
 mod schema;
 mod service;
+mod watch;
 mod writer;
 
 pub use error::JournalError;
+pub use inbox::{Mail, MailId};
+pub use kept::{Kept, KeptError};
+pub use lease::{Claim, Claimed, NewWorker, WorkerId, WorkerRow};
 pub use open::{Durability, Options};
 pub use record::{Append, Definition, ExecutionId, ExecutionRow, Filter, NewExecution, Record, Status, UnknownStatus};
+pub use watch::Watcher;
 
 use asl_core::Outcome;
 use asl_task::embedded::ServiceTx;
@@ -91,6 +99,8 @@ pub struct Journal {
     jobs: Option<mpsc::Sender<Job>>,
     readers: Readers,
     counts: Arc<Counts>,
+    /// As which worker it writes.
+    owner: Option<WorkerId>,
 }
 
 impl fmt::Debug for Journal {
@@ -121,7 +131,8 @@ impl Journal {
     /// [`JournalError::AlreadyExists`] when its ARN is taken. After any error nothing is written.
     pub async fn create(&self, new: NewExecution) -> Result<ExecutionId, JournalError> {
         let new = Box::new(new);
-        self.ask(|reply| Job::Create(new, reply)).await
+        let owner = self.owner;
+        self.ask(|reply| Job::Create(new, owner, reply)).await
     }
 
     /// Adds a record to the history of an execution, and with an `outcome` ends it. Returns when it is committed. Whoever
@@ -136,8 +147,7 @@ impl Journal {
         record: Record,
         outcome: Option<&Outcome>,
     ) -> Result<(), JournalError> {
-        let append = Append { execution, record, outcome: outcome.cloned() };
-        self.ask(|reply| Job::Append(append, reply)).await
+        self.append_mail(execution, record, outcome, Vec::new()).await
     }
 
     /// Runs `f` with the embedded services inside the writer's transaction, and commits what it did together with the
@@ -159,7 +169,7 @@ impl Journal {
     {
         let (reply, answer) = oneshot::channel();
         let call = Call { f: Some(f), value: None, reply: Some(reply) };
-        self.send(Job::Transact(Box::new(call))).await?;
+        self.send(Job::Transact(Box::new(call), self.owner)).await?;
         answer.await.unwrap_or_else(|_| Err(JournalError::Closed.into()))
     }
 

@@ -85,7 +85,7 @@ impl Journal {
         let closed = conn.close().await;
         closed.map_err(|e| place.failed(e))?;
         let pool = SqlitePoolOptions::new().max_connections(READERS).connect_lazy_with(connect);
-        Ok(Journal { place, jobs: None, readers: Readers::Pool(pool), counts: Arc::default() })
+        Ok(Journal { place, jobs: None, readers: Readers::Pool(pool), counts: Arc::default(), owner: None })
     }
 
     /// A database in memory, gone with its last handle. Readers wait for the writer here.
@@ -113,7 +113,7 @@ impl Journal {
             closing: None,
         };
         tokio::spawn(writer.run());
-        Journal { place, jobs: Some(jobs), readers, counts }
+        Journal { place, jobs: Some(jobs), readers, counts, owner: None }
     }
 }
 

@@ -44,6 +44,11 @@ impl Numbering {
         Numbering::at(1, 1)
     }
 
+    /// How many bytes of text the remembered payloads have.
+    pub(crate) fn recent_bytes(&self) -> usize {
+        self.recent_bytes
+    }
+
     /// The number of a new record.
     pub(crate) fn begin_record(&mut self) -> u64 {
         self.fresh.clear();

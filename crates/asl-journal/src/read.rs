@@ -3,7 +3,7 @@
 use crate::codec::{Decoder, Row};
 use crate::error::JournalError;
 use crate::service::SqliteTx;
-use crate::{Definition, ExecutionId, ExecutionRow, Filter, Journal, Record, Status};
+use crate::{Definition, ExecutionId, ExecutionRow, Filter, Journal, Record, Status, WorkerId};
 use asl_expr::Timestamp;
 use asl_task::embedded::ServiceTx;
 use futures_util::future::BoxFuture;
@@ -51,11 +51,13 @@ impl DerefMut for Reader {
 
 const HEADER: &str = "SELECT x.id, x.arn, x.name, x.state_machine, x.state_machine_arn, x.definition, x.status, \
                       x.started_ms, x.stopped_ms, x.error, x.cause, (SELECT j.first_event + j.event_count - 1 \
-                      FROM journal j WHERE j.execution = x.id ORDER BY j.number DESC LIMIT 1) FROM execution x WHERE ";
+                      FROM journal j WHERE j.execution = x.id ORDER BY j.number DESC LIMIT 1), x.owner, \
+                      x.redrive_count, x.redriven_ms FROM execution x WHERE ";
 
 fn header(row: &SqliteRow) -> Result<ExecutionRow, sqlx::Error> {
     let status: &str = row.try_get(6)?;
     let stopped: Option<i64> = row.try_get(8)?;
+    let redriven: Option<i64> = row.try_get(14)?;
     Ok(ExecutionRow {
         id: ExecutionId(row.try_get(0)?),
         arn: row.try_get(1)?,
@@ -69,11 +71,14 @@ fn header(row: &SqliteRow) -> Result<ExecutionRow, sqlx::Error> {
         error: row.try_get(9)?,
         cause: row.try_get(10)?,
         last_event: row.try_get::<Option<i64>, _>(11)?.unwrap_or(0).unsigned_abs(),
+        owner: row.try_get::<Option<i64>, _>(12)?.map(WorkerId),
+        redrive_count: row.try_get::<i64, _>(13)?.unsigned_abs(),
+        redriven: redriven.map(Timestamp::from_millis),
     })
 }
 
 impl Journal {
-    async fn reader(&self) -> Result<Reader, JournalError> {
+    pub(crate) async fn reader(&self) -> Result<Reader, JournalError> {
         match &self.readers {
             Readers::Pool(pool) => match pool.acquire().await {
                 Ok(conn) => Ok(Reader::Own(conn)),
@@ -123,6 +128,16 @@ impl Journal {
         Ok(self.headers(query).await?.pop())
     }
 
+    /// The execution with this number.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn execution_numbered(&self, id: ExecutionId) -> Result<Option<ExecutionRow>, JournalError> {
+        let mut query = QueryBuilder::new(HEADER);
+        query.push("x.id = ").push_bind(id.0);
+        Ok(self.headers(query).await?.pop())
+    }
+
     /// The executions that have not ended, oldest first: what to go on with after a restart.
     ///
     /// # Errors
@@ -151,20 +166,39 @@ impl Journal {
     /// # Errors
     /// [`JournalError::Corrupt`] names the record that is not as it was written, or when the database cannot be read.
     pub async fn records(&self, execution: ExecutionId) -> Result<Vec<Record>, JournalError> {
+        let rows = self.rows(execution).await?;
+        let mut decoder = Decoder::new(execution);
+        let decoded: Result<Vec<Record>, JournalError> = rows.iter().map(|row| decoder.decode(row)).collect();
+        match decoded {
+            Err(error) => Err(self.named(execution, error).await),
+            records => records,
+        }
+    }
+
+    /// The rows of an execution's records, in order, as they are stored.
+    pub(crate) async fn rows(&self, execution: ExecutionId) -> Result<Vec<Row>, JournalError> {
         let mut conn = self.reader().await?;
         let sql =
             "SELECT number, first_event, event_count, body, checksum FROM journal WHERE execution = ? ORDER BY number";
         let rows = sqlx::query(sql).bind(execution.0).fetch_all(&mut *conn).await.map_err(|e| self.place.failed(e))?;
-        let mut decoder = Decoder::new(execution);
-        let decoded = rows.iter().map(|row| decoder.decode(&stored(row, execution)?)).collect();
-        match decoded {
-            Err(JournalError::Corrupt { record, what, .. }) => {
-                let query = sqlx::query_scalar("SELECT arn FROM execution WHERE id = ?").bind(execution.0);
-                let arn: Option<String> = query.fetch_optional(&mut *conn).await.ok().flatten();
-                Err(JournalError::Corrupt { execution, arn: arn.map(Arc::from), record, what })
-            }
-            decoded => decoded,
+        drop(conn);
+        let rows: Result<Vec<Row>, JournalError> = rows.iter().map(|row| stored(row, execution)).collect();
+        match rows {
+            Err(error) => Err(self.named(execution, error).await),
+            rows => rows,
         }
+    }
+
+    /// A damaged record is named with the ARN of its execution.
+    async fn named(&self, execution: ExecutionId, error: JournalError) -> JournalError {
+        let JournalError::Corrupt { record, what, .. } = error else { return error };
+        let mut arn = None;
+        if let Ok(mut conn) = self.reader().await {
+            let query = sqlx::query_scalar("SELECT arn FROM execution WHERE id = ?").bind(execution.0);
+            let found: Result<Option<String>, _> = query.fetch_optional(&mut *conn).await;
+            arn = found.ok().flatten().map(Arc::from);
+        }
+        JournalError::Corrupt { execution, arn, record, what }
     }
 
     /// The definition with this hash.

@@ -1,5 +1,6 @@
 //! What is written and read: records, executions, definitions.
 
+use crate::lease::WorkerId;
 use asl_core::{Event, EventId, Execution, Input, Outcome};
 use asl_expr::Timestamp;
 use std::fmt;
@@ -28,6 +29,13 @@ pub struct Record {
     pub steps: u32,
     /// The events that came of it, numbered on from those before.
     pub events: Vec<Event>,
+}
+
+impl Record {
+    /// True when it redrives its execution: one that ended goes on.
+    pub(crate) fn redrives(&self) -> bool {
+        self.inputs.iter().any(|input| matches!(input, Input::Redrive))
+    }
 }
 
 /// A state machine's definition.
@@ -145,6 +153,12 @@ pub struct ExecutionRow {
     pub cause: Option<String>,
     /// The number of its last event.
     pub last_event: EventId,
+    /// The worker that runs it, or ran it last.
+    pub owner: Option<WorkerId>,
+    /// How often it was redriven.
+    pub redrive_count: u64,
+    /// When it was redriven last.
+    pub redriven: Option<Timestamp>,
 }
 
 /// Which executions to list. The default is all of them.

@@ -7,7 +7,8 @@ use sqlx::{AssertSqlSafe, Row, SqliteConnection};
 const APPLICATION_ID: i64 = 0x4153_4c4a;
 
 /// What brings a database from version `n` to `n + 1`, from the empty file on. Only ever added to.
-pub(crate) const MIGRATIONS: &[&str] = &[include_str!("schema.sql")];
+pub(crate) const MIGRATIONS: &[&str] =
+    &[include_str!("schema.sql"), include_str!("schema-2.sql"), include_str!("schema-3.sql")];
 
 /// What the file is.
 #[derive(Debug, PartialEq, Eq)]
@@ -95,6 +96,22 @@ mod tests {
         assert_eq!(look(&mut conn).await.unwrap(), Found::Ours(2));
         let kept: i64 = sqlx::query_scalar("SELECT x FROM b").fetch_one(&mut conn).await.unwrap();
         assert_eq!(kept, 7);
+    }
+
+    #[tokio::test]
+    async fn a_database_of_version_1_is_brought_up_to_date() {
+        let mut conn = SqliteConnection::connect("sqlite::memory:").await.unwrap();
+        migrate(&mut conn, &place(), &MIGRATIONS[..1]).await.unwrap();
+        let old = "INSERT INTO definition VALUES ('h', 'm', '{}', 0); \
+                   INSERT INTO execution (arn, name, state_machine, state_machine_arn, definition, status, started_ms) \
+                   VALUES ('a', 'a', 'm', 'm', 'h', 'RUNNING', 7), ('b', 'b', 'm', 'm', 'h', 'FAILED', 8);";
+        sqlx::raw_sql(old).execute(&mut conn).await.unwrap();
+        migrate(&mut conn, &place(), MIGRATIONS).await.unwrap();
+        assert_eq!(look(&mut conn).await.unwrap(), Found::Ours(MIGRATIONS.len() as i64));
+        // What was open belongs to nobody, so anybody can take it.
+        let sql = "SELECT arn FROM execution INDEXED BY execution_open WHERE status = 'RUNNING' AND owner IS NULL";
+        let open: Vec<String> = sqlx::query_scalar(sql).fetch_all(&mut conn).await.unwrap();
+        assert_eq!(open, ["a"]);
     }
 
     #[tokio::test]

@@ -6,6 +6,7 @@
 use crate::codec::{Row, encode};
 use crate::error::{JournalError, Place};
 use crate::group::{Group, Job, Known, Remembered, Told, Transaction};
+use crate::lease::WorkerId;
 use crate::payloads::Numbering;
 use crate::service::SqliteTx;
 use crate::{Append, ExecutionId};
@@ -98,7 +99,11 @@ impl Writer {
 
     async fn commit(&mut self, conn: &mut SqliteConnection, group: &mut Group) -> Result<(), JournalError> {
         let written = group.write(conn, &mut self.known).await.map_err(|e| self.place.failed(e))?;
+        #[cfg(test)]
+        crash::at("before");
         self.execute(conn, "COMMIT").await?;
+        #[cfg(test)]
+        crash::at("after");
         self.counts.commits.fetch_add(1, Ordering::Relaxed);
         self.counts.records.fetch_add(written, Ordering::Relaxed);
         Ok(())
@@ -131,10 +136,22 @@ impl Writer {
     async fn take(&mut self, conn: &mut SqliteConnection, group: &mut Group, job: Job) -> Result<(), JournalError> {
         match job {
             Job::Close(done) => self.closing = Some(done),
-            Job::Create(new, reply) => group.create(*new, reply),
-            Job::Append(append, reply) => match self.encode(conn, &append).await {
+            Job::Create(new, owner, reply) => match self.fence(conn, owner).await? {
+                Ok(()) => group.create(*new, owner, reply),
+                Err(error) => drop(reply.send(Err(error))),
+            },
+            Job::Lease(job) => {
+                let tell = self.lease(conn, job).await?;
+                group.others.push(tell);
+            }
+            Job::Mail(job) => {
+                let tell = self.mail(conn, job).await?;
+                group.others.push(tell);
+            }
+            Job::Append(append, ticket, reply) => match self.encode(conn, &append, ticket.owner).await {
                 Ok(Ok(row)) => {
-                    group.append(&append, row);
+                    group.append(&append, row, ticket.owner);
+                    group.mail.extend(ticket.mail);
                     group.appended.push(reply);
                 }
                 Ok(Err(error)) => {
@@ -145,8 +162,8 @@ impl Writer {
                     return Err(error);
                 }
             },
-            Job::Transact(mut transaction) => {
-                let ran = self.transact(conn, group, &mut *transaction).await;
+            Job::Transact(mut transaction, owner) => {
+                let ran = self.transact(conn, group, &mut *transaction, owner).await;
                 match ran {
                     Ok(Ok(())) => group.transactions.push(transaction),
                     Ok(Err(Some(error))) => transaction.finish(Err(error)),
@@ -168,7 +185,11 @@ impl Writer {
         conn: &mut SqliteConnection,
         group: &mut Group,
         transaction: &mut dyn Transaction,
+        owner: Option<WorkerId>,
     ) -> Result<Result<(), Option<JournalError>>, JournalError> {
+        if let Err(fenced) = self.fence(conn, owner).await? {
+            return Ok(Err(Some(fenced)));
+        }
         self.execute(conn, "SAVEPOINT task").await?;
         let mut tx = SqliteTx::new(conn, &self.place);
         let ran = AssertUnwindSafe(transaction.run(&mut tx)).catch_unwind().await;
@@ -180,7 +201,7 @@ impl Writer {
         };
         let result = match result {
             Ok(None) => Ok(None),
-            Ok(Some(append)) => self.encode(conn, &append).await?.map(|row| Some((append, row))).map_err(Some),
+            Ok(Some(append)) => self.encode(conn, &append, owner).await?.map(|row| Some((append, row))).map_err(Some),
             Err(error) => Err(error),
         };
         if result.is_err() {
@@ -189,7 +210,7 @@ impl Writer {
         self.execute(conn, "RELEASE task").await?;
         Ok(result.map(|done| {
             if let Some((append, row)) = done {
-                group.append(&append, row);
+                group.append(&append, row, owner);
             }
         }))
     }
@@ -199,21 +220,34 @@ impl Writer {
         &mut self,
         conn: &mut SqliteConnection,
         append: &Append,
+        owner: Option<WorkerId>,
     ) -> Result<Result<Row, JournalError>, JournalError> {
+        if let Err(fenced) = self.fence(conn, owner).await? {
+            return Ok(Err(fenced));
+        }
         let execution = append.execution;
-        let mut remembered = match self.known.recall(execution) {
+        let recalled = self.known.recall(execution).filter(|known| owner.is_none() || known.owner == owner);
+        let mut remembered = match recalled {
             Some(remembered) => remembered,
             None => match self.look_up(conn, execution).await? {
                 Some(remembered) => remembered,
                 None => return Ok(Err(JournalError::NoSuchExecution { execution })),
             },
         };
-        let result = if remembered.ended {
+        let redrives = append.record.redrives();
+        let result = if remembered.ended && !redrives {
             Err(JournalError::Ended { execution })
+        } else if owner.is_some() && remembered.owner != owner && !remembered.ended {
+            Err(JournalError::NotOwner { execution })
         } else {
             encode(&append.record, execution, &mut remembered.numbering)
         };
-        remembered.ended |= result.is_ok() && append.outcome.is_some();
+        if result.is_ok() {
+            remembered.ended = append.outcome.is_some();
+            if redrives {
+                remembered.owner = owner;
+            }
+        }
         self.known.remember(execution, remembered);
         Ok(result)
     }
@@ -224,14 +258,34 @@ impl Writer {
         execution: ExecutionId,
     ) -> Result<Option<Remembered>, JournalError> {
         let sql = "SELECT x.status <> 'RUNNING', j.number + 1 + json_array_length(j.body, '$.payloads'), \
-                   j.first_event + j.event_count FROM execution x JOIN journal j ON j.execution = x.id \
+                   j.first_event + j.event_count, x.owner FROM execution x JOIN journal j ON j.execution = x.id \
                    WHERE x.id = ? ORDER BY j.number DESC LIMIT 1";
         let row = sqlx::query_as(sql).bind(execution.0).fetch_optional(conn).await;
-        let row: Option<(bool, i64, i64)> = row.map_err(|e| self.place.failed(e))?;
-        Ok(row.map(|(ended, next, next_event)| Remembered {
+        let row: Option<(bool, i64, i64, Option<i64>)> = row.map_err(|e| self.place.failed(e))?;
+        Ok(row.map(|(ended, next, next_event, owner)| Remembered {
             numbering: Numbering::at(next.unsigned_abs(), next_event.unsigned_abs()),
             ended,
+            owner: owner.map(WorkerId),
         }))
+    }
+}
+
+/// Where the process dies, for the tests: `ASL_CRASH=before:3` at the third commit, just before it.
+#[cfg(test)]
+mod crash {
+    use std::sync::atomic::{AtomicU64, Ordering};
+
+    static COMMITS: AtomicU64 = AtomicU64::new(0);
+
+    pub(super) fn at(place: &str) {
+        let Ok(wanted) = std::env::var("ASL_CRASH") else { return };
+        let commit = match place {
+            "before" => COMMITS.fetch_add(1, Ordering::SeqCst) + 1,
+            _ => COMMITS.load(Ordering::SeqCst),
+        };
+        if wanted == format!("{place}:{commit}") {
+            std::process::abort();
+        }
     }
 }
 
@@ -263,6 +317,69 @@ mod tests {
         let record = Record { now: Timestamp::default(), inputs, steps: 0, events: Vec::new() };
         let definition = Definition { hash: "h".into(), name: "m".into(), text: "{}".into() };
         NewExecution { definition: Arc::new(definition), execution: Arc::new(execution), record, outcome: None }
+    }
+
+    /// What a process wrote down as acknowledged before it died, and what the database has afterwards.
+    async fn crashed(place: &str) -> (Vec<String>, Vec<String>) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.db");
+        let child = std::process::Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", "writer::tests::writes_until_it_crashes", "--ignored", "--nocapture"])
+            .env("ASL_CRASH", place)
+            .env("ASL_CRASH_DB", &path)
+            .output()
+            .unwrap();
+        assert!(!child.status.success(), "it did not crash");
+        let said = String::from_utf8(child.stdout).unwrap();
+        let mut acknowledged: Vec<String> =
+            said.lines().filter_map(|l| l.strip_prefix("has ")).map(str::to_owned).collect();
+        let journal = Journal::open_read_only(&path, crate::Options::default()).await.unwrap();
+        let mut stored = Vec::new();
+        for row in journal.executions(&crate::Filter::default()).await.unwrap() {
+            stored.extend((0..journal.records(row.id).await.unwrap().len()).map(|n| format!("{} {n}", row.arn)));
+        }
+        acknowledged.sort();
+        stored.sort();
+        (acknowledged, stored)
+    }
+
+    #[tokio::test]
+    #[ignore = "run by nobody_is_answered_before_the_commit, as a process that dies"]
+    async fn writes_until_it_crashes() {
+        let path = std::env::var("ASL_CRASH_DB").unwrap();
+        let journal = Journal::open(std::path::Path::new(&path), crate::Options::default()).await.unwrap();
+        let has = |what: String| {
+            use std::io::Write;
+            writeln!(std::io::stdout(), "has {what}").unwrap();
+        };
+        // One after the other, so that each has a commit of its own, and then all at once.
+        let one = journal.create(new("one", 10)).await.unwrap();
+        has("one 0".into());
+        for n in 1..4 {
+            journal.append(one, Record { inputs: Vec::new(), ..new("", 10).record }, None).await.unwrap();
+            has(format!("one {n}"));
+        }
+        let many = (0..20).map(|n| {
+            let journal = journal.clone();
+            async move {
+                journal.create(new(&format!("m{n:02}"), 10)).await.unwrap();
+                has(format!("m{n:02} 0"));
+            }
+        });
+        futures_util::future::join_all(many).await;
+    }
+
+    /// The crash comes between the commit and the answer, on either side of the commit.
+    #[tokio::test]
+    async fn nobody_is_answered_before_the_commit() {
+        for (commit, sooner) in [(1, 0), (2, 1), (4, 3), (5, 4)] {
+            let (acknowledged, stored) = crashed(&format!("before:{commit}")).await;
+            assert_eq!(acknowledged, stored, "what was about to be committed is neither told nor there");
+            assert_eq!(stored.len(), sooner);
+            let (acknowledged, stored) = crashed(&format!("after:{commit}")).await;
+            assert_eq!(acknowledged.len(), sooner, "nobody is told before the writer goes on");
+            assert!(stored.len() > sooner && acknowledged.iter().all(|told| stored.contains(told)));
+        }
     }
 
     async fn pages(journal: &Journal, more: u32) {

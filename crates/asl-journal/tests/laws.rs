@@ -97,6 +97,11 @@ fn expected(kind: &EventKind) -> Map {
             out.insert("index", *index);
         }
         EventKind::MapRunStarted { arn } => drop(out.insert("arn", arn)),
+        EventKind::ExecutionRedriven { redrive_count } => drop(out.insert("redrive_count", *redrive_count)),
+        EventKind::MapRunRedriven { arn, redrive_count } => {
+            out.insert("arn", arn);
+            out.insert("redrive_count", *redrive_count);
+        }
         EventKind::Task { family, stage } => task(&mut out, family, stage),
         EventKind::EvaluationFailed { failure, location, state } => {
             fail(&mut out, failure);

@@ -191,10 +191,15 @@ impl<'d> Reader<'d> {
                 self.end(None);
                 None
             }
+            EventKind::ExecutionRedriven { .. } => {
+                self.reopen();
+                None
+            }
             EventKind::StateAborted(_)
             | EventKind::MapRunStarted { .. }
             | EventKind::MapRunSucceeded
-            | EventKind::MapRunAborted => from,
+            | EventKind::MapRunAborted
+            | EventKind::MapRunRedriven { .. } => from,
             EventKind::ExecutionStarted { .. } => None,
         };
         if let Some(visit) = visit {
@@ -284,6 +289,15 @@ impl<'d> Reader<'d> {
     fn end(&mut self, failed: Option<usize>) {
         let open: Vec<usize> = (0..self.visits.len()).filter(|v| self.visits[*v].open).collect();
         self.close(&open, failed);
+    }
+
+    /// The execution goes on: what did not succeed is open again.
+    fn reopen(&mut self) {
+        for visit in self.visits.iter_mut().filter(|v| matches!(v.status, Status::Failed | Status::Aborted)) {
+            visit.open = true;
+            visit.failed = false;
+            visit.status = Status::InProgress;
+        }
     }
 
     fn close(&mut self, visits: &[usize], failed: Option<usize>) {

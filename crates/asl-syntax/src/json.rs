@@ -62,7 +62,9 @@ fn help(text: &str, error: &ParseError) -> Option<&'static str> {
     let at = text.get(error.offset..)?;
     match &error.kind {
         ParseErrorKind::Unexpected('}' | ']', _) if before.ends_with(',') => Some("remove the comma before it"),
-        ParseErrorKind::Unexpected('"', expected) if expected.contains("','") => Some("a comma is missing before this"),
+        ParseErrorKind::Unexpected('"', expected) if expected.contains("comma") => {
+            Some("a comma is missing before this")
+        }
         ParseErrorKind::Unexpected('/', _) => Some("JSON has no comments: use a \"Comment\" field"),
         ParseErrorKind::Unexpected('\'', _) => Some("JSON strings stand in double quotes"),
         ParseErrorKind::Unexpected('$', _) if at.starts_with("${") => {

@@ -7,7 +7,7 @@ const MAX_CANDIDATES: usize = 1000;
 
 /// The candidate that `name` most likely stands for: equal but for case, or a few typing mistakes away
 /// (one for each three characters). The first of equally near ones.
-pub(crate) fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+pub fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let wanted: Vec<char> = name.chars().take(MAX_NAME_CHARS + 1).flat_map(char::to_lowercase).collect();
     if wanted.len() > MAX_NAME_CHARS {
         return None;

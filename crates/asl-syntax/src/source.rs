@@ -132,7 +132,7 @@ impl Source {
     }
 
     /// The place in the original text of a place in the substituted one. A place inside of a value becomes its whole `${Key}`.
-    pub(crate) fn original_span(&self, span: Span) -> Span {
+    pub fn original_span(&self, span: Span) -> Span {
         let (start, end) = (self.original_offset(span.start, false), self.original_offset(span.end, true));
         // Nothing, where a value is empty, lies after that value as a start and before it as an end.
         Span { start: start.min(end), end: start.max(end) }

@@ -7,46 +7,59 @@ use std::sync::Arc;
 
 /// A JSON value with its place in the (substituted) text.
 #[derive(Clone, Debug)]
-pub(crate) struct Node {
-    pub(crate) span: Span,
-    pub(crate) data: Data,
+pub struct Node {
+    /// Its place, in bytes.
+    pub span: Span,
+    /// What it is.
+    pub data: Data,
 }
 
+/// What a [`Node`] is.
 #[derive(Clone, Debug)]
-pub(crate) enum Data {
+pub enum Data {
+    /// Neither an array nor an object.
     Scalar(Value),
+    /// An array.
     Array(Vec<Node>),
+    /// An object, its members in the order of the text.
     Object(Vec<Member>),
 }
 
 /// A member of an object. Keys may repeat; the last one counts, as at AWS.
 #[derive(Clone, Debug)]
-pub(crate) struct Member {
-    pub(crate) key: Arc<str>,
-    pub(crate) key_span: Span,
-    pub(crate) value: Node,
+pub struct Member {
+    /// The key.
+    pub key: Arc<str>,
+    /// The place of the key, in bytes.
+    pub key_span: Span,
+    /// The value.
+    pub value: Node,
 }
 
 impl Node {
-    pub(crate) fn as_str(&self) -> Option<&str> {
+    /// The text, when it is one.
+    pub fn as_str(&self) -> Option<&str> {
         match &self.data {
             Data::Scalar(value) => value.as_str(),
             _ => None,
         }
     }
 
-    pub(crate) fn is_null(&self) -> bool {
+    /// True for `null`.
+    pub fn is_null(&self) -> bool {
         matches!(&self.data, Data::Scalar(Value::Null))
     }
 
-    pub(crate) fn as_object(&self) -> Option<&[Member]> {
+    /// The members, when it is an object.
+    pub fn as_object(&self) -> Option<&[Member]> {
         match &self.data {
             Data::Object(members) => Some(members),
             _ => None,
         }
     }
 
-    pub(crate) fn as_array(&self) -> Option<&[Node]> {
+    /// The elements, when it is an array.
+    pub fn as_array(&self) -> Option<&[Node]> {
         match &self.data {
             Data::Array(items) => Some(items),
             _ => None,
@@ -54,12 +67,12 @@ impl Node {
     }
 
     /// The member that counts for `key`.
-    pub(crate) fn member(&self, key: &str) -> Option<&Member> {
+    pub fn member(&self, key: &str) -> Option<&Member> {
         self.as_object()?.iter().rev().find(|m| &*m.key == key)
     }
 
     /// The plain value, places dropped.
-    pub(crate) fn to_value(&self) -> Value {
+    pub fn to_value(&self) -> Value {
         match &self.data {
             Data::Scalar(value) => value.clone(),
             Data::Array(items) => items.iter().map(Node::to_value).collect::<Vec<_>>().into(),

@@ -11,17 +11,26 @@ use std::time::UNIX_EPOCH;
 
 /// Folders by the name of the bucket they stand for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Buckets(BTreeMap<String, PathBuf>);
+pub struct Buckets {
+    folders: BTreeMap<String, PathBuf>,
+    /// Where everything is written, and looked for first.
+    over: Option<PathBuf>,
+}
 
 impl Buckets {
     /// Buckets of these folders.
     pub fn new(folders: BTreeMap<String, PathBuf>) -> Buckets {
-        Buckets(folders)
+        Buckets { folders, over: None }
+    }
+
+    /// The same buckets, but what is written goes to folders below `over`, and is read and listed there from then on.
+    pub fn written_to(self, over: &Path) -> Buckets {
+        Buckets { over: Some(over.to_owned()), ..self }
     }
 
     /// Whether a bucket is declared.
     pub fn contains(&self, name: &str) -> bool {
-        self.0.contains_key(name)
+        self.folders.contains_key(name)
     }
 
     /// Writes what a ResultWriter has. Blocks on the file system. Each file appears whole or not at all.
@@ -30,7 +39,9 @@ impl Buckets {
     /// `States.ResultWriterFailed`, with what is wrong.
     pub fn write(&self, write: &WriteResults) -> Result<(), Failure> {
         let failed = |cause: String| Failure::new("States.ResultWriterFailed", cause);
-        let folder = self.folder(&write.bucket).map_err(failed)?;
+        let declared = self.folder(&write.bucket).map_err(failed)?;
+        let over = self.over(&write.bucket);
+        let folder = over.as_deref().unwrap_or(declared);
         for file in &write.files {
             let path = inside(folder, &file.key).map_err(failed)?;
             put(&path, file.body.as_bytes()).map_err(|e| failed(format!("{}: {e}", path.display())))?;
@@ -39,26 +50,39 @@ impl Buckets {
     }
 
     fn folder(&self, name: &str) -> Result<&Path, String> {
-        let found = self.0.get(name).map(PathBuf::as_path);
+        let found = self.folders.get(name).map(PathBuf::as_path);
         found.ok_or_else(|| format!("the bucket '{name}' is not declared: add [buckets.{name}] to the project file"))
+    }
+
+    fn over(&self, name: &str) -> Option<PathBuf> {
+        self.over.as_ref().map(|over| over.join(name))
     }
 }
 
 impl Bucket for Buckets {
     fn get(&self, bucket: &str, key: &str) -> Result<Option<Vec<u8>>, String> {
-        let path = inside(self.folder(bucket)?, key)?;
-        match fs::read(&path) {
-            Ok(body) => Ok(Some(body)),
-            Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(None),
-            Err(e) => Err(format!("{}: {e}", path.display())),
+        let declared = self.folder(bucket)?;
+        for folder in self.over(bucket).iter().map(PathBuf::as_path).chain([declared]) {
+            let path = inside(folder, key)?;
+            match fs::read(&path) {
+                Ok(body) => return Ok(Some(body)),
+                Err(e) if e.kind() == io::ErrorKind::NotFound => {}
+                Err(e) => return Err(format!("{}: {e}", path.display())),
+            }
         }
+        Ok(None)
     }
 
     fn list(&self, bucket: &str, prefix: &str) -> Result<Vec<Listed>, String> {
-        let folder = self.folder(bucket)?;
+        let declared = self.folder(bucket)?;
         let mut objects = Vec::new();
-        list(folder, folder, prefix, &mut objects).map_err(|e| format!("{}: {e}", folder.display()))?;
+        let over = self.over(bucket).filter(|over| over.exists());
+        for folder in over.iter().map(PathBuf::as_path).chain([declared]) {
+            list(folder, folder, prefix, &mut objects).map_err(|e| format!("{}: {e}", folder.display()))?;
+        }
+        // Stable: of two with the same key, the one that was written comes first.
         objects.sort_by(|a, b| a.key.cmp(&b.key));
+        objects.dedup_by(|a, b| a.key == b.key);
         Ok(objects)
     }
 }
@@ -120,6 +144,22 @@ mod tests {
         assert_eq!(buckets.get("b", "in/one.json"), Ok(Some(b"[1]".to_vec())));
         assert_eq!(buckets.get("b", "none"), Ok(None));
         assert!(buckets.get("c", "x").unwrap_err().contains("[buckets.c]"));
+    }
+
+    #[test]
+    fn what_is_written_can_go_elsewhere() {
+        let (folder, over) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        put(&folder.path().join("old"), b"1").unwrap();
+        put(&folder.path().join("both"), b"1").unwrap();
+        let buckets =
+            Buckets::new(BTreeMap::from([("b".to_owned(), folder.path().to_owned())])).written_to(over.path());
+        assert_eq!(buckets.list("b", "").unwrap().len(), 2);
+        put(&over.path().join("b/both"), b"2").unwrap();
+        put(&over.path().join("b/new"), b"2").unwrap();
+        let keys: Vec<String> = buckets.list("b", "").unwrap().into_iter().map(|o| o.key).collect();
+        assert_eq!(keys, ["both", "new", "old"]);
+        assert_eq!(buckets.get("b", "both"), Ok(Some(b"2".to_vec())));
+        assert_eq!(buckets.get("b", "old"), Ok(Some(b"1".to_vec())));
     }
 
     #[test]

@@ -106,7 +106,7 @@ impl FunctionSet {
             );
             return Err(Failure::new("States.Runtime", cause));
         };
-        let payload = parameters.get("Payload").cloned().unwrap_or_else(Value::empty_object);
+        let payload = read_event(&parameters["Payload"], request_id)?;
         match parameters["InvocationType"].as_str() {
             Some("DryRun") if self.contains(reference) => return Ok(invoke_result(None, 204, request_id)),
             Some("Event") if self.contains(reference) => {
@@ -141,6 +141,22 @@ impl FunctionSet {
 fn function_name(reference: &str) -> &str {
     let rest = reference.rsplit_once("function:").map_or(reference, |(_, rest)| rest);
     rest.split(':').next().unwrap_or(rest)
+}
+
+/// The event of `lambda:invoke`: nothing is an empty object, and a string is the payload's own text (recorded AWS behaviour).
+fn read_event(payload: &Value, request_id: &str) -> Result<Value, Failure> {
+    match payload {
+        Value::Null => Ok(Value::empty_object()),
+        Value::String(text) => text.parse().map_err(|e: asl_value::ParseError| {
+            let cause = format!(
+                "Could not parse request body into json: Could not parse payload into json: {} (Service: AWSLambda; Status \
+                 Code: 400; Error Code: InvalidRequestContentException; Request ID: {request_id}; Proxy: null)",
+                e.kind
+            );
+            Failure::new("Lambda.InvalidRequestContentException", cause)
+        }),
+        event => Ok(event.clone()),
+    }
 }
 
 fn read_payload(bytes: &[u8]) -> Result<Value, Failure> {

@@ -1,4 +1,6 @@
-//! Mocked task results, in the mock configuration format of AWS Step Functions Local (spec: Mock config).
+//! Mocked tasks: what states answer without being run.
+//!
+//! Set up in Rust, or read from a mock configuration of AWS Step Functions Local (spec: Mock config):
 //!
 //! ```json
 //! {"StateMachines": {"fare": {"TestCases": {"Declined": {"ChargeFare": "CardDeclined"}}}},
@@ -6,69 +8,110 @@
 //!                                       "2": {"Return": {"Payload": {"ok": false}}}}}}
 //! ```
 
+mod config;
+mod matching;
+
+pub use config::{MockError, MockErrorKind};
+pub use matching::contains;
+
 use asl_core::Failure;
-use asl_value::{Map, Value};
+use asl_value::{Span, Value};
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 
-/// The mocked states of one test case.
+/// The mocked states of a test.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Mocks(BTreeMap<String, MockedState>);
 
-#[derive(Clone, Debug, PartialEq)]
-struct MockedState {
-    response: String,
-    /// By invocation of the state in the execution, from 0.
-    answers: Vec<(RangeInclusive<u64>, Result<Value, Failure>)>,
+/// What one state answers: the first rule that fits a call.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct MockedState {
+    /// The rules, in order.
+    pub rules: Vec<MockRule>,
+    /// What it is called in the message that no rule fits a call: `MockedResponses.Busy`.
+    pub name: String,
+    /// The place in the file that names the state, in bytes.
+    pub span: Option<Span>,
 }
 
-/// What is wrong with a mock configuration.
-#[derive(Clone, Debug, PartialEq, thiserror::Error)]
-pub enum MockError {
-    /// It is not JSON.
-    #[error("the mock configuration is not JSON: {0}")]
-    NotJson(#[from] asl_value::ParseError),
-    /// It has no such state machine, test case or response.
-    #[error("the mock configuration has no {what} '{name}'; it has {}", if .known.is_empty() { "none" } else { .known })]
-    Unknown {
-        /// `state machine`, `test case of 'M'` or `response`.
-        what: String,
-        /// The name.
-        name: String,
-        /// The names it has.
-        known: String,
-    },
-    /// A response is malformed.
-    #[error("MockedResponses.{response}: {problem}")]
-    Response {
-        /// The response's name.
-        response: String,
-        /// What is wrong with it.
-        problem: String,
-    },
+/// One answer, and for which calls it is.
+#[derive(Clone, Debug, PartialEq)]
+pub struct MockRule {
+    /// The calls of the state in its execution, from 0: retries, loops and iterations all count.
+    pub calls: RangeInclusive<u64>,
+    /// The parameters have to hold this too ([`contains`]).
+    pub when: Option<Value>,
+    /// What is answered.
+    pub answer: Answer,
+}
+
+impl MockRule {
+    /// An answer for every call.
+    pub fn always(answer: Answer) -> MockRule {
+        MockRule { calls: 0..=u64::MAX, when: None, answer }
+    }
+}
+
+/// What a mocked task answers, and when.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Answer {
+    /// The answer.
+    pub reply: Reply,
+    /// How long it takes, in milliseconds of the engine's clock; `None`: no time.
+    pub after_ms: Option<i64>,
+}
+
+/// What a mocked task answers.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Reply {
+    /// Its result, before `ResultSelector`.
+    Return(Value),
+    /// Its error.
+    Throw(Failure),
+    /// Nothing: only its timeout ends it.
+    Never,
+}
+
+impl From<Reply> for Answer {
+    fn from(reply: Reply) -> Answer {
+        Answer { reply, after_ms: None }
+    }
 }
 
 impl Mocks {
-    /// The mocks of one test case of a state machine. Only the responses it uses are looked at.
-    ///
-    /// # Errors
-    /// When the text is not JSON, names are missing, or a response it uses is malformed.
-    pub fn load(text: &str, state_machine: &str, test_case: &str) -> Result<Mocks, MockError> {
-        let config: Value = text.parse()?;
-        let machine = member(&config["StateMachines"], state_machine, "state machine".to_owned())?;
-        let what = format!("test case of '{state_machine}'");
-        let case = member(&machine["TestCases"], test_case, what)?;
-        let mut states = BTreeMap::new();
-        for (state, response) in case.as_object().into_iter().flatten() {
-            let response = response.as_str().unwrap_or_default();
-            let answers = member(&config["MockedResponses"], response, "response".to_owned())?;
-            let answers = answers
-                .as_object()
-                .map_or(Ok(Vec::new()), read_answers)
-                .map_err(|problem| MockError::Response { response: response.to_owned(), problem })?;
-            states.insert(state.to_string(), MockedState { response: response.to_owned(), answers });
-        }
-        Ok(Mocks(states))
+    /// Every call of a state gives this result.
+    pub fn returns(self, state: &str, result: Value) -> Mocks {
+        self.answers(state, [Reply::Return(result)], true)
+    }
+
+    /// Every call of a state fails with this error.
+    pub fn throws(self, state: &str, failure: Failure) -> Mocks {
+        self.answers(state, [Reply::Throw(failure)], true)
+    }
+
+    /// The calls of a state are answered with these, one after another; a call beyond them fails with `States.Runtime`.
+    pub fn sequence(self, state: &str, replies: impl IntoIterator<Item = Reply>) -> Mocks {
+        self.answers(state, replies, false)
+    }
+
+    fn answers(mut self, state: &str, replies: impl IntoIterator<Item = Reply>, always: bool) -> Mocks {
+        let rule = |(call, reply)| MockRule {
+            calls: if always { 0..=u64::MAX } else { call..=call },
+            ..MockRule::always(Answer::from(reply))
+        };
+        let rules = (0..).zip(replies).map(rule).collect();
+        self.set(state, MockedState { rules, name: format!("the mock of '{state}'"), span: None });
+        self
+    }
+
+    /// Mocks a state, in place of what it was mocked with before.
+    pub fn set(&mut self, state: &str, mocked: MockedState) {
+        self.0.insert(state.to_owned(), mocked);
+    }
+
+    /// Takes the mock of a state away: it runs.
+    pub fn remove(&mut self, state: &str) {
+        self.0.remove(state);
     }
 
     /// Whether a state is mocked.
@@ -76,90 +119,52 @@ impl Mocks {
         self.0.contains_key(state)
     }
 
+    /// The mocked states, by name.
+    pub fn states(&self) -> impl Iterator<Item = (&str, &MockedState)> {
+        self.0.iter().map(|(state, mocked)| (state.as_str(), mocked))
+    }
+
     /// The answer to the `invocation`th call of a state, from 0; `None` when the state is not mocked. A mocked state
     /// without an answer for this call fails with `States.Runtime`.
-    pub fn answer(&self, state: &str, invocation: u64) -> Option<Result<Value, Failure>> {
+    pub fn answer(&self, state: &str, invocation: u64, parameters: &Value) -> Option<Answer> {
         let mocked = self.0.get(state)?;
-        let found = mocked.answers.iter().find(|(range, _)| range.contains(&invocation));
+        let fits = |rule: &&MockRule| {
+            rule.calls.contains(&invocation) && rule.when.as_ref().is_none_or(|when| contains(parameters, when))
+        };
+        let found = mocked.rules.iter().find(fits);
         Some(found.map_or_else(
             || {
-                let response = &mocked.response;
-                let cause =
-                    format!("MockedResponses.{response} has no answer for call {invocation} of state '{state}'");
-                Err(Failure::new("States.Runtime", cause))
+                let cause = format!("{} has no answer for call {invocation} of state '{state}'", mocked.name);
+                Reply::Throw(Failure::new("States.Runtime", cause)).into()
             },
-            |(_, answer)| answer.clone(),
+            |rule| rule.answer.clone(),
         ))
     }
-}
-
-fn member<'v>(map: &'v Value, name: &str, what: String) -> Result<&'v Value, MockError> {
-    map.get(name).ok_or_else(|| {
-        let names: Vec<&str> = map.as_object().into_iter().flat_map(Map::keys).map(|k| &**k).collect();
-        MockError::Unknown { what, name: name.to_owned(), known: names.join(", ") }
-    })
-}
-
-type Answers = Vec<(RangeInclusive<u64>, Result<Value, Failure>)>;
-
-fn read_answers(map: &Map) -> Result<Answers, String> {
-    let mut answers: Answers = Vec::with_capacity(map.len());
-    for (key, entry) in map {
-        let range = read_range(key).ok_or_else(|| format!("'{key}' is no call number like 0 and no range like 1-3"))?;
-        if let Some((other, _)) = answers.iter().find(|(r, _)| r.start() <= range.end() && range.start() <= r.end()) {
-            return Err(format!("'{key}' overlaps {}-{}", other.start(), other.end()));
-        }
-        let answer = match (entry.get("Return"), entry.get("Throw")) {
-            (Some(value), None) => Ok(value.clone()),
-            (None, Some(thrown)) => match (thrown["Error"].as_str(), thrown["Cause"].as_str()) {
-                (Some(error), Some(cause)) => Err(Failure::new(error, cause)),
-                _ => return Err(format!("'{key}'.Throw needs an Error and a Cause, both strings")),
-            },
-            _ => return Err(format!("'{key}' needs either Return or Throw")),
-        };
-        answers.push((range, answer));
-    }
-    Ok(answers)
-}
-
-fn read_range(key: &str) -> Option<RangeInclusive<u64>> {
-    let (first, last) = key.split_once('-').unwrap_or((key, key));
-    let (first, last) = (first.parse().ok()?, last.parse().ok()?);
-    (first <= last).then_some(first..=last)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const CONFIG: &str = r#"{
-        "StateMachines": {"m": {"TestCases": {"c": {"A": "Flaky"}, "broken": {"A": "Bad"}, "lost": {"A": "None"}}}},
-        "MockedResponses": {
-            "Flaky": {"0-1": {"Throw": {"Error": "E", "Cause": "why"}}, "2": {"Return": {"ok": true}}},
-            "Bad": {"0": {"Return": 1}, "0-3": {"Return": 2}}
-        }
-    }"#;
-
-    #[test]
-    fn answers_are_found_by_invocation() {
-        let mocks = Mocks::load(CONFIG, "m", "c").unwrap();
-        assert_eq!(mocks.answer("A", 1), Some(Err(Failure::new("E", "why"))));
-        assert_eq!(mocks.answer("A", 2), Some(Ok(r#"{"ok": true}"#.parse().unwrap())));
-        assert_eq!(mocks.answer("A", 3).unwrap().unwrap_err().error.as_deref(), Some("States.Runtime"));
-        assert_eq!(mocks.answer("B", 0), None);
+    fn reply(mocks: &Mocks, call: u64, parameters: &str) -> Reply {
+        mocks.answer("A", call, &parameters.parse().unwrap()).unwrap().reply
     }
 
     #[test]
-    fn what_is_wrong_is_named() {
-        for (machine, case, words) in [
-            ("n", "c", "no state machine 'n'; it has m"),
-            ("m", "d", "no test case of 'm' 'd'; it has c, broken, lost"),
-            ("m", "lost", "no response 'None'"),
-            ("m", "broken", "MockedResponses.Bad: '0-3' overlaps 0-0"),
-        ] {
-            let error = Mocks::load(CONFIG, machine, case).unwrap_err().to_string();
-            assert!(error.contains(words), "{error}");
-        }
-        assert!(Mocks::load("{", "m", "c").is_err());
+    fn answers_are_found_by_call_and_by_parameters() {
+        let one = || Reply::Return(Value::from(1));
+        assert_eq!(reply(&Mocks::default().returns("A", 1.into()), 7, "{}"), one());
+        let mocks = Mocks::default().sequence("A", [Reply::Never, one()]);
+        assert_eq!((reply(&mocks, 0, "{}"), reply(&mocks, 1, "{}")), (Reply::Never, one()));
+        let Reply::Throw(beyond) = reply(&mocks, 2, "{}") else { panic!("an error") };
+        assert_eq!(beyond.cause.as_deref(), Some("the mock of 'A' has no answer for call 2 of state 'A'"));
+
+        let mut mocks = Mocks::default();
+        let when = MockRule { when: Some(r#"{"id": 5}"#.parse().unwrap()), ..MockRule::always(one().into()) };
+        let rules = vec![when, MockRule::always(Reply::Never.into())];
+        mocks.set("A", MockedState { rules, ..MockedState::default() });
+        assert_eq!(reply(&mocks, 0, r#"{"id": 5, "more": true}"#), one());
+        assert_eq!(reply(&mocks, 0, r#"{"id": 6}"#), Reply::Never);
+        assert_eq!(mocks.answer("B", 0, &Value::Null), None);
     }
 }

@@ -42,8 +42,21 @@ async fn invoke_wraps_the_payload_as_aws_does() {
 
 #[tokio::test]
 async fn without_a_payload_the_event_is_an_empty_object() {
-    let result = set().invoke_task(&json(r#"{"FunctionName": "Echo"}"#), ID).await.unwrap();
-    assert_eq!(result["Payload"], Value::empty_object());
+    for parameters in [r#"{"FunctionName": "Echo"}"#, r#"{"FunctionName": "Echo", "Payload": null}"#] {
+        let result = set().invoke_task(&json(parameters), ID).await.unwrap();
+        assert_eq!(result["Payload"], Value::empty_object());
+    }
+}
+
+#[tokio::test]
+async fn a_payload_that_is_a_string_is_the_text_of_the_event() {
+    for (payload, event) in [("0.0", "0.0"), ("true", "true"), ("{\"a\": [1]}", r#"{"a": [1]}"#), ("\"x\"", r#""x""#)] {
+        let parameters = Value::from_iter([("FunctionName", "Echo"), ("Payload", payload)]);
+        assert_eq!(set().invoke_task(&parameters, ID).await.unwrap()["Payload"], json(event), "{payload}");
+    }
+    let failure = set().invoke_task(&json(r#"{"FunctionName": "Echo", "Payload": "x"}"#), ID).await.unwrap_err();
+    assert_eq!(failure.error.as_deref(), Some("Lambda.InvalidRequestContentException"));
+    assert!(failure.cause.unwrap().contains("Unrecognized token 'x'"));
 }
 
 #[tokio::test]

@@ -1,11 +1,22 @@
 //! Objects: string keys in the order they were written.
 
-use crate::value::{Key, Value};
-use indexmap::IndexMap;
+use crate::value::{Key, Measure, Value};
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// From so many members on, keys are found by their hash. Below, comparing them one by one is faster, and a copy is one
+/// allocation: most objects are small, and a write into a shared one copies it.
+const INDEXED: usize = 16;
 
 /// A JSON object. Keys keep the order in which they were first inserted.
-#[derive(Clone, Debug, Default)]
-pub struct Map(IndexMap<Key, Value>);
+#[derive(Clone, Default)]
+pub struct Map {
+    members: Vec<(Key, Value)>,
+    /// Where each key is, in an object of [`INDEXED`] members or more.
+    index: Option<HashMap<Key, usize>>,
+    measured: Memo,
+}
 
 impl Map {
     /// An empty object.
@@ -15,62 +26,119 @@ impl Map {
 
     /// An empty object with room for `n` members.
     pub fn with_capacity(n: usize) -> Map {
-        Map(IndexMap::with_capacity(n))
+        Map { members: Vec::with_capacity(n), ..Map::default() }
+    }
+
+    fn find(&self, key: &str) -> Option<usize> {
+        match &self.index {
+            Some(index) => index.get(key).copied(),
+            None => self.members.iter().position(|(k, _)| **k == *key),
+        }
+    }
+
+    /// A member that is not there yet.
+    fn push(&mut self, key: Key, value: Value) {
+        if let Some(index) = &mut self.index {
+            index.insert(key.clone(), self.members.len());
+        }
+        self.members.push((key, value));
+        if self.index.is_none() && self.members.len() >= INDEXED {
+            self.reindex();
+        }
+    }
+
+    fn reindex(&mut self) {
+        let places = self.members.iter().enumerate();
+        self.index = (self.members.len() >= INDEXED).then(|| places.map(|(at, (key, _))| (key.clone(), at)).collect());
     }
 
     /// The value under `key`.
     pub fn get(&self, key: &str) -> Option<&Value> {
-        self.0.get(key)
+        self.find(key).map(|at| &self.members[at].1)
     }
 
     /// The value under `key`, to change in place.
     pub fn get_mut(&mut self, key: &str) -> Option<&mut Value> {
-        self.0.get_mut(key)
+        self.measured.forget();
+        self.find(key).map(|at| &mut self.members[at].1)
     }
 
     /// True when `key` is a member, whatever its value.
     pub fn contains_key(&self, key: &str) -> bool {
-        self.0.contains_key(key)
+        self.find(key).is_some()
     }
 
     /// Puts `value` under `key`; an existing member keeps its place. Returns the value it replaced.
     pub fn insert(&mut self, key: impl Into<Key>, value: impl Into<Value>) -> Option<Value> {
-        self.0.insert(key.into(), value.into())
+        self.measured.forget();
+        let (key, value) = (key.into(), value.into());
+        match self.find(&key) {
+            Some(at) => Some(std::mem::replace(&mut self.members[at].1, value)),
+            None => {
+                self.push(key, value);
+                None
+            }
+        }
     }
 
     /// The value under `key`, after inserting `default()` when it was missing.
     pub fn get_or_insert_with(&mut self, key: impl Into<Key>, default: impl FnOnce() -> Value) -> &mut Value {
-        self.0.entry(key.into()).or_insert_with(default)
+        self.measured.forget();
+        let key = key.into();
+        let at = self.find(&key).unwrap_or_else(|| {
+            self.push(key, default());
+            self.members.len() - 1
+        });
+        &mut self.members[at].1
     }
 
     /// Removes `key`; the order of the others is kept.
     pub fn remove(&mut self, key: &str) -> Option<Value> {
-        self.0.shift_remove(key)
+        self.measured.forget();
+        let (_, value) = self.members.remove(self.find(key)?);
+        self.reindex();
+        Some(value)
     }
 
     /// How many members there are.
     pub fn len(&self) -> usize {
-        self.0.len()
+        self.members.len()
     }
 
     /// True without members.
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.members.is_empty()
     }
 
     /// The members in order.
     pub fn iter(&self) -> MapIter<'_> {
-        MapIter(self.0.iter())
+        MapIter(self.members.iter())
     }
 
     /// The keys in order.
     pub fn keys(&self) -> impl Iterator<Item = &Key> + '_ {
-        self.0.keys()
+        self.members.iter().map(|(key, _)| key)
     }
 
     /// The values in order.
     pub fn values(&self) -> impl Iterator<Item = &Value> + '_ {
-        self.0.values()
+        self.members.iter().map(|(_, value)| value)
+    }
+
+    /// How large it is: what `measure` says, remembered until the object changes. A document that goes from state to state
+    /// is measured in each, and most of it never changes.
+    pub(crate) fn measured(&self, measure: impl FnOnce(&Map) -> Measure) -> Measure {
+        self.measured.get().unwrap_or_else(|| {
+            let found = measure(self);
+            self.measured.set(found);
+            found
+        })
+    }
+}
+
+impl fmt::Debug for Map {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_map().entries(self).finish()
     }
 }
 
@@ -81,15 +149,43 @@ impl PartialEq for Map {
     }
 }
 
+/// A measure in one word: 48 bits of bytes, 16 of depth. 0 is «not known», for no object has 0 bytes.
+#[derive(Debug, Default)]
+struct Memo(AtomicU64);
+
+impl Memo {
+    fn get(&self) -> Option<Measure> {
+        // Whoever sees 0 where another thread has just measured measures again and finds the same.
+        let word = self.0.load(Ordering::Relaxed);
+        (word != 0).then_some(Measure { bytes: (word >> 16) as usize, depth: (word & 0xffff) as usize })
+    }
+
+    fn set(&self, measure: Measure) {
+        let fits = measure.bytes < 1 << 48 && measure.depth < 1 << 16;
+        let word = if fits { ((measure.bytes as u64) << 16) | measure.depth as u64 } else { 0 };
+        self.0.store(word, Ordering::Relaxed);
+    }
+
+    fn forget(&mut self) {
+        *self.0.get_mut() = 0;
+    }
+}
+
+impl Clone for Memo {
+    fn clone(&self) -> Memo {
+        Memo(AtomicU64::new(self.0.load(Ordering::Relaxed)))
+    }
+}
+
 /// The members of a [`Map`] in order.
 #[derive(Clone, Debug)]
-pub struct MapIter<'a>(indexmap::map::Iter<'a, Key, Value>);
+pub struct MapIter<'a>(std::slice::Iter<'a, (Key, Value)>);
 
 impl<'a> Iterator for MapIter<'a> {
     type Item = (&'a Key, &'a Value);
 
     fn next(&mut self) -> Option<Self::Item> {
-        self.0.next()
+        self.0.next().map(|(key, value)| (key, value))
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
@@ -110,6 +206,9 @@ impl<'a> IntoIterator for &'a Map {
 
 impl<K: Into<Key>, V: Into<Value>> FromIterator<(K, V)> for Map {
     fn from_iter<I: IntoIterator<Item = (K, V)>>(members: I) -> Map {
-        Map(members.into_iter().map(|(k, v)| (k.into(), v.into())).collect())
+        let members = members.into_iter();
+        let mut map = Map::with_capacity(members.size_hint().0);
+        members.for_each(|(key, value)| drop(map.insert(key, value)));
+        map
     }
 }

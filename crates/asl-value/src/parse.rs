@@ -128,6 +128,10 @@ fn floor_boundary(text: &str, mut at: usize) -> usize {
     at
 }
 
+/// What can stand where a value is due. This and the other texts are those of Jackson, which AWS passes on.
+const EXPECTED_VALUE: &str =
+    "expected a valid value (JSON String, Number, Array, Object or token 'null', 'true' or 'false')";
+
 struct Values;
 
 impl Build for Values {
@@ -195,7 +199,7 @@ impl<B: Build> Parser<'_, '_, B> {
             Some(b'"') => Value::from(self.string()?),
             Some(b'-' | b'0'..=b'9') => self.number()?,
             Some(b) if b.is_ascii_alphabetic() || b == b'_' || b >= 0x80 => self.word()?,
-            _ => return Err(self.unexpected("expected a value")),
+            _ => return Err(self.unexpected(EXPECTED_VALUE)),
         };
         Ok(self.build.scalar(scalar, Span { start, end: self.at }))
     }
@@ -242,7 +246,7 @@ impl<B: Build> Parser<'_, '_, B> {
                     return Ok(self.build.array(items, Span { start, end: self.at }));
                 }
                 None => return Err((ParseErrorKind::End(" inside an array"), self.at)),
-                Some(_) => return Err(self.unexpected("expected ',' or ']'")),
+                Some(_) => return Err(self.unexpected("was expecting comma to separate Array entries")),
             }
         }
     }
@@ -262,13 +266,13 @@ impl<B: Build> Parser<'_, '_, B> {
             match self.peek() {
                 Some(b'"') => {}
                 None => return Err((ParseErrorKind::End(" inside an object"), self.at)),
-                Some(_) => return Err(self.unexpected("expected a key in double quotes")),
+                Some(_) => return Err(self.unexpected("was expecting double-quote to start field name")),
             }
             let key: Arc<str> = self.string()?.into();
             let key_span = Span { start: key_start, end: self.at };
             self.blanks();
             if self.peek() != Some(b':') {
-                return Err(self.unexpected("expected ':' after the key"));
+                return Err(self.unexpected("was expecting a colon to separate field name and value"));
             }
             self.at += 1;
             let value = self.value(depth + 1)?;
@@ -281,7 +285,7 @@ impl<B: Build> Parser<'_, '_, B> {
                     return Ok(self.build.object(members, Span { start, end: self.at }));
                 }
                 None => return Err((ParseErrorKind::End(" inside an object"), self.at)),
-                Some(_) => return Err(self.unexpected("expected ',' or '}'")),
+                Some(_) => return Err(self.unexpected("was expecting comma to separate Object entries")),
             }
         }
     }
@@ -293,7 +297,9 @@ impl<B: Build> Parser<'_, '_, B> {
         loop {
             let rest = &self.text[self.at..];
             let run = rest.bytes().position(|b| matches!(b, b'"' | b'\\' | 0..=31));
-            let Some(run) = run else { return Err((ParseErrorKind::End(" inside a string"), start)) };
+            let Some(run) = run else {
+                return Err((ParseErrorKind::End(": was expecting closing quote for a string value"), start));
+            };
             out.push_str(&rest[..run]);
             self.at += run;
             match self.peek() {
@@ -303,7 +309,7 @@ impl<B: Build> Parser<'_, '_, B> {
                 }
                 Some(b'\\') => out.push(self.escape()?),
                 Some(b) => return Err((ParseErrorKind::Control(b), self.at)),
-                None => return Err((ParseErrorKind::End(" inside a string"), start)),
+                None => return Err((ParseErrorKind::End(": was expecting closing quote for a string value"), start)),
             }
         }
     }

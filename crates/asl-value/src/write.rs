@@ -1,6 +1,6 @@
 //! Compact JSON text, and how long it would be.
 
-use crate::{Measure, Value};
+use crate::{Measure, Number, Value};
 use std::fmt::{self, Write};
 
 impl fmt::Display for Value {
@@ -16,6 +16,10 @@ impl Value {
         match self {
             Value::Null => Measure { bytes: 4, depth: 0 },
             Value::Bool(b) => Measure { bytes: if *b { 4 } else { 5 }, depth: 0 },
+            Value::Number(Number::Int(i)) => {
+                let digits = i.unsigned_abs().checked_ilog10().unwrap_or(0) as usize + 1;
+                Measure { bytes: digits + usize::from(*i < 0), depth: 0 }
+            }
             Value::Number(n) => {
                 let mut counter = Counter(0);
                 // Writing into a counter cannot fail.
@@ -24,7 +28,7 @@ impl Value {
             }
             Value::String(s) => Measure { bytes: quoted_len(s), depth: 0 },
             Value::Array(items) => measure_parts(items.iter().map(|v| (0, v))),
-            Value::Object(map) => measure_parts(map.iter().map(|(k, v)| (quoted_len(k) + 1, v))),
+            Value::Object(map) => map.measured(|map| measure_parts(map.iter().map(|(k, v)| (quoted_len(k) + 1, v)))),
         }
     }
 }
@@ -104,7 +108,7 @@ fn write_pretty(value: &Value, out: &mut impl Write, indent: usize) -> fmt::Resu
 }
 
 /// The escape of a byte inside a JSON string; `None` where the byte stands for itself.
-fn escape(byte: u8) -> Option<&'static str> {
+const fn escape(byte: u8) -> Option<&'static str> {
     const CONTROL: [&str; 32] = [
         "\\u0000", "\\u0001", "\\u0002", "\\u0003", "\\u0004", "\\u0005", "\\u0006", "\\u0007", "\\b", "\\t", "\\n",
         "\\u000b", "\\f", "\\r", "\\u000e", "\\u000f", "\\u0010", "\\u0011", "\\u0012", "\\u0013", "\\u0014",
@@ -133,6 +137,19 @@ fn write_quoted(s: &str, out: &mut impl Write) -> fmt::Result {
     out.write_char('"')
 }
 
+/// By how much the escape of each byte is longer than the byte.
+const LONGER: [u8; 256] = {
+    let mut longer = [0; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        if let Some(text) = escape(byte as u8) {
+            longer[byte] = text.len() as u8 - 1;
+        }
+        byte += 1;
+    }
+    longer
+};
+
 fn quoted_len(s: &str) -> usize {
-    2 + s.len() + s.bytes().filter_map(|b| escape(b).map(|e| e.len() - 1)).sum::<usize>()
+    2 + s.len() + s.bytes().map(|b| usize::from(LONGER[b as usize])).sum::<usize>()
 }

@@ -33,6 +33,38 @@ proptest! {
         prop_assert_eq!(value.measure().bytes, value.to_string().len());
     }
 
+    /// What is remembered of an object's size is forgotten when it changes.
+    #[test]
+    fn a_changed_value_measures_anew(mut value in values(), keys in prop::collection::vec("[a-c]", 1..4), new in values()) {
+        value.measure();
+        let steps: Vec<Step> = keys.iter().map(|k| Step::key(k)).collect();
+        let changed = value.set_path(&steps, new);
+        prop_assert_eq!(value.measure().bytes, value.to_string().len(), "{:?}", changed);
+    }
+
+    /// An object finds its members however many they are, and keeps their order.
+    #[test]
+    fn an_object_is_an_ordered_map(edits in prop::collection::vec((any::<bool>(), 0..40_u32, any::<i64>()), 0..120)) {
+        let mut map = Map::new();
+        let mut model: Vec<(String, i64)> = Vec::new();
+        for (insert, key, value) in edits {
+            let key = format!("k{key}");
+            let at = model.iter().position(|(k, _)| *k == key);
+            prop_assert_eq!(map.get(&key).and_then(Value::as_i64), at.map(|at| model[at].1));
+            let (before, after) = match (insert, at) {
+                (true, Some(at)) => (map.insert(key.as_str(), value), Some(std::mem::replace(&mut model[at].1, value))),
+                (true, None) => {
+                    model.push((key.clone(), value));
+                    (map.insert(key.as_str(), value), None)
+                }
+                (false, at) => (map.remove(&key), at.map(|at| model.remove(at).1)),
+            };
+            prop_assert_eq!(before.as_ref().and_then(Value::as_i64), after);
+            let members: Vec<(String, i64)> = map.iter().map(|(k, v)| (k.to_string(), v.as_i64().unwrap())).collect();
+            prop_assert_eq!(&members, &model);
+        }
+    }
+
     #[test]
     fn parsing_never_panics(text in ".*") {
         let _ = parse(&text);

@@ -35,16 +35,22 @@
 //! The command line and the server are built on this crate; see also `examples/embed.rs`.
 #![forbid(unsafe_code)]
 
+mod places;
 pub mod project;
 mod state_machine;
+pub mod testing;
 
 pub use asl_core::{Event, EventKind, Execution, Failure, Note, Outcome, event::to_aws};
 pub use asl_engine::{
-    Divergence, Engine, EngineBuilder, EngineError, Observer, ReplayError, Replayed, StartExecution, Started,
-    Unsupported, Update, replay,
+    ChangedCall, Clock, Difference, Divergence, Engine, EngineBuilder, EngineError, ExportError, Exported, Fork, Hold,
+    Holder, Needed, Observer, ReplayError, Replayed, StartExecution, Started, Trial, Unsupported, Update, Verdict,
+    Whose, holders, replay, replay_exported, replay_kept, try_definition, try_kept,
 };
 pub use asl_expr::Timestamp;
-pub use asl_journal::{Durability, ExecutionRow, Filter, Journal, JournalError, Options as JournalOptions, Status};
+pub use asl_journal::{
+    Durability, ExecutionRow, Filter, Journal, JournalError, Kept, KeptError, Options as JournalOptions, Status,
+    WorkerId, WorkerRow,
+};
 pub use asl_syntax::{Definition, Diagnostic};
 pub use asl_task::function::{FunctionSet, Handler};
 pub use asl_value::{Map, Number, ParseError, Value};

@@ -7,7 +7,7 @@ use crate::place;
 use crate::render::look::Look;
 use crate::render::text::{json, whole};
 use asl::parts::embedded::{self, AccessError, Services};
-use asl::{Journal, JournalError, Map, Timestamp, Value};
+use asl::{Journal, JournalError, JournalOptions, Map, Timestamp, Value};
 
 pub(crate) async fn queue(queue: Queue) -> Result<Exit, Trouble> {
     match queue {
@@ -72,14 +72,13 @@ async fn receive(args: Receive) -> Result<Exit, Trouble> {
 }
 
 async fn peek(args: Peek) -> Result<Exit, Trouble> {
-    let (services, journal) = open(&args.place).await?;
+    let project = place::project(&args.place)?;
+    let services = project.services()?;
+    let database = place::shorter(&place::database_of(&args.place, &project));
+    let journal = Journal::open_read_only(&database, JournalOptions::default()).await?;
     let (name, asked, now_ms) = (args.name, services.clone(), now_ms());
-    // Messages that were kept too long are removed on the way, so this is a transaction too.
-    let messages = journal.transact(move |tx| {
-        Box::pin(async move {
-            let messages = asked.peek_messages(tx, &name, 0, args.max, now_ms).await?;
-            Ok::<_, Failed>((messages, None))
-        })
+    let messages = journal.inspect(|tx| {
+        Box::pin(async move { asked.peek_messages(tx, &name, 0, args.max, now_ms).await.map_err(Failed::from) })
     });
     let messages = messages.await?;
     journal.close().await;

@@ -1,13 +1,15 @@
 //! `asl resume`: goes on with what was interrupted.
 
-use super::run::{Interrupt, engine, log_sink};
+use super::mocks;
+use super::run::{Interrupt, engine, log_sink, shut_down};
 use crate::args::Resume;
-use crate::exit::{Exit, Trouble, answer, say};
+use crate::exit::{Exit, Trouble, answer, error, say};
 use crate::place;
 use crate::render::look::Look;
 use crate::render::progress::Progress;
 use asl::parts::mock::Mocks;
-use asl::{Engine, Outcome};
+use asl::{Engine, EngineError, Journal, Outcome};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 pub(crate) async fn resume(args: Resume) -> Result<Exit, Trouble> {
@@ -17,7 +19,11 @@ pub(crate) async fn resume(args: Resume) -> Result<Exit, Trouble> {
     let functions = project.functions(log_sink(&progress, args.quiet))?;
     let mut interrupt = Interrupt::listen()?;
     let journal = place::change(&place::database_of(&args.place, &project)).await?;
-    let engine = engine(&project, functions, Mocks::default(), &journal, (!args.quiet).then_some(progress))?;
+    let mocks = match &args.mock {
+        Some(file) => mocks::load(file, &only_machine(&journal).await?, args.mock_case.as_deref(), None)?,
+        None => Mocks::default(),
+    };
+    let engine = engine("asl resume", &project, functions, mocks, &journal, (!args.quiet).then_some(progress))?.build();
     let exit = tokio::select! {
         exit = follow_all(&engine) => exit,
         () = interrupt.came() => {
@@ -25,26 +31,62 @@ pub(crate) async fn resume(args: Resume) -> Result<Exit, Trouble> {
             Ok(Exit::Interrupted)
         }
     };
-    let down = engine.shutdown().await;
-    journal.close().await;
-    let exit = exit?;
-    down?;
-    Ok(exit)
+    shut_down(&engine, journal, &mut interrupt).await?;
+    exit
+}
+
+/// A mock configuration is one state machine's.
+async fn only_machine(journal: &Journal) -> Result<String, Trouble> {
+    let open = journal.open_executions().await?;
+    let names: BTreeSet<&str> = open.iter().map(|row| row.state_machine.as_str()).collect();
+    match names.into_iter().collect::<Vec<_>>().as_slice() {
+        [] => Ok(String::new()),
+        [only] => Ok((*only).to_owned()),
+        several => {
+            let message = format!("executions of several state machines are open: {}", several.join(", "));
+            Err(Trouble::new(message).hint("--mock answers for one only; end the others first, with `asl stop`"))
+        }
+    }
+}
+
+/// Says what is not gone on with, because somebody runs it.
+async fn mention_others(journal: &Journal) -> Result<bool, Trouble> {
+    let holders = asl::holders(journal).await?.into_iter();
+    let others = holders.filter(|holder| holder.alive && holder.worker.process != std::process::id());
+    let mut some = false;
+    for worker in others.map(|holder| holder.worker).filter(|worker| worker.executions > 0) {
+        let s = if worker.executions == 1 { "" } else { "s" };
+        let (n, what, process) = (worker.executions, &worker.what, worker.process);
+        say(&format!("{n} execution{s} left to {what} (process {process}), which is running\n"));
+        some = true;
+    }
+    Ok(some)
 }
 
 /// One line on stdout for each execution: its name and how it ended.
 async fn follow_all(engine: &Engine) -> Result<Exit, Trouble> {
     let arns = engine.resume().await?;
-    if arns.is_empty() {
+    let others = mention_others(engine.journal()).await?;
+    if arns.is_empty() && !others {
         say("there is nothing to go on with: every execution has ended\n");
     }
     let mut exit = Exit::Done;
     for arn in arns {
-        let outcome = engine.wait(&arn).await?;
+        let name = arn.rsplit(':').next().unwrap_or(&arn);
+        let outcome = match engine.wait(&arn).await {
+            Ok(outcome) => outcome,
+            Err(problem @ EngineError::Replay(_)) => {
+                // The others go on.
+                error(Look::of_stderr(), &format!("{name} cannot go on: {problem}"), None);
+                exit = Exit::Failed;
+                continue;
+            }
+            Err(problem) => return Err(problem.into()),
+        };
         if !matches!(outcome, Outcome::Succeeded(_)) {
             exit = Exit::Failed;
         }
-        answer(&format!("{}  {}\n", arn.rsplit(':').next().unwrap_or(&arn), outcome.status()))?;
+        answer(&format!("{name}  {}\n", outcome.status()))?;
     }
     Ok(exit)
 }

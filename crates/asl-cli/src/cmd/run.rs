@@ -11,7 +11,7 @@ use asl::parts::function::{LogLine, LogSink};
 use asl::parts::mock::Mocks;
 use asl::parts::syntax::{Severity, load};
 use asl::project::Project;
-use asl::{Engine, Failure, FunctionSet, Journal, Outcome, StartExecution, Value};
+use asl::{Clock, Engine, EngineBuilder, Failure, FunctionSet, Journal, Outcome, StartExecution, Value};
 use std::io::Read;
 use std::path::Path;
 use std::sync::Arc;
@@ -33,7 +33,7 @@ pub(crate) async fn run(args: Run) -> Result<Exit, Trouble> {
     let functions = project.functions(log_sink(&progress, args.quiet))?;
     let name = machine_name(&args.definition);
     let mocks = match &args.mock {
-        Some(file) => mocks::load(file, &name, args.mock_case.as_deref())?,
+        Some(file) => mocks::load(file, &name, args.mock_case.as_deref(), Some(&definition))?,
         None => Mocks::default(),
     };
     project.check(&source, &definition, &functions, &mocks)?;
@@ -41,17 +41,16 @@ pub(crate) async fn run(args: Run) -> Result<Exit, Trouble> {
 
     let mut interrupt = Interrupt::listen()?;
     let journal = place::write(&place::database_of(&args.place, &project)).await?;
-    let engine = engine(&project, functions, mocks, &journal, (!args.quiet).then_some(progress))?;
+    let clock = if args.skip_time { Clock::skipping(Clock::real().now()) } else { Clock::real() };
+    let engine = engine("asl run", &project, functions, mocks, &journal, (!args.quiet).then_some(progress))?;
+    let engine = engine.clock(clock).build();
     let start = StartExecution { definition, state_machine: &name, name: args.name.as_deref(), input: &input };
     let ended = match engine.start(start).await {
         Ok(started) => follow(&engine, &started.arn, &started.name, &mut interrupt).await,
         Err(refused) => Err(refused.into()),
     };
-    let down = engine.shutdown().await;
-    journal.close().await;
-    let exit = ended?;
-    down?;
-    Ok(exit)
+    shut_down(&engine, journal, &mut interrupt).await?;
+    ended
 }
 
 /// Warnings do not keep a definition from running: that there are some is enough here.
@@ -63,19 +62,20 @@ fn mention(definition: &Path, warnings: usize, look: Look) {
     }
 }
 
-/// The engine of a project over a journal.
+/// The engine of a project over a journal; `what` is what other processes are told of it.
 pub(crate) fn engine(
+    what: &str,
     project: &Project,
     functions: FunctionSet,
     mocks: Mocks,
     journal: &Journal,
     progress: Option<Arc<Progress>>,
-) -> Result<Engine, Trouble> {
-    let builder = Engine::builder(journal.clone()).identity(project.identity.clone()).functions(functions);
+) -> Result<EngineBuilder, Trouble> {
+    let builder = Engine::builder(journal.clone()).called(what).identity(project.identity.clone()).functions(functions);
     let builder = builder.services(project.services()?).buckets(project.buckets()).mocks(mocks);
     Ok(match progress {
-        Some(progress) => builder.observer(progress).build(),
-        None => builder.build(),
+        Some(progress) => builder.observer(progress),
+        None => builder,
     })
 }
 
@@ -102,8 +102,18 @@ impl Interrupt {
     }
 }
 
+/// Ends what is at work; a second Ctrl-C does not wait for that.
+pub(crate) async fn shut_down(engine: &Engine, journal: Journal, interrupt: &mut Interrupt) -> Result<(), Trouble> {
+    tokio::select! {
+        down = engine.shutdown() => down?,
+        () = interrupt.came() => return Ok(()),
+    }
+    journal.close().await;
+    Ok(())
+}
+
 /// Waits for the end, or for Ctrl-C.
-async fn follow(engine: &Engine, arn: &str, name: &str, interrupt: &mut Interrupt) -> Result<Exit, Trouble> {
+pub(crate) async fn follow(engine: &Engine, arn: &str, name: &str, interrupt: &mut Interrupt) -> Result<Exit, Trouble> {
     tokio::select! {
         outcome = engine.wait(arn) => tell(&outcome?),
         () = interrupt.came() => {
@@ -114,7 +124,7 @@ async fn follow(engine: &Engine, arn: &str, name: &str, interrupt: &mut Interrup
 }
 
 /// The output on stdout, or the error on stderr.
-fn tell(outcome: &Outcome) -> Result<Exit, Trouble> {
+pub(crate) fn tell(outcome: &Outcome) -> Result<Exit, Trouble> {
     let (what, failure) = match outcome {
         Outcome::Succeeded(output) => {
             answer(&text::json(output))?;
@@ -147,7 +157,7 @@ pub(crate) fn machine_name(definition: &Path) -> String {
     stem.chars().map(allowed).take(80).collect()
 }
 
-fn read_input(file: Option<&Path>) -> Result<String, Trouble> {
+pub(crate) fn read_input(file: Option<&Path>) -> Result<String, Trouble> {
     let Some(file) = file else { return Ok("{}".to_owned()) };
     let mut bytes = Vec::new();
     let (name, read) = if file == Path::new("-") {

@@ -51,7 +51,8 @@ fn told(kind: &EventKind) -> (String, String) {
         EventKind::StateExited { name, output, .. } => (name.to_string(), output.to_string()),
         EventKind::MapStateStarted { length } => (none(), format!("{length} items")),
         EventKind::MapIteration { name, index, .. } => (format!("{name}[{index}]"), none()),
-        EventKind::MapRunStarted { arn } => (none(), arn.to_string()),
+        EventKind::MapRunStarted { arn } | EventKind::MapRunRedriven { arn, .. } => (none(), arn.to_string()),
+        EventKind::ExecutionRedriven { redrive_count } => (none(), format!("redrive {redrive_count}")),
         EventKind::EvaluationFailed { failure, state, location } => {
             let place = if location.is_empty() { none() } else { format!("{location}: ") };
             (state.to_string(), place + &failed(failure))

@@ -65,6 +65,8 @@ impl Progress {
                 let error = error.error.as_deref().unwrap_or("the error");
                 self.line(name, "caught", Look::warn, &format!("{error} by rule {}, on to {next}", rule + 1));
             }
+            // Where it leads is the next line.
+            Note::Chose { .. } => {}
         }
     }
 
@@ -129,8 +131,7 @@ impl Observer for Progress {
             }
         }
         for note in notes {
-            let (Note::Retry { state, .. } | Note::Caught { state, .. }) = note;
-            self.note(state, note);
+            self.note(note.state(), note);
         }
     }
 }

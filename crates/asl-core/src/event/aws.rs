@@ -62,6 +62,15 @@ fn details(kind: &EventKind) -> Option<(String, Map)> {
             d.insert("index", *index);
             key_of(kind)
         }
+        EventKind::ExecutionRedriven { redrive_count } => {
+            d.insert("redriveCount", *redrive_count);
+            key_of(kind)
+        }
+        EventKind::MapRunRedriven { arn, redrive_count } => {
+            d.insert("mapRunArn", arn);
+            d.insert("redriveCount", *redrive_count);
+            key_of(kind)
+        }
         EventKind::MapRunStarted { arn } => {
             d.insert("mapRunArn", arn);
             key_of(kind)
@@ -148,10 +157,38 @@ fn put_scheduled(d: &mut Map, family: &Family, scheduled: &Scheduled) {
     if let Some(seconds) = scheduled.timeout_seconds {
         d.insert("timeoutInSeconds", seconds);
     }
-    if let Some(seconds) = scheduled.heartbeat_seconds {
+    // A function has no heartbeat, and an activity no role (Appendix A).
+    if let (Some(seconds), Family::Service { .. } | Family::Activity) = (scheduled.heartbeat_seconds, family) {
         d.insert("heartbeatInSeconds", seconds);
     }
-    if let Some(role) = &scheduled.role_arn {
+    if let (Some(role), Family::Service { .. } | Family::Lambda) = (&scheduled.role_arn, family) {
         d.insert("taskCredentials", Map::from_iter([("roleArn", role)]));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use asl_expr::Timestamp;
+
+    #[test]
+    fn a_scheduled_task_says_only_what_its_kind_has() {
+        let service = Family::Service { resource_type: "sqs".into(), resource: "sendMessage".into() };
+        let kinds = [(Family::Lambda, false, true), (Family::Activity, true, false), (service, true, true)];
+        for (family, heartbeat, credentials) in kinds {
+            let scheduled = Scheduled {
+                resource_or_region: "x".into(),
+                parameters: Value::Null,
+                timeout_seconds: Some(9),
+                heartbeat_seconds: Some(5),
+                role_arn: Some("role".into()),
+            };
+            let kind = EventKind::Task { family, stage: TaskStage::Scheduled(Box::new(scheduled)) };
+            let event = to_aws(&Event { id: 3, previous: 2, timestamp: Timestamp::default(), kind });
+            let details = event.as_object().and_then(|e| e.values().last()).and_then(Value::as_object);
+            let has = |name: &str| details.is_some_and(|d| d.contains_key(name));
+            assert!(has("timeoutInSeconds"), "{event}");
+            assert_eq!((has("heartbeatInSeconds"), has("taskCredentials")), (heartbeat, credentials), "{event}");
+        }
     }
 }

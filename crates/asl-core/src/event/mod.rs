@@ -69,6 +69,11 @@ pub enum EventKind<P = Value> {
     ExecutionAborted(Failure),
     /// `TimeoutSeconds` of the machine ran out.
     ExecutionTimedOut(Failure),
+    /// It was redriven: it goes on from where it failed.
+    ExecutionRedriven {
+        /// Which redrive this is, from 1.
+        redrive_count: u64,
+    },
     /// A state was entered.
     StateEntered {
         /// Its type.
@@ -129,6 +134,13 @@ pub enum EventKind<P = Value> {
     MapRunFailed(Failure),
     /// The map run was given up.
     MapRunAborted,
+    /// The map run was redriven with its execution: its unsuccessful children go on.
+    MapRunRedriven {
+        /// The ARN of the map run.
+        arn: Arc<str>,
+        /// Which redrive of it this is, from 1.
+        redrive_count: u64,
+    },
     /// A step in the life of a task.
     Task {
         /// Which family of events it has.
@@ -254,6 +266,7 @@ impl<P> EventKind<P> {
             EventKind::ExecutionFailed(_) => "ExecutionFailed",
             EventKind::ExecutionAborted(_) => "ExecutionAborted",
             EventKind::ExecutionTimedOut(_) => "ExecutionTimedOut",
+            EventKind::ExecutionRedriven { .. } => "ExecutionRedriven",
             EventKind::ParallelStateStarted => "ParallelStateStarted",
             EventKind::ParallelStateSucceeded => "ParallelStateSucceeded",
             EventKind::ParallelStateFailed => "ParallelStateFailed",
@@ -264,6 +277,7 @@ impl<P> EventKind<P> {
             EventKind::MapRunSucceeded => "MapRunSucceeded",
             EventKind::MapRunFailed(_) => "MapRunFailed",
             EventKind::MapRunAborted => "MapRunAborted",
+            EventKind::MapRunRedriven { .. } => "MapRunRedriven",
             EventKind::EvaluationFailed { .. } => "EvaluationFailed",
         };
         fixed.to_owned()
@@ -287,6 +301,7 @@ impl<P> EventKind<P> {
             EventKind::ExecutionFailed(failure) => EventKind::ExecutionFailed(failure),
             EventKind::ExecutionAborted(failure) => EventKind::ExecutionAborted(failure),
             EventKind::ExecutionTimedOut(failure) => EventKind::ExecutionTimedOut(failure),
+            EventKind::ExecutionRedriven { redrive_count } => EventKind::ExecutionRedriven { redrive_count },
             EventKind::StateEntered { state, name, input } => EventKind::StateEntered { state, name, input: f(input) },
             EventKind::StateExited { state, name, output, assigned } => EventKind::StateExited {
                 state,
@@ -306,6 +321,7 @@ impl<P> EventKind<P> {
             EventKind::MapRunSucceeded => EventKind::MapRunSucceeded,
             EventKind::MapRunFailed(failure) => EventKind::MapRunFailed(failure),
             EventKind::MapRunAborted => EventKind::MapRunAborted,
+            EventKind::MapRunRedriven { arn, redrive_count } => EventKind::MapRunRedriven { arn, redrive_count },
             EventKind::Task { family, stage } => EventKind::Task { family, stage: stage.map(f) },
             EventKind::EvaluationFailed { failure, location, state } => {
                 EventKind::EvaluationFailed { failure, location, state }

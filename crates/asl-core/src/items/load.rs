@@ -54,7 +54,11 @@ fn body(from: &dyn Bucket, bucket: &str, key: &str) -> Result<Vec<u8>, Failure> 
         return Err(failed(format!("s3://{bucket}/{key}: compressed files and Parquet cannot be read yet")));
     }
     let found = from.get(bucket, key).map_err(|why| failed(format!("s3://{bucket}/{key}: {why}")))?;
-    found.ok_or_else(|| failed(format!("There is no object s3://{bucket}/{key}")))
+    match found {
+        Some(body) if body.is_empty() => Err(failed(format!("The object s3://{bucket}/{key} is empty"))),
+        Some(body) => Ok(body),
+        None => Err(failed(format!("There is no object s3://{bucket}/{key}"))),
+    }
 }
 
 /// `s3://bucket/key`

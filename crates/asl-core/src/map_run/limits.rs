@@ -24,7 +24,7 @@ pub(crate) fn number(
     let path = match field {
         NumberField::Literal(literal) => return Ok(*literal),
         NumberField::Path(path) => path,
-        NumberField::Query(query) if kind == Kind::Integer => return ask_integer(query, env, 0.0),
+        NumberField::Query(query) if kind == Kind::Integer => return ask_integer(query, env, 0.0..=f64::INFINITY),
         NumberField::Query(query) => return ask_number(query, env),
     };
     let value = eval_path(path, input, env)?;

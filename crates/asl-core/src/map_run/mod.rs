@@ -9,6 +9,7 @@ mod batch;
 mod limits;
 mod names;
 mod progress;
+mod redrive;
 mod results;
 mod start;
 
@@ -24,6 +25,7 @@ use std::sync::Arc;
 pub(crate) use limits::{Kind, number};
 pub(crate) use names::flow_of;
 pub(crate) use progress::{abandon, answer};
+pub(crate) use redrive::redrive;
 pub(crate) use start::start;
 
 /// The number of a map run within its execution: every attempt of every Distributed Map state gets the next one.
@@ -73,6 +75,9 @@ pub struct ChildCall {
     pub child: u64,
     /// Who it is.
     pub execution: Execution,
+    /// How often its map run wants it redriven. One that has ended, and was redriven less often, is to be redriven (a
+    /// child that cannot be keeps its outcome); any other is started, or followed if it is there already.
+    pub redrives: u64,
 }
 
 /// `ResultWriter`, with the files it has to write.
@@ -122,6 +127,11 @@ pub(crate) struct MapRun {
     results: results::Results,
     writer: Option<results::Writer>,
     verdict: Option<Failure>,
+    /// The children that did not succeed: a redrive goes on with them.
+    unsuccessful: BTreeMap<u64, Child>,
+    /// The children that this redrive has not come to yet.
+    again: BTreeMap<u64, Child>,
+    redrives: u64,
 }
 
 /// What a map run waits for.
@@ -165,6 +175,7 @@ struct Child {
     execution: Box<Execution>,
     items: u64,
     started: Timestamp,
+    redrives: u64,
 }
 
 impl MapRun {
@@ -178,6 +189,6 @@ impl MapRun {
     }
 
     fn call(&self, child: u64, of: &Child) -> Box<ChildCall> {
-        Box::new(ChildCall { run: self.id, child, execution: (*of.execution).clone() })
+        Box::new(ChildCall { run: self.id, child, execution: (*of.execution).clone(), redrives: of.redrives })
     }
 }

@@ -1,12 +1,13 @@
 //! A map run goes on: items, children, results, its end.
 
-use super::{Child, Items, MapCommand, MapRun, MapRunId, Stage, names};
+use super::{Child, Items, MapCommand, MapRun, MapRunId, Stage, names, redrive};
 use crate::context::{Context, MapItem};
 use crate::data::fill;
 use crate::error::{Class, StateError};
-use crate::event::{EventKind, Failure};
+use crate::event::{EventId, EventKind, Failure};
 use crate::input::{Input, Outcome, Rejected};
 use crate::machine::Machine;
+use crate::redrive::Fallen;
 use crate::scope::{Phase, ScopeId};
 use asl_syntax::model::StateKind;
 use asl_value::{Map, Value};
@@ -33,6 +34,7 @@ pub(crate) fn answer(machine: &mut Machine, run: MapRunId, input: Input) -> Resu
         }
         (Stage::Reading(_) | Stage::Writing(_), Input::MapFailed { failure, .. }) => fail(machine, id, failure),
         (Stage::Writing(_), Input::MapWritten { .. }) => close(machine, id),
+        (_, Input::MapRunDone { outcome, .. }) => done(machine, id, outcome),
         (Stage::Running, Input::ChildDone { child, outcome, .. }) if state.running.contains_key(&child) => {
             child_done(machine, id, child, outcome);
         }
@@ -41,7 +43,7 @@ pub(crate) fn answer(machine: &mut Machine, run: MapRunId, input: Input) -> Resu
     Ok(())
 }
 
-fn run_mut(machine: &mut Machine, id: ScopeId) -> Option<&mut MapRun> {
+pub(super) fn run_mut(machine: &mut Machine, id: ScopeId) -> Option<&mut MapRun> {
     match &mut machine.scopes.get_mut(id).phase {
         Phase::MapRun(run) => Some(run),
         _ => None,
@@ -55,7 +57,10 @@ fn child_done(machine: &mut Machine, id: ScopeId, child: u64, outcome: Outcome) 
     if !matches!(outcome, Outcome::Succeeded(_)) {
         run.failed_items += of.items;
     }
-    run.results.add(child, &of.execution, of.started, now, &outcome);
+    run.results.add(child, &of, now, &outcome);
+    if !matches!(outcome, Outcome::Succeeded(_)) {
+        run.unsuccessful.insert(child, of);
+    }
     if run.tolerance.exceeded(run.failed_items, run.items.len()) {
         let cause = "The specified tolerated failure threshold was exceeded";
         run.verdict = Some(Failure::new("States.ExceedToleratedFailureThreshold", cause));
@@ -68,7 +73,7 @@ fn child_done(machine: &mut Machine, id: ScopeId, child: u64, outcome: Outcome) 
 pub(super) fn go_on(machine: &mut Machine, id: ScopeId) {
     loop {
         let Some(run) = run_mut(machine, id) else { return };
-        if run.next_item == run.items.len() {
+        if run.again.is_empty() && run.next_item == run.items.len() {
             if run.running.is_empty() {
                 finish(machine, id);
             }
@@ -76,6 +81,9 @@ pub(super) fn go_on(machine: &mut Machine, id: ScopeId) {
         }
         if run.running.len() >= run.limit {
             return;
+        }
+        if redrive::go_on(machine, id) {
+            continue;
         }
         if let Err(error) = start_child(machine, id) {
             stop_children(machine, id);
@@ -97,7 +105,7 @@ fn start_child(machine: &mut Machine, id: ScopeId) -> Result<(), StateError> {
     // A map run may have 2^40 children before two places meet.
     let place = (run.id.0 << 40) ^ child;
     let execution = Box::new(names::child(&execution, &run.family, run.express, place, input));
-    let child_of = Child { execution, items: items as u64, started };
+    let child_of = Child { execution, items: items as u64, started, redrives: 0 };
     let call = run.call(child, &child_of);
     run.running.insert(child, child_of);
     machine.map_command(MapCommand::Start(call));
@@ -161,16 +169,36 @@ fn close(machine: &mut Machine, id: ScopeId) {
         Some(writer) => Some(writer.output(&run.arn)),
         None => std::mem::take(&mut run.results).into_array(),
     };
-    let started = run.started;
-    // The state's exit follows the start of the run, not these (recorded AWS behaviour).
-    let succeeded = machine.emit(started, EventKind::MapRunSucceeded);
     match result {
-        Some(result) => {
-            machine.emit(succeeded, EventKind::MapStateSucceeded);
-            settle(machine, id, Ok(result));
+        Some(result) => succeed(machine, id, result),
+        None => {
+            succeeded(machine, id);
+            settle(machine, id, Err(StateError::data_limit(&name, "returned", "a result")));
         }
-        None => settle(machine, id, Err(StateError::data_limit(&name, "returned", "a result"))),
     }
+}
+
+/// The end of the run, as somebody knows it who does not know its children.
+fn done(machine: &mut Machine, id: ScopeId, outcome: Outcome) {
+    match outcome {
+        Outcome::Succeeded(result) => {
+            stop_children(machine, id);
+            succeed(machine, id, result);
+        }
+        Outcome::Failed(failure) | Outcome::TimedOut(failure) | Outcome::Aborted(failure) => fail(machine, id, failure),
+    }
+}
+
+fn succeed(machine: &mut Machine, id: ScopeId, result: Value) {
+    let succeeded = succeeded(machine, id);
+    machine.emit(succeeded, EventKind::MapStateSucceeded);
+    settle(machine, id, Ok(result));
+}
+
+fn succeeded(machine: &mut Machine, id: ScopeId) -> EventId {
+    let started = run_mut(machine, id).map_or(0, |run| run.started);
+    // The state's exit follows the start of the run, not these (recorded AWS behaviour).
+    machine.emit(started, EventKind::MapRunSucceeded)
 }
 
 /// The map run failed.
@@ -181,21 +209,27 @@ pub(super) fn fail(machine: &mut Machine, id: ScopeId, failure: Failure) {
 }
 
 fn settle(machine: &mut Machine, id: ScopeId, result: Result<Value, StateError>) {
-    if let Some(run) = run_mut(machine, id) {
-        let run = run.id;
-        machine.map_runs.remove(&run);
+    // One whose own data was at fault is made anew by a redrive.
+    let again = matches!(&result, Err(error) if error.class == Class::MapRun);
+    let scope = machine.scopes.get_mut(id);
+    let phase = std::mem::replace(&mut scope.phase, Phase::Answered(result));
+    if let Phase::MapRun(run) = phase {
+        let number = run.id;
+        scope.fallen = again.then(|| Box::new(Fallen::MapRun(run)));
+        machine.map_runs.remove(&number);
     }
-    machine.scopes.get_mut(id).phase = Phase::Answered(result);
     machine.wake(id);
 }
 
 /// Stops the children at work. Express children are left to finish; their answers are not wanted.
 fn stop_children(machine: &mut Machine, id: ScopeId) {
     let Some(run) = run_mut(machine, id) else { return };
-    let running = std::mem::take(&mut run.running);
+    let children: Vec<u64> = run.running.keys().copied().collect();
+    run.unsuccessful.append(&mut run.running);
+    run.unsuccessful.append(&mut run.again);
     let (run, express) = (run.id, run.express);
     if !express {
-        for child in running.into_keys() {
+        for child in children {
             machine.map_command(MapCommand::Stop { run, child });
         }
     }

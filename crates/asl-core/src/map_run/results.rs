@@ -1,11 +1,11 @@
 //! What becomes of the children's results: the array of the state, or files in a bucket (spec: ResultWriter).
 
-use super::{MapRunId, ResultFile, WriteResults};
+use super::{Child, MapRunId, ResultFile, WriteResults};
 use crate::PAYLOAD_LIMIT;
 use crate::context::Context;
 use crate::data::fill;
 use crate::error::StateError;
-use crate::input::{Execution, Outcome};
+use crate::input::Outcome;
 use asl_expr::Timestamp;
 use asl_syntax::Resource;
 use asl_syntax::model::ResultWriter;
@@ -50,17 +50,24 @@ impl Results {
         Results { form, bounded: !exported, ..Results::default() }
     }
 
-    pub(super) fn add(&mut self, child: u64, of: &Execution, start: Timestamp, stop: Timestamp, outcome: &Outcome) {
+    pub(super) fn add(&mut self, child: u64, of: &Child, stop: Timestamp, outcome: &Outcome) {
         // Failed children always have the form with metadata.
         let (list, entry) = match outcome {
             Outcome::Succeeded(output) if self.form != Form::Record => (&mut self.succeeded, output.clone()),
-            Outcome::Succeeded(_) => (&mut self.succeeded, record(of, start, stop, outcome)),
-            _ => (&mut self.failed, record(of, start, stop, outcome)),
+            Outcome::Succeeded(_) => (&mut self.succeeded, record(of, stop, outcome)),
+            _ => (&mut self.failed, record(of, stop, outcome)),
         };
         self.bytes = self.bytes.saturating_add(entry.measure().bytes + 1);
         if !self.bounded || self.bytes <= PAYLOAD_LIMIT {
             list.insert(child, entry);
         }
+    }
+
+    /// Forgets the failed children: they are redriven.
+    pub(super) fn forget_failed(&mut self) {
+        let failed = std::mem::take(&mut self.failed);
+        let bytes: usize = failed.values().map(|entry| entry.measure().bytes + 1).sum();
+        self.bytes = self.bytes.saturating_sub(bytes);
     }
 
     /// The array of all results in the order of the items; `None` when it is over the payload limit.
@@ -82,7 +89,8 @@ fn flat(form: Form, entry: Value) -> Vec<Value> {
 }
 
 /// The record of a child: what DescribeExecution says of it.
-fn record(of: &Execution, start: Timestamp, stop: Timestamp, outcome: &Outcome) -> Value {
+fn record(child: &Child, stop: Timestamp, outcome: &Outcome) -> Value {
+    let of = &child.execution;
     let included = || Map::from_iter([("Included", true)]);
     let mut out = Map::with_capacity(14);
     let failure = match outcome {
@@ -103,14 +111,14 @@ fn record(of: &Execution, start: Timestamp, stop: Timestamp, outcome: &Outcome) 
         out.insert("Output", output.to_string());
         out.insert("OutputDetails", included());
     }
-    out.insert("RedriveCount", 0);
+    out.insert("RedriveCount", child.redrives);
     if failure.is_none() {
         out.insert("RedriveStatus", "NOT_REDRIVABLE");
         out.insert("RedriveStatusReason", "Execution is SUCCEEDED and cannot be redriven");
     } else {
         out.insert("RedriveStatus", "REDRIVABLE_BY_MAP_RUN");
     }
-    out.insert("StartDate", start.to_string());
+    out.insert("StartDate", child.started.to_string());
     out.insert("StateMachineArn", &of.state_machine_arn);
     out.insert("Status", outcome.status());
     out.insert("StopDate", stop.to_string());

@@ -73,9 +73,14 @@ pub(crate) fn start(
         results: Results::of(distributed.writer.as_ref()),
         writer,
         verdict: None,
+        unsuccessful: BTreeMap::new(),
+        again: BTreeMap::new(),
+        redrives: 0,
     };
     machine.map_runs.insert(run, id);
-    machine.scopes.get_mut(id).phase = Phase::MapRun(Box::new(map_run));
+    let scope = machine.scopes.get_mut(id);
+    scope.phase = Phase::MapRun(Box::new(map_run));
+    scope.fallen = None;
     match read {
         Some(_) if negative => {
             progress::fail(machine, id, Failure::new("States.ItemReaderFailed", "field MaxItems must be positive"));

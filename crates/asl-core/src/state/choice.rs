@@ -3,7 +3,7 @@
 use crate::context::{Context, Subject};
 use crate::data::{ask, unexpected};
 use crate::error::StateError;
-use crate::machine::Machine;
+use crate::machine::{Machine, Note};
 use crate::scope::ScopeId;
 use asl_expr::{Env, Path, Timestamp, string_matches};
 use asl_syntax::model::{Choice, Class, Condition, Next, Operand, Operator, Relation, State, Test};
@@ -14,14 +14,14 @@ pub(super) fn run(machine: &mut Machine, id: ScopeId, state: &State, choice: &Ch
     let input = machine.effective_input(id, state)?;
     let env = Context::new(machine, id);
     let mut taken = None;
-    for rule in &choice.rules {
+    for (at, rule) in choice.rules.iter().enumerate() {
         if holds(&rule.condition, &input, &env)? {
-            taken = Some(rule);
+            taken = Some((at, rule));
             break;
         }
     }
     let (target, assign, output) = match (taken, choice.default) {
-        (Some(rule), _) => (rule.next, rule.assign.as_ref(), rule.output.as_ref()),
+        (Some((_, rule)), _) => (rule.next, rule.assign.as_ref(), rule.output.as_ref()),
         (None, Some(default)) => (default, state.assign.as_ref(), state.output.as_ref()),
         (None, None) => {
             let cause = "Failed to transition out of the state. The state does not point to a next state.";
@@ -33,6 +33,7 @@ pub(super) fn run(machine: &mut Machine, id: ScopeId, state: &State, choice: &Ch
         Some(query) => ask(query, &env)?,
         None => crate::data::apply(&state.output_path, &input, &env)?,
     };
+    machine.note(Note::Chose { state: state.name.clone(), rule: taken.map(|(at, _)| at) });
     machine.exit(id, output, assigned, Next::State(target));
     Ok(())
 }

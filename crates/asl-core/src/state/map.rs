@@ -49,7 +49,7 @@ pub(crate) fn not_items(state: &State, map: &Map, value: &Value) -> StateError {
         return StateError::query(None, format!("Map state input must be an array but was: {value}"));
     }
     let path = match &map.items {
-        Some(ItemsField::Path(path)) => path.text(),
+        Some(ItemsField::Path(path)) => path.text_in_document(),
         _ => "$",
     };
     StateError::runtime(format!("Reference path \"{path}\" must point to array."))

@@ -1,7 +1,7 @@
 //! Wait: until a time, or for a while (spec: Wait).
 
 use crate::context::Context;
-use crate::data::{ask, ask_integer, unexpected};
+use crate::data::{MAX_SECONDS, ask, ask_integer, unexpected};
 use crate::error::StateError;
 use crate::machine::Machine;
 use crate::scope::{Phase, ScopeId};
@@ -10,8 +10,9 @@ use asl_expr::{Env, Path, Timestamp};
 use asl_syntax::model::{Query, State, Wait};
 use asl_value::{Number, Value};
 
-/// A year: no wait can be longer than an execution (AWS: `Wait state delay is too long.`).
-const LIMIT_SECONDS: i64 = 365 * 24 * 3600;
+/// The longest wait AWS takes: what 32 bits hold, 68 years (recorded: `Wait state delay is too long.` for a day more). The
+/// execution times out long before, but at its own limit, not here.
+const LIMIT_SECONDS: i64 = i32::MAX as i64;
 
 pub(super) fn run(machine: &mut Machine, id: ScopeId, state: &State, wait: &Wait) -> Result<(), StateError> {
     let input = machine.effective_input(id, state)?;
@@ -22,7 +23,7 @@ pub(super) fn run(machine: &mut Machine, id: ScopeId, state: &State, wait: &Wait
         Wait::Timestamp(at) => at.whole_seconds(),
         Wait::TimestampPath(path) => timestamp(path, &input, &env)?.whole_seconds(),
         // Any number beyond the limit is too long.
-        Wait::SecondsQuery(query) => after(machine.now, ask_integer(query, &env, 0.0)? as i64)?,
+        Wait::SecondsQuery(query) => after(machine.now, ask_integer(query, &env, 0.0..=MAX_SECONDS)? as i64)?,
         Wait::TimestampQuery(query) => asked_timestamp(query, &env)?.whole_seconds(),
     };
     if until > machine.now.plus_ms(LIMIT_SECONDS * 1000) {

@@ -46,16 +46,27 @@ pub(crate) struct World<'a> {
     pub(crate) most_children: usize,
     answers: &'a mut dyn Answers,
     drive: Drive,
-    now: Timestamp,
+    pub(crate) now: Timestamp,
     later: BTreeMap<(Timestamp, u64), Input>,
-    children: usize,
+    children: BTreeMap<Arc<str>, Machine>,
     count: u64,
 }
 
 impl<'a> World<'a> {
     pub(crate) fn new(machine: Machine, answers: &'a mut dyn Answers, drive: Drive, now: Timestamp) -> World<'a> {
         let (events, records, later) = (Vec::new(), Vec::new(), BTreeMap::new());
-        World { machine, events, records, most_children: 0, answers, drive, now, later, children: 0, count: 0 }
+        World {
+            machine,
+            events,
+            records,
+            most_children: 0,
+            answers,
+            drive,
+            now,
+            later,
+            children: BTreeMap::new(),
+            count: 0,
+        }
     }
 
     /// Something that happens after so many milliseconds.
@@ -64,8 +75,16 @@ impl<'a> World<'a> {
         self.later.insert((self.now.plus_ms(after_ms), self.count), input);
     }
 
-    /// Runs to the end; `None` when nothing moves it on.
+    /// Lets time pass after the end.
+    pub(crate) fn sleep(&mut self, ms: i64) {
+        self.now = self.now.plus_ms(ms);
+    }
+
+    /// Runs to the end; `None` when nothing moves it on. What was planned before another end is forgotten.
     pub(crate) fn run(&mut self, start: Input) -> Option<Outcome> {
+        if self.machine.outcome().is_some() {
+            self.later.clear();
+        }
         let mut inputs = VecDeque::from([start]);
         loop {
             let mut taken: Vec<Input> =
@@ -124,10 +143,19 @@ impl<'a> World<'a> {
     }
 
     fn child(&mut self, call: ChildCall) {
-        let machine = Machine::new(self.machine.definition().clone());
+        let arn = call.execution.arn.clone();
+        let known = self.children.remove(&arn).filter(|child| child.outcome().is_some());
+        let machine = known.unwrap_or_else(|| Machine::new(self.machine.definition().clone()));
         let mut world = World::new(machine, self.answers, self.drive, self.now);
-        let outcome = world.run(Input::Start(Box::new(call.execution))).expect("something moves a child on");
+        let outcome = match world.machine.outcome().cloned() {
+            Some(_) if world.machine.redrive_count() < call.redrives => world.run(Input::Redrive),
+            Some(outcome) => Some(outcome),
+            None => world.run(Input::Start(Box::new(call.execution))),
+        };
+        let outcome = outcome.expect("something moves a child on");
         let took_ms = world.now.millis() - self.now.millis();
+        let machine = world.machine.clone();
+        self.children.insert(arn, machine);
         self.plan(took_ms, Input::ChildDone { run: call.run, child: call.child, outcome });
         let running = self.machine.open_map_work().iter().filter(|w| matches!(w, MapCommand::Start(_))).count();
         self.most_children = self.most_children.max(running);

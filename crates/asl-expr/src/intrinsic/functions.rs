@@ -119,21 +119,13 @@ fn array(value: &Value) -> Result<&[Value], String> {
     value.as_array().ok_or_else(|| wrong("an array", value))
 }
 
-/// A whole number; a fraction is cut off, as AWS does it for sizes, indices and bounds.
+/// A whole number; a fraction is rounded as Java's `Math.round` does: to the nearest, and up from the middle.
 fn integer(value: &Value) -> Result<i64, String> {
     match value.as_number() {
         Some(Number::Int(i)) => Ok(*i),
-        Some(Number::Float(f)) => Ok(f.trunc() as i64),
+        Some(Number::Float(f)) => Ok((f.floor() + f64::from(f - f.floor() >= 0.5)) as i64),
         Some(Number::Big(_)) => Err(format!("{value} is too large")),
         None => Err(wrong("a number", value)),
-    }
-}
-
-/// A whole number; a fraction is rounded as Java's `Math.round` does: to the nearest, and up from the middle.
-fn rounded(value: &Value) -> Result<i64, String> {
-    match value.as_number() {
-        Some(Number::Float(f)) => Ok((f.floor() + f64::from(f - f.floor() >= 0.5)) as i64),
-        _ => integer(value),
     }
 }
 
@@ -333,7 +325,7 @@ fn random(start: &Value, end: &Value, seed: Option<&Value>, env: &dyn Env) -> An
 }
 
 fn add(a: &Value, b: &Value) -> Answer {
-    let sum = i64::from(int32(rounded(a)?)?) + i64::from(int32(rounded(b)?)?);
+    let sum = i64::from(int32(integer(a)?)?) + i64::from(int32(integer(b)?)?);
     Ok(int32(sum)?.into())
 }
 

@@ -59,6 +59,12 @@ impl Intrinsic {
         &self.text
     }
 
+    /// True for a function that can yield a text, as `ErrorPath` and `CausePath` of a Fail need one (ASL spec, "Fail State").
+    pub fn can_yield_text(&self) -> bool {
+        use Function::{ArrayGetItem, Base64Decode, Base64Encode, Format, Hash, JsonToString, Uuid};
+        matches!(self.call.function, Format | JsonToString | ArrayGetItem | Base64Encode | Base64Decode | Hash | Uuid)
+    }
+
     /// Calls the function.
     ///
     /// # Errors

@@ -8,6 +8,8 @@ use asl_value::Value;
 pub(super) struct Parts {
     /// A symbol or the name of a function.
     pub(super) token: Option<String>,
+    /// A symbol that is no string, as JSON text.
+    pub(super) literal: Option<String>,
     /// A value, as JSON text.
     pub(super) value: Option<String>,
     pub(super) value2: Option<String>,
@@ -46,8 +48,30 @@ pub(super) fn unsupported() -> JsonataError {
     JsonataError { unsupported_result: true, ..bound("The result is a function or a regular expression".to_owned()) }
 }
 
+/// What a text begins with that is in the reference's words already.
+const TOLD: char = '\u{1}';
+
+/// The text of an error of our own functions: the code and the message with its parts, which are JSON texts but for
+/// `token`, `type`, `message` and `functionName`.
+pub(super) fn told(code: &str, parts: &[(&str, String)]) -> String {
+    let part = |names: &[&str]| parts.iter().find(|(name, _)| names.contains(name)).map(|(_, part)| part.clone());
+    let parts = Parts {
+        token: part(&["token", "functionName"]),
+        literal: None,
+        value: part(&["value"]),
+        value2: part(&["value2", "exp"]),
+        index: part(&["index"]),
+        kind: part(&["type"]),
+        message: part(&["message"]),
+    };
+    format!("{TOLD}{code}: {}", fill(code, &parts).unwrap_or_default())
+}
+
 /// The error of an evaluation, from the evaluator's own text. `depth` is its bound.
 pub(super) fn runtime(text: &str, depth: usize, hints: &Hints) -> JsonataError {
+    if let Some(text) = text.strip_prefix(TOLD) {
+        return JsonataError { text: text.to_owned(), coded: true, unsupported_result: false };
+    }
     let Some((code, tail)) = split_code(text) else {
         return bound(text.to_owned());
     };
@@ -67,10 +91,6 @@ pub(super) fn runtime(text: &str, depth: usize, hints: &Hints) -> JsonataError {
 pub(super) struct Hints {
     /// The functions it calls, in the order of the text.
     pub(super) functions: Vec<String>,
-    /// Its comparisons, in the order of the text.
-    pub(super) comparisons: Vec<&'static str>,
-    /// The operands the evaluation failed on, as JSON texts, where they could be found out.
-    pub(super) operands: Option<(&'static str, String, String)>,
 }
 
 /// The message of `code` with its parts; `None` for an unknown code, or where a part is not known.
@@ -81,6 +101,7 @@ pub(super) fn fill(code: &str, parts: &Parts) -> Option<String> {
         let (name, tail) = after.split_once("}}")?;
         let (bare, tail) = (name.starts_with('{'), tail.strip_prefix('}').unwrap_or(tail));
         let part = match name.trim_start_matches('{') {
+            "token" if parts.literal.is_some() => parts.literal.clone(),
             "token" | "functionName" => {
                 parts.token.as_ref().map(|t| if bare || is_number(t) { t.clone() } else { quoted(t) })
             }
@@ -143,26 +164,18 @@ fn parts(code: &str, tail: &str, hints: &Hints) -> Parts {
         "T0410" | "T0411" | "T0412" => {
             let function = after(tail, "function ").and_then(|t| t.split([' ', '.']).next());
             let named = function.filter(|f| !matches!(*f, "does" | "must" | "signature" | "undefined"));
-            parts.token =
-                named.map(|f| f.trim_start_matches('$').to_owned()).or_else(|| hints.functions.first().cloned());
+            parts.token = named
+                .map(|f| f.trim_start_matches('$').trim_end_matches('\'').to_owned())
+                .or_else(|| hints.functions.first().cloned());
             let index = after(tail, "rgument ").and_then(|t| t.split(' ').next());
             let count = between(tail, "expected ", ",").and_then(|n| n.parse::<usize>().ok()).map(|n| n + 1);
             let index = index.filter(|i| i.bytes().all(|b| b.is_ascii_digit())).map(str::to_owned);
+            // A function that is applied with `~>` has one argument.
+            let index = if tail.contains("expected 2, got 1") { Some("2".to_owned()) } else { index };
             parts.index = index.or_else(|| count.map(|n| n.to_string())).or_else(|| Some("1".to_owned()));
             parts.kind = after(tail, "array of ").map(|t| format!("{}s", t.trim().to_lowercase()));
         }
         "T2001" | "T2002" => parts.token = between(tail, " side of the ", " operator").map(str::to_owned),
-        "T2009" => {
-            parts.token = between(tail, "operator \"", "\"").map(str::to_owned);
-            if let Some((_, left, right)) = &hints.operands {
-                (parts.value, parts.value2) = (Some(left.clone()), Some(right.clone()));
-            }
-        }
-        "T2010" => {
-            let found = hints.operands.as_ref().map(|(op, ..)| *op).or(hints.comparisons.first().copied());
-            parts.token = found.map(str::to_owned);
-        }
-        "D1002" => parts.value = hints.operands.as_ref().map(|(_, value, _)| value.clone()),
         "T1005" | "T1007" => {
             parts.token = after(tail, "Did you mean $").map(|t| t.trim_end_matches('?').to_owned());
         }
@@ -184,6 +197,11 @@ fn parts(code: &str, tail: &str, hints: &Hints) -> Parts {
         "T2007" => {
             parts.value = between(tail, "clause: ", " and ").map(json);
             parts.value2 = after(tail, " and ").map(json);
+        }
+        "D1001" => parts.value = after(tail, ": ").map(json).or(Some("null".to_owned())),
+        "T1003" => {
+            let got = after(tail, "got: ").map(str::trim);
+            parts.value = got.map(|got| if got.parse::<Value>().is_ok() { got.to_owned() } else { quoted(got) });
         }
         _ => parts.value = after(tail, ": ").map(json),
     }

@@ -32,17 +32,21 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod bounds;
 mod codes;
 mod convert;
 mod engine;
 mod functions;
+mod grammar;
 mod guard;
+mod lexer;
 mod messages;
+mod paths;
 mod references;
 mod syntax;
 mod template;
 
-pub use guard::Bounds;
+pub use bounds::Bounds;
 pub use references::Reference;
 pub use template::{EvaluationError, JsonataTemplate, JsonataTemplateError, JsonataTemplateErrorKind};
 

@@ -258,7 +258,7 @@ pub(super) fn visit<'a>(ast: &'a AstNode, see: &mut dyn FnMut(&'a AstNode)) {
 }
 
 /// The direct parts of a node.
-fn children(ast: &AstNode) -> Vec<&AstNode> {
+pub(super) fn children(ast: &AstNode) -> Vec<&AstNode> {
     match ast {
         AstNode::Path { steps } => steps.iter().flat_map(|s| std::iter::once(&s.node).chain(filters(s))).collect(),
         AstNode::Binary { lhs, rhs, .. } => vec![lhs, rhs],

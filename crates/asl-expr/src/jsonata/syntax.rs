@@ -1,32 +1,37 @@
 //! Parsing, with the reference implementation's codes, words and places.
 
+use super::functions::number;
+use super::lexer::{Kind, Token};
 use super::messages::{self, Parts, quoted};
-use super::{JsonataSyntaxError, references};
-use jsonata_core::ast::{AstNode, BinaryOp};
+use super::{JsonataSyntaxError, grammar};
+use jsonata_core::ast::AstNode;
 use jsonata_core::parser;
 
-/// Parses `text`, and refuses the operators `??` and `?:` that came after 2.0.6.
+/// Parses `text`: the reference's grammar has the first word, then the evaluator's parser.
 pub(super) fn parse(text: &str) -> Result<AstNode, JsonataSyntaxError> {
-    let ast = parser::parse(text).map_err(|e| explain(text, &e.to_string()))?;
-    match later_operator(&ast) {
-        None => Ok(ast),
-        Some(op) => {
-            let (symbol, token) = if op == BinaryOp::Coalesce { ("??", "?") } else { ("?:", ":") };
-            let offset = text.find(symbol).map_or(0, |at| at + 1);
-            let parts = Parts { token: Some(token.to_owned()), ..Parts::default() };
-            Err(messages::syntax("S0211", &parts, "", offset))
-        }
-    }
+    grammar::check(text).map_err(|mistake| {
+        let parts = Parts {
+            value: mistake.value.or_else(|| mistake.token.as_ref().map(json)),
+            literal: match mistake.code {
+                // What is no number is told as it is written.
+                "S0102" => mistake.token.as_ref().map(|token| quoted(&token.text)),
+                _ => mistake.token.as_ref().map(json),
+            },
+            ..Parts::default()
+        };
+        messages::syntax(mistake.code, &parts, "", mistake.offset)
+    })?;
+    parser::parse(text).map_err(|e| explain(text, &e.to_string()))
 }
 
-fn later_operator(ast: &AstNode) -> Option<BinaryOp> {
-    let mut found = None;
-    references::visit(ast, &mut |node| {
-        if let AstNode::Binary { op: op @ (BinaryOp::Coalesce | BinaryOp::Default), .. } = node {
-            found = found.or(Some(*op));
-        }
-    });
-    found
+/// A token as JSON text.
+fn json(token: &Token) -> String {
+    match token.kind {
+        Kind::Number => token.text.parse::<f64>().map_or_else(|_| token.text.clone(), number::json),
+        Kind::Value => token.text.clone(),
+        Kind::Regex => "{}".to_owned(),
+        _ => quoted(&token.text),
+    }
 }
 
 /// How long a text may be for its mistake to be placed; every prefix is parsed until one has it.

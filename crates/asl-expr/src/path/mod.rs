@@ -167,7 +167,7 @@ impl Path {
     }
 
     /// The text as AWS prints it in messages: a path into the context object as if it started there.
-    pub(crate) fn text_in_document(&self) -> &str {
+    pub fn text_in_document(&self) -> &str {
         match self.root() {
             Root::Context => self.text().trim_start().strip_prefix('$').unwrap_or(self.text()),
             _ => self.text(),

@@ -188,6 +188,8 @@ fn kind() -> impl Strategy<Value = EventKind<usize>> {
         Just(K::MapRunSucceeded),
         failure().prop_map(K::MapRunFailed),
         Just(K::MapRunAborted),
+        any::<u32>().prop_map(|n| K::ExecutionRedriven { redrive_count: n.into() }),
+        (text(), any::<u32>()).prop_map(|(arn, n)| K::MapRunRedriven { arn, redrive_count: n.into() }),
         (family(), stage()).prop_map(|(family, stage)| K::Task { family, stage }),
         (failure(), text(), text()).prop_map(|(failure, location, state)| K::EvaluationFailed {
             failure,
@@ -208,6 +210,7 @@ fn input() -> impl Strategy<Value = Input<usize>> {
         (task(), failure()).prop_map(|(task, failure)| Input::TaskFailed { task, failure }),
         task().prop_map(|task| Input::TaskHeartbeat { task }),
         failure().prop_map(Input::Stop),
+        Just(Input::Redrive),
     ]
 }
 

@@ -91,12 +91,12 @@ impl Sim<'_> {
             Ok((machine, _)) => machine,
             Err(differs) => return self.break_rule(format!("{exec:?} cannot go on: {differs}")),
         };
-        let (calls, work) = (machine.open_tasks(), machine.open_map_work());
+        let (calls, submitted) = (machine.open_tasks(), machine.submitted_tasks());
+        let work = machine.open_map_work();
         self.launch(exec, machine, true);
-        for call in calls {
-            if self.is_to_be_repeated(exec, &call) {
-                self.dispatch(exec, call);
-            }
+        let submitted = submitted.into_iter().filter(|call| self.is_to_be_repeated(call)).collect::<Vec<_>>();
+        if !self.has(Sabotage::LoseCalls) {
+            calls.into_iter().chain(submitted).for_each(|call| self.dispatch(exec, call));
         }
         if !self.has(Sabotage::LoseChildren) {
             work.into_iter().for_each(|command| self.map_work(exec, command));
@@ -105,14 +105,10 @@ impl Sim<'_> {
         self.soon(5, Entry::Go(exec));
     }
 
-    /// A callback whose call was answered only waits for its token.
-    fn is_to_be_repeated(&mut self, exec: Exec, call: &TaskCall) -> bool {
-        if self.has(Sabotage::LoseCalls) {
-            return false;
-        }
+    /// Of the tasks whose call was answered: a callback only waits for its token, a job has to be watched again.
+    fn is_to_be_repeated(&self, call: &TaskCall) -> bool {
         let again = if is_embedded(call) { Sabotage::EffectAgain } else { Sabotage::CallAgain };
-        let submitted = self.driver(exec).is_some_and(|driver| driver.machine.is_submitted(call.id));
-        !(submitted && waits_for_token(call)) || self.has(again)
+        !waits_for_token(call) || self.has(again)
     }
 
     pub(super) fn launch(&mut self, exec: Exec, machine: Machine, resumed: bool) {

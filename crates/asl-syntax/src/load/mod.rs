@@ -84,15 +84,22 @@ pub struct Loaded {
 /// Reads and checks a definition.
 pub fn load(source: &Source, options: &Options) -> Loaded {
     let mut loader = Loader::new(source, *options);
-    let parsed = match options.format {
-        Format::Json => json::parse(source),
-        Format::Yaml => yaml::parse(source),
-    };
-    match parsed {
+    match parse(source, options.format) {
         Ok(root) => loader.document(&root),
         Err(diagnostic) => loader.diagnostics.push(*diagnostic),
     }
     loader.finish()
+}
+
+/// Reads any JSON or YAML text as a tree whose nodes know their places.
+///
+/// # Errors
+/// When the text is not in that format, is empty, or is larger than a definition can be.
+pub fn parse(source: &Source, format: Format) -> Result<Node, Box<Diagnostic>> {
+    match format {
+        Format::Json => json::parse(source),
+        Format::Yaml => yaml::parse(source),
+    }
 }
 
 /// What is being read: the place for errors is in the [`Item`]s, the rest is here.

@@ -1,6 +1,7 @@
 //! Payload templates, `Assign`, and the strings that look like paths but are none.
 
 use super::Loader;
+use super::read::Roots;
 use crate::diagnostic::Rule;
 use crate::fields::Use::{self, Both, Only};
 use crate::model::{Language, Payload, Query, StateType, TextField};
@@ -153,21 +154,28 @@ impl Loader<'_> {
         self.only_one_of(item, &[name, path_name]);
         if let Some(field) = item.get(path_name).filter(|_| !self.is_jsonata()) {
             let text = self.string(&field)?;
-            return match Expr::parse(&text) {
+            let help = match Expr::parse(&text) {
+                Ok(Expr::Path(_)) => {
+                    let path = self.reference_path(&field, Roots::All)?;
+                    return Some(TextField::Computed { text, expr: Expr::Path(path) });
+                }
+                Ok(Expr::Intrinsic(call)) if !call.can_yield_text() => {
+                    "this function yields no text: use States.Format, JsonToString, ArrayGetItem, Base64Encode, Base64Decode, Hash or UUID"
+                        .to_owned()
+                }
                 Ok(expr) => {
                     for path in expr.paths() {
                         self.note_read(path, &field);
                     }
-                    Some(TextField::Computed { text, expr })
+                    return Some(TextField::Computed { text, expr });
                 }
-                Err(error) => {
-                    let message = format!(
-                        "The value for the field '{path_name}' must be a valid JSONPath or a valid intrinsic function call"
-                    );
-                    self.error(Rule::BadPath, &field, message).help(error.to_string());
-                    None
-                }
+                Err(error) => error.to_string(),
             };
+            let message = format!(
+                "The value for the field '{path_name}' must be a valid JSONPath or a valid intrinsic function call"
+            );
+            self.error(Rule::BadPath, &field, message).help(help);
+            return None;
         }
         let field = item.get(name)?;
         let text = self.string(&field)?;
@@ -200,7 +208,7 @@ impl Loader<'_> {
 /// What is wrong with the name of a variable (UAX #31 identifiers, at most 80 characters).
 fn wrong_variable(name: &str) -> Option<&'static str> {
     let mut chars = name.chars();
-    let starts = chars.next().is_some_and(|c| c.is_alphabetic() || c == '_');
+    let starts = chars.next().is_some_and(char::is_alphabetic);
     if !starts || !chars.all(|c| c.is_alphanumeric() || c == '_') {
         return Some(
             "a name begins with a letter and goes on with letters, digits and _; a part of a variable cannot be assigned",

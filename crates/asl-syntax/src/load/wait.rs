@@ -50,7 +50,7 @@ impl Loader<'_> {
         let seconds = self.integer(field, Range::at_least(0))?;
         if seconds > MAX_EXECUTION_SECONDS {
             self.error(Rule::WaitTooLong, field, "This wait is longer than an execution may last")
-                .help("an execution lasts a year (31536000 seconds) at most, and fails before such a wait");
+                .help("an execution lasts a year (31536000 seconds) at most, and ends before such a wait does");
         }
         Some(seconds)
     }

@@ -112,8 +112,19 @@ impl Services {
         now_ms: i64,
     ) -> Result<Vec<Message>, AccessError> {
         let queue = self.queue(queue)?;
-        self.queues.expire(tx, queue, now_ms).await?;
-        Ok(tx.messages(queue, after, limit).await?)
+        let kept_since_ms = self.queues.kept_since_ms(queue, now_ms)?;
+        let (mut kept, mut after) = (Vec::new(), after);
+        loop {
+            let page = tx.messages(queue, after, limit).await?;
+            let last = page.last().filter(|_| page.len() == limit as usize).map(|message| message.position);
+            // What was kept too long is as good as gone, though nothing is removed here.
+            kept.extend(page.into_iter().filter(|message| message.sent_at_ms >= kept_since_ms));
+            kept.truncate(limit as usize);
+            match last {
+                Some(last) if kept.len() < limit as usize => after = last,
+                _ => return Ok(kept),
+            }
+        }
     }
 
     /// A message as ReceiveMessage shows it, with all its attributes: `{"MessageId", "ReceiptHandle", "MD5OfBody", "Body", ...}`.

@@ -1,73 +1,70 @@
-//! The checks that [`crate::jsonata`] writes into expressions.
+//! The checks that [`crate::jsonata::guard`] writes into expressions.
 
-use super::super::guard;
-use super::{Answer, Shared, Table, arg, fail, too_large};
-use jsonata_core::functions;
+use super::{Answer, Call, Shared, Walk, arg, coded, collection, number, string, too_large};
+use crate::jsonata::guard::Check;
+use jsonata_core::evaluator::EvaluatorError;
 use jsonata_core::value::JValue;
 use std::rc::Rc;
 
-pub(super) const TABLE: Table = &[
-    (guard::FIT, fit),
-    (guard::ITEM, item),
-    (guard::CONCAT, concat),
-    (guard::RANGE, range),
-    (guard::NUMERIC, numeric),
-    (guard::WHOLE, whole),
-    (guard::NOTE, note),
-    (guard::CHECK, check),
-    (guard::LEAVE, leave),
-];
+/// How deep a value may nest; functions walk down such values.
+const DEEPEST: usize = 1000;
 
-/// The size of a value as a tree, `None` when it is past `room`. Shared parts count each time.
-fn size(value: &JValue, room: usize) -> Option<usize> {
-    let mut total = 0usize;
-    let mut open = vec![value];
-    while let Some(value) = open.pop() {
+/// The size of a value as a tree in bytes, as AWS counts it and as it takes room here. Shared parts count each time.
+fn size(shared: &Shared, value: &JValue) -> Result<(usize, usize), EvaluatorError> {
+    let room = shared.bounds.memory;
+    let (mut total, mut seen, mut held) = (0usize, 0usize, 0usize);
+    let mut open = vec![(value, 0)];
+    while let Some((value, depth)) = open.pop() {
+        if depth > DEEPEST {
+            return too_large();
+        }
+        seen += 1;
         total += match value {
             JValue::String(s) => s.len().max(8),
             _ => 8,
         };
+        held += 24;
         match value {
-            JValue::Array(items) => open.extend(items.iter().take(room)),
+            JValue::String(text) => held += text.len() + 16,
+            JValue::Array(items) => {
+                held += 48;
+                open.extend(items.iter().take(room).map(|item| (item, depth + 1)));
+            }
             JValue::Object(members) => {
+                held += 120 + 64 * members.len();
                 total += members.keys().map(String::len).sum::<usize>();
-                open.extend(members.values());
+                open.extend(members.values().map(|member| (member, depth + 1)));
             }
             _ => {}
         }
         // What waits takes at least 8 bytes each.
         if total + open.len() * 8 > room {
-            return None;
+            return too_large();
         }
     }
-    Some(total)
-}
-
-fn fit(shared: &Shared, args: &[JValue]) -> Answer {
-    let value = arg(args, 0);
-    if size(value, shared.bounds.memory).is_none() { too_large() } else { Ok(value.clone()) }
-}
-
-fn item(shared: &Shared, args: &[JValue]) -> Answer {
-    let value = arg(args, 0);
-    let Some(size) = size(value, shared.bounds.memory) else { return too_large() };
-    shared.give(size)?;
-    Ok(value.clone())
+    shared.spend(seen)?;
+    Ok((total, held))
 }
 
 impl Shared {
     /// Counts what callbacks and ranges give, of which the half may have been thrown away again.
-    fn give(&self, bytes: usize) -> Result<(), jsonata_core::evaluator::EvaluatorError> {
+    pub(super) fn give(&self, bytes: usize) -> Result<(), EvaluatorError> {
         let given = self.given.get().saturating_add(bytes);
         self.given.set(given);
         if given > self.bounds.memory.saturating_mul(2) { too_large() } else { Ok(()) }
     }
 
+    /// Counts the room that what was given takes; it may take more than AWS counts.
+    pub(super) fn hold(&self, bytes: usize) -> Result<(), EvaluatorError> {
+        let held = self.held.get().saturating_add(bytes);
+        self.held.set(held);
+        if held > self.bounds.memory.saturating_mul(4) { too_large() } else { Ok(()) }
+    }
+
     /// Keeps an eye on a string that was built: all that are alive are bounded together.
     pub(super) fn built(&self, text: String) -> Answer {
-        if text.len() > self.bounds.memory {
-            return too_large();
-        }
+        self.room(text.len())?;
+        self.spend(text.len() / 16)?;
         if self.replacing.get() > 0 {
             self.give(text.len())?;
         }
@@ -80,7 +77,7 @@ impl Shared {
                 strings.retain(|string| string.strong_count() > 0);
                 let alive = strings.iter().filter_map(|s| s.upgrade()).map(|s| s.len()).sum::<usize>();
                 self.unswept.set(0);
-                if alive > self.bounds.memory.saturating_mul(2) {
+                if alive > self.bounds.memory {
                     return too_large();
                 }
             }
@@ -89,79 +86,120 @@ impl Shared {
     }
 }
 
-fn concat(shared: &Shared, args: &[JValue]) -> Answer {
-    let mut text = String::new();
-    for side in args {
-        if size(side, shared.bounds.memory).is_none() {
-            return too_large();
+/// Does what `check` says, with the arguments it was written around.
+pub(super) fn check(shared: &Shared, check: Check, args: &[JValue]) -> Answer {
+    shared.spend(super::CALL_WORK)?;
+    match check {
+        Check::Fit => size(shared, arg(args, 0)).map(|_| arg(args, 0).clone()),
+        Check::Item => {
+            let (bytes, held) = size(shared, arg(args, 0))?;
+            shared.give(bytes)?;
+            shared.hold(held)?;
+            Ok(arg(args, 0).clone())
         }
-        match side {
-            JValue::Undefined => {}
-            JValue::String(s) => text.push_str(s),
-            other => text.push_str(functions::string::string(other, None)?.as_str().unwrap_or_default()),
+        Check::Enter => {
+            shared.replacing.set(shared.replacing.get() + 1);
+            Ok(arg(args, 0).clone())
         }
-        if text.len() > shared.bounds.memory {
-            return too_large();
+        Check::Leave => {
+            shared.replacing.set(shared.replacing.get().saturating_sub(1));
+            Ok(arg(args, 0).clone())
         }
+        Check::Calls => Ok(JValue::Bool(args.iter().any(|arg| arg.is_lambda() || arg.is_builtin()))),
+        Check::Concat => string::concat(&Call { shared, token: "&" }, args),
+        Check::Range => range(shared, args),
+        Check::Compare(op) => compare(shared, op, arg(args, 0), arg(args, 1)),
+        // What is undefined equals nothing, and differs from nothing.
+        Check::Equal(_) if arg(args, 0).is_undefined() || arg(args, 1).is_undefined() => Ok(JValue::Bool(false)),
+        Check::Equal(wanted) => Ok(JValue::Bool(collection::equal(shared, arg(args, 0), arg(args, 1))? == wanted)),
+        Check::Negate => match arg(args, 0) {
+            JValue::Undefined => Ok(JValue::Undefined),
+            JValue::Number(n) if !n.is_nan() => Ok(JValue::Number(-n)),
+            other => coded("D1002", &[("value", string::json_of(other))]),
+        },
+        Check::Operand(token, left) => match arg(args, 0) {
+            JValue::Number(n) if n.is_infinite() => super::out_of_range(*n),
+            JValue::Number(n) if n.is_nan() => {
+                coded(if left { "T2001" } else { "T2002" }, &[("token", token.to_owned())])
+            }
+            other => Ok(other.clone()),
+        },
+        Check::Function(token, index) => match arg(args, 0) {
+            JValue::Lambda(_) | JValue::Builtin { .. } | JValue::Regex { .. } => Ok(arg(args, 0).clone()),
+            _ => coded("T0410", &[("index", index.to_string()), ("token", token.to_owned())]),
+        },
+        Check::Reject(token, index) => coded("T0410", &[("index", index.to_string()), ("token", token.to_owned())]),
     }
-    shared.built(text)
 }
 
 fn range(shared: &Shared, args: &[JValue]) -> Answer {
-    let (JValue::Number(first), JValue::Number(last)) = (arg(args, 0), arg(args, 1)) else {
-        return Ok(arg(args, 1).clone());
-    };
-    let count = last - first + 1.0;
+    let (first, last) = (arg(args, 0), arg(args, 1));
+    let whole = |value: &JValue| value.is_undefined() || value.as_f64().is_some_and(|n| n.fract() == 0.0);
+    if !whole(first) || !whole(last) {
+        return coded(if whole(first) { "T2004" } else { "T2003" }, &[]);
+    }
+    let (Some(first), Some(end)) = (first.as_f64(), last.as_f64()) else { return Ok(last.clone()) };
+    let count = end - first + 1.0;
     if count > 1e7 {
-        return fail(format!("D2014: Too many: {count}"));
+        return coded("D2014", &[("value", number::json(count))]);
     }
     if count >= 1.0 {
+        shared.length(count as usize)?;
         shared.give((count as usize).saturating_mul(8))?;
+        shared.hold((count as usize).saturating_mul(24))?;
+        shared.spend(count as usize)?;
     }
-    Ok(arg(args, 1).clone())
+    Ok(last.clone())
 }
 
-/// The evaluator trims, the reference does not.
-fn numeric(_: &Shared, args: &[JValue]) -> Answer {
-    match arg(args, 0) {
-        JValue::String(s) if s.trim().len() != s.len() => fail(format!("D3030: Cannot convert '{s}' to number")),
-        other => Ok(other.clone()),
+fn compare(shared: &Shared, op: &'static str, left: &JValue, right: &JValue) -> Answer {
+    let comparable = |side: &JValue| side.is_undefined() || side.is_number() || side.is_string();
+    if !comparable(left) || !comparable(right) {
+        return coded("T2010", &[("token", op.to_owned())]);
     }
-}
-
-/// The evaluator refuses fractions of a millisecond, the reference drops them.
-fn whole(_: &Shared, args: &[JValue]) -> Answer {
-    match arg(args, 0) {
-        JValue::Number(n) => Ok(JValue::Number(n.trunc())),
-        other => Ok(other.clone()),
-    }
-}
-
-fn note(shared: &Shared, args: &[JValue]) -> Answer {
-    let value = arg(args, 0);
-    let Some(bytes) = size(value, shared.bounds.memory) else { return too_large() };
-    let places = match value {
-        JValue::String(s) => s.len() + 1,
-        JValue::Array(items) => items.len(),
-        _ => 1,
+    let order = match (left, right) {
+        (JValue::Undefined, _) | (_, JValue::Undefined) => return Ok(JValue::Undefined),
+        (JValue::Number(a), JValue::Number(b)) => a.partial_cmp(b),
+        (JValue::String(a), JValue::String(b)) => {
+            shared.spend(a.len().min(b.len()) / 8)?;
+            Some(collection::utf16(left).cmp(collection::utf16(right)))
+        }
+        _ => {
+            let sides =
+                [("value", string::json_of(left)), ("value2", string::json_of(right)), ("token", op.to_owned())];
+            return coded("T2009", &sides);
+        }
     };
-    shared.notes.borrow_mut().push((bytes, places));
-    Ok(value.clone())
+    Ok(JValue::Bool(order.is_some_and(|order| match op {
+        "<" => order.is_lt(),
+        "<=" => order.is_le(),
+        ">" => order.is_gt(),
+        _ => order.is_ge(),
+    })))
 }
 
-/// The function that gives replacements is done; what it built counts no more.
-fn leave(shared: &Shared, args: &[JValue]) -> Answer {
-    shared.replacing.set(shared.replacing.get().saturating_sub(1));
-    Ok(arg(args, 0).clone())
-}
-
-fn check(shared: &Shared, args: &[JValue]) -> Answer {
-    shared.replacing.set(shared.replacing.get() + 1);
-    let (bytes, places) = shared.notes.borrow_mut().pop().unwrap_or_default();
-    let each = arg(args, 0).as_str().map_or(0, str::len);
-    // A pattern may match anywhere, but seldom everywhere: four times the bound is still small.
-    if bytes.saturating_add(places.saturating_mul(each)) > shared.bounds.memory.saturating_mul(4) {
-        return too_large();
+/// Pays for one run of a body: for itself, and for what its paths will meet from the values they begin at.
+pub(super) fn tick(shared: &Shared, walks: &[Walk], work: usize, args: &[JValue]) -> Answer {
+    shared.spend(work)?;
+    for walk in walks {
+        visit(shared, arg(args, walk.from), &walk.steps, 0)?;
     }
-    Ok(arg(args, 0).clone())
+    Ok(JValue::Undefined)
+}
+
+fn visit(shared: &Shared, value: &JValue, steps: &[Option<String>], depth: usize) -> Result<(), EvaluatorError> {
+    let Some((step, rest)) = steps.split_first().filter(|_| depth <= DEEPEST) else { return Ok(()) };
+    match (value, step) {
+        (JValue::Array(items), _) => {
+            shared.spend(items.len())?;
+            items.iter().try_for_each(|item| visit(shared, item, steps, depth + 1))
+        }
+        (JValue::Object(members), Some(name)) => match members.get(name) {
+            Some(member) => visit(shared, member, rest, depth + 1),
+            None => Ok(()),
+        },
+        // Anything below may be meant.
+        (JValue::Object(_), None) => size(shared, value).map(|_| ()),
+        _ => Ok(()),
+    }
 }

@@ -26,9 +26,15 @@ pub struct Receive {
 impl Queues {
     /// Removes messages that were kept longer than the queue keeps them.
     pub(crate) async fn expire(&self, tx: &mut dyn ServiceTx, queue: &str, now_ms: i64) -> Result<(), Stop> {
-        let (queue, spec) = self.named(queue)?;
-        tx.delete_messages(queue, now_ms - i64::from(spec.message_retention_period) * 1000).await?;
+        let (name, _) = self.named(queue)?;
+        tx.delete_messages(name, self.kept_since_ms(queue, now_ms)?).await?;
         Ok(())
+    }
+
+    /// Messages that were sent before are kept no longer; epoch milliseconds.
+    pub(crate) fn kept_since_ms(&self, queue: &str, now_ms: i64) -> Result<i64, Stop> {
+        let (_, spec) = self.named(queue)?;
+        Ok(now_ms - i64::from(spec.message_retention_period) * 1000)
     }
 
     /// Takes messages that are visible, in order, and hides them. What was received too often moves to the dead-letter queue.

@@ -1,0 +1,197 @@
+//! The machine in memory, on one core, without a journal; events are kept.
+
+use crate::Bench;
+use crate::measure::per_second;
+use crate::report::Figure;
+use asl_core::{Event, EventKind, Execution, ExecutionType, Input, Machine, Outcome, Progress};
+use asl_expr::Timestamp;
+use asl_syntax::model::{Definition, StateType};
+use asl_syntax::{Options, Source, load};
+use asl_value::{Step, Value};
+use serde_json::json;
+use std::sync::Arc;
+use std::time::Duration;
+
+const SLICE: Duration = Duration::from_millis(400);
+/// Rounds of the loops: as many as a history of 25,000 events holds.
+const ROUNDS: u32 = 6_000;
+const CHAIN: u32 = 1_000;
+
+/// A document of about one kilobyte: an order.
+pub(crate) fn document() -> Value {
+    let item = |n: u32| json!({"sku": format!("SKU-{n:05}"), "quantity": n, "price": 12.5, "tags": ["new", "fragile"]});
+    let order = json!({
+        "orderId": "7f3c9c1e-6f0b-4c1e-9c55-2c7a3a1c9f10", "status": "registered", "total": 1249.75, "count": 0,
+        "customer": {"id": "cust-00017", "name": "Ada Lovelace", "email": "ada@example.com", "vip": true},
+        "items": (0..8).map(item).collect::<Vec<_>>(),
+        "address": {"street": "12 St James's Square", "city": "London", "zip": "SW1Y 4LB", "country": "GB"},
+        "note": "Ring twice; leave at the door when nobody answers, and please send a message to the number on file."
+    });
+    order.to_string().parse().expect("serde_json writes JSON")
+}
+
+pub(crate) fn definition(text: &serde_json::Value) -> Arc<Definition> {
+    let loaded = load(&Source::new("bench", text.to_string()), &Options { lints: false, ..Options::default() });
+    loaded.definition.unwrap_or_else(|| panic!("{:#?}", loaded.diagnostics))
+}
+
+fn execution(input: &Value) -> Execution {
+    Execution {
+        arn: "arn:aws:states:us-east-1:000000000000:execution:bench:one".into(),
+        name: "one".into(),
+        state_machine_arn: "arn:aws:states:us-east-1:000000000000:stateMachine:bench".into(),
+        state_machine_name: "bench".into(),
+        role_arn: "arn:aws:iam::000000000000:role/bench".into(),
+        region: "us-east-1".into(),
+        execution_type: ExecutionType::Standard,
+        seed: 1,
+        input_text: "{}".into(),
+        input: input.clone(),
+    }
+}
+
+/// Runs an execution to its end; its events.
+fn run(definition: &Arc<Definition>, input: &Value) -> Vec<Event> {
+    let now = Timestamp::from_millis(1_767_225_600_000);
+    let mut machine = Machine::new(definition.clone());
+    machine.handle(Input::Start(Box::new(execution(input))), now).expect("a new machine starts");
+    let mut events = Vec::new();
+    loop {
+        let step = machine.run(now, 10_000);
+        events.append(&mut machine.take_effects().events);
+        if step.progress != Progress::Yielded {
+            break;
+        }
+    }
+    assert!(matches!(machine.outcome(), Some(Outcome::Succeeded(_))), "{:?}", machine.outcome());
+    events
+}
+
+/// Each state that was entered is a transition.
+fn transitions(events: &[Event]) -> u64 {
+    events.iter().filter(|e| matches!(e.kind, EventKind::StateEntered { .. })).count() as u64
+}
+
+fn rate(definition: &Arc<Definition>, input: &Value) -> f64 {
+    let each = transitions(&run(definition, input));
+    per_second(SLICE, || {
+        std::hint::black_box(run(definition, input));
+        each
+    })
+}
+
+/// Ceiling: the values and events of such a run, made by hand.
+fn by_hand(rounds: u32, input: &Value, mut next: impl FnMut(&Value, u32) -> Value) -> f64 {
+    let name: Arc<str> = "Name".into();
+    let timestamp = Timestamp::from_millis(1_767_225_600_000);
+    per_second(SLICE, || {
+        let mut events: Vec<Event> = Vec::new();
+        let mut value = input.clone();
+        let mut push = |kind| {
+            let id = events.len() as u64 + 1;
+            events.push(Event { id, previous: id - 1, timestamp, kind });
+        };
+        for round in 0..rounds {
+            push(EventKind::StateEntered { state: StateType::Pass, name: name.clone(), input: value.clone() });
+            value = next(&value, round);
+            let (name, output) = (name.clone(), value.clone());
+            push(EventKind::StateExited { state: StateType::Pass, name, output, assigned: Vec::new() });
+        }
+        std::hint::black_box(events.len());
+        u64::from(rounds)
+    })
+}
+
+/// The benches of this file.
+pub(crate) const BENCHES: &[Bench] = &[
+    ("machine.chain", || vec![pass_chain()]),
+    ("machine.loop", || vec![counter_loop()]),
+    ("machine.result-path", || vec![result_path()]),
+    ("machine.jsonata", || vec![jsonata_loop()]),
+    ("machine.map", || vec![map(1_000)]),
+];
+
+fn pass_chain() -> Figure {
+    let states: serde_json::Map<String, serde_json::Value> = (0..CHAIN)
+        .map(|n| {
+            let mut state = json!({"Type": "Pass"});
+            let (key, value) =
+                if n + 1 < CHAIN { ("Next", json!(format!("S{}", n + 1))) } else { ("End", json!(true)) };
+            state[key] = value;
+            (format!("S{n}"), state)
+        })
+        .collect();
+    let chain = definition(&json!({"StartAt": "S0", "States": states}));
+    let ceiling = by_hand(CHAIN, &document(), |value, _| value.clone());
+    Figure::higher("machine: chain of Pass, 1 KB", rate(&chain, &document()), "transitions/s")
+        .ceiling(ceiling, "events made by hand")
+}
+
+fn counter_loop() -> Figure {
+    let machine = definition(&json!({"StartAt": "More", "States": {
+        "More": {"Type": "Choice", "Choices": [{"Variable": "$.count", "NumericLessThan": ROUNDS, "Next": "Add"}], "Default": "Done"},
+        "Add": {"Type": "Pass", "Parameters": {"count.$": "States.MathAdd($.count, 1)"}, "Next": "More"},
+        "Done": {"Type": "Succeed"},
+    }}));
+    let input: Value = r#"{"count": 0}"#.parse().expect("JSON");
+    let ceiling = by_hand(2 * ROUNDS, &input, |value, round| {
+        if round % 2 == 0 {
+            return value.clone();
+        }
+        let count = value.get("count").and_then(Value::as_i64).unwrap_or(0);
+        Value::from(asl_value::Map::from_iter([("count", Value::from(count + 1))]))
+    });
+    Figure::higher("machine: Choice and MathAdd loop", rate(&machine, &input), "transitions/s")
+        .ceiling(ceiling, "values and events made by hand")
+        .goal(1.5e6, 3e6)
+}
+
+fn result_path() -> Figure {
+    let states: serde_json::Map<String, serde_json::Value> = (0..CHAIN)
+        .map(|n| {
+            let mut state = json!({"Type": "Pass", "Result": n, "ResultPath": "$.customer.visits"});
+            let (key, value) =
+                if n + 1 < CHAIN { ("Next", json!(format!("S{}", n + 1))) } else { ("End", json!(true)) };
+            state[key] = value;
+            (format!("S{n}"), state)
+        })
+        .collect();
+    let chain = definition(&json!({"StartAt": "S0", "States": states}));
+    let place = [Step::key("customer"), Step::key("visits")];
+    let ceiling = by_hand(CHAIN, &document(), |value, round| {
+        let mut value = value.clone();
+        value.set_path(&place, Value::from(i64::from(round))).expect("customer is an object");
+        value
+    });
+    Figure::higher("machine: ResultPath into 1 KB", rate(&chain, &document()), "transitions/s")
+        .ceiling(ceiling, "values and events made by hand")
+        .goal(0.7e6, 1.5e6)
+}
+
+fn jsonata_loop() -> Figure {
+    let machine = definition(&json!({"QueryLanguage": "JSONata", "StartAt": "More", "States": {
+        "More": {"Type": "Choice", "Choices": [{"Condition": format!("{{% $states.input.count < {ROUNDS} %}}"), "Next": "Add"}], "Default": "Done"},
+        "Add": {"Type": "Pass", "Output": {"count": "{% $states.input.count + 1 %}"}, "Next": "More"},
+        "Done": {"Type": "Succeed"},
+    }}));
+    let input: Value = r#"{"count": 0}"#.parse().expect("JSON");
+    Figure::higher("machine: the same loop in JSONata", rate(&machine, &input), "transitions/s")
+}
+
+fn map_of(items: u32) -> (Arc<Definition>, Value) {
+    let machine = definition(&json!({"StartAt": "Each", "States": {"Each": {
+        "Type": "Map", "ItemProcessor": {"StartAt": "One", "States": {"One": {"Type": "Pass", "End": true}}}, "End": true,
+    }}}));
+    let items: Vec<Value> = (0..items).map(|n| Value::from(i64::from(n))).collect();
+    (machine, Value::Array(Arc::new(items)))
+}
+
+fn map(items: u32) -> Figure {
+    let (machine, input) = map_of(items);
+    let each = u64::from(items);
+    let rate = per_second(SLICE, || {
+        std::hint::black_box(run(&machine, &input));
+        each
+    });
+    Figure::higher(format!("machine: Map of {items} items"), rate, "items/s")
+}

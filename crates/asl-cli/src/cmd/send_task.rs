@@ -1,0 +1,74 @@
+//! `asl send-task-success`, `-failure`, `-heartbeat`: answers to task tokens, with the names and options of the AWS CLI.
+
+use super::not_json;
+use crate::args::Place;
+use crate::exit::{Exit, Trouble};
+use crate::place;
+use asl::{Engine, EngineError, Failure, Journal, Value};
+use clap::Args;
+
+#[derive(Debug, Args)]
+pub(crate) struct Success {
+    /// The token that the task was given
+    #[arg(long, value_name = "TOKEN")]
+    pub(crate) task_token: String,
+    /// The task's result: JSON
+    #[arg(long, value_name = "JSON", allow_hyphen_values = true)]
+    pub(crate) task_output: String,
+    #[command(flatten)]
+    pub(crate) place: Place,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Failed {
+    /// The token that the task was given
+    #[arg(long, value_name = "TOKEN")]
+    pub(crate) task_token: String,
+    /// The error's name
+    #[arg(long)]
+    pub(crate) error: Option<String>,
+    /// Its cause
+    #[arg(long)]
+    pub(crate) cause: Option<String>,
+    #[command(flatten)]
+    pub(crate) place: Place,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Heartbeat {
+    /// The token that the task was given
+    #[arg(long, value_name = "TOKEN")]
+    pub(crate) task_token: String,
+    #[command(flatten)]
+    pub(crate) place: Place,
+}
+
+pub(crate) async fn success(args: Success) -> Result<Exit, Trouble> {
+    let text = &args.task_output;
+    let output: Value = text.parse().map_err(|problem| not_json("the output", "--task-output", text, &problem))?;
+    let (engine, journal) = open(&args.place).await?;
+    end(engine.send_task_success(&args.task_token, output).await, journal).await
+}
+
+pub(crate) async fn failure(args: Failed) -> Result<Exit, Trouble> {
+    let (engine, journal) = open(&args.place).await?;
+    let failure = Failure { error: args.error.map(Into::into), cause: args.cause.map(Into::into) };
+    end(engine.send_task_failure(&args.task_token, failure).await, journal).await
+}
+
+pub(crate) async fn heartbeat(args: Heartbeat) -> Result<Exit, Trouble> {
+    let (engine, journal) = open(&args.place).await?;
+    end(engine.send_task_heartbeat(&args.task_token).await, journal).await
+}
+
+/// The answer waits in the database for whoever runs the execution; nothing runs here.
+async fn open(place: &Place) -> Result<(Engine, Journal), Trouble> {
+    let journal = place::change(&place::database(place)?).await?;
+    Ok((Engine::builder(journal.clone()).build(), journal))
+}
+
+async fn end(sent: Result<(), EngineError>, journal: Journal) -> Result<Exit, Trouble> {
+    journal.close().await;
+    sent?;
+    Ok(Exit::Done)
+}

@@ -1,0 +1,62 @@
+//! `asl stop`: whoever runs the execution takes the stop in; if nobody does, this process ends it.
+
+use crate::args::Place;
+use crate::exit::{Exit, Trouble, answer, say};
+use crate::place;
+use crate::render::text::json;
+use asl::{Engine, Failure, Map, Status};
+use clap::Args;
+use std::time::Duration;
+
+/// How long the process that runs the execution has to end it.
+const PATIENCE: Duration = Duration::from_secs(40);
+/// After so long it is looked again whether that process still lives.
+const AGAIN: Duration = Duration::from_secs(2);
+
+#[derive(Debug, Args)]
+pub(crate) struct Stop {
+    /// The execution: its name, the beginning of its name, or its ARN
+    pub(crate) execution: String,
+    /// The error it ends with
+    #[arg(long)]
+    pub(crate) error: Option<String>,
+    /// The cause of that error
+    #[arg(long)]
+    pub(crate) cause: Option<String>,
+    /// JSON, in the shape of `aws stepfunctions stop-execution`
+    #[arg(long)]
+    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) place: Place,
+}
+
+pub(crate) async fn stop(args: Stop) -> Result<Exit, Trouble> {
+    let journal = place::change(&place::database(&args.place)?).await?;
+    let row = place::execution(&journal, Some(&args.execution)).await?;
+    if row.status != Status::Running {
+        say(&format!("{} has ended already: {}\n", row.name, row.status));
+    }
+    let engine = Engine::builder(journal.clone()).called("asl stop").build();
+    let failure = Failure { error: args.error.map(Into::into), cause: args.cause.map(Into::into) };
+    let ended = tokio::time::timeout(PATIENCE, async {
+        loop {
+            engine.stop(&row.arn, failure.clone()).await?;
+            if let Ok(ended) = tokio::time::timeout(AGAIN, engine.wait(&row.arn)).await {
+                return ended;
+            }
+        }
+    });
+    let Ok(ended) = ended.await else {
+        let message = format!("the process that runs {} has not stopped it yet", row.name);
+        return Err(Trouble::new(message).hint("`asl list` shows which process that is; the stop waits for it"));
+    };
+    ended?;
+    let row = place::execution(&journal, Some(&row.arn)).await?;
+    engine.shutdown().await?;
+    journal.close().await;
+    if args.json {
+        let stopped = row.stopped.unwrap_or(row.started).to_cli_string();
+        answer(&json(&Map::from_iter([("stopDate", stopped)]).into()))?;
+    }
+    Ok(Exit::Done)
+}

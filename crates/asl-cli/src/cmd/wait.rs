@@ -1,0 +1,52 @@
+//! `asl wait`: until an execution has ended, whoever runs it.
+
+use super::list::run_by;
+use super::run::{Interrupt, tell};
+use crate::args::Place;
+use crate::exit::{Exit, Trouble, say};
+use crate::place;
+use crate::render::look::Look;
+use asl::{Engine, Status};
+use clap::Args;
+use std::time::Duration;
+
+#[derive(Debug, Args)]
+pub(crate) struct Wait {
+    /// The execution: its name, the beginning of its name, or its ARN [default: the last one]
+    pub(crate) execution: Option<String>,
+    /// Wait so long at most, and end with exit code 124 then
+    #[arg(long, value_name = "SECONDS")]
+    pub(crate) timeout: Option<u32>,
+    #[command(flatten)]
+    pub(crate) place: Place,
+}
+
+pub(crate) async fn wait(args: Wait) -> Result<Exit, Trouble> {
+    let mut interrupt = Interrupt::listen()?;
+    let journal = place::read(&args.place).await?;
+    let row = place::execution(&journal, args.execution.as_deref()).await?;
+    if row.status == Status::Running && run_by(&row, &asl::holders(&journal).await?).is_none() {
+        let hint = Look::of_stderr().dim("hint");
+        say(&format!("{hint}: nobody runs {} now; `asl worker` or `asl resume` goes on with it\n", row.name));
+    }
+    // It only reads, so it is no worker.
+    let engine = Engine::builder(journal.clone()).build();
+    let patience = args.timeout.map(|seconds| Duration::from_secs(seconds.into()));
+    let enough = async {
+        match patience {
+            Some(patience) => tokio::time::sleep(patience).await,
+            None => std::future::pending().await,
+        }
+    };
+    let exit = tokio::select! {
+        biased;
+        ended = engine.wait(&row.arn) => tell(&ended?)?,
+        () = enough => {
+            say(&format!("{} has not ended yet\n", row.name));
+            Exit::WaitedEnough
+        }
+        () = interrupt.came() => Exit::Interrupted,
+    };
+    journal.close().await;
+    Ok(exit)
+}

@@ -1,0 +1,142 @@
+//! `asl worker`: runs what nobody runs, until it is told to stop.
+
+use super::run::{Interrupt, engine};
+use crate::args::Place;
+use crate::exit::{Exit, Trouble, say};
+use crate::place;
+use crate::render::look::Look;
+use asl::parts::function::LogLine;
+use asl::parts::mock::Mocks;
+use asl::{Engine, EventKind, Journal, Observer, Update};
+use clap::Args;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::signal::unix::{SignalKind, signal};
+
+/// What other processes see.
+pub(crate) const WORKER: &str = "asl worker";
+
+#[derive(Debug, Args)]
+pub(crate) struct WorkerArgs {
+    /// The most executions in memory at once; those that only wait do not count
+    #[arg(long, value_name = "N", default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) max_active: u32,
+    /// When told to stop, how long tasks in flight may go on, in seconds
+    #[arg(long, value_name = "SECONDS", default_value_t = 10)]
+    pub(crate) drain_timeout: u32,
+    /// Say nothing on stderr but errors
+    #[arg(long, short)]
+    pub(crate) quiet: bool,
+    #[command(flatten)]
+    pub(crate) place: Place,
+}
+
+pub(crate) async fn worker(args: WorkerArgs) -> Result<Exit, Trouble> {
+    let project = place::project(&args.place)?;
+    let log = Arc::new(Log { look: Look::of_stderr(), quiet: args.quiet });
+    let sink = log.clone();
+    let functions = project.functions(Arc::new(move |line: LogLine| sink.function(&line)))?;
+    let mut signals = Signals::listen()?;
+    let database = place::database_of(&args.place, &project);
+    let journal = place::write(&database).await?;
+    let builder = engine(WORKER, &project, functions, Mocks::default(), &journal, None);
+    let engine = builder?.max_active(args.max_active as usize).observer(log.clone()).build();
+    engine.serve().await?;
+    log.say(&format!("worker of {} is ready; Ctrl-C stops it\n", place::shorter(&database).display()));
+    let lost = tokio::select! {
+        lost = engine.stopped() => Some(lost),
+        () = signals.came() => None,
+    };
+    if let Some(lost) = lost {
+        engine.shutdown().await?;
+        journal.close().await;
+        return Err(lost.into());
+    }
+    drain(&engine, journal, &args, &log, &mut signals, &database).await
+}
+
+async fn drain(
+    engine: &Engine,
+    journal: Journal,
+    args: &WorkerArgs,
+    log: &Log,
+    signals: &mut Signals,
+    database: &Path,
+) -> Result<Exit, Trouble> {
+    log.say(&format!("stopping within {} s; Ctrl-C again stops at once\n", args.drain_timeout));
+    tokio::select! {
+        drained = engine.drain(Duration::from_secs(args.drain_timeout.into())) => drained?,
+        () = signals.came() => return Ok(Exit::Interrupted),
+    }
+    let open = journal.counts().await?.get(&asl::Status::Running).copied().unwrap_or(0);
+    journal.close().await;
+    let s = if open == 1 { "" } else { "s" };
+    log.say(&format!("stopped; {open} open execution{s} in {}\n", place::shorter(database).display()));
+    Ok(Exit::Done)
+}
+
+/// Ctrl-C, or what `kill` and service managers send.
+struct Signals {
+    interrupt: Interrupt,
+    terminate: tokio::signal::unix::Signal,
+}
+
+impl Signals {
+    fn listen() -> Result<Signals, Trouble> {
+        let terminate = signal(SignalKind::terminate());
+        let terminate =
+            terminate.map_err(|problem| Trouble::new(format!("SIGTERM cannot be listened for: {problem}")))?;
+        Ok(Signals { interrupt: Interrupt::listen()?, terminate })
+    }
+
+    async fn came(&mut self) {
+        tokio::select! {
+            () = self.interrupt.came() => {}
+            _ = self.terminate.recv() => {}
+        }
+    }
+}
+
+/// A line for each beginning and each end. It remembers nothing, however many executions there are.
+struct Log {
+    look: Look,
+    quiet: bool,
+}
+
+impl Log {
+    fn say(&self, text: &str) {
+        if !self.quiet {
+            say(text);
+        }
+    }
+
+    fn function(&self, line: &LogLine) {
+        let text = crate::render::text::one_line(&line.text, None);
+        self.say(&format!("  {} {text}\n", self.look.dim(&format!("{} |", line.function))));
+    }
+}
+
+impl Observer for Log {
+    fn observe(&self, update: &Update<'_>) {
+        let name = &update.execution.name;
+        let machine = self.look.strong(&update.execution.state_machine_name);
+        // The first event is written by whoever starts it.
+        if update.events.first().is_some_and(|event| event.id <= 2) {
+            self.say(&format!("{machine}  {name}  started\n"));
+        }
+        for event in update.events {
+            let end = match &event.kind {
+                EventKind::ExecutionSucceeded { .. } => self.look.good("succeeded"),
+                EventKind::ExecutionFailed(failure) => {
+                    let error = failure.error.as_deref().unwrap_or("no error name");
+                    format!("{}: {error}", self.look.bad("failed"))
+                }
+                EventKind::ExecutionTimedOut(_) => self.look.bad("timed out"),
+                EventKind::ExecutionAborted(_) => self.look.bad("aborted"),
+                _ => continue,
+            };
+            self.say(&format!("{machine}  {name}  {end}\n"));
+        }
+    }
+}

@@ -1,0 +1,139 @@
+//! What other processes do to the database: inputs for executions of this engine, and executions that nobody runs.
+//!
+//! SQLite's `data_version` tells within microseconds whether anybody has written, so it is asked often, and nothing else is
+//! read while nobody has.
+
+use crate::engine::{Inner, Phase};
+use crate::error::EngineError;
+use crate::lease;
+use crate::letters::{From, Letter, MAIL};
+use crate::registry::Held;
+use asl_journal::{Claim, Journal, Mail, Watcher};
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+use tokio::sync::{Notify, watch};
+use tokio::time::Instant;
+
+/// How often it is asked whether anybody has written, while somebody does.
+const ASK: Duration = Duration::from_millis(50);
+/// How often otherwise.
+const ASK_IDLE: Duration = Duration::from_millis(100);
+/// Nobody has written for so long.
+const IDLE: Duration = Duration::from_secs(1);
+/// How often it is asked whether a worker is gone: nobody writes that down.
+const LOOK_FOR_GONE: Duration = Duration::from_secs(1);
+/// The most executions taken at once.
+const CLAIM: u32 = 256;
+
+/// Looks after the inbox while the engine lives; takes executions on while it serves.
+pub(crate) async fn run(inner: Weak<Inner>, journal: Journal, post: Arc<Notify>, mut phase: watch::Receiver<Phase>) {
+    let mut watch = Watch { journal, watcher: None, looked: Instant::now(), changed: Instant::now() };
+    let mut poked = true;
+    loop {
+        let Some(engine) = inner.upgrade() else { return };
+        let again = match watch.look(&engine, poked).await {
+            Ok(again) => again,
+            Err(error) => {
+                tracing::warn!(%error, "the database could not be looked at");
+                false
+            }
+        };
+        drop(engine);
+        poked = again;
+        tokio::select! {
+            () = post.notified() => poked = true,
+            () = tokio::time::sleep(if watch.changed.elapsed() < IDLE { ASK } else { ASK_IDLE }) => {}
+            _ = phase.wait_for(|phase| matches!(phase, Phase::Stopped(_))) => return,
+        }
+    }
+}
+
+struct Watch {
+    journal: Journal,
+    watcher: Option<Watcher>,
+    /// When workers were last looked at.
+    looked: Instant,
+    /// When somebody was last seen to have written.
+    changed: Instant,
+}
+
+impl Watch {
+    /// True when there is more to do than could be done now.
+    async fn look(&mut self, inner: &Arc<Inner>, poked: bool) -> Result<bool, EngineError> {
+        if self.watcher.is_none() {
+            self.watcher = self.journal.watcher().await?;
+        }
+        let changed = match &mut self.watcher {
+            Some(watcher) => watcher.changed().await?,
+            // Nobody else can write.
+            None => false,
+        };
+        if changed {
+            self.changed = Instant::now();
+        }
+        let left = if changed || poked { self.take_mail(inner).await? } else { false };
+        let takes_on = inner.serving.load(Ordering::Relaxed) && inner.phase.borrow().takes_on();
+        let due = self.looked.elapsed() >= LOOK_FOR_GONE;
+        if takes_on && (changed || poked || due) {
+            return Ok(self.take_on(inner, due).await? || left);
+        }
+        Ok(left)
+    }
+
+    /// Hands inputs to the drivers that wait for them. True when some could not be handed yet.
+    async fn take_mail(&self, inner: &Arc<Inner>) -> Result<bool, EngineError> {
+        let mut left = false;
+        for mail in self.journal.mail(None, MAIL).await? {
+            left |= !hand(inner, mail);
+        }
+        Ok(left)
+    }
+
+    /// Takes on executions that nobody runs, as many as there is room for.
+    async fn take_on(&mut self, inner: &Arc<Inner>, look_for_gone: bool) -> Result<bool, EngineError> {
+        let gone = if look_for_gone {
+            self.looked = Instant::now();
+            lease::gone(&self.journal).await?
+        } else {
+            Vec::new()
+        };
+        let now_ms = lease::wall_ms();
+        if gone.is_empty() && !self.journal.claimable(now_ms).await? {
+            return Ok(false);
+        }
+        let free = inner.slots.available_permits();
+        let room = free - inner.registry().due_count(now_ms, free);
+        if room == 0 && gone.is_empty() {
+            return Ok(true);
+        }
+        let limit = CLAIM.min(u32::try_from(room).unwrap_or(CLAIM));
+        let claimed = self.journal.claim(Claim { now_ms, gone, only: None, limit }).await?;
+        inner.adopt(claimed.iter().map(|claimed| claimed.id));
+        Ok(claimed.len() == limit as usize)
+    }
+}
+
+/// False when its driver cannot take it now.
+fn hand(inner: &Inner, mail: Mail) -> bool {
+    let mut registry = inner.registry();
+    if matches!(registry.get(mail.execution), None | Some(Held::Parked { .. })) {
+        // It reads its mail when it is loaded.
+        registry.park(mail.execution, i64::MIN);
+        inner.due.notify_one();
+        return true;
+    }
+    if matches!(registry.get(mail.execution), Some(Held::Broken(_))) {
+        return true;
+    }
+    let Some(active) = registry.active(mail.execution) else { return false };
+    if active.handed.contains(&mail.id) {
+        return true;
+    }
+    let letter = Letter { input: mail.input, from: From::Inbox(mail.id) };
+    let handed = active.letters.try_send(letter).is_ok();
+    if handed {
+        active.handed.insert(mail.id);
+    }
+    handed
+}

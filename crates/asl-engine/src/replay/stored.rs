@@ -1,0 +1,110 @@
+//! The records of a journal through the machine again. The same code continues an execution after a crash.
+
+use super::same::exactly;
+use super::trail::{Places, Trail};
+use super::{Divergence, ReplayError, Replayed};
+use crate::load_stored;
+use asl_core::{Event, Input, Machine, event::to_aws};
+use asl_journal::{ExecutionRow, Journal, Kept, Record};
+use asl_syntax::Definition;
+use std::sync::Arc;
+
+/// Runs an execution's records through the machine again and compares every event.
+///
+/// # Errors
+/// [`ReplayError::Divergence`] at the first difference; or when it cannot be replayed at all.
+pub async fn replay(journal: &Journal, row: &ExecutionRow) -> Result<Replayed, ReplayError> {
+    let (machine, replayed) = rebuild(journal, row).await?;
+    Ok(Replayed { outcome: machine.outcome().cloned(), ..replayed })
+}
+
+/// The machine of an execution, from its records.
+pub(crate) async fn rebuild(journal: &Journal, row: &ExecutionRow) -> Result<(Machine, Replayed), ReplayError> {
+    let (definition, records) = recorded(journal, row).await?;
+    redo_all(Machine::new(definition), &records, &row.arn.as_str().into())
+}
+
+/// The definition of an execution, and its records.
+pub(super) async fn recorded(
+    journal: &Journal,
+    row: &ExecutionRow,
+) -> Result<(Arc<Definition>, Vec<Record>), ReplayError> {
+    let arn: Arc<str> = row.arn.as_str().into();
+    let bad = |why: String| ReplayError::Definition { execution: arn.clone(), why };
+    let stored = journal.definition(&row.definition).await?;
+    let stored = stored.ok_or_else(|| bad("is not in the database".to_owned()))?;
+    let definition = load_stored(&stored.text).map_err(|e| bad(format!("does not load: {e}")))?;
+    Ok((definition, journal.records(row.id).await?))
+}
+
+/// Runs the records of a kept history through a machine again and compares every event.
+///
+/// # Errors
+/// As [`replay`]: every later version must replay them, so any is a mistake of this program.
+pub fn replay_kept(kept: &Kept) -> Result<Replayed, ReplayError> {
+    let (definition, arn) = self::kept(kept)?;
+    let (machine, replayed) = redo_all(Machine::new(definition), &kept.records, &arn)?;
+    Ok(Replayed { outcome: machine.outcome().cloned(), ..replayed })
+}
+
+/// The definition of a kept history, and whose it is.
+pub(super) fn kept(kept: &Kept) -> Result<(Arc<Definition>, Arc<str>), ReplayError> {
+    let start = kept.records.iter().flat_map(|record| &record.inputs).find_map(|input| match input {
+        Input::Start(execution) => Some(execution.arn.clone()),
+        _ => None,
+    });
+    let arn = start.unwrap_or_else(|| kept.name.as_str().into());
+    let definition = load_stored(&kept.definition)
+        .map_err(|e| ReplayError::Definition { execution: arn.clone(), why: format!("does not load: {e}") })?;
+    Ok((definition, arn))
+}
+
+/// Records through a machine.
+fn redo_all(mut machine: Machine, records: &[Record], arn: &Arc<str>) -> Result<(Machine, Replayed), ReplayError> {
+    let mut events = 0;
+    for (at, record) in records.iter().enumerate() {
+        redo(&mut machine, record, arn, at + 1).map_err(|failed| match failed {
+            Failed::Rejected(error) => error,
+            Failed::Differs(replayed) => ReplayError::Divergence(Box::new(divergence(&records[..=at], &replayed, arn))),
+        })?;
+        events += record.events.len();
+    }
+    Ok((machine, Replayed { records: records.len(), events, outcome: None }))
+}
+
+enum Failed {
+    Rejected(ReplayError),
+    /// The events that the machine makes of the record.
+    Differs(Vec<Event>),
+}
+
+/// One record through the machine.
+fn redo(machine: &mut Machine, record: &Record, arn: &Arc<str>, number: usize) -> Result<(), Failed> {
+    for input in &record.inputs {
+        machine.handle(input.clone(), record.now).map_err(|rejected| {
+            Failed::Rejected(ReplayError::Rejected { execution: arn.clone(), record: number, rejected })
+        })?;
+    }
+    machine.run(record.now, record.steps);
+    let replayed = machine.take_effects().events;
+    if replayed == record.events { Ok(()) } else { Err(Failed::Differs(replayed)) }
+}
+
+/// Where the last of these records differs.
+pub(super) fn divergence(records: &[Record], replayed: &[Event], arn: &Arc<str>) -> Divergence {
+    let recorded: &[Event] = records.last().map_or(&[], |record| &record.events);
+    let same = recorded.iter().zip(replayed).take_while(|(a, b)| a == b).count();
+    let (ours, theirs) = (recorded.get(same), replayed.get(same));
+    let event = ours.or(theirs).map_or(0, |event| event.id);
+    let (mut places, mut trail) = (Places::default(), Trail::default());
+    let before = records.iter().flat_map(|record| &record.events).take_while(|e| e.id < event);
+    before.chain(theirs.or(ours)).for_each(|event| {
+        trail.add(&mut places, event);
+    });
+    let (recorded, replayed) = (ours.map(to_aws), theirs.map(to_aws));
+    let differences = match (&recorded, &replayed) {
+        (Some(recorded), Some(replayed)) => exactly(recorded, replayed),
+        _ => Vec::new(),
+    };
+    Divergence { execution: arn.clone(), event, state: trail.state(&places, event), recorded, replayed, differences }
+}

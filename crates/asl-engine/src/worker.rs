@@ -1,0 +1,87 @@
+//! An engine as a service: takes on whatever nobody runs, until it is told to stop.
+
+use crate::engine::{Engine, Phase};
+use crate::error::EngineError;
+use crate::{deliveries, lease};
+use asl_journal::{Journal, JournalError, WorkerRow};
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+/// How often a drain looks whether something is still in flight.
+const LOOK: Duration = Duration::from_millis(10);
+
+/// A process that runs executions of a database.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Holder {
+    /// Its row.
+    pub worker: WorkerRow,
+    /// False when it is gone, and others may take its executions over.
+    pub alive: bool,
+}
+
+/// The processes that run executions of a database, or did so last.
+///
+/// # Errors
+/// When the database cannot be read.
+pub async fn holders(journal: &Journal) -> Result<Vec<Holder>, JournalError> {
+    let now_ms = lease::wall_ms();
+    let alive =
+        |worker: &WorkerRow| !worker.gone && worker.lease_until_ms >= now_ms && !lease::is_gone(journal.path(), worker);
+    let workers = journal.workers().await?.into_iter();
+    Ok(workers.map(|worker| Holder { alive: alive(&worker), worker }).collect())
+}
+
+impl Engine {
+    /// Makes this engine a worker: from now on it takes on every execution that no living process runs, at once and as
+    /// they appear, as many as there is room for in memory. Returns when it is at it.
+    ///
+    /// # Errors
+    /// When the journal cannot be written, or the engine was shut down.
+    pub async fn serve(&self) -> Result<(), EngineError> {
+        self.inner.still_works()?;
+        self.inner.own().await?;
+        self.inner.serving.store(true, Ordering::Relaxed);
+        self.inner.post.notify_one();
+        Ok(())
+    }
+
+    /// Waits until the engine has stopped, and tells why: [`EngineError::ShutDown`], or that it has lost its lease.
+    pub async fn stopped(&self) -> EngineError {
+        let mut phase = self.inner.phase.subscribe();
+        let stopped = phase.wait_for(|phase| matches!(phase, Phase::Stopped(_))).await;
+        match stopped.as_deref() {
+            Ok(Phase::Stopped(error)) => error.clone(),
+            _ => EngineError::ShutDown,
+        }
+    }
+
+    /// How many executions this engine has in memory, and how many it has left in the journal until their time comes.
+    pub fn load(&self) -> (usize, usize) {
+        let registry = self.inner.registry();
+        (registry.loaded(), registry.parked())
+    }
+
+    /// Shuts down in a bounded time: nothing new is taken on, tasks in flight may end for so long and what they answer is
+    /// written, then as [`Engine::shutdown`]. Executions that have not ended stay in the journal.
+    ///
+    /// # Errors
+    /// When deliveries that are due cannot be made because the journal fails.
+    pub async fn drain(&self, timeout: Duration) -> Result<(), EngineError> {
+        self.inner.phase.send_if_modified(|phase| {
+            let running = phase.takes_on();
+            if running {
+                *phase = Phase::Draining;
+            }
+            running
+        });
+        let drained = tokio::time::timeout(timeout, async {
+            while self.load().0 > 0 {
+                tokio::time::sleep(LOOK).await;
+            }
+            if self.inner.lease.initialized() { deliveries::drain(&self.inner).await.map(drop) } else { Ok(()) }
+        });
+        let drained = drained.await.unwrap_or(Ok(()));
+        self.inner.stop().await;
+        drained
+    }
+}

@@ -1,0 +1,288 @@
+//! Engines beside each other on one database: each is a process as far as the other can tell.
+
+use asl_core::{Failure, Outcome};
+use asl_engine::{Engine, EngineBuilder, EngineError, StartExecution, Started, holders, replay};
+use asl_journal::{Claim, Filter, Journal, JournalError, Options as JournalOptions, Status};
+use asl_syntax::{Definition, Options, Source, load};
+use asl_task::bucket::Buckets;
+use asl_task::function::Handler;
+use asl_value::Value;
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+use tokio::sync::Notify;
+
+fn definition(states: &str) -> Arc<Definition> {
+    let source = Source::new("test", format!(r#"{{"StartAt": "A", "States": {{{states}}}}}"#));
+    let loaded = load(&source, &Options::default());
+    loaded.definition.unwrap_or_else(|| panic!("{:#?}", loaded.diagnostics))
+}
+
+fn call() -> Arc<Definition> {
+    definition(
+        r#""A": {"Type": "Task", "Resource": "arn:aws:lambda:us-east-1:000000000000:function:Work", "Next": "B"},
+           "B": {"Type": "Pass", "End": true}"#,
+    )
+}
+
+async fn builder(path: &Path) -> EngineBuilder {
+    Engine::builder(Journal::open(path, JournalOptions::default()).await.unwrap())
+}
+
+fn starting<'a>(definition: &Arc<Definition>, name: &'a str) -> StartExecution<'a> {
+    StartExecution { definition: definition.clone(), state_machine: "test", name: Some(name), input: "{}" }
+}
+
+async fn start(engine: &Engine, definition: &Arc<Definition>, name: &str) -> Started {
+    engine.start(starting(definition, name)).await.unwrap()
+}
+
+/// A function that says when it is called, and answers when it is told to.
+#[derive(Clone, Default)]
+struct Gate {
+    called: Arc<Notify>,
+    open: Arc<Notify>,
+    ids: Arc<Mutex<Vec<String>>>,
+}
+
+#[async_trait::async_trait]
+impl Handler for Gate {
+    async fn handle(&self, event: Value, request_id: &str) -> Result<Value, Failure> {
+        self.ids.lock().unwrap().push(request_id.to_owned());
+        self.called.notify_one();
+        self.open.notified().await;
+        Ok(event)
+    }
+}
+
+async fn until(what: &str, mut ask: impl AsyncFnMut() -> bool) {
+    for _ in 0..1000 {
+        if ask().await {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    panic!("{what} did not happen");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_worker_takes_on_what_is_submitted_and_nothing_twice() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("asl.db");
+    let submitter = builder(&path).await.build();
+    let count = Arc::new(Mutex::new(Vec::new()));
+    let mut workers = Vec::new();
+    for _ in 0..2 {
+        let seen = count.clone();
+        let work = move |event: Value| {
+            seen.lock().unwrap().push(event["n"].clone());
+            async move { Ok(event) }
+        };
+        let worker = builder(&path).await.function("Work", work).max_active(5).build();
+        worker.serve().await.unwrap();
+        workers.push(worker);
+    }
+    let call = call();
+    let accepts = builder(&path).await.function("Work", |event: Value| async move { Ok(event) }).build();
+    let mut arns = Vec::new();
+    for n in 0..40 {
+        let input = format!(r#"{{"n": {n}}}"#);
+        let start = StartExecution { definition: call.clone(), state_machine: "test", name: None, input: &input };
+        assert!(matches!(submitter.submit(start.clone()).await, Err(EngineError::Unsupported(_))));
+        arns.push(accepts.submit(start).await.unwrap().arn);
+    }
+    for arn in &arns {
+        // Whoever runs it, anybody can wait for it.
+        assert_eq!(submitter.wait(arn).await.unwrap().status(), "SUCCEEDED");
+        let row = submitter.journal().execution(arn).await.unwrap().unwrap();
+        replay(submitter.journal(), &row).await.unwrap();
+    }
+    assert_eq!(count.lock().unwrap().len(), 40, "no call was made twice");
+    for worker in workers {
+        worker.shutdown().await.unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_engine_that_lost_its_lease_writes_nothing_and_says_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("asl.db");
+    let gate = Gate::default();
+    let first = builder(&path).await.function("Work", gate.clone()).build();
+    let started = start(&first, &call(), "one").await;
+    gate.called.notified().await;
+
+    // It seems dead to somebody: as if it had slept for longer than its lease.
+    let other = Journal::open(&path, JournalOptions::default()).await.unwrap();
+    let worker = asl_journal::NewWorker {
+        what: "the other".to_owned(),
+        process: 1,
+        lock: None,
+        lease_until_ms: i64::MAX,
+        now_ms: 0,
+        gone: Vec::new(),
+    };
+    let other = other.as_worker(other.register(worker).await.unwrap());
+    let all = |now_ms| Claim { now_ms, limit: 10, ..Claim::default() };
+    assert_eq!(other.claim(all(0)).await.unwrap(), [], "while its lease lasts nobody takes anything");
+    let claimed = other.claim(all(i64::MAX)).await.unwrap();
+    assert_eq!(claimed.len(), 1);
+    assert_eq!(claimed[0].arn, started.arn);
+
+    let before = other.records(claimed[0].id).await.unwrap();
+    gate.open.notify_one();
+    match first.wait(&started.arn).await {
+        Err(EngineError::Journal(JournalError::Fenced { .. })) => {}
+        other => panic!("{other:?}"),
+    }
+    let refused = first.start(starting(&call(), "two")).await;
+    assert!(matches!(refused, Err(EngineError::Journal(JournalError::Fenced { .. }))), "{refused:?}");
+    assert_eq!(other.records(claimed[0].id).await.unwrap(), before);
+    assert_eq!(other.executions(&Filter::default()).await.unwrap().len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_engine_that_cannot_renew_stops_before_its_lease_ends() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("asl.db");
+    let gate = Gate::default();
+    let lease = Duration::from_millis(900);
+    let engine = builder(&path).await.function("Work", gate.clone()).lease(lease).build();
+    let started = start(&engine, &call(), "one").await;
+    gate.called.notified().await;
+    // It renews: much later it is still at work, and nobody can take its execution.
+    tokio::time::sleep(2 * lease).await;
+    assert!(holders(engine.journal()).await.unwrap()[0].alive);
+    // The disk is busy with something else for longer than the lease.
+    let mut blocker = sqlx_lock(&path);
+    let until_ms = engine.journal().workers().await.unwrap()[0].lease_until_ms;
+    let lost = tokio::time::timeout(Duration::from_secs(10), engine.stopped()).await.unwrap();
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
+    assert!(i64::try_from(now.as_millis()).unwrap() < until_ms, "it stopped too late");
+    assert!(matches!(lost, EngineError::Journal(JournalError::Fenced { .. })), "{lost}");
+    assert!(engine.wait(&started.arn).await.is_err());
+    blocker.kill().unwrap();
+    blocker.wait().unwrap();
+}
+
+/// A process that holds the database's write lock until it is killed.
+fn sqlx_lock(path: &Path) -> std::process::Child {
+    let script = "import sqlite3, sys, time\n\
+                  c = sqlite3.connect(sys.argv[1], isolation_level=None)\n\
+                  c.execute('BEGIN IMMEDIATE')\nprint('locked', flush=True)\ntime.sleep(60)\n";
+    let mut child = std::process::Command::new("python3")
+        .args(["-c", script])
+        .arg(path)
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut line = String::new();
+    std::io::BufRead::read_line(&mut std::io::BufReader::new(child.stdout.as_mut().unwrap()), &mut line).unwrap();
+    assert_eq!(line, "locked\n");
+    child
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn resume_takes_only_what_nobody_runs() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("asl.db");
+    let gate = Gate::default();
+    let first = builder(&path).await.function("Work", gate.clone()).called("the first").build();
+    let started = start(&first, &call(), "one").await;
+    gate.called.notified().await;
+
+    let second = builder(&path).await.function("Work", gate.clone()).build();
+    assert_eq!(second.resume().await.unwrap(), Vec::<Arc<str>>::new());
+    let alive: Vec<_> = holders(second.journal()).await.unwrap().into_iter().filter(|h| h.alive).collect();
+    assert_eq!((alive[0].worker.what.as_str(), alive[0].worker.executions), ("the first", 1));
+    // A stop goes through the inbox of the first.
+    second.stop(&started.arn, Failure::new("Enough", "")).await.unwrap();
+    assert_eq!(first.wait(&started.arn).await.unwrap(), Outcome::Aborted(Failure::new("Enough", "")));
+    assert_eq!(second.wait(&started.arn).await.unwrap().status(), "ABORTED");
+    assert_eq!(gate.ids.lock().unwrap().len(), 1);
+    let row = second.journal().execution(&started.arn).await.unwrap().unwrap();
+    assert_eq!(second.journal().mail(Some(row.id), 10).await.unwrap(), [], "the inbox is empty again");
+
+    // The first goes away without a word: its lock is free, so nobody waits for the lease.
+    let left = start(&first, &call(), "two").await;
+    gate.called.notified().await;
+    first.shutdown().await.unwrap();
+    assert_eq!(second.resume().await.unwrap(), std::slice::from_ref(&left.arn));
+    gate.called.notified().await;
+    gate.open.notify_one();
+    assert_eq!(second.wait(&left.arn).await.unwrap().status(), "SUCCEEDED");
+    let ids = gate.ids.lock().unwrap().clone();
+    assert_eq!((ids.len(), &ids[1]), (3, &ids[2]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_drain_waits_for_what_is_in_flight_but_not_for_ever() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("asl.db");
+    let gate = Gate::default();
+    let twice = definition(
+        r#""A": {"Type": "Task", "Resource": "arn:aws:lambda:us-east-1:000000000000:function:Work", "Next": "B"},
+           "B": {"Type": "Task", "Resource": "arn:aws:lambda:us-east-1:000000000000:function:Work", "End": true}"#,
+    );
+    let engine = builder(&path).await.function("Work", gate.clone()).build();
+    let started = start(&engine, &twice, "one").await;
+    gate.called.notified().await;
+    let draining = tokio::spawn({
+        let engine = engine.clone();
+        async move { engine.drain(Duration::from_secs(30)).await.unwrap() }
+    });
+    until("the drain", async || engine.serve().await.is_err()).await;
+    gate.open.notify_one();
+    draining.await.unwrap();
+    assert!(matches!(engine.wait(&started.arn).await, Err(EngineError::ShutDown)));
+    assert_eq!(gate.ids.lock().unwrap().len(), 1, "the next task is not begun");
+    let row = engine.journal().execution(&started.arn).await.unwrap().unwrap();
+    assert_eq!((row.status, row.last_event), (Status::Running, 9), "what came was written, and the next step too");
+
+    let engine = builder(&path).await.function("Work", gate.clone()).build();
+    engine.resume().await.unwrap();
+    gate.called.notified().await;
+    let began = std::time::Instant::now();
+    engine.drain(Duration::from_millis(200)).await.unwrap();
+    assert!(began.elapsed() < Duration::from_secs(5));
+    assert_eq!(gate.ids.lock().unwrap().len(), 2, "the second task, once");
+}
+
+const DISTRIBUTED: &str = r#""A": {"Type": "Map", "Label": "Each", "MaxConcurrency": 4, "End": true,
+    "ItemReader": {"Resource": "arn:aws:states:::s3:getObject", "ReaderConfig": {"InputType": "JSON"},
+                   "Parameters": {"Bucket": "in", "Key": "items.json"}},
+    "ItemProcessor": {"ProcessorConfig": {"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"}, "StartAt": "B",
+        "States": {"B": {"Type": "Task", "Next": "C", "Resource": "arn:aws:lambda:us-east-1:000000000000:function:Work"},
+                   "C": {"Type": "Wait", "Seconds": 2, "End": true}}}}"#;
+
+/// Parent and children may end up in different processes, and with less room than there are of them.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_distributed_map_goes_on_in_several_processes() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("asl.db");
+    std::fs::write(folder.path().join("items.json"), "[1, 2, 3, 4, 5, 6]").unwrap();
+    let buckets = Buckets::new([("in".to_owned(), folder.path().to_owned())].into());
+    let gate = Gate::default();
+    let first = builder(&path).await.buckets(buckets.clone()).function("Work", gate.clone()).build();
+    let started = start(&first, &definition(DISTRIBUTED), "one").await;
+    until("four calls", async || gate.ids.lock().unwrap().len() == 4).await;
+    first.shutdown().await.unwrap();
+
+    let mut workers = Vec::new();
+    for _ in 0..2 {
+        let work = |n: Value| async move { Ok(n) };
+        let worker = builder(&path).await.buckets(buckets.clone()).function("Work", work).max_active(2).build();
+        worker.serve().await.unwrap();
+        workers.push(worker);
+    }
+    let outcome = workers[0].wait(&started.arn).await.unwrap();
+    assert_eq!(outcome, Outcome::Succeeded("[1, 2, 3, 4, 5, 6]".parse().unwrap()));
+    let all = first.journal().executions(&Filter::default()).await.unwrap();
+    assert_eq!(all.len(), 7);
+    for row in &all {
+        replay(first.journal(), row).await.unwrap();
+    }
+    for worker in workers {
+        worker.shutdown().await.unwrap();
+    }
+}

@@ -1,0 +1,147 @@
+//! Executions that wait are not in memory: what they cost, how they come back, how many of them a restart recovers.
+//!
+//! `ASL_WAITING=100000 cargo test -p asl-engine --release --test waiting -- --nocapture` for larger figures.
+
+use asl_core::{Failure, Outcome};
+use asl_engine::{Engine, StartExecution, Started};
+use asl_journal::{Durability, Journal, Options as JournalOptions, Status};
+use asl_syntax::{Definition, Options, Source, load};
+use asl_value::Value;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// What a waiting execution may cost; bytes.
+const BOUND: usize = 500;
+const MAX_ACTIVE: usize = 200;
+/// So many fill the caches, which have bounds of their own.
+const WARM: usize = 4_500;
+
+fn definition(states: &str) -> Arc<Definition> {
+    let source = Source::new("test", format!(r#"{{"StartAt": "A", "States": {{{states}}}}}"#));
+    let loaded = load(&source, &Options::default());
+    loaded.definition.unwrap_or_else(|| panic!("{:#?}", loaded.diagnostics))
+}
+
+async fn engine(path: &Path) -> Engine {
+    // What is measured does not depend on the disk.
+    let options = JournalOptions { durability: Durability::Normal, ..JournalOptions::default() };
+    Engine::builder(Journal::open(path, options).await.unwrap()).max_active(MAX_ACTIVE).build()
+}
+
+async fn start(engine: &Engine, definition: &Arc<Definition>, input: &str) -> Started {
+    let start = StartExecution { definition: definition.clone(), state_machine: "test", name: None, input };
+    engine.start(start).await.unwrap()
+}
+
+/// Starts many at once, and waits until all of them wait.
+async fn start_many(engine: &Engine, definition: &Arc<Definition>, count: usize) {
+    let (_, before) = engine.load();
+    let mut tasks = tokio::task::JoinSet::new();
+    for part in 0..64 {
+        let (engine, definition) = (engine.clone(), definition.clone());
+        tasks.spawn(async move {
+            // A document, as real executions have one.
+            let input = format!(r#"{{"text": "{}"}}"#, "x".repeat(2_000));
+            for _ in (part..count).step_by(64) {
+                start(&engine, &definition, &input).await;
+            }
+        });
+    }
+    while let Some(done) = tasks.join_next().await {
+        done.unwrap();
+    }
+    until_parked(engine, before + count).await;
+}
+
+async fn until_parked(engine: &Engine, count: usize) {
+    let deadline = Instant::now() + Duration::from_secs(120);
+    while engine.load() != (0, count) {
+        assert!(engine.load().0 <= MAX_ACTIVE + 1, "{} in memory", engine.load().0);
+        assert!(Instant::now() < deadline, "{:?} instead of {count}", engine.load());
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+/// Resident memory of this process; bytes.
+fn resident() -> Option<usize> {
+    let statm = std::fs::read_to_string("/proc/self/statm").ok()?;
+    Some(statm.split(' ').nth(1)?.parse::<usize>().ok()? * 4096)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn waiting_costs_a_header_and_a_restart_recovers_in_batches() {
+    let count: usize = std::env::var("ASL_WAITING").ok().and_then(|text| text.parse().ok()).unwrap_or(5_000);
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("asl.db");
+    let wait = definition(r#""A": {"Type": "Wait", "Seconds": 36000, "End": true}"#);
+    let first = engine(&path).await;
+    // Caches and queues grow to their size first.
+    start_many(&first, &wait, WARM).await;
+    let (before, began) = (resident(), Instant::now());
+    start_many(&first, &wait, count).await;
+    let took = began.elapsed();
+    if let (Some(before), Some(after)) = (before, resident()) {
+        let each = after.saturating_sub(before) / count;
+        println!("{count} waiting executions: {each} resident bytes each, started and parked in {took:?}");
+        assert!(each <= BOUND, "{each} bytes for each of {count}");
+    }
+    first.shutdown().await.unwrap();
+    drop(first);
+
+    let second = engine(&path).await;
+    let began = Instant::now();
+    let resumed = second.resume().await.unwrap();
+    assert_eq!(resumed.len(), WARM + count);
+    until_parked(&second, WARM + count).await;
+    println!("{} recovered in {:?}", resumed.len(), began.elapsed());
+    // They are all there, and can be reached.
+    for arn in [&resumed[0], &resumed[resumed.len() - 1]] {
+        second.stop(arn, Failure::new("Enough", "")).await.unwrap();
+        assert_eq!(second.wait(arn).await.unwrap(), Outcome::Aborted(Failure::new("Enough", "")));
+    }
+    second.shutdown().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_that_waits_comes_back_when_its_time_has_come() {
+    let folder = tempfile::tempdir().unwrap();
+    let engine = engine(&folder.path().join("asl.db")).await;
+    let wait = definition(
+        r#""A": {"Type": "Wait", "Seconds": 2, "Next": "B"}, "B": {"Type": "Wait", "Seconds": 2, "End": true}"#,
+    );
+    let began = Instant::now();
+    let started = start(&engine, &wait, "7").await;
+    // Somebody who waits does not keep it in memory.
+    let waiting = tokio::spawn({
+        let (engine, arn) = (engine.clone(), started.arn.clone());
+        async move { engine.wait(&arn).await.unwrap() }
+    });
+    until_parked(&engine, 1).await;
+    assert_eq!(waiting.await.unwrap(), Outcome::Succeeded(Value::from(7)));
+    let took = began.elapsed();
+    assert!(took >= Duration::from_secs(4) && took < Duration::from_secs(8), "{took:?}");
+    let row = engine.journal().execution(&started.arn).await.unwrap().unwrap();
+    assert_eq!((row.status, row.last_event), (Status::Succeeded, 6));
+    asl_engine::replay(engine.journal(), &row).await.unwrap();
+    engine.shutdown().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn more_than_may_be_in_memory_all_end() {
+    let folder = tempfile::tempdir().unwrap();
+    let journal = Journal::open(&folder.path().join("asl.db"), JournalOptions::default()).await.unwrap();
+    let engine = Engine::builder(journal).max_active(3).build();
+    let wait = definition(r#""A": {"Type": "Wait", "Seconds": 1, "End": true}"#);
+    let starts = (0..12).map(|_| {
+        let (engine, wait) = (engine.clone(), wait.clone());
+        tokio::spawn(async move {
+            let started = start(&engine, &wait, "1").await;
+            engine.wait(&started.arn).await.unwrap()
+        })
+    });
+    for ended in starts.collect::<Vec<_>>() {
+        assert_eq!(ended.await.unwrap(), Outcome::Succeeded(Value::from(1)));
+    }
+    engine.shutdown().await.unwrap();
+}

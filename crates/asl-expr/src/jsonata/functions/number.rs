@@ -1,0 +1,211 @@
+//! Numbers, and how JavaScript writes them.
+
+use super::{Answer, Call, arg, coded};
+use jsonata_core::functions;
+use jsonata_core::value::JValue;
+
+/// A number as JavaScript's `toString` writes it.
+pub(in crate::jsonata) fn text(n: f64) -> String {
+    if n.is_nan() {
+        return "NaN".to_owned();
+    }
+    if n.is_infinite() {
+        return if n > 0.0 { "Infinity" } else { "-Infinity" }.to_owned();
+    }
+    let sign = if n < 0.0 { "-" } else { "" };
+    let scientific = format!("{:e}", n.abs());
+    let (mantissa, exponent) = scientific.split_once('e').unwrap_or((&scientific, "0"));
+    let exponent: i32 = exponent.parse().unwrap_or(0);
+    let digits: String = mantissa.chars().filter(char::is_ascii_digit).collect();
+    let (count, point) = (digits.len() as i32, exponent + 1);
+    let body = if n == 0.0 {
+        "0".to_owned()
+    } else if count <= point && point <= 21 {
+        digits + &"0".repeat((point - count) as usize)
+    } else if 0 < point && point <= 21 {
+        let (whole, fraction) = digits.split_at(point as usize);
+        format!("{whole}.{fraction}")
+    } else if -6 < point && point <= 0 {
+        format!("0.{}{digits}", "0".repeat(-point as usize))
+    } else {
+        let (first, rest) = digits.split_at(1);
+        let fraction = if rest.is_empty() { String::new() } else { format!(".{rest}") };
+        format!("{first}{fraction}e{}{}", if exponent < 0 { '-' } else { '+' }, exponent.abs())
+    };
+    format!("{sign}{body}")
+}
+
+/// A number as JSON text; what JSON has no word for is null.
+pub(in crate::jsonata) fn json(n: f64) -> String {
+    if n.is_finite() { text(n) } else { "null".to_owned() }
+}
+
+/// A number rounded to 15 significant digits, as `$string` does.
+pub(super) fn rounded(n: f64) -> f64 {
+    format!("{n:.14e}").parse().unwrap_or(n)
+}
+
+/// A numeric argument; `None` when undefined.
+pub(super) fn given(args: &[JValue], index: usize) -> Option<f64> {
+    arg(args, index).as_f64()
+}
+
+fn map(args: &[JValue], of: impl Fn(f64) -> f64) -> Answer {
+    Ok(given(args, 0).map_or(JValue::Undefined, |n| JValue::Number(of(n))))
+}
+
+pub(super) fn abs(_: &Call, args: &[JValue]) -> Answer {
+    map(args, f64::abs)
+}
+
+pub(super) fn floor(_: &Call, args: &[JValue]) -> Answer {
+    map(args, f64::floor)
+}
+
+pub(super) fn ceil(_: &Call, args: &[JValue]) -> Answer {
+    map(args, f64::ceil)
+}
+
+/// Half to even, after shifting the point by way of the decimal text.
+fn rounded_to(n: f64, precision: f64) -> f64 {
+    let shift = |n: f64, by: f64| -> f64 {
+        let text = text(n);
+        let (mantissa, exponent) = text.split_once('e').unwrap_or((&text, "0"));
+        let exponent = exponent.parse::<f64>().unwrap_or(0.0) + by;
+        format!("{mantissa}e{exponent}").parse().unwrap_or(f64::NAN)
+    };
+    let shifts = precision != 0.0 && !precision.is_nan();
+    let shifted = if shifts { shift(n, precision) } else { n };
+    let mut result = (shifted + 0.5).floor();
+    if shifted.fract() == 0.0 {
+        result = shifted;
+    }
+    if (result - shifted).abs() == 0.5 && (result % 2.0).abs() == 1.0 {
+        result -= 1.0;
+    }
+    let back = if shifts { shift(result, -precision) } else { result };
+    if back == 0.0 { 0.0 } else { back }
+}
+
+pub(super) fn round(_: &Call, args: &[JValue]) -> Answer {
+    let precision = given(args, 1).unwrap_or(0.0);
+    map(args, |n| rounded_to(n, precision))
+}
+
+pub(super) fn sqrt(_: &Call, args: &[JValue]) -> Answer {
+    match given(args, 0) {
+        Some(n) if n < 0.0 => coded("D3060", &[("value", json(n))]),
+        _ => map(args, f64::sqrt),
+    }
+}
+
+pub(super) fn power(_: &Call, args: &[JValue]) -> Answer {
+    let (Some(base), exponent) = (given(args, 0), given(args, 1).unwrap_or(f64::NAN)) else {
+        return Ok(JValue::Undefined);
+    };
+    // Unlike JavaScript, IEEE 754 has 1 to the power of anything be 1.
+    let result = if base.abs() == 1.0 && !exponent.is_finite() { f64::NAN } else { base.powf(exponent) };
+    if result.is_finite() {
+        return Ok(JValue::Number(result));
+    }
+    let exponent = given(args, 1).map_or("undefined".to_owned(), json);
+    coded("D3061", &[("value", json(base)), ("exp", exponent)])
+}
+
+pub(super) fn sum(call: &Call, args: &[JValue]) -> Answer {
+    let JValue::Array(items) = arg(args, 0) else { return Ok(JValue::Undefined) };
+    call.shared.spend(items.len())?;
+    Ok(JValue::Number(items.iter().filter_map(JValue::as_f64).sum::<f64>() + 0.0))
+}
+
+fn fold(call: &Call, args: &[JValue], of: fn(f64, f64) -> f64) -> Answer {
+    let JValue::Array(items) = arg(args, 0) else { return Ok(JValue::Undefined) };
+    call.shared.spend(items.len())?;
+    Ok(items.iter().filter_map(JValue::as_f64).reduce(of).map_or(JValue::Undefined, JValue::Number))
+}
+
+pub(super) fn max(call: &Call, args: &[JValue]) -> Answer {
+    fold(call, args, |a, b| if a.is_nan() || b.is_nan() { f64::NAN } else { a.max(b) })
+}
+
+pub(super) fn min(call: &Call, args: &[JValue]) -> Answer {
+    fold(call, args, |a, b| if a.is_nan() || b.is_nan() { f64::NAN } else { a.min(b) })
+}
+
+pub(super) fn average(call: &Call, args: &[JValue]) -> Answer {
+    let JValue::Array(items) = arg(args, 0) else { return Ok(JValue::Undefined) };
+    if items.is_empty() {
+        return Ok(JValue::Undefined);
+    }
+    let total = sum(call, args)?.as_f64().unwrap_or(f64::NAN);
+    Ok(JValue::Number(total / items.len() as f64))
+}
+
+/// `-?[0-9]+(\.[0-9]+)?([Ee][-+]?[0-9]+)?`
+fn is_decimal(text: &str) -> bool {
+    let digits = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+    let text = text.strip_prefix('-').unwrap_or(text);
+    let (mantissa, exponent) = text.split_once(['e', 'E']).map_or((text, None), |(m, e)| (m, Some(e)));
+    let exponent_fits = exponent.is_none_or(|e| digits(e.strip_prefix(['-', '+']).unwrap_or(e)));
+    let (whole, fraction) = mantissa.split_once('.').map_or((mantissa, None), |(w, f)| (w, Some(f)));
+    digits(whole) && fraction.is_none_or(digits) && exponent_fits
+}
+
+/// `0x1F`, `0o17`, `0b101`.
+fn prefixed(text: &str) -> Option<f64> {
+    let (radix, digits) = match text.get(..2)?.to_ascii_lowercase().as_str() {
+        "0x" => (16, &text[2..]),
+        "0o" => (8, &text[2..]),
+        "0b" => (2, &text[2..]),
+        _ => return None,
+    };
+    let digits: Option<Vec<u32>> = digits.chars().map(|c| c.to_digit(radix)).collect();
+    let digits = digits.filter(|digits| !digits.is_empty())?;
+    Some(digits.iter().fold(0.0, |n, &digit| n * f64::from(radix) + f64::from(digit)))
+}
+
+pub(super) fn number(_: &Call, args: &[JValue]) -> Answer {
+    let found = match arg(args, 0) {
+        JValue::Undefined => return Ok(JValue::Undefined),
+        JValue::Number(n) => Some(*n),
+        JValue::Bool(b) => Some(f64::from(u8::from(*b))),
+        JValue::String(s) if is_decimal(s) => s.parse::<f64>().ok().filter(|n| n.is_finite()),
+        JValue::String(s) => prefixed(s),
+        _ => None,
+    };
+    match found {
+        Some(n) => Ok(JValue::Number(n)),
+        None => coded("D3030", &[("value", super::string::json_of(arg(args, 0)))]),
+    }
+}
+
+pub(super) fn format_base(_: &Call, args: &[JValue]) -> Answer {
+    let Some(n) = given(args, 0) else { return Ok(JValue::Undefined) };
+    let (n, radix) = (rounded_to(n, 0.0), given(args, 1).map_or(10.0, |radix| rounded_to(radix, 0.0)));
+    if !(2.0..=36.0).contains(&radix) {
+        return coded("D3100", &[("value", json(radix))]);
+    }
+    if radix == 10.0 || !n.is_finite() {
+        return Ok(JValue::string(text(n)));
+    }
+    let (mut rest, mut digits) = (n.abs(), Vec::new());
+    while rest >= 1.0 && digits.len() < 1100 {
+        digits.push(char::from_digit((rest % radix) as u32, radix as u32).unwrap_or('0'));
+        rest = (rest / radix).floor();
+    }
+    if digits.is_empty() {
+        digits.push('0');
+    }
+    let sign = if n < 0.0 { "-" } else { "" };
+    Ok(JValue::string(format!("{sign}{}", digits.iter().rev().collect::<String>())))
+}
+
+/// The evaluator's own knows the picture strings; its errors begin with the code.
+pub(super) fn format_number(_: &Call, args: &[JValue]) -> Answer {
+    let (Some(n), JValue::String(picture)) = (given(args, 0), arg(args, 1)) else { return Ok(JValue::Undefined) };
+    let options = Some(arg(args, 2)).filter(|options| options.is_object());
+    match functions::numeric::format_number(n, picture, options) {
+        Ok(text) => Ok(text),
+        Err(e) => Err(e.into()),
+    }
+}

@@ -1,0 +1,37 @@
+//! The differences that are known: `known.json`, an entry each, told in `docs/reference/jsonata.md`.
+
+use asl_value::Value;
+
+/// A known difference. All of its parts must be found for it to cover a case; the parts that are left out cover all.
+pub(crate) struct Known {
+    /// What it is called in the documentation.
+    pub(crate) name: String,
+    /// An expression that shows it: it must differ, over the first document.
+    pub(crate) example: String,
+    expression: Vec<String>,
+    reference: Vec<String>,
+    here: Vec<String>,
+}
+
+impl Known {
+    pub(crate) fn covers(&self, text: &str, reference: &str, here: &str) -> bool {
+        let one = |parts: &[String], of: &str| parts.is_empty() || parts.iter().any(|part| of.contains(part.as_str()));
+        one(&self.expression, text) && one(&self.reference, reference) && one(&self.here, here)
+    }
+}
+
+pub(crate) fn load() -> Vec<Known> {
+    let all: Value = include_str!("known.json").parse().expect("known.json is JSON");
+    let strings = |value: &Value| -> Vec<String> {
+        let items = value.as_array().map(|items| items.to_vec()).unwrap_or_default();
+        items.iter().filter_map(|item| item.as_str().map(str::to_owned)).collect()
+    };
+    let rules = all.as_array().expect("an array").iter().map(|rule| Known {
+        name: rule["name"].as_str().unwrap_or_default().to_owned(),
+        example: rule["example"].as_str().unwrap_or_default().to_owned(),
+        expression: strings(&rule["expression"]),
+        reference: strings(&rule["reference"]),
+        here: strings(&rule["here"]),
+    });
+    rules.collect()
+}

@@ -1,0 +1,158 @@
+//! Inputs for executions from processes that do not run them: a stop, the answer to a task token.
+//!
+//! They are on disk when the sender is told so. The worker that owns the execution reads them, and deletes them in the
+//! transaction that records them ([`Journal::append_mail`]); those of an execution that ends are deleted with its end.
+
+use crate::error::JournalError;
+use crate::group::{Job, Reply, Tell, Ticket};
+use crate::writer::Writer;
+use crate::{Append, ExecutionId, Journal, Record};
+use asl_core::{Input, Outcome};
+use asl_value::Value;
+use sqlx::sqlite::SqliteRow;
+use sqlx::{Row as _, SqliteConnection};
+
+/// How many inputs may wait for one execution.
+const LIMIT: i64 = 1000;
+
+/// The number of an input in the inbox; never given twice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct MailId(pub i64);
+
+/// An input that waits for the owner of its execution.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Mail {
+    /// Its number.
+    pub id: MailId,
+    /// For whom it is.
+    pub execution: ExecutionId,
+    /// What it says.
+    pub input: Input,
+}
+
+/// What the writer is asked about the inbox.
+pub(crate) enum MailJob {
+    Post(ExecutionId, Input, i64, Reply<MailId>),
+    Discard(Vec<MailId>, Reply<()>),
+}
+
+impl MailJob {
+    pub(crate) fn fail(self, error: &JournalError) {
+        match self {
+            MailJob::Post(_, _, _, reply) => drop(reply.send(Err(error.clone()))),
+            MailJob::Discard(_, reply) => drop(reply.send(Err(error.clone()))),
+        }
+    }
+}
+
+impl Journal {
+    /// Leaves an input for whoever runs an execution. Returns when it is committed.
+    ///
+    /// # Errors
+    /// [`JournalError::Ended`] when the execution has ended or does not exist, [`JournalError::InboxFull`], or when the
+    /// database cannot be written.
+    pub async fn post(&self, execution: ExecutionId, input: Input, now_ms: i64) -> Result<MailId, JournalError> {
+        self.ask(|reply| Job::Mail(MailJob::Post(execution, input, now_ms, reply))).await
+    }
+
+    /// The oldest inputs that wait for executions of this worker, at most `limit`; all of one execution's when it is named.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn mail(&self, only: Option<ExecutionId>, limit: u32) -> Result<Vec<Mail>, JournalError> {
+        let sql = match only {
+            Some(_) => "SELECT id, execution, input, payload FROM inbox WHERE execution = ? ORDER BY id LIMIT ?",
+            None => {
+                "SELECT i.id, i.execution, i.input, i.payload FROM inbox i JOIN execution x ON x.id = i.execution \
+                 WHERE x.owner = ? ORDER BY i.id LIMIT ?"
+            }
+        };
+        let whose = only.map(|id| id.0).or(self.owner.map(|worker| worker.0)).unwrap_or(0);
+        let mut conn = self.reader().await?;
+        let rows = sqlx::query(sql).bind(whose).bind(limit).fetch_all(&mut *conn).await;
+        rows.and_then(|rows| rows.iter().map(mail).collect()).map_err(|e| self.place.failed(e))
+    }
+
+    /// As [`Journal::append`], and deletes these inputs from the inbox in the same transaction: the record has them, or
+    /// they had no place in the execution any more.
+    ///
+    /// # Errors
+    /// As for [`Journal::append`].
+    pub async fn append_mail(
+        &self,
+        execution: ExecutionId,
+        record: Record,
+        outcome: Option<&Outcome>,
+        mail: Vec<MailId>,
+    ) -> Result<(), JournalError> {
+        let append = Append { execution, record, outcome: outcome.cloned() };
+        let ticket = Ticket { owner: self.owner, mail };
+        self.ask(|reply| Job::Append(append, ticket, reply)).await
+    }
+
+    /// Deletes inputs that have no place in their execution any more.
+    ///
+    /// # Errors
+    /// When the database cannot be written.
+    pub async fn discard(&self, mail: Vec<MailId>) -> Result<(), JournalError> {
+        self.ask(|reply| Job::Mail(MailJob::Discard(mail, reply))).await
+    }
+}
+
+fn mail(row: &SqliteRow) -> Result<Mail, sqlx::Error> {
+    let decode = |e: String| sqlx::Error::Decode(e.into());
+    let payload: Option<String> = row.try_get(3)?;
+    let payload: Option<Value> =
+        payload.map(|text| text.parse()).transpose().map_err(|e: asl_value::ParseError| decode(e.to_string()))?;
+    let input: Input<u64> = serde_json::from_str(row.try_get(2)?).map_err(|e| decode(e.to_string()))?;
+    let input = input.map(&mut |_| payload.clone().unwrap_or_default());
+    Ok(Mail { id: MailId(row.try_get(0)?), execution: ExecutionId(row.try_get(1)?), input })
+}
+
+impl Writer {
+    /// Does a job about the inbox; its caller is told with the group.
+    pub(crate) async fn mail(&mut self, conn: &mut SqliteConnection, job: MailJob) -> Result<Tell, JournalError> {
+        let failed = |e| self.place.failed(e);
+        Ok(match job {
+            MailJob::Post(execution, input, now_ms, reply) => {
+                let own = post(conn, execution, input, now_ms).await.map_err(failed)?;
+                Box::new(move |group| drop(reply.send(group.clone().and(own))))
+            }
+            MailJob::Discard(mail, reply) => {
+                for id in mail {
+                    sqlx::query("DELETE FROM inbox WHERE id = ?")
+                        .bind(id.0)
+                        .execute(&mut *conn)
+                        .await
+                        .map_err(failed)?;
+                }
+                Box::new(move |group| drop(reply.send(group.clone())))
+            }
+        })
+    }
+}
+
+async fn post(
+    conn: &mut SqliteConnection,
+    execution: ExecutionId,
+    input: Input,
+    now_ms: i64,
+) -> Result<Result<MailId, JournalError>, sqlx::Error> {
+    let sql =
+        "SELECT status = 'RUNNING', (SELECT count(*) FROM inbox WHERE execution = x.id) FROM execution x WHERE id = ?";
+    let found: Option<(bool, i64)> = sqlx::query_as(sql).bind(execution.0).fetch_optional(&mut *conn).await?;
+    match found {
+        Some((true, waiting)) if waiting >= LIMIT => return Ok(Err(JournalError::InboxFull { execution })),
+        Some((true, _)) => {}
+        _ => return Ok(Err(JournalError::Ended { execution })),
+    }
+    let mut payload = None;
+    let input = input.map(&mut |value| {
+        payload = Some(value.to_string());
+        0
+    });
+    let text = serde_json::to_string(&input).map_err(|e| sqlx::Error::Encode(Box::new(e)))?;
+    let sql = "INSERT INTO inbox (execution, input, payload, sent_ms) VALUES (?, ?, ?, ?)";
+    let done = sqlx::query(sql).bind(execution.0).bind(text).bind(payload).bind(now_ms).execute(conn).await?;
+    Ok(Ok(MailId(done.last_insert_rowid())))
+}

@@ -1,0 +1,338 @@
+//! Who runs which execution: workers with leases, and the fence that keeps a worker from writing when it has lost its own.
+//!
+//! A worker is a row with a number that is never given twice. An execution belongs to one worker, or to none. A handle
+//! made by [`Journal::as_worker`] writes only while its worker's row stands and is not marked as gone, which the writer
+//! looks up once in each transaction; whoever takes over marks the row in a transaction of its own. So of two processes
+//! that both believe to run an execution, one can write.
+
+use crate::error::JournalError;
+use crate::group::{Job, Reply, Tell};
+use crate::writer::Writer;
+use crate::{ExecutionId, Journal};
+use sqlx::{QueryBuilder, Sqlite, SqliteConnection};
+use std::fmt;
+use std::sync::Arc;
+
+/// The number of a worker in its database: the fencing token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct WorkerId(pub i64);
+
+impl fmt::Display for WorkerId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.0)
+    }
+}
+
+/// A worker that begins.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewWorker {
+    /// The command, for people: `asl worker`.
+    pub what: String,
+    /// Its process.
+    pub process: u32,
+    /// The name of the file beside the database that it holds locked while it lives.
+    pub lock: Option<String>,
+    /// Until when its executions are its own; epoch milliseconds.
+    pub lease_until_ms: i64,
+    /// The time; epoch milliseconds. Workers whose leases have run out are gone.
+    pub now_ms: i64,
+    /// Workers that are known to be gone.
+    pub gone: Vec<WorkerId>,
+}
+
+/// A worker, as its row shows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WorkerRow {
+    /// Its number.
+    pub id: WorkerId,
+    /// The command.
+    pub what: String,
+    /// Its process.
+    pub process: u32,
+    /// The file that it holds locked.
+    pub lock: Option<String>,
+    /// Until when its executions are its own; epoch milliseconds.
+    pub lease_until_ms: i64,
+    /// True when its executions can be taken by others, whatever the time.
+    pub gone: bool,
+    /// How many open executions it has.
+    pub executions: u64,
+}
+
+/// Which executions a worker asks for.
+#[derive(Clone, Debug, Default)]
+pub struct Claim {
+    /// The time; epoch milliseconds. Workers whose leases have run out are gone.
+    pub now_ms: i64,
+    /// Workers that are known to be gone.
+    pub gone: Vec<WorkerId>,
+    /// Only this execution.
+    pub only: Option<ExecutionId>,
+    /// At most so many.
+    pub limit: u32,
+}
+
+/// An execution that is a worker's now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Claimed {
+    /// Its number.
+    pub id: ExecutionId,
+    /// Its ARN.
+    pub arn: Arc<str>,
+}
+
+impl Claimed {
+    fn new((id, arn): (i64, String)) -> Claimed {
+        Claimed { id: ExecutionId(id), arn: arn.into() }
+    }
+}
+
+/// What the writer is asked about workers.
+pub(crate) enum LeaseJob {
+    Register(NewWorker, Reply<WorkerId>),
+    Renew(WorkerId, i64, Reply<()>),
+    Release(WorkerId, Option<Reply<()>>),
+    Claim(WorkerId, Claim, Reply<Vec<Claimed>>),
+}
+
+impl LeaseJob {
+    pub(crate) fn fail(self, error: &JournalError) {
+        // Whoever does not wait any more wants no answer.
+        match self {
+            LeaseJob::Register(_, reply) => drop(reply.send(Err(error.clone()))),
+            LeaseJob::Renew(_, _, reply) => drop(reply.send(Err(error.clone()))),
+            LeaseJob::Release(_, reply) => drop(reply.map(|reply| reply.send(Err(error.clone())))),
+            LeaseJob::Claim(_, _, reply) => drop(reply.send(Err(error.clone()))),
+        }
+    }
+}
+
+impl Journal {
+    /// Makes a worker.
+    ///
+    /// # Errors
+    /// When the database cannot be written; as for every call that writes.
+    pub async fn register(&self, worker: NewWorker) -> Result<WorkerId, JournalError> {
+        self.ask(|reply| Job::Lease(LeaseJob::Register(worker, reply))).await
+    }
+
+    /// A handle that writes as this worker: what it creates is the worker's own, and once the worker is gone it writes
+    /// nothing ([`JournalError::Fenced`]).
+    pub fn as_worker(&self, worker: WorkerId) -> Journal {
+        Journal { owner: Some(worker), ..self.clone() }
+    }
+
+    /// Moves the end of this worker's lease.
+    ///
+    /// # Errors
+    /// [`JournalError::Fenced`] when another has taken over, or the handle is no worker's.
+    pub async fn renew(&self, lease_until_ms: i64) -> Result<(), JournalError> {
+        let worker = self.worker()?;
+        self.ask(|reply| Job::Lease(LeaseJob::Renew(worker, lease_until_ms, reply))).await
+    }
+
+    /// Gives up this worker: others take its executions.
+    ///
+    /// # Errors
+    /// As for [`Journal::renew`].
+    pub async fn release(&self) -> Result<(), JournalError> {
+        let worker = self.worker()?;
+        self.ask(|reply| Job::Lease(LeaseJob::Release(worker, Some(reply)))).await
+    }
+
+    /// As [`Journal::release`], without waiting; if the queue is full the lease runs out instead.
+    pub fn release_soon(&self) {
+        if let (Some(worker), Some(jobs)) = (self.owner, &self.jobs) {
+            let _ = jobs.try_send(Job::Lease(LeaseJob::Release(worker, None)));
+        }
+    }
+
+    /// Takes executions for this worker that nobody runs, oldest first.
+    ///
+    /// # Errors
+    /// As for [`Journal::renew`].
+    pub async fn claim(&self, claim: Claim) -> Result<Vec<Claimed>, JournalError> {
+        let worker = self.worker()?;
+        self.ask(|reply| Job::Lease(LeaseJob::Claim(worker, claim, reply))).await
+    }
+
+    /// The open executions that are this worker's already.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn claimed(&self) -> Result<Vec<Claimed>, JournalError> {
+        let sql = "SELECT id, arn FROM execution INDEXED BY execution_open WHERE status = 'RUNNING' AND owner = ? ORDER BY id";
+        let own = self.owner.map_or(0, |worker| worker.0);
+        let mut conn = self.reader().await?;
+        let rows: Result<Vec<(i64, String)>, _> = sqlx::query_as(sql).bind(own).fetch_all(&mut *conn).await;
+        Ok(rows.map_err(|e| self.place.failed(e))?.into_iter().map(Claimed::new).collect())
+    }
+
+    fn worker(&self) -> Result<WorkerId, JournalError> {
+        self.owner.ok_or(JournalError::Fenced { worker: WorkerId(0) })
+    }
+
+    /// True when a [`Journal::claim`] at this time would find something. Cheap: no execution is looked at but the first.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn claimable(&self, now_ms: i64) -> Result<bool, JournalError> {
+        let sql = "SELECT EXISTS (SELECT 1 FROM execution INDEXED BY execution_open \
+                                  WHERE status = 'RUNNING' AND owner IS NULL) \
+                   OR EXISTS (SELECT 1 FROM worker w WHERE (w.gone OR w.lease_until_ms < ?) AND w.id <> ? AND EXISTS (\
+                              SELECT 1 FROM execution INDEXED BY execution_open \
+                              WHERE status = 'RUNNING' AND owner = w.id))";
+        let own = self.owner.map_or(0, |worker| worker.0);
+        let mut conn = self.reader().await?;
+        let query = sqlx::query_scalar(sql).bind(now_ms).bind(own);
+        query.fetch_one(&mut *conn).await.map_err(|e| self.place.failed(e))
+    }
+
+    /// The workers, with how many open executions they have.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn workers(&self) -> Result<Vec<WorkerRow>, JournalError> {
+        let sql = "SELECT w.id, w.what, w.process, w.lock, w.lease_until_ms, w.gone, \
+                   (SELECT count(*) FROM execution INDEXED BY execution_open WHERE status = 'RUNNING' AND owner = w.id) \
+                   FROM worker w ORDER BY w.id";
+        let mut conn = self.reader().await?;
+        type Row = (i64, String, u32, Option<String>, i64, bool, i64);
+        let rows: Result<Vec<Row>, _> = sqlx::query_as(sql).fetch_all(&mut *conn).await;
+        let rows = rows.map_err(|e| self.place.failed(e))?;
+        let worker = |(id, what, process, lock, lease_until_ms, gone, executions): Row| WorkerRow {
+            id: WorkerId(id),
+            what,
+            process,
+            lock,
+            lease_until_ms,
+            gone,
+            executions: executions.unsigned_abs(),
+        };
+        Ok(rows.into_iter().map(worker).collect())
+    }
+}
+
+impl Writer {
+    /// Whether a worker may still write: looked up once in each transaction. The inner result is the job's, the outer
+    /// one the group's.
+    pub(crate) async fn fence(
+        &mut self,
+        conn: &mut SqliteConnection,
+        owner: Option<WorkerId>,
+    ) -> Result<Result<(), JournalError>, JournalError> {
+        let Some(worker) = owner else { return Ok(Ok(())) };
+        if self.known.in_force(worker) {
+            return Ok(Ok(()));
+        }
+        let query = sqlx::query_scalar("SELECT 1 FROM worker WHERE id = ? AND NOT gone").bind(worker.0);
+        let found: Option<i64> = query.fetch_optional(conn).await.map_err(|e| self.place.failed(e))?;
+        if found.is_none() {
+            return Ok(Err(JournalError::Fenced { worker }));
+        }
+        self.known.found_in_force(worker);
+        Ok(Ok(()))
+    }
+
+    /// Does a job about workers; its caller is told with the group.
+    pub(crate) async fn lease(&mut self, conn: &mut SqliteConnection, job: LeaseJob) -> Result<Tell, JournalError> {
+        Ok(match job {
+            LeaseJob::Register(worker, reply) => {
+                let id = self.register(conn, &worker).await;
+                tell(reply, self.or_fail(id)?)
+            }
+            LeaseJob::Renew(worker, until_ms, reply) => {
+                if let Err(fenced) = self.fence(conn, Some(worker)).await? {
+                    return Ok(tell(reply, Err(fenced)));
+                }
+                let query = sqlx::query("UPDATE worker SET lease_until_ms = ? WHERE id = ?").bind(until_ms);
+                let done = query.bind(worker.0).execute(conn).await.map(|_| ());
+                tell(reply, self.or_fail(done)?)
+            }
+            LeaseJob::Release(worker, reply) => {
+                self.known.forget_force();
+                let query = sqlx::query("UPDATE worker SET gone = 1 WHERE id = ?").bind(worker.0);
+                let marked = query.execute(&mut *conn).await.map(|_| ());
+                self.or_fail(marked)?.ok();
+                let swept = sweep(conn).await;
+                self.or_fail(swept)?.ok();
+                match reply {
+                    Some(reply) => tell(reply, Ok(())),
+                    None => Box::new(|_| ()),
+                }
+            }
+            LeaseJob::Claim(worker, claim, reply) => {
+                if let Err(fenced) = self.fence(conn, Some(worker)).await? {
+                    return Ok(tell(reply, Err(fenced)));
+                }
+                self.known.forget_force();
+                let claimed = take_over(conn, worker, &claim).await;
+                let claimed = self.or_fail(claimed)?;
+                self.known.own(worker, claimed.as_deref().unwrap_or_default());
+                tell(reply, claimed)
+            }
+        })
+    }
+
+    /// A failure of the database is the whole group's.
+    fn or_fail<T>(&self, result: Result<T, sqlx::Error>) -> Result<Result<T, JournalError>, JournalError> {
+        result.map(Ok).map_err(|e| self.place.failed(e))
+    }
+
+    async fn register(&self, conn: &mut SqliteConnection, worker: &NewWorker) -> Result<WorkerId, sqlx::Error> {
+        mark_gone(conn, WorkerId(0), worker.now_ms, &worker.gone).await?;
+        sweep(conn).await?;
+        let sql = "INSERT INTO worker (what, process, lock, lease_until_ms) VALUES (?, ?, ?, ?)";
+        let query = sqlx::query(sql).bind(&worker.what).bind(worker.process).bind(&worker.lock);
+        let done = query.bind(worker.lease_until_ms).execute(conn).await?;
+        Ok(WorkerId(done.last_insert_rowid()))
+    }
+}
+
+fn tell<T: Send + 'static>(reply: Reply<T>, own: Result<T, JournalError>) -> Tell {
+    Box::new(move |group| drop(reply.send(group.clone().and(own))))
+}
+
+/// Removes workers that are gone and have nothing left to take.
+async fn sweep(conn: &mut SqliteConnection) -> Result<(), sqlx::Error> {
+    let sql = "DELETE FROM worker WHERE gone AND NOT EXISTS (SELECT 1 FROM execution INDEXED BY execution_open \
+               WHERE status = 'RUNNING' AND owner = worker.id)";
+    sqlx::query(sql).execute(conn).await.map(|_| ())
+}
+
+/// Marks workers that are silent for too long, or known to be gone; all but `own`.
+async fn mark_gone(
+    conn: &mut SqliteConnection,
+    own: WorkerId,
+    now_ms: i64,
+    gone: &[WorkerId],
+) -> Result<(), sqlx::Error> {
+    let mut query = QueryBuilder::<Sqlite>::new("UPDATE worker SET gone = 1 WHERE NOT gone AND id <> ");
+    query.push_bind(own.0).push(" AND (lease_until_ms < ").push_bind(now_ms).push(" OR id IN (");
+    let mut known = query.separated(", ");
+    for worker in gone {
+        known.push_bind(worker.0);
+    }
+    query.push("))");
+    query.build().execute(conn).await.map(|_| ())
+}
+
+async fn take_over(conn: &mut SqliteConnection, worker: WorkerId, claim: &Claim) -> Result<Vec<Claimed>, sqlx::Error> {
+    mark_gone(conn, worker, claim.now_ms, &claim.gone).await?;
+    let mut taken = Vec::new();
+    for whose in ["owner IS NULL", "owner IN (SELECT id FROM worker WHERE gone)"] {
+        let left = i64::from(claim.limit) - taken.len() as i64;
+        let mut query = QueryBuilder::<Sqlite>::new("UPDATE execution SET owner = ");
+        query.push_bind(worker.0).push(" WHERE id IN (SELECT id FROM execution INDEXED BY execution_open ");
+        query.push(format_args!("WHERE status = 'RUNNING' AND {whose}"));
+        if let Some(only) = claim.only {
+            query.push(" AND id = ").push_bind(only.0);
+        }
+        query.push(" ORDER BY id LIMIT ").push_bind(left.max(0)).push(") RETURNING id, arn");
+        let rows: Vec<(i64, String)> = query.build_query_as().fetch_all(&mut *conn).await?;
+        taken.extend(rows.into_iter().map(Claimed::new));
+    }
+    sweep(conn).await?;
+    taken.sort_unstable_by_key(|claimed| claimed.id);
+    Ok(taken)
+}
