@@ -6,7 +6,8 @@ mod common;
 
 use common::{Place, Ran};
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
 /// Two additions to an item and a message: whatever happened, at its end it knows how often the item was added to.
 const SAGA: &str = r#"{"StartAt": "Reserve", "States": {
@@ -50,54 +51,105 @@ fn place() -> Place {
     place
 }
 
-/// Runs the saga with the fault at the Nth operation.
-fn run(place: &Place, shim: &Path, mode: &str, at: usize) -> Ran {
-    let mut command = place.command(&RUN);
+/// Runs a command with the fault at the Nth operation; it must not take for ever.
+fn run(place: &Place, args: &[&str], shim: &Path, (mode, at): (&str, usize)) -> Ran {
+    let mut command = place.command(args);
     command.env("LD_PRELOAD", shim).env("FAULT_MODE", mode).env("FAULT_AT", at.to_string());
-    command.output().unwrap().into()
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while child.try_wait().unwrap().is_none() {
+        if Instant::now() > deadline {
+            child.kill().unwrap();
+            panic!("{mode} at operation {at}: {args:?} hangs");
+        }
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    child.wait_with_output().unwrap().into()
 }
 
-/// How many operations the saga takes when nothing fails.
-fn operations(shim: &Path) -> usize {
-    let place = place();
+/// How many operations a command takes when nothing fails.
+fn operations(place: &Place, args: &[&str], shim: &Path) -> usize {
     let count = place.path("count");
-    let ran: Ran = place.command(&RUN).env("LD_PRELOAD", shim).env("FAULT_COUNT", &count).output().unwrap().into();
+    let ran: Ran = place.command(args).env("LD_PRELOAD", shim).env("FAULT_COUNT", &count).output().unwrap().into();
     assert_eq!(ran.ends(0).stdout, OUTPUT);
     std::fs::read(count).unwrap().len()
+}
+
+const MODES: [&str; 4] = ["eio", "enospc", "kill", "torn"];
+
+/// Which faults to try: one kind at each of some operations in turn, or all at all.
+fn faults(operations: usize, usual_step: usize) -> Vec<(&'static str, usize)> {
+    let all = std::env::var_os("ASL_FAULTS").is_some();
+    let step = if all { 1 } else { usual_step };
+    let kinds = |at: usize| MODES.into_iter().enumerate().filter(move |(n, _)| all || at / step % MODES.len() == *n);
+    (1..=operations).step_by(step).flat_map(|at| kinds(at).map(move |(_, mode)| (mode, at))).collect()
 }
 
 #[test]
 fn nothing_that_was_told_is_lost_when_the_disk_fails() {
     let folder = tempfile::tempdir().unwrap();
     let Some(shim) = shim(folder.path()) else { return };
-    let operations = operations(&shim);
+    let operations = operations(&place(), &RUN, &shim);
     assert!(operations > 30, "{operations} operations");
-    let all = std::env::var_os("ASL_FAULTS").is_some();
-    const MODES: [&str; 4] = ["eio", "enospc", "kill", "torn"];
+    let faults = faults(operations, 1);
     let mut told = [0; 4];
-    let mut runs = 0;
-    for at in 1..=operations {
-        for (n, mode) in MODES.into_iter().enumerate() {
-            if !all && at % MODES.len() != n {
-                continue;
-            }
-            let place = place();
-            let ran = run(&place, &shim, mode, at);
-            let fault = format!("{mode} at operation {at}");
-            check_told(&ran, mode, &fault);
-            told[n] += usize::from(ran.code != 0);
-            if mode == "kill" {
-                // It dies again while it goes on.
-                let mut resume = place.command(&["resume", "-q"]);
-                resume.env("LD_PRELOAD", &shim).env("FAULT_MODE", mode).env("FAULT_AT", (1 + at % 23).to_string());
-                drop(resume.output().unwrap());
-            }
-            check_kept(&place, &ran, &fault);
-            runs += 1;
+    for &(mode, at) in &faults {
+        let place = place();
+        let ran = run(&place, &RUN, &shim, (mode, at));
+        let fault = format!("{mode} at operation {at}");
+        check_told(&ran, mode, &fault);
+        told[MODES.iter().position(|of| *of == mode).unwrap()] += usize::from(ran.code != 0);
+        if mode == "kill" {
+            // It dies again while it goes on.
+            run(&place, &["resume", "-q"], &shim, (mode, 1 + at % 23));
         }
+        check_kept(&place, &ran, &fault);
     }
-    eprintln!("{runs} runs over {operations} operations; failed with {MODES:?}: {told:?}");
+    eprintln!("{} runs over {operations} operations; failed with {MODES:?}: {told:?}", faults.len());
     assert!(told.iter().all(|count| *count > 5), "the faults were felt: {told:?}");
+}
+
+/// A Distributed Map: three children with records of their own, each of which adds to an item.
+const EACH: &str = r#"{"StartAt": "Each", "States": {
+  "Each": {"Type": "Map", "MaxConcurrency": 2, "Next": "Say", "ResultPath": null, "ItemsPath": "$.items",
+    "ItemProcessor": {"ProcessorConfig": {"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"}, "StartAt": "Add", "States": {
+      "Add": {"Type": "Task", "Resource": "arn:aws:states:::dynamodb:updateItem", "Next": "Rest",
+        "Parameters": {"TableName": "Items", "Key": {"id": {"S": "one"}}, "UpdateExpression": "ADD n :one",
+                       "ExpressionAttributeValues": {":one": {"N": "1"}}}},
+      "Rest": {"Type": "Wait", "Seconds": 0, "End": true}}}},
+  "Say": {"Type": "Task", "Resource": "arn:aws:states:::dynamodb:updateItem", "End": true, "OutputPath": "$.Attributes",
+    "Parameters": {"TableName": "Items", "Key": {"id": {"S": "one"}}, "UpdateExpression": "ADD n :minus",
+                   "ExpressionAttributeValues": {":minus": {"N": "-1"}}, "ReturnValues": "UPDATED_NEW"}}}}"#;
+
+/// A child that cannot be written ends its parent's run, and after it nobody waits for ever.
+#[test]
+fn the_children_of_a_distributed_map_survive_a_failing_disk() {
+    let folder = tempfile::tempdir().unwrap();
+    let Some(shim) = shim(folder.path()) else { return };
+    let place_each = || {
+        let place = place();
+        place.write("each.asl.json", EACH);
+        place.write("items.json", r#"{"items": [1, 2, 3]}"#);
+        place
+    };
+    const RUN: [&str; 6] = ["run", "each.asl.json", "--input", "items.json", "--name", "each"];
+    let operations = operations(&place_each(), &RUN, &shim);
+    for (mode, at) in faults(operations, 9) {
+        let place = place_each();
+        let fault = format!("{mode} at operation {at}");
+        check_told(&run(&place, &RUN, &shim, (mode, at)), mode, &fault);
+        let listed = place.asl(&["list"]);
+        if listed.code != 0 || !listed.stdout.contains("each") {
+            continue;
+        }
+        place.asl(&["resume", "-q"]).ends(0);
+        place.asl(&["replay", "--all"]).ends(0);
+        let executions = place.asl(&["list", "--json"]).json()["executions"].as_array().unwrap().clone();
+        let done = executions.iter().filter(|execution| execution["status"] == "SUCCEEDED").count();
+        assert_eq!((done, executions.len()), (4, 4), "{fault}: {executions:?}");
+        let items = place.asl(&["table", "scan", "Items", "--json"]).ends(0).json();
+        assert_eq!(items["Items"][0]["n"]["N"], "2", "{fault}: three children and the end");
+    }
 }
 
 /// It ends well, or with an error that says what is wrong.

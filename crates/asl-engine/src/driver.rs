@@ -56,6 +56,8 @@ enum Came {
     Input(Option<Input>),
     Letter(Option<Letter>),
     Phase,
+    /// A child of a map run cannot go on, and no answer will come from it.
+    Broken(EngineError),
 }
 
 /// Why a driver goes on.
@@ -65,6 +67,8 @@ enum Woken {
     Idle,
     /// It is to end what is in flight and begin nothing.
     Drained,
+    /// It cannot go on.
+    Broken(EngineError),
 }
 
 impl Driver {
@@ -191,6 +195,7 @@ impl Driver {
             match self.wait(hold).await {
                 Woken::By(inputs, letters) => self.step(inputs, letters).await?,
                 Woken::Drained => return Err(EngineError::ShutDown),
+                Woken::Broken(error) => return Err(error),
                 Woken::Idle => match self.park() {
                     None => return Ok(None),
                     Some(driver) => self = driver,
@@ -231,6 +236,7 @@ impl Driver {
             Some(Came::Input(first)) => inputs.extend(first),
             Some(Came::Letter(first)) => letters.extend(first),
             Some(Came::Phase) => {}
+            Some(Came::Broken(error)) => return Woken::Broken(error),
             None if idle && letters.is_empty() => return Woken::Idle,
             None => {}
         }
@@ -247,13 +253,14 @@ impl Driver {
     async fn come(&mut self, hold: &mut Hold, until: Option<Timestamp>) -> Option<Came> {
         let (sender, poster) = (self.sender.clone(), self.poster.clone());
         let told = move || sender.capacity() < sender.max_capacity() || poster.capacity() < poster.max_capacity();
-        let (inbox, post, phase) = (&mut self.inbox, &mut self.post, &mut self.phase);
+        let (inbox, post, phase, maps) = (&mut self.inbox, &mut self.post, &mut self.phase, &mut self.maps);
         let first = async move {
             tokio::select! {
                 biased;
                 // The driver holds a sender itself, so the channels are never closed.
                 first = inbox.recv() => Came::Input(first),
                 first = post.recv() => Came::Letter(first),
+                error = maps.failed() => Came::Broken(error),
                 _ = phase.changed() => Came::Phase,
             }
         };

@@ -1,25 +1,33 @@
 //! Distributed Maps: items are read from folders, children run as executions of their own, results are written.
 
 use crate::clock::Hold;
-use crate::driver::Driver;
 use crate::engine::{Engine, Inner};
 use crate::error::EngineError;
 use crate::redrive;
 use asl_core::{ChildCall, Failure, Input, Machine, MapCommand, MapRunId, Outcome, items};
 use asl_journal::{Definition as Stored, Status};
 use asl_syntax::Definition;
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::sync::mpsc;
 use tokio::task::AbortHandle;
 
 /// What a driver's map runs are waiting for. When it is dropped, nobody waits for them any more; children go on.
-#[derive(Default)]
 pub(crate) struct MapWork {
     /// Children by their map run and number.
     children: HashMap<(MapRunId, u64), Child>,
     waiting: Vec<AbortHandle>,
+    /// The first child that could not go on, say because it could not be written: no answer will come from it.
+    failed: mpsc::Receiver<EngineError>,
+    fail: mpsc::Sender<EngineError>,
+}
+
+impl Default for MapWork {
+    fn default() -> MapWork {
+        let (fail, failed) = mpsc::channel(1);
+        MapWork { children: HashMap::new(), waiting: Vec::new(), failed, fail }
+    }
 }
 
 /// A child that was asked for.
@@ -31,6 +39,12 @@ struct Child {
 }
 
 impl MapWork {
+    /// Waits for a child that cannot go on; then its parent cannot either.
+    pub(crate) async fn failed(&mut self) -> EngineError {
+        // A sender is kept here, so the channel is never closed.
+        self.failed.recv().await.unwrap_or(EngineError::ShutDown)
+    }
+
     /// Does what a map run asks for, and tells its driver.
     pub(crate) fn work(
         &mut self,
@@ -55,9 +69,13 @@ impl MapWork {
             MapCommand::Start(call) => {
                 let of = Child { arn: call.execution.arn.clone(), unwanted: Arc::default() };
                 self.children.insert((call.run, call.child), of.clone());
+                let fail = self.fail.clone();
                 tokio::spawn(async move {
-                    let input = child(inner, definition, *call, &of, &mut hold).await;
-                    tell(&driver, input, hold).await;
+                    match child(inner, definition, *call, &of, &mut hold).await {
+                        Ok(input) => tell(&driver, input, hold).await,
+                        // One is enough.
+                        Err(error) => drop(fail.try_send(error)),
+                    }
                 })
             }
             MapCommand::Read(read) => tokio::spawn(async move {
@@ -106,21 +124,22 @@ async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T, Failure> +
     tokio::task::spawn_blocking(work).await.map_err(stopped)?
 }
 
-/// Runs a child to its end, or goes on with one that was started before a crash. `None` when this engine stops first.
+/// Runs a child to its end, or goes on with one that was started before a crash. `None` when this engine, or somebody the
+/// child, stops first.
 async fn child(
     inner: Arc<Inner>,
     definition: Arc<Definition>,
     call: ChildCall,
     of: &Child,
     hold: &mut Hold,
-) -> Option<Input> {
+) -> Result<Option<Input>, EngineError> {
     let (run, child) = (call.run, call.child);
     match follow(Engine { inner }, definition, call, &of.unwanted, hold).await {
-        Ok(Some(outcome)) => Some(Input::ChildDone { run, child, outcome }),
-        Ok(None) | Err(EngineError::ShutDown) => None,
+        Ok(outcome) => Ok(outcome.map(|outcome| Input::ChildDone { run, child, outcome })),
+        Err(EngineError::ShutDown) => Ok(None),
         Err(error) => {
             tracing::error!(%error, "a child of a map run could not be followed");
-            None
+            Err(error)
         }
     }
 }
@@ -143,8 +162,8 @@ async fn follow(
         let stored: Stored = crate::engine::stored(&definition, &execution.state_machine_name);
         let machine = Machine::new(definition);
         // Its parent's MaxConcurrency bounds how many there are.
-        match Driver::create(engine.inner.clone(), machine, execution, stored, None).await {
-            Ok(driver) => engine.inner.launch(&arn, driver, HashSet::new()),
+        match engine.inner.create(machine, execution, stored, None).await {
+            Ok(()) => {}
             // An engine that is being shut down was quicker.
             Err(EngineError::AlreadyExists { .. }) => row = engine.inner.journal.execution(&arn).await?,
             Err(error) => return Err(error),

@@ -1,14 +1,15 @@
-//! What is not done again when an execution goes on after a crash.
+//! What is not done again when an execution goes on after a crash, and how it goes on after a write that failed.
 
-use asl_core::{EventKind, Failure};
+use asl_core::{EventKind, Failure, Outcome};
 use asl_engine::{Engine, EngineError, StartExecution, replay};
-use asl_journal::{Durability, Journal, Options as JournalOptions};
+use asl_journal::{Durability, Journal, JournalError, Options as JournalOptions};
 use asl_syntax::{Definition, Options, Source, load};
 use asl_task::embedded::{Identity, Services, ServicesSpec};
 use asl_value::Value;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use tokio::sync::{Semaphore, oneshot};
 
 fn definition(states: &str) -> Arc<Definition> {
     let source = Source::new("test", format!(r#"{{"StartAt": "A", "States": {{{states}}}}}"#));
@@ -73,5 +74,64 @@ async fn the_call_of_a_callback_that_was_answered_is_not_made_again() {
         assert_eq!((messages(&second).await, calls.load(Ordering::SeqCst)), done, "{resource}");
         let row = second.journal().execution(&started.arn).await.unwrap().unwrap();
         replay(second.journal(), &row).await.unwrap();
+    }
+}
+
+/// A write that fails ends the driver. Whoever waits hears why, also who begins to wait only then; and when the database
+/// can be written again, the same engine goes on.
+#[tokio::test(flavor = "multi_thread")]
+async fn after_a_write_that_failed_the_same_engine_goes_on() {
+    let call = r#"{"Type": "Task", "Resource": "arn:aws:lambda:us-east-1:000000000000:function:Ask", "End": true}"#;
+    let each = format!(
+        r#""A": {{"Type": "Map", "End": true, "ItemsPath": "$", "ItemProcessor": {{"StartAt": "B", "States": {{"B": {call}}},
+            "ProcessorConfig": {{"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"}}}}}}"#
+    );
+    for states in [format!(r#""A": {call}"#), each] {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("asl.db");
+        let options = JournalOptions { durability: Durability::Normal, busy_timeout_ms: 50 };
+        let (called, go) = (Arc::new(Semaphore::new(0)), Arc::new(Semaphore::new(0)));
+        let (calls, gate) = (called.clone(), go.clone());
+        let ask = move |_: Value| {
+            let (calls, gate) = (calls.clone(), gate.clone());
+            async move {
+                calls.add_permits(1);
+                gate.acquire().await.unwrap().forget();
+                Ok::<_, Failure>(Value::Null)
+            }
+        };
+        let engine = Engine::builder(Journal::open(&path, options.clone()).await.unwrap()).function("Ask", ask).build();
+        let definition = definition(&states);
+        let start = StartExecution { definition, state_machine: "test", name: Some("one"), input: "[1]" };
+        let started = engine.start(start).await.unwrap();
+        called.acquire().await.unwrap().forget();
+
+        // Another process writes, and takes longer than anybody has patience for.
+        let other = Journal::open(&path, options).await.unwrap();
+        let (locked, (release, released)) = (Semaphore::new(0), oneshot::channel::<()>());
+        let locked = Arc::new(locked);
+        let told = locked.clone();
+        let lock = tokio::spawn(async move {
+            let held = other.transact(move |_| {
+                Box::pin(async move {
+                    told.add_permits(1);
+                    let _ = released.await;
+                    Ok::<_, JournalError>(((), None))
+                })
+            });
+            held.await.unwrap();
+        });
+        locked.acquire().await.unwrap().forget();
+        go.add_permits(1);
+        for _ in 0..2 {
+            let error = engine.wait(&started.arn).await.unwrap_err();
+            assert!(matches!(error, EngineError::Journal(JournalError::Locked { .. })), "{error}");
+        }
+        release.send(()).unwrap();
+        lock.await.unwrap();
+
+        go.add_permits(1);
+        engine.resume().await.unwrap();
+        assert!(matches!(engine.wait(&started.arn).await.unwrap(), Outcome::Succeeded(_)));
     }
 }

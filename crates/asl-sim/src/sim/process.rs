@@ -131,7 +131,7 @@ impl Sim<'_> {
     /// A driver ends because its record could not be written. Somebody starts the process again, sooner or later.
     pub(super) fn lose(&mut self, exec: Exec) {
         let Some(process) = &mut self.process else { return };
-        process.followers.remove(&exec);
+        let follower = process.followers.remove(&exec);
         let Some(driver) = process.drivers.remove(&exec) else { return };
         if let Some(wake) = driver.wake {
             self.agenda.remove(&wake);
@@ -140,6 +140,10 @@ impl Sim<'_> {
         self.ask_for_lost(exec);
         let after_ms = 100 + self.dice.below(5000) as i64;
         self.plan(after_ms, Entry::Crash);
+        // No answer will come of it.
+        if let Some((parent, ..)) = follower {
+            self.lose(parent);
+        }
     }
 
     /// Whoever asked a driver that is gone asks again.

@@ -149,8 +149,7 @@ impl Sim<'_> {
                 self.asking.remove(&ask);
                 self.ask_again(ask);
             }
-            // Its parent waits for a better process.
-            Who::Parent(..) => {}
+            Who::Parent(parent, ..) => self.lose(parent),
         }
         let after_ms = 100 + self.dice.below(5000) as i64;
         self.plan(after_ms, Entry::Crash);
