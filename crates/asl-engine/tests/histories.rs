@@ -3,7 +3,9 @@
 
 use asl_core::event::to_aws;
 use asl_core::{Event, Execution, Input};
-use asl_engine::{Difference, Divergence, Exported, ReplayError, Replayed, Whose, replay_exported, replay_kept};
+use asl_engine::{
+    Difference, Divergence, Exported, ReplayError, Replayed, Whose, replay_exported, replay_kept, try_kept,
+};
 use asl_journal::Kept;
 use asl_syntax::{Definition, Options, Source, load};
 use asl_value::{Map, Value};
@@ -323,6 +325,22 @@ fn long_histories_and_absurd_numbers() {
             let mut events = page.clone();
             events[at] = set(&events[at], &["timestamp"], time.parse().unwrap());
             let _ = replay(&waits, events, &whose(&waits, false));
+        }
+    }
+}
+
+/// Histories with definitions that they never ran: an answer each time, and no panic.
+#[test]
+fn any_history_with_any_definition_has_an_answer() {
+    let kept = kept();
+    for (name, history) in &kept {
+        let export = Value::from(Map::from_iter([("events", Value::from(events(history)))]));
+        let export = Exported::read(&export).unwrap();
+        for (other, of) in &kept {
+            let replayed = replay_exported(definition(of), &export, &whose(history, false));
+            let same = history.definition == of.definition && name != "chance";
+            assert_eq!(replayed.is_ok(), same, "{name} with the definition of {other}");
+            try_kept(history, definition(of)).unwrap_or_else(|e| panic!("{name} with {other}: {e}"));
         }
     }
 }
