@@ -101,7 +101,7 @@ impl Follower<'_> {
         let output = exit.text("output").ok_or_else(|| self.missing(exit.id, NO_DATA))?;
         let output: Value = output.parse().unwrap_or_default();
         let why = "does not tell the results of the children: the state's output is made of them by a ResultSelector, \
-                   OutputPath, Output or Assign, and children have histories of their own";
+                   OutputPath or Output, and children have histories of their own";
         result_of(state, &output).map(Outcome::Succeeded).ok_or_else(|| self.missing(exit.id, why))
     }
 
@@ -120,7 +120,7 @@ impl Follower<'_> {
 /// The result of a state whose output is known; `None` where it cannot be told.
 fn result_of(state: &State, output: &Value) -> Option<Value> {
     let StateKind::Map(_) = &state.kind else { return None };
-    if state.output.is_some() || state.result_selector.is_some() || state.assign.is_some() {
+    if state.output.is_some() || state.result_selector.is_some() {
         return None;
     }
     if !matches!(state.output_path, PathField::All) {
