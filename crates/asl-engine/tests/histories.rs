@@ -408,9 +408,11 @@ const ROUNDS: usize = 30;
 /// A history does not tell the heartbeats that kept a task alive: that it succeeded, or timed out when it did, does.
 #[test]
 fn heartbeats_that_nobody_recorded() {
-    let text = r#"{"StartAt":"A","States":{"A":{"Type":"Task","HeartbeatSeconds":5,"TimeoutSeconds":60,"End":true,
-        "Resource":"arn:aws:states:::sqs:sendMessage.waitForTaskToken",
-        "Parameters":{"QueueUrl":"q","MessageBody":{"token.$":"$$.Task.Token"}}}}}"#;
+    let text = r#"{"StartAt":"P","States":{"P":{"Type":"Parallel","End":true,"Branches":[
+        {"StartAt":"A","States":{"A":{"Type":"Task","HeartbeatSeconds":5,"TimeoutSeconds":60,"End":true,
+            "Resource":"arn:aws:states:::sqs:sendMessage.waitForTaskToken",
+            "Parameters":{"QueueUrl":"q","MessageBody":{"token.$":"$$.Task.Token"}}}}},
+        {"StartAt":"W","States":{"W":{"Type":"Wait","Seconds":7,"Next":"V"},"V":{"Type":"Wait","Seconds":7,"End":true}}}]}}}"#;
     let definition = load(&Source::new("beats", text), &Options::default()).definition.unwrap();
     let (_, waits) = kept().into_iter().find(|(name, _)| name == "waits").unwrap();
     let start_at = waits.records[0].now;
