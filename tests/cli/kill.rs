@@ -106,7 +106,7 @@ fn whatever_moment_a_worker_is_killed_at() {
         // From here on it is acknowledged.
         assert!(started.ends(0).stdout.ends_with(&format!(":{name}\n")));
         names.push(name);
-        std::thread::sleep(Duration::from_millis(dice.below(500)));
+        std::thread::sleep(Duration::from_millis(dice.below(800)));
         worker.kill().unwrap();
         killed_at.push(now());
         worker.wait().unwrap();

@@ -246,6 +246,40 @@ fn a_drain_lets_tasks_end_and_begins_none() {
 }
 
 #[test]
+fn resume_answers_from_mocks() {
+    let place = place();
+    start(&place, "call", "one", "{}");
+    let mocks = r#"{"StateMachines": {"call": {"TestCases": {"Fast": {"A": "Fast", "B": "Fast"}}}},
+                    "MockedResponses": {"Fast": {"0": {"Return": {"fast": true}}}}}"#;
+    place.write("mocks.json", mocks);
+    assert_eq!(place.asl(&["resume", "--mock", "mocks.json", "-q"]).ends(0).stdout, "one  SUCCEEDED\n");
+    assert_eq!(calls(&place), Vec::<String>::new());
+    for (definition, name) in [("call", "two"), ("wait", "three")] {
+        start(&place, definition, name, r#"{"seconds": 600}"#);
+    }
+    let several = place.asl(&["resume", "--mock", "mocks.json"]);
+    several.ends(2).says("executions of several state machines are open: call, wait");
+}
+
+#[test]
+fn a_look_into_a_queue_changes_nothing() {
+    let place = place();
+    start(&place, "token", "asks", "{}");
+    let worker = Worker::start(&place);
+    token(&place);
+    worker.kill();
+    let before = std::fs::read(place.path(".asl/asl.db")).unwrap();
+    // While another process holds the lock for writing, a look need not wait.
+    let lock = "import sqlite3, subprocess, sys\nc = sqlite3.connect('.asl/asl.db', isolation_level=None)\n\
+                c.execute('BEGIN IMMEDIATE')\nsys.exit(subprocess.call(sys.argv[1:]))\n";
+    let mut command = Command::new("python3");
+    command.args(["-c", lock, env!("CARGO_BIN_EXE_asl"), "queue", "peek", "Jobs", "--json"]);
+    let peeked: Ran = command.current_dir(place.path("")).output().unwrap().into();
+    assert_eq!(peeked.ends(0).json()["Messages"].as_array().unwrap().len(), 1);
+    assert_eq!(std::fs::read(place.path(".asl/asl.db")).unwrap().len(), before.len());
+}
+
+#[test]
 fn a_second_ctrl_c_does_not_wait() {
     let place = place();
     let worker = Worker::start(&place);

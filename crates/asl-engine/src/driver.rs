@@ -25,7 +25,8 @@ const LINGER: Duration = Duration::from_millis(250);
 const LINGER_LOADED: Duration = Duration::from_millis(50);
 /// So long where others wait for its place.
 const LINGER_PRESSED: Duration = Duration::from_millis(5);
-/// An execution whose time comes so soon stays in memory; milliseconds.
+/// An execution whose time comes so soon stays in memory; milliseconds. For each event of its history, which would have to
+/// be replayed, it is a millisecond more.
 const SOON_MS: i64 = 1_000;
 
 pub(crate) struct Driver {
@@ -190,7 +191,8 @@ impl Driver {
             self.permit = None;
         }
         let deadline = self.machine.next_deadline();
-        let soon = deadline.is_some_and(|at| at.millis() <= now().millis() + SOON_MS);
+        let soon_ms = SOON_MS + i64::try_from(self.machine.last_event()).unwrap_or(0);
+        let soon = deadline.is_some_and(|at| at.millis() <= now().millis() + soon_ms);
         let idle = !soon && !draining && !self.in_flight();
         let linger = if self.inner.slots.available_permits() == 0 { LINGER_PRESSED } else { self.linger };
         let nap = match deadline {

@@ -15,10 +15,10 @@ use asl_task::{Backends, Unsupported};
 use asl_value::Value;
 use sha2::{Digest, Sha256};
 use std::collections::HashSet;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
-use tokio::sync::{Notify, OnceCell, Semaphore, watch};
+use tokio::sync::{Notify, OnceCell, OwnedSemaphorePermit, Semaphore, watch};
 
 /// How often an execution that another process runs is looked at by those who wait for it.
 const LOOK: Duration = Duration::from_millis(200);
@@ -171,8 +171,7 @@ impl Engine {
         let started = Started { arn: execution.arn.clone(), name: execution.name.clone() };
         let permit = self.inner.slots.clone().acquire_owned().await.map_err(|_| EngineError::ShutDown)?;
         self.inner.still_works()?;
-        let driver = Driver::create(self.inner.clone(), machine, execution, definition, Some(permit)).await?;
-        self.inner.launch(&started.arn, driver, HashSet::new());
+        self.inner.create(machine, execution, definition, Some(permit)).await?;
         Ok(started)
     }
 
@@ -224,7 +223,8 @@ impl Engine {
     }
 
     /// Goes on with every execution in the journal that has not ended and that no living process runs: from its records,
-    /// with its tasks handed out again. Returns their ARNs. One that cannot go on says why to those who wait for it.
+    /// with its tasks handed out again. Those of this engine that a failure of the journal ended are among them. Returns
+    /// their ARNs. One that cannot go on says why to those who wait for it.
     ///
     /// # Errors
     /// When the journal cannot be read or written.
@@ -232,7 +232,7 @@ impl Engine {
         self.inner.still_works()?;
         let journal = &self.inner.own().await?.journal;
         let own = journal.claimed().await?;
-        let left: Vec<_> = own.into_iter().filter(|own| self.inner.registry().get(own.id).is_none()).collect();
+        let left: Vec<_> = own.into_iter().filter(|own| self.inner.registry().can_be_adopted(own.id)).collect();
         let claimed = journal.claim(self.inner.claim(u32::MAX).await?).await?;
         let resumed = || left.iter().chain(&claimed);
         self.inner.adopt(resumed().map(|claimed| claimed.id));
@@ -252,6 +252,10 @@ impl Engine {
             };
             if !here {
                 let row = self.row(arn).await?;
+                if row.arn != arn {
+                    // It was named otherwise.
+                    return Box::pin(self.wait(&row.arn)).await;
+                }
                 if row.status != Status::Running {
                     let (machine, _) = replay::rebuild(&self.inner.journal, &row).await.map_err(Arc::new)?;
                     return machine.outcome().cloned().ok_or(EngineError::ShutDown);
@@ -301,11 +305,12 @@ impl Engine {
     /// # Errors
     /// When the journal cannot be read.
     pub async fn shutdown(&self) -> Result<(), EngineError> {
+        let mut drained = Ok(());
         if self.inner.lease.initialized() && self.inner.still_works().is_ok() {
-            deliveries::drain(&self.inner).await?;
+            drained = deliveries::drain(&self.inner).await;
         }
         self.inner.stop().await;
-        Ok(())
+        drained
     }
 }
 
@@ -341,6 +346,26 @@ impl Inner {
         self.backends.functions.shutdown().await;
     }
 
+    /// Creates an execution and lets it go, also when whoever asked for it does not wait for that.
+    pub(crate) async fn create(
+        self: &Arc<Inner>,
+        machine: Machine,
+        execution: Execution,
+        definition: Stored,
+        permit: Option<OwnedSemaphorePermit>,
+    ) -> Result<(), EngineError> {
+        let inner = self.clone();
+        let creating = tokio::spawn(async move {
+            let arn = execution.arn.clone();
+            inner.registry().announce(&arn);
+            let created = Driver::create(inner.clone(), machine, execution, definition, permit).await;
+            let created = created.map(|driver| inner.launch(&arn, driver, HashSet::new()));
+            inner.registry().announced(&arn);
+            created
+        });
+        creating.await.unwrap_or(Err(EngineError::ShutDown))
+    }
+
     /// Lets a driver go.
     pub(crate) fn launch(self: &Arc<Inner>, arn: &Arc<str>, driver: Driver, handed: HashSet<MailId>) {
         let id = driver.id();
@@ -362,18 +387,23 @@ impl Inner {
     }
 
     fn ended(&self, id: ExecutionId, arn: &str, outcome: Result<Outcome, EngineError>) {
-        self.registry().forget(id);
+        let works = self.still_works().is_ok();
         if let Err(error) = &outcome {
             tracing::debug!(execution = %arn, %error, "the driver stopped");
             if matches!(error, EngineError::Journal(JournalError::Fenced { .. })) {
                 self.lose(error.clone());
-            }
-            let serving = self.serving.load(std::sync::atomic::Ordering::Relaxed);
-            if serving && error.passes() && self.still_works().is_ok() {
+            } else if works && error.passes() && self.serving.load(Ordering::Relaxed) {
+                self.registry().forget(id);
                 return self.not_loaded(id, error.clone());
             }
         }
-        self.registry().publish(arn, outcome);
+        let mut registry = self.registry();
+        match &outcome {
+            // Whoever asks later is told the same.
+            Err(error) if works => registry.fail(id, error.clone()),
+            _ => drop(registry.forget(id)),
+        }
+        registry.publish(arn, outcome);
     }
 }
 

@@ -1,12 +1,11 @@
 //! Distributed Maps: items are read from folders, children run as executions of their own, results are written.
 
-use crate::driver::Driver;
 use crate::engine::{Engine, Inner};
 use crate::error::EngineError;
 use asl_core::{ChildCall, Execution, Failure, Input, Machine, MapCommand, MapRunId, Outcome, items};
 use asl_journal::{Definition as Stored, Status};
 use asl_syntax::Definition;
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::Arc;
 use tokio::sync::mpsc;
 use tokio::task::AbortHandle;
@@ -103,8 +102,7 @@ async fn follow(engine: Engine, definition: Arc<Definition>, execution: Executio
             let stored: Stored = crate::engine::stored(&definition, &execution.state_machine_name);
             let machine = Machine::new(definition);
             // Its parent's MaxConcurrency bounds how many there are.
-            let driver = Driver::create(engine.inner.clone(), machine, execution, stored, None).await?;
-            engine.inner.launch(&arn, driver, HashSet::new());
+            engine.inner.create(machine, execution, stored, None).await?;
         }
         Some(row) if row.status == Status::Running => engine.resume_one(row.id).await?,
         Some(_) => {}

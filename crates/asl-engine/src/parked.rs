@@ -88,6 +88,9 @@ impl Inner {
             registry.publish(&row.arn, Ok(outcome.clone()));
             return Ok(());
         }
+        if !self.registry().goes_on_loading(id, &row.arn) {
+            return Ok(());
+        }
         let driver = Driver::resume(self.clone(), journal.clone(), machine, id, letters, permit);
         self.launch(&row.arn.as_str().into(), driver, handed);
         Ok(())
@@ -116,7 +119,7 @@ impl Inner {
     pub(crate) fn adopt(&self, ids: impl Iterator<Item = ExecutionId>) {
         let mut registry = self.registry();
         for id in ids {
-            if registry.get(id).is_none() {
+            if registry.can_be_adopted(id) {
                 registry.park(id, i64::MIN);
             }
         }

@@ -194,7 +194,7 @@ async fn resume_takes_only_what_nobody_runs() {
     let second = builder(&path).await.function("Work", gate.clone()).build();
     assert_eq!(second.resume().await.unwrap(), Vec::<Arc<str>>::new());
     let alive: Vec<_> = holders(second.journal()).await.unwrap().into_iter().filter(|h| h.alive).collect();
-    assert_eq!((alive[0].worker.what.as_str(), alive[0].worker.executions), ("the first", 1));
+    assert_eq!((alive[0].worker.what.as_str(), alive[0].executions), ("the first", 1));
     // A stop goes through the inbox of the first.
     second.stop(&started.arn, Failure::new("Enough", "")).await.unwrap();
     assert_eq!(first.wait(&started.arn).await.unwrap(), Outcome::Aborted(Failure::new("Enough", "")));
@@ -207,7 +207,7 @@ async fn resume_takes_only_what_nobody_runs() {
     let left = start(&first, &call(), "two").await;
     gate.called.notified().await;
     first.shutdown().await.unwrap();
-    assert_eq!(second.resume().await.unwrap(), [left.arn.clone()]);
+    assert_eq!(second.resume().await.unwrap(), std::slice::from_ref(&left.arn));
     gate.called.notified().await;
     gate.open.notify_one();
     assert_eq!(second.wait(&left.arn).await.unwrap().status(), "SUCCEEDED");

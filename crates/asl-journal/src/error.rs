@@ -229,6 +229,24 @@ mod tests {
     use super::*;
     use sqlx::{Connection, SqliteConnection};
 
+    #[test]
+    fn messages_end_in_their_hints() {
+        let path: Arc<Path> = Path::new("a.db").into();
+        let errors = [
+            JournalError::Locked { path: path.clone(), waited_ms: 1 },
+            JournalError::Missing { path: path.clone() },
+            JournalError::Corrupt { execution: ExecutionId(1), record: 2, what: "cut; short".into() },
+            JournalError::AlreadyExists { arn: "a; b".into() },
+            JournalError::Fenced { worker: WorkerId(1) },
+            JournalError::InboxFull { execution: ExecutionId(1) },
+        ];
+        for error in errors {
+            let (text, hint) = (error.to_string(), error.hint().unwrap());
+            assert!(text.ends_with(&format!("; {hint}")), "{text}");
+        }
+        assert_eq!(JournalError::Closed.hint(), None);
+    }
+
     #[tokio::test]
     async fn a_full_disk_is_told_as_such() {
         let mut conn = SqliteConnection::connect("sqlite::memory:").await.unwrap();

@@ -119,7 +119,7 @@ async fn more_executions_than_the_writer_remembers() {
     for id in [all[0], all[2999], all[5999]] {
         assert_eq!(ids(&journal, id).await, [1, 2, 3, 4]);
     }
-    assert!(journal.commits() < 40, "{}", journal.commits());
+    assert!(journal.commits() < 200, "{}", journal.commits());
 }
 
 #[tokio::test]
