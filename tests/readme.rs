@@ -62,7 +62,7 @@ fn cargo_run_means_the_asl_command() {
 }
 
 /// The guides that say that a test runs them.
-const FOLLOWED: [&str; 3] = ["your-own-project", "survive-a-crash", "test-a-workflow"];
+const FOLLOWED: [&str; 4] = ["your-own-project", "survive-a-crash", "test-a-workflow", "replay"];
 
 #[test]
 fn the_guides_can_be_followed_to_the_letter() {
@@ -92,6 +92,19 @@ fn the_guides_can_be_followed_to_the_letter() {
                     "{}",
                     ran.stdout
                 );
+            }
+            "replay" => {
+                for said in [
+                    "small      another path          was Done, now Discount\n",
+                    "3 executions: 2 same way, 1 another path\n",
+                    "2 executions replayed\n",
+                    "ExecutionRedriven",
+                    "large.jsonl  SUCCEEDED",
+                ] {
+                    assert!(ran.stdout.contains(said), "{said}:\n{}", ran.stdout);
+                }
+                let told = page.split("```text\n").nth(2).and_then(|rest| rest.split("```").next()).unwrap();
+                assert!(ran.stderr.contains(told), "{told}\n{}", ran.stderr);
             }
             _ => {
                 let (before, after) = ran.stdout.split_once("slow  SUCCEEDED").expect("it goes on");

@@ -97,6 +97,10 @@ fn replay_points_at_the_first_event_that_differs() {
     let done = Command::new("python3").args(["-c", tamper]).arg(place.path(".asl/asl.db")).status().unwrap();
     assert!(done.success());
     let ran = place.asl(&["replay", "slow"]);
-    ran.ends(1).says("differs at event 9").says("\"name\":\"After\"").says("\"name\":\"Later\"");
+    ran.ends(1)
+        .says("differs at event 9")
+        .says("    - \"After\"")
+        .says("    + \"Later\"")
+        .says("--> slow (as it ran):5:3");
     assert_eq!(ran.stdout, "");
 }

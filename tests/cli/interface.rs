@@ -27,6 +27,7 @@ fn help_says_what_the_repository_says() {
         "list",
         "history",
         "replay",
+        "redrive",
         "queue",
         "queue receive",
         "queue peek",

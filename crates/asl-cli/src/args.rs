@@ -138,6 +138,9 @@ pub(crate) struct History {
     /// JSON, in the shape of `aws stepfunctions get-execution-history`
     #[arg(long)]
     pub(crate) json: bool,
+    /// The records themselves, with the definition: lines of JSON that every later version replays
+    #[arg(long, conflicts_with = "json")]
+    pub(crate) records: bool,
     #[command(flatten)]
     pub(crate) place: Place,
 }

@@ -88,12 +88,15 @@ fn run(case: &Value) -> Value {
     }
     let input = case.get("input").cloned().unwrap_or_else(Value::empty_object);
     let outcome = world.run(Input::Start(Box::new(identity(input, express))));
+    let mut refused = None;
     let outcome = (0..case["redrives"].as_i64().unwrap_or(0)).fold(outcome, |_, _| {
         world.sleep(case["redrive_after_s"].as_i64().unwrap_or(0) * 1000);
+        refused = world.machine.redrivable(world.now).err();
         world.run(Input::Redrive)
     });
     let events = history(&world.events);
     let mut out = report(outcome.as_ref());
+    refused.iter().for_each(|why| drop(out.insert("not_redrivable", why.to_string())));
     let ends = world.events.last().map_or(EPOCH_MS, |event| event.timestamp.millis());
     out.insert("took_s", (ends - EPOCH_MS) as f64 / 1000.0);
     if script.files.0.len() > given {

@@ -238,7 +238,7 @@ mod tests {
         let errors = [
             JournalError::Locked { path: path.clone(), waited_ms: 1 },
             JournalError::Missing { path: path.clone() },
-            JournalError::Corrupt { execution: ExecutionId(1), record: 2, what: "cut; short".into() },
+            JournalError::Corrupt { execution: ExecutionId(1), arn: None, record: 2, what: "cut; short".into() },
             JournalError::AlreadyExists { arn: "a; b".into() },
             JournalError::Fenced { worker: WorkerId(1) },
             JournalError::InboxFull { execution: ExecutionId(1) },

@@ -59,6 +59,7 @@ mod codec;
 mod error;
 mod group;
 mod inbox;
+mod kept;
 mod lease;
 mod open;
 mod payloads;
@@ -71,6 +72,7 @@ mod writer;
 
 pub use error::JournalError;
 pub use inbox::{Mail, MailId};
+pub use kept::{Kept, KeptError};
 pub use lease::{Claim, Claimed, NewWorker, WorkerId, WorkerRow};
 pub use open::{Durability, Options};
 pub use record::{Append, Definition, ExecutionId, ExecutionRow, Filter, NewExecution, Record, Status, UnknownStatus};

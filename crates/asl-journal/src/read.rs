@@ -166,20 +166,39 @@ impl Journal {
     /// # Errors
     /// [`JournalError::Corrupt`] names the record that is not as it was written, or when the database cannot be read.
     pub async fn records(&self, execution: ExecutionId) -> Result<Vec<Record>, JournalError> {
+        let rows = self.rows(execution).await?;
+        let mut decoder = Decoder::new(execution);
+        let decoded: Result<Vec<Record>, JournalError> = rows.iter().map(|row| decoder.decode(row)).collect();
+        match decoded {
+            Err(error) => Err(self.named(execution, error).await),
+            records => records,
+        }
+    }
+
+    /// The rows of an execution's records, in order, as they are stored.
+    pub(crate) async fn rows(&self, execution: ExecutionId) -> Result<Vec<Row>, JournalError> {
         let mut conn = self.reader().await?;
         let sql =
             "SELECT number, first_event, event_count, body, checksum FROM journal WHERE execution = ? ORDER BY number";
         let rows = sqlx::query(sql).bind(execution.0).fetch_all(&mut *conn).await.map_err(|e| self.place.failed(e))?;
-        let mut decoder = Decoder::new(execution);
-        let decoded = rows.iter().map(|row| decoder.decode(&stored(row, execution)?)).collect();
-        match decoded {
-            Err(JournalError::Corrupt { record, what, .. }) => {
-                let query = sqlx::query_scalar("SELECT arn FROM execution WHERE id = ?").bind(execution.0);
-                let arn: Option<String> = query.fetch_optional(&mut *conn).await.ok().flatten();
-                Err(JournalError::Corrupt { execution, arn: arn.map(Arc::from), record, what })
-            }
-            decoded => decoded,
+        drop(conn);
+        let rows: Result<Vec<Row>, JournalError> = rows.iter().map(|row| stored(row, execution)).collect();
+        match rows {
+            Err(error) => Err(self.named(execution, error).await),
+            rows => rows,
         }
+    }
+
+    /// A damaged record is named with the ARN of its execution.
+    async fn named(&self, execution: ExecutionId, error: JournalError) -> JournalError {
+        let JournalError::Corrupt { record, what, .. } = error else { return error };
+        let mut arn = None;
+        if let Ok(mut conn) = self.reader().await {
+            let query = sqlx::query_scalar("SELECT arn FROM execution WHERE id = ?").bind(execution.0);
+            let found: Result<Option<String>, _> = query.fetch_optional(&mut *conn).await;
+            arn = found.ok().flatten().map(Arc::from);
+        }
+        JournalError::Corrupt { execution, arn, record, what }
     }
 
     /// The definition with this hash.

@@ -44,11 +44,12 @@ pub use asl_core::{Event, EventKind, Execution, Failure, Note, Outcome, event::t
 pub use asl_engine::{
     ChangedCall, Clock, Difference, Divergence, Engine, EngineBuilder, EngineError, ExportError, Exported, Fork, Hold,
     Holder, Needed, Observer, ReplayError, Replayed, StartExecution, Started, Trial, Unsupported, Update, Verdict,
-    Whose, holders, replay, replay_exported, try_definition,
+    Whose, holders, replay, replay_exported, replay_kept, try_definition, try_kept,
 };
 pub use asl_expr::Timestamp;
 pub use asl_journal::{
-    Durability, ExecutionRow, Filter, Journal, JournalError, Options as JournalOptions, Status, WorkerId, WorkerRow,
+    Durability, ExecutionRow, Filter, Journal, JournalError, Kept, KeptError, Options as JournalOptions, Status,
+    WorkerId, WorkerRow,
 };
 pub use asl_syntax::{Definition, Diagnostic};
 pub use asl_task::function::{FunctionSet, Handler};

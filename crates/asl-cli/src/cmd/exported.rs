@@ -1,4 +1,4 @@
-//! Histories that were exported from AWS, with what stands beside them.
+//! Histories in files: exported from AWS, with what stands beside them; or kept as records.
 //!
 //! A folder holds JSON files, told apart by what is in them: a page of a history (`events`), a definition (`States`), what
 //! `describe-state-machine` gave (`definition`), what `describe-execution` gave (`executionArn`). Files belong together
@@ -8,7 +8,7 @@ use super::{findings, load_options, read_definition};
 use crate::exit::Trouble;
 use asl::parts::syntax::{Definition, Format, Severity, Source, load};
 use asl::project::Project;
-use asl::{Exported, Value, Whose};
+use asl::{Exported, Kept, Value, Whose};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -33,6 +33,36 @@ struct Folder {
     histories: Vec<(PathBuf, Exported)>,
     definitions: Vec<(PathBuf, Option<Value>)>,
     executions: Vec<(PathBuf, Value)>,
+}
+
+/// True for a file of records, and for a folder that has some.
+pub(crate) fn is_kept(target: &Path) -> bool {
+    let lines = |file: &Path| file.extension().is_some_and(|e| e == "jsonl");
+    if !target.is_dir() {
+        return lines(target);
+    }
+    let files = std::fs::read_dir(target).into_iter().flatten().flatten().map(|entry| entry.path());
+    files.into_iter().any(|file| lines(&file))
+}
+
+/// The histories that were kept as records: `asl history --records`.
+pub(crate) fn kept(target: &Path) -> Result<Vec<(PathBuf, Kept)>, Trouble> {
+    if !is_kept(target) {
+        return Ok(Vec::new());
+    }
+    let mut files = vec![target.to_owned()];
+    if target.is_dir() {
+        let entries = std::fs::read_dir(target).into_iter().flatten().flatten().map(|entry| entry.path());
+        files = entries.filter(|file| is_kept(file) && file.is_file()).collect();
+        files.sort();
+    }
+    let read = |file: PathBuf| {
+        let wrong = |problem: String| Trouble::new(format!("{} cannot be replayed: {problem}", file.display()));
+        let text = std::fs::read_to_string(&file).map_err(|problem| wrong(problem.to_string()))?;
+        let kept = Kept::parse(&text).map_err(|problem| wrong(problem.to_string()))?;
+        Ok((file, kept))
+    };
+    files.into_iter().map(read).collect()
 }
 
 /// The definition in a file, as `asl run` reads it.

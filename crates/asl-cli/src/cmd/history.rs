@@ -11,6 +11,12 @@ use asl::{Event, Map, Value, to_aws};
 pub(crate) async fn history(args: History) -> Result<Exit, Trouble> {
     let journal = place::read(&args.place).await?;
     let row = place::execution(&journal, args.execution.as_deref()).await?;
+    if args.records {
+        let kept = journal.keep(&row).await?;
+        journal.close().await;
+        answer(&kept)?;
+        return Ok(Exit::Done);
+    }
     let records = journal.records(row.id).await?;
     journal.close().await;
     let events: Vec<Event> = records.into_iter().flat_map(|record| record.events).collect();

@@ -70,8 +70,8 @@ fn item(row: &ExecutionRow) -> Value {
     if let Some(stopped) = row.stopped {
         item.insert("stopDate", stopped.to_cli_string());
     }
-    item.insert("redriveCount", row.redrive_count);
     if let Some(redriven) = row.redriven {
+        item.insert("redriveCount", row.redrive_count);
         item.insert("redriveDate", redriven.to_cli_string());
     }
     item.into()

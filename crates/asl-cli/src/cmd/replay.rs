@@ -1,6 +1,7 @@
 //! `asl replay`.
 
 use super::exported::{self, Text};
+use super::trial;
 use crate::args::Place;
 use crate::exit::{Exit, Trouble, answer, error, say};
 use crate::place;
@@ -8,7 +9,7 @@ use crate::render::look::Look;
 use crate::render::snippet::{self, Finding};
 use crate::render::text::json;
 use asl::parts::syntax::{Format, Severity, Source, state_span};
-use asl::{Difference, Divergence, ExecutionRow, Filter, Journal, Map, ReplayError, Replayed, Status, Value};
+use asl::{Difference, Divergence, ExecutionRow, Filter, Journal, Kept, Map, ReplayError, Replayed, Status, Value};
 use clap::Args;
 use std::path::{Path, PathBuf};
 
@@ -20,7 +21,8 @@ pub(crate) struct Replay {
     /// Every execution in the database
     #[arg(long, conflicts_with = "targets")]
     pub(crate) all: bool,
-    /// The definition of exported histories; for executions of the database: what would this one have done?
+    /// The definition of exported histories; for executions of the database, and for kept records: what would this one have
+    /// done?
     #[arg(long, short, value_name = "FILE")]
     pub(crate) definition: Option<PathBuf>,
     /// With --all: only those with this status
@@ -87,7 +89,19 @@ pub(crate) async fn replay(args: Replay) -> Result<Exit, Trouble> {
     let given = args.definition.as_deref().map(|file| exported::definition(file, args.place.project.as_deref()));
     let given = given.transpose()?;
     let mut tally = Tally::default();
+    let mut tried = Vec::new();
     for file in &files {
+        for kept in exported::kept(Path::new(file))? {
+            match &given {
+                Some(text) => {
+                    tried.push((kept.0.display().to_string(), asl::try_kept(&kept.1, text.definition.clone())))
+                }
+                None => tell_kept(&kept, args.json, &mut tally)?,
+            }
+        }
+        if exported::is_kept(Path::new(file)) {
+            continue;
+        }
         for found in exported::find(Path::new(file), given.as_ref(), args.place.project.as_deref())? {
             let replayed = asl::replay_exported(found.text.definition.clone(), &found.history, &found.whose);
             tell(&found.whose.label, replayed, Some(&found.text), args.json, &mut tally)?;
@@ -97,14 +111,16 @@ pub(crate) async fn replay(args: Replay) -> Result<Exit, Trouble> {
         let journal = place::read(&args.place).await?;
         let rows = rows(&journal, &args, &names).await?;
         if let Some(text) = &given {
-            let exit = super::trial::all(&journal, &rows, text, args.json).await;
-            journal.close().await;
-            return exit;
-        }
-        for row in &rows {
-            stored(&journal, row, args.json, &mut tally).await?;
+            tried.extend(trial::stored(&journal, &rows, text).await);
+        } else {
+            for row in &rows {
+                stored(&journal, row, args.json, &mut tally).await?;
+            }
         }
         journal.close().await;
+    }
+    if !tried.is_empty() || (given.is_some() && files.is_empty()) {
+        return trial::tell(tried, args.json);
     }
     if !args.json && (args.all || tally.same + tally.differ + tally.unfit > 1) {
         summary(&tally)?;
@@ -143,6 +159,14 @@ async fn stored(journal: &Journal, row: &ExecutionRow, as_json: bool, tally: &mu
         _ => None,
     };
     tell(&format!("{} · {}", row.state_machine, row.name), replayed, text.as_ref(), as_json, tally)
+}
+
+/// A history that was kept as records.
+fn tell_kept((file, kept): &(PathBuf, Kept), as_json: bool, tally: &mut Tally) -> Result<(), Trouble> {
+    let source = Source::new(format!("{} (its definition)", file.display()), kept.definition.as_str());
+    let definition = asl::parts::syntax::load(&source, &Default::default()).definition;
+    let text = definition.map(|definition| Text { definition, source, format: Format::Json });
+    tell(&file.display().to_string(), asl::replay_kept(kept), text.as_ref(), as_json, tally)
 }
 
 /// The definition that an execution ran.
@@ -272,7 +296,7 @@ fn differs(label: &str, divergence: &Divergence, text: Option<&Text>) {
             |event: &Option<asl::Value>| event.as_ref().map_or_else(|| "(nothing)".to_owned(), |e| e.to_string());
         lines = format!("    - {}\n    + {}\n", shown(&divergence.recorded), shown(&divergence.replayed));
     }
-    say(&format!("{lines}{}\n", look.dim("    - recorded, + replayed")));
+    say(&format!("{lines}{}\n", look.dim("    (- recorded, + replayed)")));
 }
 
 fn summary(tally: &Tally) -> Result<(), Trouble> {

@@ -9,12 +9,25 @@ use crate::render::text::{gist, json};
 use asl::{ExecutionRow, Failure, Journal, Map, Outcome, ReplayError, Trial, Value, Verdict, try_definition};
 use std::collections::BTreeMap;
 
+/// An execution, and what came of its trial.
+pub(crate) type Tried = (String, Result<Trial, ReplayError>);
+
+/// Tries a definition on executions of a database.
+pub(crate) async fn stored(journal: &Journal, rows: &[ExecutionRow], text: &Text) -> Vec<Tried> {
+    let mut tried = Vec::new();
+    for row in rows {
+        tried.push((row.name.clone(), try_definition(journal, row, text.definition.clone()).await));
+    }
+    tried
+}
+
 /// A line for each execution and the counts, or an object for each.
-pub(crate) async fn all(journal: &Journal, rows: &[ExecutionRow], text: &Text, as_json: bool) -> Result<Exit, Trouble> {
+pub(crate) fn tell(tried: Vec<Tried>, as_json: bool) -> Result<Exit, Trouble> {
     let mut cells = Vec::new();
     let mut counts: BTreeMap<(usize, &str), usize> = BTreeMap::new();
-    for row in rows {
-        let trial = match try_definition(journal, row, text.definition.clone()).await {
+    let total = tried.len();
+    for (name, trial) in tried {
+        let trial = match trial {
             Ok(trial) => trial,
             Err(ReplayError::Journal(problem)) => return Err(problem.into()),
             Err(problem) => return Err(Trouble::new(problem.to_string()).hint("`asl replay` of it alone shows more")),
@@ -22,15 +35,15 @@ pub(crate) async fn all(journal: &Journal, rows: &[ExecutionRow], text: &Text, a
         let words = words(&trial.verdict);
         *counts.entry((words.order, words.sentence)).or_default() += 1;
         if as_json {
-            answer(&json(&item(row, &trial, &words)))?;
+            answer(&json(&item(&name, &trial, &words)))?;
         } else {
-            cells.push(vec![row.name.clone(), words.sentence.to_owned(), detail(&trial)]);
+            cells.push(vec![name, words.sentence.to_owned(), detail(&trial)]);
         }
     }
     if !as_json {
         let parts: Vec<String> = counts.iter().map(|((_, sentence), n)| format!("{n} {sentence}")).collect();
         let table = grid(&["EXECUTION", "WITH THIS DEFINITION", "DETAIL"], &cells, &[], Look::of_stdout());
-        answer(&format!("{table}\n{}: {}\n", count(rows.len(), "execution"), parts.join(", ")))?;
+        answer(&format!("{table}\n{}: {}\n", count(total, "execution"), parts.join(", ")))?;
     }
     let all_same = counts.keys().all(|(order, _)| *order == 0);
     Ok(if all_same { Exit::Done } else { Exit::Failed })
@@ -95,10 +108,9 @@ fn detail(trial: &Trial) -> String {
     parts.join("; ")
 }
 
-fn item(row: &ExecutionRow, trial: &Trial, words: &Words) -> Value {
+fn item(name: &str, trial: &Trial, words: &Words) -> Value {
     let mut item = Map::new();
-    item.insert("execution", row.name.as_str());
-    item.insert("executionArn", row.arn.as_str());
+    item.insert("execution", name);
     item.insert("verdict", words.word);
     let status = |outcome: &Option<Outcome>| outcome.as_ref().map_or("RUNNING", Outcome::status);
     item.insert("status", Map::from_iter([("recorded", status(&trial.recorded)), ("now", status(&trial.now))]));

@@ -3,9 +3,12 @@
 
 use super::progress::{self, run_mut};
 use super::{MapCommand, MapRun, Stage};
-use crate::event::EventKind;
+use crate::event::{EventKind, Failure};
 use crate::machine::Machine;
 use crate::scope::{Phase, ScopeId};
+
+/// How often a map run can be redriven (AWS limit).
+const REDRIVES: u64 = 1000;
 
 /// Goes on with a map run that failed or was given up. Items are read again only if that is what it was at.
 pub(crate) fn redrive(machine: &mut Machine, id: ScopeId, mut run: Box<MapRun>) {
@@ -25,7 +28,12 @@ pub(crate) fn redrive(machine: &mut Machine, id: ScopeId, mut run: Box<MapRun>) 
     run.started = machine.emit_in(id, kind);
     machine.map_runs.insert(run.id, id);
     machine.scopes.get_mut(id).phase = Phase::MapRun(run);
+    let many = run_mut(machine, id).is_some_and(|run| run.redrives > REDRIVES);
     match read {
+        _ if many => {
+            let cause = format!("A map run can be redriven {REDRIVES} times");
+            progress::fail(machine, id, Failure::new("States.Runtime", cause));
+        }
         Some(read) => machine.map_command(MapCommand::Read(read)),
         None => progress::go_on(machine, id),
     }

@@ -19,8 +19,8 @@ pub use exported::{ExportError, Exported, Whose};
 pub use follow::replay_exported;
 pub use same::Difference;
 pub(crate) use stored::rebuild;
-pub use stored::replay;
-pub use trial::{ChangedCall, Fork, Needed, Trial, Verdict, try_definition};
+pub use stored::{replay, replay_kept};
+pub use trial::{ChangedCall, Fork, Needed, Trial, Verdict, try_definition, try_kept};
 
 use asl_core::{Outcome, Rejected};
 use asl_journal::JournalError;

@@ -1,7 +1,7 @@
 //! Are two events the same? Field by field.
 
 use super::names::{Learnt, Names};
-use asl_value::Value;
+use asl_value::{Map, Value};
 use std::fmt;
 
 /// A field that differs.
@@ -48,7 +48,7 @@ pub(crate) fn exactly(recorded: &Value, replayed: &Value) -> Vec<Difference> {
         learnt: Learnt::new(),
         found: Vec::new(),
     };
-    for (key, (a, b)) in both(recorded, replayed) {
+    for (key, a, b) in both(recorded, replayed) {
         let inside = key.ends_with("EventDetails");
         compare.member(if inside { "" } else { key }, a, b, inside);
     }
@@ -77,7 +77,7 @@ struct Compare<'n> {
 
 impl Compare<'_> {
     fn details(&mut self, recorded: &Value, replayed: &Value) {
-        for (key, (a, b)) in both(recorded, replayed) {
+        for (key, a, b) in both(recorded, replayed) {
             if self.rules.names.is_some() && DELIVERY.contains(&key) {
                 continue;
             }
@@ -113,7 +113,7 @@ impl Compare<'_> {
     fn value(&mut self, path: &str, a: &Value, b: &Value) {
         match (a, b) {
             (Value::Object(_), Value::Object(_)) => {
-                for (key, (a, b)) in both(a, b) {
+                for (key, a, b) in both(a, b) {
                     if self.rules.before_redrive && a.is_none() && key == "RedriveCount" {
                         continue;
                     }
@@ -156,14 +156,14 @@ fn join(path: &str, key: &str) -> String {
     if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") }
 }
 
+/// A member of two objects.
+type Member<'v> = (&'v str, Option<&'v Value>, Option<&'v Value>);
+
 /// The members of both, in the order of the first; anything but an object has none.
-fn both<'v>(a: &'v Value, b: &'v Value) -> Vec<(&'v str, (Option<&'v Value>, Option<&'v Value>))> {
-    let members = |v: &'v Value| v.as_object().map(|map| map.iter().collect::<Vec<_>>()).unwrap_or_default();
-    let (ours, theirs) = (members(a), members(b));
-    let mut out: Vec<(&str, (Option<&Value>, Option<&Value>))> =
-        ours.iter().map(|(key, value)| (&***key, (Some(*value), b.get(key)))).collect();
-    out.extend(
-        theirs.iter().filter(|(key, _)| a.get(key).is_none()).map(|(key, value)| (&***key, (None, Some(*value)))),
-    );
+fn both<'v>(a: &'v Value, b: &'v Value) -> Vec<Member<'v>> {
+    let members = |v: &'v Value| v.as_object().map(Map::iter).into_iter().flatten();
+    let mut out: Vec<Member<'v>> = members(a).map(|(key, value)| (&**key, Some(value), b.get(key))).collect();
+    let only_b = members(b).filter(|(key, _)| a.get(key).is_none());
+    out.extend(only_b.map(|(key, value)| (&**key, None, Some(value))));
     out
 }

@@ -4,8 +4,8 @@ use super::same::exactly;
 use super::trail::{Places, Trail};
 use super::{Divergence, ReplayError, Replayed};
 use crate::load_stored;
-use asl_core::{Event, Machine, event::to_aws};
-use asl_journal::{ExecutionRow, Journal, Record};
+use asl_core::{Event, Input, Machine, event::to_aws};
+use asl_journal::{ExecutionRow, Journal, Kept, Record};
 use asl_syntax::Definition;
 use std::sync::Arc;
 
@@ -37,12 +37,30 @@ pub(super) async fn recorded(
     Ok((definition, journal.records(row.id).await?))
 }
 
+/// Runs the records of a kept history through a machine again and compares every event.
+///
+/// # Errors
+/// As [`replay`]: every later version must replay them, so any is a mistake of this program.
+pub fn replay_kept(kept: &Kept) -> Result<Replayed, ReplayError> {
+    let (definition, arn) = self::kept(kept)?;
+    let (machine, replayed) = redo_all(Machine::new(definition), &kept.records, &arn)?;
+    Ok(Replayed { outcome: machine.outcome().cloned(), ..replayed })
+}
+
+/// The definition of a kept history, and whose it is.
+pub(super) fn kept(kept: &Kept) -> Result<(Arc<Definition>, Arc<str>), ReplayError> {
+    let start = kept.records.iter().flat_map(|record| &record.inputs).find_map(|input| match input {
+        Input::Start(execution) => Some(execution.arn.clone()),
+        _ => None,
+    });
+    let arn = start.unwrap_or_else(|| kept.name.as_str().into());
+    let definition = load_stored(&kept.definition)
+        .map_err(|e| ReplayError::Definition { execution: arn.clone(), why: format!("does not load: {e}") })?;
+    Ok((definition, arn))
+}
+
 /// Records through a machine.
-pub(crate) fn redo_all(
-    mut machine: Machine,
-    records: &[Record],
-    arn: &Arc<str>,
-) -> Result<(Machine, Replayed), ReplayError> {
+fn redo_all(mut machine: Machine, records: &[Record], arn: &Arc<str>) -> Result<(Machine, Replayed), ReplayError> {
     let mut events = 0;
     for (at, record) in records.iter().enumerate() {
         redo(&mut machine, record, arn, at + 1).map_err(|failed| match failed {
@@ -80,7 +98,7 @@ pub(super) fn divergence(records: &[Record], replayed: &[Event], arn: &Arc<str>)
     let event = ours.or(theirs).map_or(0, |event| event.id);
     let (mut places, mut trail) = (Places::default(), Trail::default());
     let before = records.iter().flat_map(|record| &record.events).take_while(|e| e.id < event);
-    before.chain(ours.or(theirs)).for_each(|event| {
+    before.chain(theirs.or(ours)).for_each(|event| {
         trail.add(&mut places, event);
     });
     let (recorded, replayed) = (ours.map(to_aws), theirs.map(to_aws));

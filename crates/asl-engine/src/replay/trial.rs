@@ -12,7 +12,7 @@ use super::{ReplayError, stored};
 use asl_core::event::EventKind;
 use asl_core::{ChildCall, Command, Effects, Input, Machine, MapCommand, MapRunId, Outcome, Progress, TaskCall};
 use asl_expr::Timestamp;
-use asl_journal::{ExecutionRow, Journal};
+use asl_journal::{ExecutionRow, Journal, Kept, Record};
 use asl_syntax::Definition;
 use asl_value::Value;
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -91,10 +91,27 @@ pub async fn try_definition(
     row: &ExecutionRow,
     definition: Arc<Definition>,
 ) -> Result<Trial, ReplayError> {
-    let arn: Arc<str> = row.arn.as_str().into();
     let (own, records) = stored::recorded(journal, row).await?;
+    try_records(own, &records, &row.arn.as_str().into(), definition)
+}
+
+/// Tries another definition on a kept history.
+///
+/// # Errors
+/// When the history itself does not replay.
+pub fn try_kept(kept: &Kept, definition: Arc<Definition>) -> Result<Trial, ReplayError> {
+    let (own, arn) = stored::kept(kept)?;
+    try_records(own, &kept.records, &arn, definition)
+}
+
+fn try_records(
+    own: Arc<Definition>,
+    records: &[Record],
+    arn: &Arc<str>,
+    definition: Arc<Definition>,
+) -> Result<Trial, ReplayError> {
     let mut places = Places::default();
-    let facts = gather(Machine::new(own), &records, &mut places, &arn)?;
+    let facts = gather(Machine::new(own), records, &mut places, arn)?;
     Ok(Trying::new(definition, facts, places).run())
 }
 

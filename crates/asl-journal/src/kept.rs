@@ -1,0 +1,116 @@
+//! The records of an execution as text: to be kept for ever, and replayed by every later version.
+//!
+//! Lines of JSON. The first is `{"asl_history":1,"name":...,"definition":...}`; each further one is a row of the journal:
+//! `{"number","first_event","event_count","checksum","body":{...}}`, the body to the letter.
+
+use crate::codec::{Decoder, Row};
+use crate::{Definition, ExecutionId, ExecutionRow, Journal, JournalError, Record};
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use std::fmt::Write;
+
+/// The version of the text.
+const VERSION: u32 = 1;
+
+/// The records of an execution, read back from text.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Kept {
+    /// The name of its state machine.
+    pub name: String,
+    /// The definition it ran: JSON.
+    pub definition: String,
+    /// Its records, each checked against its checksum.
+    pub records: Vec<Record>,
+}
+
+/// Why a text is no kept history.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("line {line} {what}")]
+pub struct KeptError {
+    /// The line, from 1.
+    pub line: usize,
+    /// What is wrong with it.
+    pub what: String,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Head {
+    asl_history: u32,
+    name: String,
+    definition: String,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Line<'a> {
+    number: u64,
+    first_event: u64,
+    event_count: u64,
+    checksum: u32,
+    #[serde(borrow)]
+    body: &'a RawValue,
+}
+
+impl Kept {
+    /// Reads what [`Journal::keep`] wrote.
+    ///
+    /// # Errors
+    /// Names the line that is not as it was written.
+    pub fn parse(text: &str) -> Result<Kept, KeptError> {
+        let mut lines = (1..).zip(text.lines());
+        let (_, head) = lines.next().ok_or(KeptError { line: 1, what: "is missing".to_owned() })?;
+        let wrong = |line: usize, what: String| KeptError { line, what };
+        let head: Head = serde_json::from_str(head).map_err(|e| wrong(1, format!("begins no kept history: {e}")))?;
+        if head.asl_history > VERSION {
+            let what = format!("is of version {}, this program reads up to {VERSION}", head.asl_history);
+            return Err(wrong(1, what));
+        }
+        let mut decoder = Decoder::new(ExecutionId(0));
+        let mut records = Vec::new();
+        for (at, text) in lines {
+            let line: Line<'_> = serde_json::from_str(text).map_err(|e| wrong(at, format!("is no record: {e}")))?;
+            let row = Row {
+                number: line.number,
+                first_event: line.first_event,
+                event_count: line.event_count,
+                body: line.body.get().to_owned(),
+                checksum: line.checksum,
+            };
+            records.push(decoder.decode(&row).map_err(|error| wrong(at, format!("is damaged: {error}")))?);
+        }
+        Ok(Kept { name: head.name, definition: head.definition, records })
+    }
+}
+
+impl Journal {
+    /// The records of an execution as text, with its definition: lines of JSON that [`Kept::parse`] reads.
+    ///
+    /// # Errors
+    /// When the database cannot be read, or a record is not as it was written.
+    pub async fn keep(&self, execution: &ExecutionRow) -> Result<String, JournalError> {
+        let definition = self.definition(&execution.definition).await?;
+        let definition = definition.unwrap_or(Definition { hash: "".into(), name: "".into(), text: "".into() });
+        let head = Head {
+            asl_history: VERSION,
+            name: execution.state_machine.clone(),
+            definition: definition.text.to_string(),
+        };
+        let mut out = json(&head);
+        let mut decoder = Decoder::new(execution.id);
+        for row in self.rows(execution.id).await? {
+            decoder.decode(&row)?;
+            let Row { number, first_event, event_count, checksum, body } = row;
+            // Writing into a String cannot fail.
+            let _ = write!(
+                out,
+                "\n{{\"number\":{number},\"first_event\":{first_event},\"event_count\":{event_count},\
+                 \"checksum\":{checksum},\"body\":{body}}}"
+            );
+        }
+        out.push('\n');
+        Ok(out)
+    }
+}
+
+fn json(head: &Head) -> String {
+    serde_json::to_string(head).expect("strings and a number have no way to fail")
+}
