@@ -337,7 +337,7 @@ impl Engine {
     pub async fn shutdown(&self) -> Result<(), EngineError> {
         let mut drained = Ok(());
         if self.inner.lease.initialized() && self.inner.still_works().is_ok() {
-            drained = deliveries::drain(&self.inner).await;
+            drained = deliveries::drain(&self.inner).await.map(drop);
         }
         self.inner.stop().await;
         drained
