@@ -102,6 +102,16 @@ def yaml(value, indent=0):
     return compact(value)
 
 
+for file in ROOT.glob("fixtures/histories/*.jsonl"):
+    seed("history", "", file.read_text())
+HISTORY = [("ExecutionStarted", {"input": "{}", "roleArn": "r"}), ("PassStateEntered", {"name": "A", "input": "{}"}),
+           ("PassStateExited", {"name": "A", "output": "{}"}), ("ExecutionSucceeded", {"output": "{}"})]
+KEYS = {"PassStateEntered": "stateEntered", "PassStateExited": "stateExited"}
+seed("history", compact({"StartAt": "A", "States": {"A": {"Type": "Pass", "End": True}}}), compact({"events": [
+    {"timestamp": at, "type": kind, "id": at, "previousEventId": at - 1 if at > 2 else 0,
+     KEYS.get(kind, kind[0].lower() + kind[1:]) + "EventDetails": details}
+    for at, (kind, details) in enumerate(HISTORY, 1)]}))
+
 for file in [*ROOT.glob("definitions/**/*.json"), *ROOT.glob("fixtures/**/*.json"), *ROOT.glob("crates/*/tests/**/*.json")]:
     text = file.read_text()
     seed("json", text)

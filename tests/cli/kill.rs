@@ -96,27 +96,35 @@ fn whatever_moment_a_worker_is_killed_at() {
     let mut dice = Dice(seed | 1);
     let mut names: Vec<String> = Vec::new();
     let mut killed_at: Vec<f64> = Vec::new();
+    let mut workers = Vec::new();
+    let start_worker = || place.command(&["worker", "-q"]).stdout(Stdio::null()).spawn().unwrap();
     for round in 0..kills {
-        let mut worker = place.command(&["worker", "-q"]).stdout(Stdio::null()).spawn().unwrap();
+        // First there is one worker at a time; later there are two, and the other one takes over.
+        let wanted = if round < kills / 2 { 1 } else { 2 };
+        while workers.len() < wanted {
+            workers.push(start_worker());
+        }
         let name = format!("saga-{round:03}");
-        let before = Duration::from_millis(dice.below(200));
-        std::thread::sleep(before);
-        let started =
-            place.asl_with_stdin(&["start", "saga.asl.json", "--name", &name, "-i", "-"], r#"{"items": [1, 2, 3]}"#);
+        std::thread::sleep(Duration::from_millis(dice.below(200)));
+        let start = ["start", "saga.asl.json", "--name", &name, "-i", "-"];
+        let started = place.asl_with_stdin(&start, r#"{"items": [1, 2, 3]}"#);
         // From here on it is acknowledged.
         assert!(started.ends(0).stdout.ends_with(&format!(":{name}\n")));
         names.push(name);
         std::thread::sleep(Duration::from_millis(dice.below(800)));
-        worker.kill().unwrap();
+        let mut killed = workers.swap_remove(dice.below(workers.len() as u64) as usize);
+        killed.kill().unwrap();
         killed_at.push(now());
-        worker.wait().unwrap();
+        killed.wait().unwrap();
     }
-    let mut worker = place.command(&["worker", "-q"]).spawn().unwrap();
+    workers.push(start_worker());
     for name in &names {
         place.asl(&["wait", name, "--timeout", "60"]).ends(0);
     }
-    worker.kill().unwrap();
-    worker.wait().unwrap();
+    for mut worker in workers {
+        worker.kill().unwrap();
+        worker.wait().unwrap();
+    }
     check(&place, &names, &killed_at);
 }
 

@@ -56,7 +56,8 @@ enum Came {
     Input(Option<Input>),
     Letter(Option<Letter>),
     Phase,
-    Failed(EngineError),
+    /// A child of a map run cannot go on, and no answer will come from it.
+    Broken(EngineError),
 }
 
 /// Why a driver goes on.
@@ -66,8 +67,8 @@ enum Woken {
     Idle,
     /// It is to end what is in flight and begin nothing.
     Drained,
-    /// A child of a map run cannot go on.
-    Failed(EngineError),
+    /// It cannot go on.
+    Broken(EngineError),
 }
 
 impl Driver {
@@ -194,7 +195,7 @@ impl Driver {
             match self.wait(hold).await {
                 Woken::By(inputs, letters) => self.step(inputs, letters).await?,
                 Woken::Drained => return Err(EngineError::ShutDown),
-                Woken::Failed(error) => return Err(error),
+                Woken::Broken(error) => return Err(error),
                 Woken::Idle => match self.park() {
                     None => return Ok(None),
                     Some(driver) => self = driver,
@@ -235,7 +236,7 @@ impl Driver {
             Some(Came::Input(first)) => inputs.extend(first),
             Some(Came::Letter(first)) => letters.extend(first),
             Some(Came::Phase) => {}
-            Some(Came::Failed(error)) => return Woken::Failed(error),
+            Some(Came::Broken(error)) => return Woken::Broken(error),
             None if idle && letters.is_empty() => return Woken::Idle,
             None => {}
         }
@@ -259,8 +260,8 @@ impl Driver {
                 // The driver holds a sender itself, so the channels are never closed.
                 first = inbox.recv() => Came::Input(first),
                 first = post.recv() => Came::Letter(first),
+                error = maps.failed() => Came::Broken(error),
                 _ = phase.changed() => Came::Phase,
-                error = maps.failed() => Came::Failed(error),
             }
         };
         hold.idle(until, told, first).await

@@ -19,7 +19,7 @@ use std::collections::HashSet;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
-use tokio::sync::{Notify, OnceCell, Semaphore, mpsc, watch};
+use tokio::sync::{Notify, OnceCell, OwnedSemaphorePermit, Semaphore, mpsc, watch};
 
 /// How often an execution that another process runs is looked at by those who wait for it.
 const LOOK: Duration = Duration::from_millis(200);
@@ -189,8 +189,7 @@ impl Engine {
         let started = Started { arn: execution.arn.clone(), name: execution.name.clone() };
         let permit = self.inner.slots.clone().acquire_owned().await.map_err(|_| EngineError::ShutDown)?;
         self.inner.still_works()?;
-        let driver = Driver::create(self.inner.clone(), machine, execution, definition, Some(permit)).await?;
-        self.inner.launch(&started.arn, driver, HashSet::new());
+        self.inner.create(machine, execution, definition, Some(permit)).await?;
         Ok(started)
     }
 
@@ -273,6 +272,10 @@ impl Engine {
             };
             if !here {
                 let row = self.row(arn).await?;
+                if row.arn != arn {
+                    // It was named otherwise.
+                    return Box::pin(self.wait(&row.arn)).await;
+                }
                 if row.status != Status::Running {
                     let (machine, _) = replay::rebuild(&self.inner.journal, &row).await.map_err(Arc::new)?;
                     return machine.outcome().cloned().ok_or(EngineError::ShutDown);
@@ -332,11 +335,12 @@ impl Engine {
     /// # Errors
     /// When the journal cannot be read.
     pub async fn shutdown(&self) -> Result<(), EngineError> {
+        let mut drained = Ok(());
         if self.inner.lease.initialized() && self.inner.still_works().is_ok() {
-            deliveries::drain(&self.inner).await?;
+            drained = deliveries::drain(&self.inner).await.map(drop);
         }
         self.inner.stop().await;
-        Ok(())
+        drained
     }
 }
 
@@ -376,6 +380,26 @@ impl Inner {
             tracing::debug!(%error, "the lease was not given back; it runs out");
         }
         self.backends.functions.shutdown().await;
+    }
+
+    /// Creates an execution and lets it go, also when whoever asked for it does not wait for that.
+    pub(crate) async fn create(
+        self: &Arc<Inner>,
+        machine: Machine,
+        execution: Execution,
+        definition: Stored,
+        permit: Option<OwnedSemaphorePermit>,
+    ) -> Result<(), EngineError> {
+        let inner = self.clone();
+        let creating = tokio::spawn(async move {
+            let arn = execution.arn.clone();
+            inner.registry().announce(&arn);
+            let created = Driver::create(inner.clone(), machine, execution, definition, permit).await;
+            let created = created.map(|driver| inner.launch(&arn, driver, HashSet::new()));
+            inner.registry().announced(&arn);
+            created
+        });
+        creating.await.unwrap_or(Err(EngineError::ShutDown))
     }
 
     /// Lets a driver go.

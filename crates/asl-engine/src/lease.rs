@@ -119,11 +119,16 @@ pub(crate) async fn keep(inner: Weak<Inner>, journal: Journal, lease: Duration) 
     let mut until = Instant::now() + safe;
     let mut pause = lease / 3;
     loop {
+        let awake = Instant::now() + pause;
         tokio::time::sleep(pause).await;
         if inner.strong_count() == 0 {
             return;
         }
         let asked = Instant::now();
+        if asked > awake + lease / 6 {
+            // The process was held (Ctrl-Z, a debugger), and acted as little as it renewed. If nobody has taken over, it goes on.
+            until = until.max(asked + lease / 6);
+        }
         match tokio::time::timeout_at(until, journal.renew(end_of(lease, wall_ms()))).await {
             Ok(Ok(())) => {
                 until = asked + safe;

@@ -1,14 +1,13 @@
 //! Distributed Maps: items are read from folders, children run as executions of their own, results are written.
 
 use crate::clock::Hold;
-use crate::driver::Driver;
 use crate::engine::{Engine, Inner};
 use crate::error::EngineError;
 use crate::redrive;
 use asl_core::{ChildCall, Failure, Input, Machine, MapCommand, MapRunId, Outcome, items};
 use asl_journal::{Definition as Stored, Status};
 use asl_syntax::Definition;
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::sync::mpsc;
@@ -163,8 +162,8 @@ async fn follow(
         let stored: Stored = crate::engine::stored(&definition, &execution.state_machine_name);
         let machine = Machine::new(definition);
         // Its parent's MaxConcurrency bounds how many there are.
-        match Driver::create(engine.inner.clone(), machine, execution, stored, None).await {
-            Ok(driver) => engine.inner.launch(&arn, driver, HashSet::new()),
+        match engine.inner.create(machine, execution, stored, None).await {
+            Ok(()) => {}
             // An engine that is being shut down was quicker.
             Err(EngineError::AlreadyExists { .. }) => row = engine.inner.journal.execution(&arn).await?,
             Err(error) => return Err(error),

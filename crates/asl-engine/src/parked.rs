@@ -98,6 +98,9 @@ impl Inner {
             registry.publish(&row.arn, Ok(outcome.clone()));
             return Ok(());
         }
+        if !self.registry().goes_on_loading(id, &row.arn) {
+            return Ok(());
+        }
         let driver = Driver::resume(self.clone(), journal.clone(), machine, id, letters, permit);
         self.launch(&row.arn.as_str().into(), driver, handed);
         Ok(())

@@ -42,6 +42,8 @@ pub(crate) struct Registry {
     running: HashMap<Arc<str>, ExecutionId>,
     ends: HashMap<Arc<str>, watch::Sender<End>>,
     sweep_at: usize,
+    /// Those that are being created: they are in the journal before a driver is here.
+    starting: HashSet<Arc<str>>,
     /// How many are broken.
     broken: usize,
 }
@@ -108,6 +110,27 @@ impl Registry {
         self.forget(id);
         self.held.insert(id, Held::Loading);
         true
+    }
+
+    /// Announces that an execution is about to be in the journal and that a driver follows.
+    pub(crate) fn announce(&mut self, arn: &Arc<str>) {
+        self.starting.insert(arn.clone());
+    }
+
+    /// It has its driver now, or could not be created.
+    pub(crate) fn announced(&mut self, arn: &str) {
+        self.starting.remove(arn);
+    }
+
+    /// Whether what was begun to be loaded is to be loaded still: not when whoever created it runs it. Then the mark
+    /// that it is on its way is gone.
+    pub(crate) fn goes_on_loading(&mut self, id: ExecutionId, arn: &str) -> bool {
+        let loading = matches!(self.held.get(&id), Some(Held::Loading));
+        let starting = self.starting.contains(arn);
+        if loading && starting {
+            self.forget(id);
+        }
+        loading && !starting
     }
 
     /// When the next of the parked ones is due; epoch milliseconds.

@@ -17,6 +17,8 @@ pub struct Holder {
     pub worker: WorkerRow,
     /// False when it is gone, and others may take its executions over.
     pub alive: bool,
+    /// How many open executions it has.
+    pub executions: u64,
 }
 
 /// The processes that run executions of a database, or did so last.
@@ -27,8 +29,12 @@ pub async fn holders(journal: &Journal) -> Result<Vec<Holder>, JournalError> {
     let now_ms = lease::wall_ms();
     let alive =
         |worker: &WorkerRow| !worker.gone && worker.lease_until_ms >= now_ms && !lease::is_gone(journal.path(), worker);
-    let workers = journal.workers().await?.into_iter();
-    Ok(workers.map(|worker| Holder { alive: alive(&worker), worker }).collect())
+    let workloads = journal.workloads().await?;
+    let holder = |worker: WorkerRow| {
+        let executions = workloads.get(&worker.id).copied().unwrap_or(0);
+        Holder { alive: alive(&worker), worker, executions }
+    };
+    Ok(journal.workers().await?.into_iter().map(holder).collect())
 }
 
 impl Engine {

@@ -3,7 +3,9 @@
 
 use asl_core::event::to_aws;
 use asl_core::{Event, Execution, Input};
-use asl_engine::{Difference, Divergence, Exported, ReplayError, Replayed, Whose, replay_exported, replay_kept};
+use asl_engine::{
+    Difference, Divergence, Exported, ReplayError, Replayed, Whose, replay_exported, replay_kept, try_kept,
+};
 use asl_journal::Kept;
 use asl_syntax::{Definition, Options, Source, load};
 use asl_value::{Map, Value};
@@ -324,5 +326,121 @@ fn long_histories_and_absurd_numbers() {
             events[at] = set(&events[at], &["timestamp"], time.parse().unwrap());
             let _ = replay(&waits, events, &whose(&waits, false));
         }
+    }
+}
+
+/// Histories with definitions that they never ran: an answer each time, and no panic.
+#[test]
+fn any_history_with_any_definition_has_an_answer() {
+    let kept = kept();
+    for (name, history) in &kept {
+        let export = Value::from(Map::from_iter([("events", Value::from(events(history)))]));
+        let export = Exported::read(&export).unwrap();
+        for (other, of) in &kept {
+            let replayed = replay_exported(definition(of), &export, &whose(history, false));
+            let same = history.definition == of.definition && name != "chance";
+            assert_eq!(replayed.is_ok(), same, "{name} with the definition of {other}");
+            try_kept(history, definition(of)).unwrap_or_else(|e| panic!("{name} with {other}: {e}"));
+        }
+    }
+}
+
+/// Members of events swapped with those of others, left out, and given values that they never have.
+#[test]
+fn nonsense_in_an_export_has_an_answer() {
+    let mut dice = 7_u64;
+    let mut roll = |sides: usize| {
+        dice = dice.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (dice >> 33) as usize % sides
+    };
+    let odd = [
+        "null",
+        "-1",
+        "0",
+        "1e99",
+        "[]",
+        "{}",
+        "\"\"",
+        "\"{}\"",
+        "\"TaskSucceeded\"",
+        "\"ExecutionAborted\"",
+        "\"ExecutionRedriven\"",
+        "\"MapRunSucceeded\"",
+    ];
+    let odd: Vec<Value> = odd.iter().map(|text| text.parse().unwrap()).collect();
+    for (_, kept) in kept() {
+        let events = events(&kept);
+        let definition = definition(&kept);
+        for _ in 0..ROUNDS {
+            let mut nonsense = events.clone();
+            for _ in 0..1 + roll(3) {
+                let (at, from) = (roll(nonsense.len()), roll(nonsense.len()));
+                let mut event = nonsense[at].as_object().unwrap().clone();
+                let keys: Vec<_> = event.keys().cloned().collect();
+                let key = keys[roll(keys.len())].clone();
+                match roll(4) {
+                    0 => drop(event.remove(&key)),
+                    1 => drop(event.insert(key.clone(), odd[roll(odd.len())].clone())),
+                    2 => drop(event.insert(key.clone(), nonsense[from].get(&key).cloned().unwrap_or_default())),
+                    _ => {
+                        let details = event.get(&key).and_then(Value::as_object);
+                        let mut details = details.cloned().unwrap_or_default();
+                        let members: Vec<_> = details.keys().cloned().collect();
+                        if let Some(member) = members.get(roll(members.len().max(1))) {
+                            details.insert(member.clone(), odd[roll(odd.len())].clone());
+                            event.insert(key.clone(), details);
+                        }
+                    }
+                }
+                nonsense[at] = event.into();
+            }
+            let export = Value::from(Map::from_iter([("events", Value::from(nonsense))]));
+            if let Ok(export) = Exported::read(&export) {
+                let _ = replay_exported(definition.clone(), &export, &whose(&kept, roll(2) == 0));
+            }
+        }
+    }
+}
+
+/// How many exports of each history are made nonsense of.
+const ROUNDS: usize = 30;
+
+/// A history does not tell the heartbeats that kept a task alive: that it succeeded, or timed out when it did, does.
+#[test]
+fn heartbeats_that_nobody_recorded() {
+    let text = r#"{"StartAt":"P","States":{"P":{"Type":"Parallel","End":true,"Branches":[
+        {"StartAt":"A","States":{"A":{"Type":"Task","HeartbeatSeconds":5,"TimeoutSeconds":60,"End":true,
+            "Resource":"arn:aws:states:::sqs:sendMessage.waitForTaskToken",
+            "Parameters":{"QueueUrl":"q","MessageBody":{"token.$":"$$.Task.Token"}}}}},
+        {"StartAt":"W","States":{"W":{"Type":"Wait","Seconds":7,"Next":"V"},"V":{"Type":"Wait","Seconds":7,"End":true}}}]}}}"#;
+    let definition = load(&Source::new("beats", text), &Options::default()).definition.unwrap();
+    let (_, waits) = kept().into_iter().find(|(name, _)| name == "waits").unwrap();
+    let start_at = waits.records[0].now;
+    for (beats, succeeds) in [(6, true), (1, false), (3, false), (0, false), (20, false)] {
+        let mut machine = asl_core::Machine::new(definition.clone());
+        machine.handle(Input::Start(Box::new(start(&waits).clone())), start_at).unwrap();
+        machine.run(start_at, 100);
+        let task = machine.open_tasks()[0].id;
+        machine.handle(Input::TaskSubmitted { task, output: Value::empty_object() }, start_at).unwrap();
+        let mut now = start_at;
+        for _ in 0..beats {
+            now = now.plus_ms(4000);
+            machine.run(now, 100);
+            // The last ones come after TimeoutSeconds.
+            let _ = machine.handle(Input::TaskHeartbeat { task }, now);
+        }
+        if succeeds {
+            machine.handle(Input::TaskSucceeded { task, output: Value::from(1) }, now.plus_ms(100)).unwrap();
+        }
+        machine.run(now, 100);
+        if let Some(deadline) = machine.next_deadline() {
+            machine.run(deadline, 100);
+        }
+        let effects: Vec<Value> = machine.take_effects().events.iter().map(to_aws).collect();
+        assert_eq!(matches!(machine.outcome(), Some(asl_core::Outcome::Succeeded(_))), succeeds, "{beats}");
+        let export = Value::from(Map::from_iter([("events", Value::from(effects))]));
+        let replayed = replay_exported(definition.clone(), &Exported::read(&export).unwrap(), &Whose::default());
+        let replayed = replayed.unwrap_or_else(|e| panic!("{beats} heartbeats: {e}\n{export}"));
+        assert_eq!(replayed.outcome.map(|o| o.status()), machine.outcome().map(|o| o.status()), "{beats}");
     }
 }

@@ -165,6 +165,23 @@ async fn an_engine_that_cannot_renew_stops_before_its_lease_ends() {
     blocker.wait().unwrap();
 }
 
+/// One thread, so that to block it is to hold the whole engine.
+#[tokio::test]
+async fn an_engine_that_was_held_goes_on_if_nobody_has_taken_over() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("asl.db");
+    let gate = Gate::default();
+    let lease = Duration::from_millis(600);
+    let engine = builder(&path).await.function("Work", gate.clone()).lease(lease).build();
+    let started = start(&engine, &call(), "one").await;
+    gate.called.notified().await;
+    std::thread::sleep(2 * lease);
+    until("a renewal", async || holders(engine.journal()).await.unwrap()[0].alive).await;
+    gate.open.notify_one();
+    assert_eq!(engine.wait(&started.arn).await.unwrap().status(), "SUCCEEDED");
+    engine.shutdown().await.unwrap();
+}
+
 /// A process that holds the database's write lock until it is killed.
 fn sqlx_lock(path: &Path) -> std::process::Child {
     let script = "import sqlite3, sys, time\n\
@@ -194,7 +211,7 @@ async fn resume_takes_only_what_nobody_runs() {
     let second = builder(&path).await.function("Work", gate.clone()).build();
     assert_eq!(second.resume().await.unwrap(), Vec::<Arc<str>>::new());
     let alive: Vec<_> = holders(second.journal()).await.unwrap().into_iter().filter(|h| h.alive).collect();
-    assert_eq!((alive[0].worker.what.as_str(), alive[0].worker.executions), ("the first", 1));
+    assert_eq!((alive[0].worker.what.as_str(), alive[0].executions), ("the first", 1));
     // A stop goes through the inbox of the first.
     second.stop(&started.arn, Failure::new("Enough", "")).await.unwrap();
     assert_eq!(first.wait(&started.arn).await.unwrap(), Outcome::Aborted(Failure::new("Enough", "")));

@@ -2,10 +2,11 @@
 //!
 //! `ASL_WAITING=100000 cargo test -p asl-engine --release --test waiting -- --nocapture` for larger figures.
 
-use asl_core::{Failure, Outcome};
-use asl_engine::{Engine, StartExecution, Started};
+use asl_core::{Failure, Input, Outcome, TaskId};
+use asl_engine::{Engine, EngineError, StartExecution, Started};
 use asl_journal::{Durability, Journal, Options as JournalOptions, Status};
 use asl_syntax::{Definition, Options, Source, load};
+use asl_task::embedded::{Identity, Services};
 use asl_value::Value;
 use std::path::Path;
 use std::sync::Arc;
@@ -142,6 +143,47 @@ async fn more_than_may_be_in_memory_all_end() {
     });
     for ended in starts.collect::<Vec<_>>() {
         assert_eq!(ended.await.unwrap(), Outcome::Succeeded(Value::from(1)));
+    }
+    engine.shutdown().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_that_waits_for_a_token_comes_back_for_its_answer() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("asl.db");
+    let journal = Journal::open(&path, JournalOptions::default()).await.unwrap();
+    let spec = toml::from_str("[queues.Jobs]").unwrap();
+    let services = Services::new(&spec, Identity::new("us-east-1", "000000000000")).unwrap();
+    let engine = Engine::builder(journal).services(services).build();
+    let ask = definition(
+        r#""A": {"Type": "Task", "Resource": "arn:aws:states:::sqs:sendMessage.waitForTaskToken", "End": true,
+            "HeartbeatSeconds": 600, "Parameters": {"QueueUrl": "Jobs", "MessageBody": {"token.$": "$$.Task.Token"}}}"#,
+    );
+    let mut tokens = Vec::new();
+    for _ in 0..2 {
+        let started = start(&engine, &ask, "{}").await;
+        let row = engine.journal().execution(&started.arn).await.unwrap().unwrap();
+        let Input::Start(execution) = engine.journal().records(row.id).await.unwrap().remove(0).inputs.remove(0) else {
+            panic!("it begins with its start")
+        };
+        tokens.push((started.arn, asl_core::task_token(&execution, TaskId(1))));
+    }
+    until_parked(&engine, 2).await;
+    // One is answered here, the other from another process.
+    let (arn, token) = &tokens[0];
+    engine.send_task_heartbeat(token).await.unwrap();
+    until_parked(&engine, 2).await;
+    engine.send_task_success(token, Value::from(1)).await.unwrap();
+    assert_eq!(engine.wait(arn).await.unwrap(), Outcome::Succeeded(Value::from(1)));
+    assert!(matches!(engine.send_task_success(token, Value::from(2)).await, Err(EngineError::TaskTimedOut)));
+    let (arn, token) = &tokens[1];
+    let other = Engine::builder(Journal::open(&path, JournalOptions::default()).await.unwrap()).build();
+    other.send_task_success(token, Value::from(3)).await.unwrap();
+    assert!(matches!(other.send_task_success(token, Value::from(4)).await, Err(EngineError::TaskTimedOut)));
+    assert_eq!(other.wait(arn).await.unwrap(), Outcome::Succeeded(Value::from(3)));
+    for (arn, _) in &tokens {
+        let row = engine.journal().execution(arn).await.unwrap().unwrap();
+        asl_engine::replay(engine.journal(), &row).await.unwrap();
     }
     engine.shutdown().await.unwrap();
 }

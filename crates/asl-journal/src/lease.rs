@@ -10,6 +10,7 @@ use crate::group::{Job, Reply, Tell};
 use crate::writer::Writer;
 use crate::{ExecutionId, Journal};
 use sqlx::{QueryBuilder, Sqlite, SqliteConnection};
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
@@ -55,8 +56,6 @@ pub struct WorkerRow {
     pub lease_until_ms: i64,
     /// True when its executions can be taken by others, whatever the time.
     pub gone: bool,
-    /// How many open executions it has.
-    pub executions: u64,
 }
 
 /// Which executions a worker asks for.
@@ -156,6 +155,19 @@ impl Journal {
         self.ask(|reply| Job::Lease(LeaseJob::Claim(worker, claim, reply))).await
     }
 
+    /// How many open executions each worker has; those of nobody are not among them.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn workloads(&self) -> Result<BTreeMap<WorkerId, u64>, JournalError> {
+        let sql = "SELECT owner, count(*) FROM execution INDEXED BY execution_open \
+                   WHERE status = 'RUNNING' AND owner IS NOT NULL GROUP BY owner";
+        let mut conn = self.reader().await?;
+        let rows: Result<Vec<(i64, i64)>, _> = sqlx::query_as(sql).fetch_all(&mut *conn).await;
+        let rows = rows.map_err(|e| self.place.failed(e))?.into_iter();
+        Ok(rows.map(|(owner, count)| (WorkerId(owner), count.unsigned_abs())).collect())
+    }
+
     /// The open executions that are this worker's already.
     ///
     /// # Errors
@@ -188,26 +200,23 @@ impl Journal {
         query.fetch_one(&mut *conn).await.map_err(|e| self.place.failed(e))
     }
 
-    /// The workers, with how many open executions they have.
+    /// The workers.
     ///
     /// # Errors
     /// When the database cannot be read.
     pub async fn workers(&self) -> Result<Vec<WorkerRow>, JournalError> {
-        let sql = "SELECT w.id, w.what, w.process, w.lock, w.lease_until_ms, w.gone, \
-                   (SELECT count(*) FROM execution INDEXED BY execution_open WHERE status = 'RUNNING' AND owner = w.id) \
-                   FROM worker w ORDER BY w.id";
+        let sql = "SELECT w.id, w.what, w.process, w.lock, w.lease_until_ms, w.gone FROM worker w ORDER BY w.id";
         let mut conn = self.reader().await?;
-        type Row = (i64, String, u32, Option<String>, i64, bool, i64);
+        type Row = (i64, String, u32, Option<String>, i64, bool);
         let rows: Result<Vec<Row>, _> = sqlx::query_as(sql).fetch_all(&mut *conn).await;
         let rows = rows.map_err(|e| self.place.failed(e))?;
-        let worker = |(id, what, process, lock, lease_until_ms, gone, executions): Row| WorkerRow {
+        let worker = |(id, what, process, lock, lease_until_ms, gone): Row| WorkerRow {
             id: WorkerId(id),
             what,
             process,
             lock,
             lease_until_ms,
             gone,
-            executions: executions.unsigned_abs(),
         };
         Ok(rows.into_iter().map(worker).collect())
     }

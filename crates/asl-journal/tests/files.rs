@@ -2,7 +2,8 @@
 
 mod common;
 
-use asl_journal::{Journal, JournalError, Options};
+use asl_core::Input;
+use asl_journal::{Filter, Journal, JournalError, Options, Record, Status};
 use asl_value::Value;
 use common::{ids, last, new_execution, open, step, try_open};
 use sqlx::{AssertSqlSafe, Connection, SqliteConnection};
@@ -214,4 +215,17 @@ async fn two_processes_share_a_database() {
     a.append(one, record, Some(&outcome)).await.unwrap();
     let error = b.append(one, step(31, Value::Null), None).await.unwrap_err();
     assert!(matches!(error, JournalError::Ended { .. }), "{error}");
+    // Only a redrive goes on with what has ended, and once.
+    let redrive = |id| Record { inputs: vec![Input::Redrive], ..step(id, Value::Null) };
+    b.append(one, redrive(31), None).await.unwrap();
+    let row = a.executions(&Filter::default()).await.unwrap().into_iter().find(|row| row.id == one).unwrap();
+    assert_eq!((row.status, row.redrive_count, row.stopped, &row.error), (Status::Running, 1, None, &None));
+    assert_eq!(row.redriven, Some(redrive(31).now));
+    let error = a.append(one, redrive(31), None).await.unwrap_err();
+    assert!(matches!(error, JournalError::OutOfOrder { expected: 32, found: 31, .. }), "{error}");
+    a.append(one, step(32, Value::Null), None).await.unwrap();
+    let (record, outcome) = last(33);
+    a.append(one, record, Some(&outcome)).await.unwrap();
+    let row = b.executions(&Filter::default()).await.unwrap().into_iter().find(|row| row.id == one).unwrap();
+    assert_eq!((row.status, row.redrive_count, row.last_event), (Status::Failed, 1, 33));
 }

@@ -32,6 +32,9 @@
 //! # }).unwrap();
 //! ```
 //!
+//! A service that other processes give work to calls [`Engine::serve`]: it takes on whatever [`Engine::submit`] writes down and
+//! whatever was interrupted. Several may share a database; each execution is run by one of them at a time.
+//!
 //! The command line and the server are built on this crate; see also `examples/embed.rs`.
 #![forbid(unsafe_code)]
 

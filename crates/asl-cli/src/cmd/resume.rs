@@ -54,9 +54,9 @@ async fn mention_others(journal: &Journal) -> Result<bool, Trouble> {
     let holders = asl::holders(journal).await?.into_iter();
     let others = holders.filter(|holder| holder.alive && holder.worker.process != std::process::id());
     let mut some = false;
-    for worker in others.map(|holder| holder.worker).filter(|worker| worker.executions > 0) {
-        let s = if worker.executions == 1 { "" } else { "s" };
-        let (n, what, process) = (worker.executions, &worker.what, worker.process);
+    for holder in others.filter(|holder| holder.executions > 0) {
+        let s = if holder.executions == 1 { "" } else { "s" };
+        let (n, what, process) = (holder.executions, &holder.worker.what, holder.worker.process);
         say(&format!("{n} execution{s} left to {what} (process {process}), which is running\n"));
         some = true;
     }
