@@ -7,6 +7,7 @@ mod machine;
 mod measure;
 mod report;
 mod saga;
+mod waiting;
 
 use clap::Parser;
 use report::Figure;
@@ -30,7 +31,8 @@ fn main() -> std::io::Result<()> {
     let wanted = |name: &str| args.names.is_empty() || args.names.iter().any(|n| name.starts_with(n.as_str()));
     let mut figures = Vec::new();
     for (name, bench) in
-        [machine::BENCHES, durable::BENCHES, saga::BENCHES, functions::BENCHES, command::BENCHES].concat()
+        [machine::BENCHES, durable::BENCHES, saga::BENCHES, waiting::BENCHES, functions::BENCHES, command::BENCHES]
+            .concat()
     {
         if wanted(name) {
             eprintln!("measuring {name}");

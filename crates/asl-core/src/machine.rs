@@ -182,6 +182,11 @@ impl Machine {
         self.calls(|phase| matches!(phase, Phase::Submitted(_)))
     }
 
+    /// The tasks that were scheduled and have not ended, wherever they stand.
+    pub fn scheduled_tasks(&self) -> Vec<TaskCall> {
+        self.calls(|_| true)
+    }
+
     fn calls(&self, wanted: fn(&Phase) -> bool) -> Vec<TaskCall> {
         let scopes = self.tasks.values().map(|id| self.scopes.get(*id));
         scopes.filter(|scope| wanted(&scope.phase)).filter_map(Scope::call).cloned().collect()

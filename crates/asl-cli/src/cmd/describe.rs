@@ -77,7 +77,10 @@ fn shape(row: &ExecutionRow, data: Data) -> Value {
             out.insert("cause", cause.as_str());
         }
     }
-    out.insert("redriveCount", 0);
+    out.insert("redriveCount", row.redrive_count);
+    if let Some(redriven) = row.redriven {
+        out.insert("redriveDate", redriven.to_cli_string());
+    }
     match row.status {
         Status::Running | Status::Succeeded => {
             out.insert("redriveStatus", "NOT_REDRIVABLE");

@@ -40,7 +40,8 @@ impl Follower<'_> {
         let mut found = self.search(event, &kind, &replayed);
         if found.is_err() {
             // Task tokens are among the things that nobody recorded.
-            let tokens: Vec<Arc<str>> = self.machine.open_tasks().into_iter().filter_map(|call| call.token).collect();
+            let tokens: Vec<Arc<str>> =
+                self.machine.scheduled_tasks().into_iter().filter_map(|call| call.token).collect();
             tokens.iter().for_each(|token| self.names.make_up(token));
             found = self.search(event, &kind, &replayed);
         }
