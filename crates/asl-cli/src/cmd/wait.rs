@@ -6,8 +6,9 @@ use crate::args::Place;
 use crate::exit::{Exit, Trouble, say};
 use crate::place;
 use crate::render::look::Look;
-use asl::{Engine, Status};
+use asl::{Engine, Journal, Status};
 use clap::Args;
+use std::future::pending;
 use std::time::Duration;
 
 #[derive(Debug, Args)]
@@ -21,32 +22,52 @@ pub(crate) struct Wait {
     pub(crate) place: Place,
 }
 
+/// How long a worker may take to take an execution on before the user is told that there is none.
+const TAKEN_ON: Duration = Duration::from_secs(1);
+
 pub(crate) async fn wait(args: Wait) -> Result<Exit, Trouble> {
     let mut interrupt = Interrupt::listen()?;
     let journal = place::read(&args.place).await?;
     let row = place::execution(&journal, args.execution.as_deref()).await?;
-    if row.status == Status::Running && run_by(&row, &asl::holders(&journal).await?).is_none() {
-        let hint = Look::of_stderr().dim("hint");
-        say(&format!("{hint}: nobody runs {} now; `asl worker` or `asl resume` goes on with it\n", row.name));
-    }
     // It only reads, so it is no worker.
     let engine = Engine::builder(journal.clone()).build();
     let patience = args.timeout.map(|seconds| Duration::from_secs(seconds.into()));
     let enough = async {
         match patience {
             Some(patience) => tokio::time::sleep(patience).await,
-            None => std::future::pending().await,
+            None => pending().await,
         }
+    };
+    let hint = async {
+        tokio::time::sleep(TAKEN_ON).await;
+        hint_if_nobody_runs(&journal, &row.arn).await;
+        pending().await
     };
     let exit = tokio::select! {
         biased;
         ended = engine.wait(&row.arn) => tell(&ended?)?,
         () = enough => {
+            if patience < Some(TAKEN_ON) {
+                hint_if_nobody_runs(&journal, &row.arn).await;
+            }
             say(&format!("{} has not ended yet\n", row.name));
             Exit::WaitedEnough
         }
         () = interrupt.came() => Exit::Interrupted,
+        () = hint => Exit::Done,
     };
     journal.close().await;
     Ok(exit)
+}
+
+/// Says so when the execution waits for somebody to run it.
+async fn hint_if_nobody_runs(journal: &Journal, arn: &str) {
+    // A database that cannot be read is told by the one who waits.
+    if let (Ok(Some(row)), Ok(holders)) = (journal.execution(arn).await, asl::holders(journal).await)
+        && row.status == Status::Running
+        && run_by(&row, &holders).is_none()
+    {
+        let hint = Look::of_stderr().dim("hint");
+        say(&format!("{hint}: nobody runs {} now; `asl worker` or `asl resume` goes on with it\n", row.name));
+    }
 }
