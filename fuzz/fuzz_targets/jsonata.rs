@@ -37,8 +37,8 @@ fuzz_target!(|text: &str| {
     };
     let data = data.parse().unwrap_or_else(|_| document());
     let world = World(data.clone());
-    // A tenth of the work, so that many expressions are tried; the bounds are of the same kind.
-    let bounds = Bounds { work: Bounds::AWS.work / 10, ..Bounds::AWS };
+    // A tenth of work and memory, so that many expressions are tried; the bounds are of the same kind.
+    let bounds = Bounds { work: Bounds::AWS.work / 10, memory: Bounds::AWS.memory / 10, ..Bounds::AWS };
     for input in [None, Some(&data)] {
         let found = parsed.eval_on(input, &world, &bounds);
         assert_eq!(parsed.eval_on(input, &world, &bounds), found, "another answer: {expression}");
