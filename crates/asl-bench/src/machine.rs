@@ -1,16 +1,16 @@
 //! The machine in memory, on one core, without a journal; events are kept.
 
 use crate::Bench;
-use crate::measure::per_second;
+use crate::measure::{peak_growth, per_second};
 use crate::report::Figure;
-use asl_core::{Event, EventKind, Execution, ExecutionType, Input, Machine, Outcome, Progress};
+use asl_core::{Event, EventKind, Execution, ExecutionType, Input, Limits, Machine, Outcome, Progress};
 use asl_expr::Timestamp;
 use asl_syntax::model::{Definition, StateType};
 use asl_syntax::{Options, Source, load};
 use asl_value::{Step, Value};
 use serde_json::json;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 const SLICE: Duration = Duration::from_millis(400);
 /// Rounds of the loops: as many as a history of 25,000 events holds.
@@ -19,11 +19,16 @@ const CHAIN: u32 = 1_000;
 
 /// A document of about one kilobyte: an order.
 pub(crate) fn document() -> Value {
+    document_of(1)
+}
+
+/// An order of about so many kilobytes.
+pub(crate) fn document_of(kilobytes: u32) -> Value {
     let item = |n: u32| json!({"sku": format!("SKU-{n:05}"), "quantity": n, "price": 12.5, "tags": ["new", "fragile"]});
     let order = json!({
         "orderId": "7f3c9c1e-6f0b-4c1e-9c55-2c7a3a1c9f10", "status": "registered", "total": 1249.75, "count": 0,
         "customer": {"id": "cust-00017", "name": "Ada Lovelace", "email": "ada@example.com", "vip": true},
-        "items": (0..8).map(item).collect::<Vec<_>>(),
+        "items": (0..8 + 13 * (kilobytes - 1)).map(item).collect::<Vec<_>>(),
         "address": {"street": "12 St James's Square", "city": "London", "zip": "SW1Y 4LB", "country": "GB"},
         "note": "Ring twice; leave at the door when nobody answers, and please send a message to the number on file."
     });
@@ -50,21 +55,32 @@ fn execution(input: &Value) -> Execution {
     }
 }
 
-/// Runs an execution to its end; its events.
-fn run(definition: &Arc<Definition>, input: &Value) -> Vec<Event> {
+/// Runs an execution to its end, `budget` steps at a time; `take` gets the events of each run.
+fn drive(mut machine: Machine, input: &Value, budget: u32, mut take: impl FnMut(Vec<Event>)) -> Machine {
     let now = Timestamp::from_millis(1_767_225_600_000);
-    let mut machine = Machine::new(definition.clone());
     machine.handle(Input::Start(Box::new(execution(input))), now).expect("a new machine starts");
-    let mut events = Vec::new();
     loop {
-        let step = machine.run(now, 10_000);
-        events.append(&mut machine.take_effects().events);
+        let step = machine.run(now, budget);
+        take(machine.take_effects().events);
         if step.progress != Progress::Yielded {
             break;
         }
     }
     assert!(matches!(machine.outcome(), Some(Outcome::Succeeded(_))), "{:?}", machine.outcome());
+    machine
+}
+
+/// Runs an execution to its end; its events.
+fn run(definition: &Arc<Definition>, input: &Value) -> Vec<Event> {
+    let mut events = Vec::new();
+    drive(Machine::new(definition.clone()), input, 10_000, |mut more| events.append(&mut more));
     events
+}
+
+/// Runs an execution over AWS's limits to its end. Events are dropped as they come, as a journal does that has written them.
+pub(crate) fn run_large(definition: &Arc<Definition>, input: &Value) -> Machine {
+    let limits = Limits { payload_bytes: 1 << 30, history_events: 1 << 40 };
+    drive(Machine::with_limits(definition.clone(), limits), input, 1_000, drop)
 }
 
 /// Each state that was entered is a transition.
@@ -72,7 +88,7 @@ fn transitions(events: &[Event]) -> u64 {
     events.iter().filter(|e| matches!(e.kind, EventKind::StateEntered { .. })).count() as u64
 }
 
-fn rate(definition: &Arc<Definition>, input: &Value) -> f64 {
+pub(crate) fn rate(definition: &Arc<Definition>, input: &Value) -> f64 {
     let each = transitions(&run(definition, input));
     per_second(SLICE, || {
         std::hint::black_box(run(definition, input));
@@ -104,6 +120,8 @@ fn by_hand(rounds: u32, input: &Value, mut next: impl FnMut(&Value, u32) -> Valu
 
 /// The benches of this file.
 pub(crate) const BENCHES: &[Bench] = &[
+    // First, while no freed memory of others is there to grow into.
+    ("machine.map-million", || map_memory(1_000_000)),
     ("machine.chain", || vec![pass_chain()]),
     ("machine.loop", || vec![counter_loop()]),
     ("machine.result-path", || vec![result_path()]),
@@ -127,13 +145,18 @@ fn pass_chain() -> Figure {
         .ceiling(ceiling, "events made by hand")
 }
 
-fn counter_loop() -> Figure {
+/// A loop of a Choice and a Pass that counts, and its input: four events a round.
+pub(crate) fn loop_of(rounds: u32) -> (Arc<Definition>, Value) {
     let machine = definition(&json!({"StartAt": "More", "States": {
-        "More": {"Type": "Choice", "Choices": [{"Variable": "$.count", "NumericLessThan": ROUNDS, "Next": "Add"}], "Default": "Done"},
+        "More": {"Type": "Choice", "Choices": [{"Variable": "$.count", "NumericLessThan": rounds, "Next": "Add"}], "Default": "Done"},
         "Add": {"Type": "Pass", "Parameters": {"count.$": "States.MathAdd($.count, 1)"}, "Next": "More"},
         "Done": {"Type": "Succeed"},
     }}));
-    let input: Value = r#"{"count": 0}"#.parse().expect("JSON");
+    (machine, r#"{"count": 0}"#.parse().expect("JSON"))
+}
+
+fn counter_loop() -> Figure {
+    let (machine, input) = loop_of(ROUNDS);
     let ceiling = by_hand(2 * ROUNDS, &input, |value, round| {
         if round % 2 == 0 {
             return value.clone();
@@ -146,7 +169,8 @@ fn counter_loop() -> Figure {
         .goal(1.5e6, 3e6)
 }
 
-fn result_path() -> Figure {
+/// A chain of Pass states, each of which writes into the customer of the [`document`].
+pub(crate) fn writes() -> Arc<Definition> {
     let states: serde_json::Map<String, serde_json::Value> = (0..CHAIN)
         .map(|n| {
             let mut state = json!({"Type": "Pass", "Result": n, "ResultPath": "$.customer.visits"});
@@ -156,7 +180,11 @@ fn result_path() -> Figure {
             (format!("S{n}"), state)
         })
         .collect();
-    let chain = definition(&json!({"StartAt": "S0", "States": states}));
+    definition(&json!({"StartAt": "S0", "States": states}))
+}
+
+fn result_path() -> Figure {
+    let chain = writes();
     let place = [Step::key("customer"), Step::key("visits")];
     let ceiling = by_hand(CHAIN, &document(), |value, round| {
         let mut value = value.clone();
@@ -178,7 +206,8 @@ fn jsonata_loop() -> Figure {
     Figure::higher("machine: the same loop in JSONata", rate(&machine, &input), "transitions/s")
 }
 
-fn map_of(items: u32) -> (Arc<Definition>, Value) {
+/// A Map of a Pass, and so many items.
+pub(crate) fn map_of(items: u32) -> (Arc<Definition>, Value) {
     let machine = definition(&json!({"StartAt": "Each", "States": {"Each": {
         "Type": "Map", "ItemProcessor": {"StartAt": "One", "States": {"One": {"Type": "Pass", "End": true}}}, "End": true,
     }}}));
@@ -194,4 +223,21 @@ fn map(items: u32) -> Figure {
         each
     });
     Figure::higher(format!("machine: Map of {items} items"), rate, "items/s")
+}
+
+/// A Map far beyond AWS's limits: what it needs besides its input and its result.
+fn map_memory(items: u32) -> Vec<Figure> {
+    let (machine, input) = map_of(items);
+    let (start, Some((done, growth))) = (Instant::now(), peak_growth(|| run_large(&machine, &input))) else {
+        return Vec::new();
+    };
+    let rate = f64::from(items) / start.elapsed().as_secs_f64();
+    let Some(Outcome::Succeeded(Value::Array(result))) = done.outcome() else { return Vec::new() };
+    let result_bytes = result.len() * size_of::<Value>();
+    let extra = growth.saturating_sub(result_bytes as u64) as f64 / f64::from(1 << 20);
+    let name = format!("machine: Map of {items} items");
+    vec![
+        Figure::higher(name.clone(), rate, "items/s"),
+        Figure::lower(name + ", peak beyond input and result", extra, "MB").goal(32.0, 8.0),
+    ]
 }

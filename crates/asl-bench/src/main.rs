@@ -3,6 +3,7 @@
 mod command;
 mod durable;
 mod functions;
+mod growth;
 mod machine;
 mod measure;
 mod report;
@@ -30,9 +31,16 @@ fn main() -> std::io::Result<()> {
     let args = Args::parse();
     let wanted = |name: &str| args.names.is_empty() || args.names.iter().any(|n| name.starts_with(n.as_str()));
     let mut figures = Vec::new();
-    for (name, bench) in
-        [machine::BENCHES, durable::BENCHES, saga::BENCHES, waiting::BENCHES, functions::BENCHES, command::BENCHES]
-            .concat()
+    for (name, bench) in [
+        machine::BENCHES,
+        growth::BENCHES,
+        durable::BENCHES,
+        saga::BENCHES,
+        waiting::BENCHES,
+        functions::BENCHES,
+        command::BENCHES,
+    ]
+    .concat()
     {
         if wanted(name) {
             eprintln!("measuring {name}");

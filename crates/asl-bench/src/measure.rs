@@ -36,6 +36,17 @@ pub(crate) fn status_bytes(field: &str) -> Option<u64> {
     line.split_whitespace().nth(1)?.parse::<u64>().ok().map(|kb| kb * 1024)
 }
 
+/// How much the resident memory of this process grew at most while `work` ran, in bytes; `None` where the system does not
+/// count it (not Linux).
+pub(crate) fn peak_growth<T>(work: impl FnOnce() -> T) -> Option<(T, u64)> {
+    // Makes the peak start again from what is resident now.
+    std::fs::write("/proc/self/clear_refs", "5").ok()?;
+    let before = status_bytes("VmRSS:")?;
+    let value = work();
+    let peak = status_bytes("VmHWM:")?;
+    Some((value, peak.saturating_sub(before)))
+}
+
 /// How many bytes this process has sent to the disk; 0 where nobody counts them.
 pub(crate) fn io_bytes() -> u64 {
     let io = std::fs::read_to_string("/proc/self/io").unwrap_or_default();

@@ -1,7 +1,6 @@
 //! Data flow through a state: InputPath, Parameters, ResultSelector, ResultPath, OutputPath, Assign; in JSONata Arguments,
 //! Output, Assign (spec: Data flow). What the languages differ in is here, and nowhere else.
 
-use crate::PAYLOAD_LIMIT;
 use crate::context::{Context, Subject};
 use crate::error::StateError;
 use crate::event::EventKind;
@@ -12,6 +11,7 @@ use asl_expr::jsonata::EvaluationError;
 use asl_expr::{Env, EvalError, Path};
 use asl_syntax::model::{Next, NumberField, PathField, Payload, Query, ResultPath, State};
 use asl_value::{Map, Number, Value};
+use std::borrow::Cow;
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 
@@ -93,13 +93,13 @@ pub(crate) fn eval_path(path: &Path, input: &Value, env: &dyn Env) -> Result<Val
     path.eval(input, env).map_err(|e| StateError::runtime(format!("Invalid path '{}' : {}", path.text(), e.message)))
 }
 
-/// `InputPath`, `OutputPath`.
-pub(crate) fn apply(field: &PathField, input: &Value, env: &dyn Env) -> Result<Value, StateError> {
-    match field {
-        PathField::All => Ok(input.clone()),
-        PathField::Nothing => Ok(Value::empty_object()),
-        PathField::Path(path) => eval_path(path, input, env),
-    }
+/// `InputPath`, `OutputPath`. Most states have neither: then it is what it was, owned or borrowed.
+pub(crate) fn apply<'v>(field: &PathField, input: Cow<'v, Value>, env: &dyn Env) -> Result<Cow<'v, Value>, StateError> {
+    Ok(match field {
+        PathField::All => input,
+        PathField::Nothing => Cow::Owned(Value::empty_object()),
+        PathField::Path(path) => Cow::Owned(eval_path(path, &input, env)?),
+    })
 }
 
 /// `ResultPath`: puts a result into the raw input.
@@ -137,19 +137,17 @@ pub(crate) fn number(
 
 impl Machine {
     /// The effective input: the raw input through `InputPath`.
-    pub(crate) fn effective_input(&self, id: ScopeId, state: &State) -> Result<Value, StateError> {
-        apply(&state.input_path, &self.scopes.get(id).input, &Context::new(self, id))
+    pub(crate) fn effective_input(&self, id: ScopeId, state: &State) -> Result<Cow<'_, Value>, StateError> {
+        apply(&state.input_path, Cow::Borrowed(&self.scopes.get(id).input), &Context::new(self, id))
     }
 
     /// Leaves the state with a result: ResultSelector, ResultPath, OutputPath, or Output; and Assign, whose `$` is the raw
     /// result.
-    pub(crate) fn finish_state(&mut self, id: ScopeId, result: Value) {
-        let definition = self.definition.clone();
-        let state = Machine::state_of(&definition, self.scopes.get(id));
+    pub(crate) fn finish_state(&mut self, id: ScopeId, state: &State, result: Value) {
         let assigned = self.assign(id, state.assign.as_ref(), Subject::Result(&result));
         let output = assigned.and_then(|a| Ok((self.output(id, state, result)?, a)));
         match output {
-            Ok((output, assigned)) => self.exit(id, output, assigned, state.next),
+            Ok((output, assigned)) => self.exit(id, state, output, assigned, state.next),
             Err(error) => self.recover(id, error),
         }
     }
@@ -164,7 +162,7 @@ impl Machine {
             None => result,
         };
         let placed = place(&state.result_path, &self.scopes.get(id).input, selected)?;
-        apply(&state.output_path, &placed, &env)
+        apply(&state.output_path, Cow::Owned(placed), &env).map(Cow::into_owned)
     }
 
     /// The right-hand sides of an `Assign`, all from the values at state entry.
@@ -176,7 +174,7 @@ impl Machine {
     ) -> Result<Assigned, StateError> {
         let Some(payload) = assign else { return Ok(Vec::new()) };
         let values = fill(payload, subject.value(), &Context::new(self, id).about(subject))?;
-        let fits = values.measure().bytes <= PAYLOAD_LIMIT;
+        let fits = values.measure().bytes <= self.limits.payload_bytes;
         if !fits {
             let name = &Machine::state_of(&self.definition, self.scopes.get(id)).name;
             return Err(StateError::data_limit(name, "assigned", "variables"));
@@ -185,11 +183,9 @@ impl Machine {
     }
 
     /// Leaves the state with its output. Over the payload limit it fails the execution: no catcher sees that.
-    pub(crate) fn exit(&mut self, id: ScopeId, output: Value, assigned: Assigned, next: Next) {
-        let definition = self.definition.clone();
-        let state = Machine::state_of(&definition, self.scopes.get(id));
+    pub(crate) fn exit(&mut self, id: ScopeId, state: &State, output: Value, assigned: Assigned, next: Next) {
         let too_large = || StateError::data_limit(&state.name, "returned", "a result");
-        if let Err(error) = Machine::check_size(&output, too_large) {
+        if let Err(error) = self.check_size(&output, too_large) {
             let last = self.scopes.get(id).last;
             return self.end(Outcome::Failed(error.failure), last);
         }

@@ -166,6 +166,8 @@ impl Machine {
         };
         self.emit(join.last, kind);
         self.scopes.get_mut(id).last = join.last;
-        self.finish_state(id, Value::from(join.results));
+        let definition = self.definition.clone();
+        let state = Machine::state_of(&definition, self.scopes.get(id));
+        self.finish_state(id, state, Value::from(join.results));
     }
 }

@@ -46,6 +46,21 @@ pub const HISTORY_LIMIT: EventId = 25_000;
 /// The largest payload in bytes of UTF-8: inputs, outputs, parameters, results (AWS limit).
 pub const PAYLOAD_LIMIT: usize = 262_144;
 
+/// How much an execution may hold. AWS's limits, unless a driver sets others for all who work on its executions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// The largest payload in bytes of UTF-8.
+    pub payload_bytes: usize,
+    /// The most events of a history, at least 2; the last one ends the execution.
+    pub history_events: EventId,
+}
+
+impl Default for Limits {
+    fn default() -> Limits {
+        Limits { payload_bytes: PAYLOAD_LIMIT, history_events: HISTORY_LIMIT }
+    }
+}
+
 /// The version of the rules by which inputs become events. Recorded when an execution starts; a machine of another
 /// number does not continue it.
 pub const SEMANTICS: u32 = 1;

@@ -7,7 +7,7 @@ use crate::map_run::{self, MapCommand, MapRunId};
 use crate::redrive::Redrives;
 use crate::scope::{Phase, Scope, ScopeId, Scopes};
 use crate::timers::{Timer, Timers};
-use crate::{HISTORY_LIMIT, PAYLOAD_LIMIT, state};
+use crate::{Limits, state};
 use asl_expr::Timestamp;
 use asl_syntax::model::{Definition, FlowId, State, StateId, StateType};
 use asl_value::Value;
@@ -101,6 +101,7 @@ impl Note {
 #[derive(Clone, Debug)]
 pub struct Machine {
     pub(crate) definition: Arc<Definition>,
+    pub(crate) limits: Limits,
     pub(crate) flow: FlowId,
     pub(crate) execution: Option<Arc<Execution>>,
     pub(crate) started: Timestamp,
@@ -126,8 +127,16 @@ pub struct Machine {
 impl Machine {
     /// A machine for one execution of `definition`; its first input is [`Input::Start`].
     pub fn new(definition: Arc<Definition>) -> Machine {
+        Machine::with_limits(definition, Limits::default())
+    }
+
+    /// A machine with other limits than AWS's. They are no part of an execution's record: whoever replays it must set the
+    /// same, or what went over AWS's limits diverges there.
+    pub fn with_limits(definition: Arc<Definition>, limits: Limits) -> Machine {
         Machine {
             definition,
+            // The end alone takes an event, and there is one before it.
+            limits: Limits { history_events: limits.history_events.max(2), ..limits },
             flow: FlowId::TOP,
             execution: None,
             started: Timestamp::default(),
@@ -262,6 +271,7 @@ impl Machine {
     /// Works until nothing is left to do, or `budget` steps are used, or the execution ends. Timers due at `now` fire.
     pub fn run(&mut self, now: Timestamp, budget: u32) -> Step {
         self.advance(now);
+        let definition = self.definition.clone();
         let mut steps = 0;
         // What falls due while the clock stands still waits for the steps before it, however the runs are cut.
         if std::mem::take(&mut self.moved) {
@@ -282,7 +292,7 @@ impl Machine {
             }
             self.ready.pop_front();
             steps += 1;
-            self.step(scope);
+            self.step(&definition, scope);
             self.check_history();
         };
         Step { progress, steps }
@@ -332,20 +342,21 @@ impl Machine {
     }
 
     /// One step of a scope that is ready.
-    fn step(&mut self, id: ScopeId) {
+    fn step(&mut self, definition: &Definition, id: ScopeId) {
         let phase = std::mem::replace(&mut self.scopes.get_mut(id).phase, Phase::Waiting);
         match phase {
-            Phase::Enter => self.enter(id),
-            Phase::Attempt => state::attempt(self, id),
+            Phase::Enter => self.enter(definition, id),
+            Phase::Attempt => state::attempt(self, id, Machine::state_of(definition, self.scopes.get(id))),
             Phase::Start(call) => state::task::start(self, id, call),
-            Phase::Answered(Ok(result)) => self.finish_state(id, result),
+            Phase::Answered(Ok(result)) => {
+                self.finish_state(id, Machine::state_of(definition, self.scopes.get(id)), result);
+            }
             Phase::Answered(Err(error)) => self.recover(id, error),
             other => self.scopes.get_mut(id).phase = other,
         }
     }
 
-    fn enter(&mut self, id: ScopeId) {
-        let definition = self.definition.clone();
+    fn enter(&mut self, definition: &Definition, id: ScopeId) {
         let scope = self.scopes.get(id);
         let state = definition.state(scope.state);
         let (last, input) = (scope.last, scope.input.clone());
@@ -361,7 +372,7 @@ impl Machine {
         scope.retries.resize(state.retry().len(), 0);
         scope.retry_count = 0;
         scope.fallen = None;
-        state::attempt(self, id);
+        state::attempt(self, id, state);
     }
 
     /// The state a scope is in.
@@ -414,19 +425,20 @@ impl Machine {
         }
     }
 
-    /// A history holds 25,000 events: event 25,000 is the end, so an execution that would go on fails there.
+    /// A history holds 25,000 events on AWS: event 25,000 is the end, so an execution that would go on fails there.
     fn check_history(&mut self) {
-        let fits = self.last_event < HISTORY_LIMIT || (self.last_event == HISTORY_LIMIT && self.outcome.is_some());
+        let limit = self.limits.history_events;
+        let fits = self.last_event < limit || (self.last_event == limit && self.outcome.is_some());
         if fits {
             return;
         }
-        let keep = self.events.len().saturating_sub((self.last_event - (HISTORY_LIMIT - 1)) as usize);
+        let keep = self.events.len().saturating_sub((self.last_event - (limit - 1)) as usize);
         self.events.truncate(keep);
         self.commands.retain(|c| !matches!(c, Command::Finish(_)));
         self.outcome = None;
-        self.last_event = HISTORY_LIMIT - 1;
-        let cause = format!("The execution reached the maximum number of history events ({HISTORY_LIMIT}).");
-        self.end(Outcome::Failed(Failure::new("States.Runtime", cause)), HISTORY_LIMIT - 1);
+        self.last_event = limit - 1;
+        let cause = format!("The execution reached the maximum number of history events ({limit}).");
+        self.end(Outcome::Failed(Failure::new("States.Runtime", cause)), limit - 1);
     }
 
     /// Ends the execution with the event that says so.
@@ -493,8 +505,9 @@ impl Machine {
     }
 
     /// Fails when a payload is over the limit (or nested deeper than any text we would read back).
-    pub(crate) fn check_size(value: &Value, error: impl FnOnce() -> StateError) -> Result<(), StateError> {
+    pub(crate) fn check_size(&self, value: &Value, error: impl FnOnce() -> StateError) -> Result<(), StateError> {
         let measure = value.measure();
-        if measure.bytes > PAYLOAD_LIMIT || measure.depth > asl_value::MAX_DEPTH { Err(error()) } else { Ok(()) }
+        let fits = measure.bytes <= self.limits.payload_bytes && measure.depth <= asl_value::MAX_DEPTH;
+        if fits { Ok(()) } else { Err(error()) }
     }
 }

@@ -111,7 +111,7 @@ impl Machine {
             None => place(&catcher.result_path, &self.scopes.get(id).input, output.clone()),
         };
         match placed.and_then(|placed| Ok((placed, assigned?))) {
-            Ok((placed, assigned)) => self.exit(id, placed, assigned, Next::State(catcher.next)),
+            Ok((placed, assigned)) => self.exit(id, state, placed, assigned, Next::State(catcher.next)),
             // An error inside the catcher is not caught by its own state.
             Err(error) => {
                 let error = self.tell(id, state, error);

@@ -3,6 +3,7 @@
 //! Whatever was entered and not left is done again; what succeeded is kept. Branches and iterations that a failure took
 //! down are kept in the scope of their Parallel or Map ([`Fallen`]) for as long as that state is not left.
 
+use crate::EventId;
 use crate::event::EventKind;
 use crate::input::{ExecutionType, Outcome};
 use crate::join::{Join, Work};
@@ -10,7 +11,6 @@ use crate::machine::{Machine, STANDARD_LIMIT_MS};
 use crate::map_run::{self, MapRun};
 use crate::scope::{Phase, Scope, ScopeId};
 use crate::timers::Timers;
-use crate::{EventId, HISTORY_LIMIT};
 use asl_expr::Timestamp;
 use asl_syntax::model::{StateKind, StateType};
 use std::collections::BTreeMap;
@@ -85,7 +85,7 @@ impl Machine {
         match outcome {
             Outcome::Succeeded(_) => Err(NotRedrivable::Succeeded),
             _ if execution.execution_type == ExecutionType::Express && !child => Err(NotRedrivable::Express),
-            _ if self.last_event() >= HISTORY_LIMIT - 1 => Err(NotRedrivable::HistoryLimit),
+            _ if self.last_event() >= self.limits.history_events - 1 => Err(NotRedrivable::HistoryLimit),
             _ if now >= self.started.plus_ms(STANDARD_LIMIT_MS) => Err(NotRedrivable::OpenTooLong),
             // The machine's clock stands at its end.
             _ if now > self.now.plus_ms(PERIOD_MS) => Err(NotRedrivable::PeriodExceeded),
@@ -149,7 +149,7 @@ impl Machine {
             // It is left without being done again.
             StateKind::Pass { .. } => {
                 let input = self.scopes.get(id).input.clone();
-                self.exit(id, input, Vec::new(), state.next);
+                self.exit(id, state, input, Vec::new(), state.next);
             }
             _ if state.state_type() == StateType::Fail => self.attempt_again(id, Phase::Enter),
             _ => self.attempt_again(id, Phase::Attempt),

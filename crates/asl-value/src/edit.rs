@@ -1,6 +1,6 @@
 //! Writing at a place: what a ResultPath does.
 
-use crate::{Map, Value};
+use crate::Value;
 use std::fmt;
 use std::sync::Arc;
 
@@ -43,18 +43,20 @@ impl Value {
     /// When a step meets a scalar, an array where it names a key, or an element that is not there. Then nothing is changed.
     pub fn set_path(&mut self, steps: &[Step], new: Value) -> Result<(), SetPathError> {
         check(self, steps, 0)?;
-        let mut at = self;
-        for step in steps {
-            at = match (step, at) {
-                (Step::Key(key), Value::Object(map)) => {
-                    Arc::make_mut(map).get_or_insert_with(key.clone(), || Value::from(Map::new()))
-                }
-                (Step::Index(i), Value::Array(items)) => &mut Arc::make_mut(items)[*i],
-                _ => unreachable!("check() walked this path"),
-            };
-        }
-        *at = new;
+        put(self, steps, new);
         Ok(())
+    }
+}
+
+fn put(at: &mut Value, steps: &[Step], new: Value) {
+    let Some((step, rest)) = steps.split_first() else {
+        *at = new;
+        return;
+    };
+    match (step, at) {
+        (Step::Key(key), Value::Object(map)) => Arc::make_mut(map).change(key, |member| put(member, rest, new)),
+        (Step::Index(i), Value::Array(items)) => put(&mut Arc::make_mut(items)[*i], rest, new),
+        _ => unreachable!("check() walked this path"),
     }
 }
 

@@ -1,6 +1,7 @@
 //! Objects: string keys in the order they were written.
 
 use crate::value::{Key, Measure, Value};
+use crate::write::quoted_len;
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -13,8 +14,8 @@ const INDEXED: usize = 16;
 #[derive(Clone, Default)]
 pub struct Map {
     members: Vec<(Key, Value)>,
-    /// Where each key is, in an object of [`INDEXED`] members or more.
-    index: Option<HashMap<Key, usize>>,
+    /// Where each key is, in an object of [`INDEXED`] members or more. Boxed: small objects need not hold the place of it.
+    index: Option<Box<HashMap<Key, usize>>>,
     measured: Memo,
 }
 
@@ -49,7 +50,8 @@ impl Map {
 
     fn reindex(&mut self) {
         let places = self.members.iter().enumerate();
-        self.index = (self.members.len() >= INDEXED).then(|| places.map(|(at, (key, _))| (key.clone(), at)).collect());
+        self.index =
+            (self.members.len() >= INDEXED).then(|| Box::new(places.map(|(at, (key, _))| (key.clone(), at)).collect()));
     }
 
     /// The value under `key`.
@@ -90,6 +92,29 @@ impl Map {
             self.members.len() - 1
         });
         &mut self.members[at].1
+    }
+
+    /// Lets `change` make what it will of the member `key`, which is an empty object where there was none. The measure stays
+    /// known where it was: what did not change is not measured again, so a write costs no more in a large document.
+    pub(crate) fn change(&mut self, key: &Key, change: impl FnOnce(&mut Value)) {
+        let (known, found, len) = (self.measured.get(), self.find(key), self.len());
+        let before = known.and(found).map(|at| self.members[at].1.measure());
+        self.measured.forget();
+        let at = found.unwrap_or_else(|| {
+            self.push(key.clone(), Value::from(Map::new()));
+            len
+        });
+        let member = &mut self.members[at].1;
+        change(member);
+        let Some(known) = known else { return };
+        let after = member.measure();
+        let bytes = match before {
+            // What was replaced may have been the deepest.
+            Some(before) if before.depth + 1 == known.depth && after.depth < before.depth => return,
+            Some(before) => known.bytes - before.bytes + after.bytes,
+            None => known.bytes + usize::from(len > 0) + quoted_len(key) + 1 + after.bytes,
+        };
+        self.measured.set(Measure { bytes, depth: known.depth.max(after.depth + 1) });
     }
 
     /// Removes `key`; the order of the others is kept.

@@ -150,6 +150,6 @@ const LONGER: [u8; 256] = {
     longer
 };
 
-fn quoted_len(s: &str) -> usize {
+pub(crate) fn quoted_len(s: &str) -> usize {
     2 + s.len() + s.bytes().map(|b| usize::from(LONGER[b as usize])).sum::<usize>()
 }

@@ -33,13 +33,23 @@ proptest! {
         prop_assert_eq!(value.measure().bytes, value.to_string().len());
     }
 
-    /// What is remembered of an object's size is forgotten when it changes.
+    /// What is remembered of an object's size keeps in step with writes, and a value that shared it keeps its own: it is
+    /// always the size of the text, read anew.
     #[test]
-    fn a_changed_value_measures_anew(mut value in values(), keys in prop::collection::vec("[a-c]", 1..4), new in values()) {
+    fn a_changed_value_measures_anew(
+        members in prop::collection::vec(("[a-c]", values()), 0..4),
+        writes in prop::collection::vec((prop::collection::vec("[a-c]", 1..4), values()), 1..5),
+    ) {
+        let anew = |value: &Value| parse(&value.to_string()).unwrap().measure();
+        let mut value = Value::from_iter(members);
         value.measure();
-        let steps: Vec<Step> = keys.iter().map(|k| Step::key(k)).collect();
-        let changed = value.set_path(&steps, new);
-        prop_assert_eq!(value.measure().bytes, value.to_string().len(), "{:?}", changed);
+        for (keys, new) in writes {
+            let shared = value.clone();
+            let steps: Vec<Step> = keys.iter().map(|k| Step::key(k)).collect();
+            let changed = value.set_path(&steps, new);
+            prop_assert_eq!(value.measure(), anew(&value), "{:?}", changed);
+            prop_assert_eq!(shared.measure(), anew(&shared));
+        }
     }
 
     /// An object finds its members however many they are, and keeps their order.

@@ -1,7 +1,6 @@
 //! ItemBatcher: several items for one child.
 
 use super::limits::{Kind, number};
-use crate::PAYLOAD_LIMIT;
 use crate::context::Context;
 use crate::data::fill;
 use crate::error::StateError;
@@ -17,7 +16,12 @@ pub(super) struct Batch {
 }
 
 impl Batch {
-    pub(super) fn of(batcher: &ItemBatcher, input: &Value, env: &Context<'_>) -> Result<Batch, StateError> {
+    pub(super) fn of(
+        batcher: &ItemBatcher,
+        input: &Value,
+        env: &Context<'_>,
+        payload_bytes: usize,
+    ) -> Result<Batch, StateError> {
         let limit = |field, name, most: usize| -> Result<usize, StateError> {
             match field {
                 Some(field) => match number(field, name, Kind::Integer, input, env)? {
@@ -28,7 +32,7 @@ impl Batch {
             }
         };
         let max_items = limit(batcher.max_items.as_ref(), "MaxItemsPerBatchPath", usize::MAX)?;
-        let max_bytes = limit(batcher.max_input_bytes.as_ref(), "MaxInputBytesPerBatchPath", PAYLOAD_LIMIT)?;
+        let max_bytes = limit(batcher.max_input_bytes.as_ref(), "MaxInputBytesPerBatchPath", payload_bytes)?;
         let batch_input = batcher.batch_input.as_ref().map(|template| fill(template, input, env)).transpose()?;
         Ok(Batch { max_items, max_bytes, batch_input })
     }

@@ -52,12 +52,13 @@ pub(super) fn run_mut(machine: &mut Machine, id: ScopeId) -> Option<&mut MapRun>
 
 fn child_done(machine: &mut Machine, id: ScopeId, child: u64, outcome: Outcome) {
     let now = machine.now;
+    let limit = machine.limits.payload_bytes;
     let Some(run) = run_mut(machine, id) else { return };
     let Some(of) = run.running.remove(&child) else { return };
     if !matches!(outcome, Outcome::Succeeded(_)) {
         run.failed_items += of.items;
     }
-    run.results.add(child, &of, now, &outcome);
+    run.results.add(child, &of, now, &outcome, limit);
     if !matches!(outcome, Outcome::Succeeded(_)) {
         run.unsuccessful.insert(child, of);
     }
@@ -96,7 +97,7 @@ fn start_child(machine: &mut Machine, id: ScopeId) -> Result<(), StateError> {
     let Some(execution) = machine.execution.clone() else { return Ok(()) };
     let (input, items) = next_input(machine, id)?;
     let state = &machine.definition.state(machine.scopes.get(id).state).name;
-    Machine::check_size(&input, || StateError::data_limit(state, "provided", "parameters"))?;
+    machine.check_size(&input, || StateError::data_limit(state, "provided", "parameters"))?;
     let started = machine.now;
     let Some(run) = run_mut(machine, id) else { return Ok(()) };
     let child = run.next_child;
@@ -161,13 +162,14 @@ fn finish(machine: &mut Machine, id: ScopeId) {
 /// The end of the run, as its children made it.
 fn close(machine: &mut Machine, id: ScopeId) {
     let name = machine.definition.state(machine.scopes.get(id).state).name.clone();
+    let limit = machine.limits.payload_bytes;
     let Some(run) = run_mut(machine, id) else { return };
     if let Some(failure) = run.verdict.take() {
         return fail(machine, id, failure);
     }
     let result = match &run.writer {
         Some(writer) => Some(writer.output(&run.arn)),
-        None => std::mem::take(&mut run.results).into_array(),
+        None => std::mem::take(&mut run.results).into_array(limit),
     };
     match result {
         Some(result) => succeed(machine, id, result),

@@ -1,7 +1,6 @@
 //! What becomes of the children's results: the array of the state, or files in a bucket (spec: ResultWriter).
 
 use super::{Child, MapRunId, ResultFile, WriteResults};
-use crate::PAYLOAD_LIMIT;
 use crate::context::Context;
 use crate::data::fill;
 use crate::error::StateError;
@@ -50,7 +49,8 @@ impl Results {
         Results { form, bounded: !exported, ..Results::default() }
     }
 
-    pub(super) fn add(&mut self, child: u64, of: &Child, stop: Timestamp, outcome: &Outcome) {
+    /// `limit` is the most bytes of a payload.
+    pub(super) fn add(&mut self, child: u64, of: &Child, stop: Timestamp, outcome: &Outcome, limit: usize) {
         // Failed children always have the form with metadata.
         let (list, entry) = match outcome {
             Outcome::Succeeded(output) if self.form != Form::Record => (&mut self.succeeded, output.clone()),
@@ -58,7 +58,7 @@ impl Results {
             _ => (&mut self.failed, record(of, stop, outcome)),
         };
         self.bytes = self.bytes.saturating_add(entry.measure().bytes + 1);
-        if !self.bounded || self.bytes <= PAYLOAD_LIMIT {
+        if !self.bounded || self.bytes <= limit {
             list.insert(child, entry);
         }
     }
@@ -70,9 +70,9 @@ impl Results {
         self.bytes = self.bytes.saturating_sub(bytes);
     }
 
-    /// The array of all results in the order of the items; `None` when it is over the payload limit.
-    pub(super) fn into_array(mut self) -> Option<Value> {
-        if self.bytes > PAYLOAD_LIMIT {
+    /// The array of all results in the order of the items; `None` when it is over `limit`, the most bytes of a payload.
+    pub(super) fn into_array(mut self, limit: usize) -> Option<Value> {
+        if self.bytes > limit {
             return None;
         }
         let form = self.form;

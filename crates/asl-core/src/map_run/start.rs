@@ -27,7 +27,7 @@ pub(crate) fn start(
     distributed: &Distributed,
 ) -> Result<(), StateError> {
     let Some(execution) = machine.execution.clone() else { return Ok(()) };
-    let input = machine.effective_input(id, state)?;
+    let input = machine.effective_input(id, state)?.into_owned();
     let items = match distributed.reader {
         Some(_) => None,
         None => Some(items_of(machine, id, state, map, &input)?),
@@ -41,7 +41,11 @@ pub(crate) fn start(
         None => 0.0,
     };
     let tolerance = Tolerance::of(distributed, &input, &env)?;
-    let batch = distributed.batcher.as_ref().map(|batcher| Batch::of(batcher, &input, &env)).transpose()?;
+    let batch = distributed
+        .batcher
+        .as_ref()
+        .map(|batcher| Batch::of(batcher, &input, &env, machine.limits.payload_bytes))
+        .transpose()?;
     let run = MapRunId(machine.map_run_count + 1);
     let read = distributed.reader.as_ref().map(|reader| read_items(reader, run, &input, &env)).transpose()?;
     let uuid = uuid(draw(execution.seed, run.0, 0x6d61_7052_756e), 0);

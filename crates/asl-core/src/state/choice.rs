@@ -1,7 +1,7 @@
 //! Choice: the first rule that holds says where to go (spec: Choice).
 
 use crate::context::{Context, Subject};
-use crate::data::{ask, unexpected};
+use crate::data::{apply, ask, unexpected};
 use crate::error::StateError;
 use crate::machine::{Machine, Note};
 use crate::scope::ScopeId;
@@ -31,10 +31,10 @@ pub(super) fn run(machine: &mut Machine, id: ScopeId, state: &State, choice: &Ch
     let assigned = machine.assign(id, assign, Subject::Input(&input))?;
     let output = match output {
         Some(query) => ask(query, &env)?,
-        None => crate::data::apply(&state.output_path, &input, &env)?,
+        None => apply(&state.output_path, input, &env)?.into_owned(),
     };
     machine.note(Note::Chose { state: state.name.clone(), rule: taken.map(|(at, _)| at) });
-    machine.exit(id, output, assigned, Next::State(target));
+    machine.exit(id, state, output, assigned, Next::State(target));
     Ok(())
 }
 

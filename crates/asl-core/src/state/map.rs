@@ -16,7 +16,7 @@ pub(super) fn run(machine: &mut Machine, id: ScopeId, state: &State, map: &Map) 
     if let Some(distributed) = &map.distributed {
         return map_run::start(machine, id, state, map, distributed);
     }
-    let input = machine.effective_input(id, state)?;
+    let input = machine.effective_input(id, state)?.into_owned();
     let env = Context::new(machine, id);
     let limit = match &map.max_concurrency {
         Some(field) => map_run::number(field, "MaxConcurrencyPath", Kind::Integer, &input, &env)?,

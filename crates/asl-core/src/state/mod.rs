@@ -10,12 +10,10 @@ mod wait;
 
 use crate::machine::Machine;
 use crate::scope::ScopeId;
-use asl_syntax::model::StateKind;
+use asl_syntax::model::{State, StateKind};
 
-/// Does the work of the state a scope is in: for the first time, or again after a back-off.
-pub(crate) fn attempt(machine: &mut Machine, id: ScopeId) {
-    let definition = machine.definition.clone();
-    let state = Machine::state_of(&definition, machine.scopes.get(id));
+/// Does the work of `state`, in which the scope is: for the first time, or again after a back-off.
+pub(crate) fn attempt(machine: &mut Machine, id: ScopeId, state: &State) {
     let done = match &state.kind {
         StateKind::Pass { result } => pass::run(machine, id, state, result.as_ref()),
         StateKind::Succeed => pass::run(machine, id, state, None),

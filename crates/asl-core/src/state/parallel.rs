@@ -8,7 +8,7 @@ use crate::scope::ScopeId;
 use asl_syntax::model::{Parallel, State, StateId};
 
 pub(super) fn run(machine: &mut Machine, id: ScopeId, state: &State, parallel: &Parallel) -> Result<(), StateError> {
-    let mut input = machine.effective_input(id, state)?;
+    let mut input = machine.effective_input(id, state)?.into_owned();
     if let Some(template) = &state.parameters {
         input = fill(template, &input, &Context::new(machine, id))?;
     }

@@ -14,8 +14,8 @@ pub(super) fn run(machine: &mut Machine, id: ScopeId, state: &State, result: Opt
     let result = match (result, &state.parameters) {
         (Some(result), _) => result.clone(),
         (None, Some(template)) => fill(template, &input, &Context::new(machine, id))?,
-        (None, None) => input,
+        (None, None) => input.into_owned(),
     };
-    machine.finish_state(id, result);
+    machine.finish_state(id, state, result);
     Ok(())
 }

@@ -52,9 +52,9 @@ fn prepare(
     let env = Context::new(machine, id).with_token(token.as_deref());
     let parameters = match &state.parameters {
         Some(payload) => fill(payload, &input, &env)?,
-        None => input.clone(),
+        None => input.clone().into_owned(),
     };
-    Machine::check_size(&parameters, || StateError::data_limit(&state.name, "provided", "parameters"))?;
+    machine.check_size(&parameters, || StateError::data_limit(&state.name, "provided", "parameters"))?;
     check_parameters(&task.resource, &parameters)?;
     let role_arn = match &task.credentials {
         Some(payload) => fill(payload, &input, &env)?["RoleArn"].as_str().map(Arc::from),
@@ -229,7 +229,7 @@ pub(crate) fn answer(machine: &mut Machine, input: Input) -> Result<(), Rejected
 
 fn succeeded(machine: &mut Machine, id: ScopeId, call: &TaskCall, output: Value) {
     let too_large = || StateError::data_limit(&limit_subject(call), "returned", "a result");
-    match Machine::check_size(&output, too_large) {
+    match machine.check_size(&output, too_large) {
         Ok(()) => {
             emit(machine, id, &call.resource, TaskStage::Succeeded { output: output.clone() });
             settle(machine, id, call.id, Ok(output));

@@ -29,7 +29,7 @@ pub(super) fn run(machine: &mut Machine, id: ScopeId, state: &State, wait: &Wait
     if until > machine.now.plus_ms(LIMIT_SECONDS * 1000) {
         return Err(too_long());
     }
-    machine.scopes.get_mut(id).phase = Phase::Answered(Ok(input));
+    machine.scopes.get_mut(id).phase = Phase::Answered(Ok(input.into_owned()));
     machine.set_timer(id, until, Timer::Wake(id));
     Ok(())
 }
