@@ -121,7 +121,7 @@ fn by_hand(rounds: u32, input: &Value, mut next: impl FnMut(&Value, u32) -> Valu
 /// The benches of this file.
 pub(crate) const BENCHES: &[Bench] = &[
     // First, while no freed memory of others is there to grow into.
-    ("machine.map-million", || map_memory(1_000_000)),
+    ("machine.large-map", || map_memory(1_000_000)),
     ("machine.chain", || vec![pass_chain()]),
     ("machine.loop", || vec![counter_loop()]),
     ("machine.result-path", || vec![result_path()]),

@@ -14,7 +14,8 @@ const INDEXED: usize = 16;
 #[derive(Clone, Default)]
 pub struct Map {
     members: Vec<(Key, Value)>,
-    /// Where each key is, in an object of [`INDEXED`] members or more. Boxed: small objects need not hold the place of it.
+    /// Where each key is, in an object of [`INDEXED`] members or more.
+    #[allow(clippy::box_collection, reason = "most objects have none, and each would hold 48 bytes for it")]
     index: Option<Box<HashMap<Key, usize>>>,
     measured: Memo,
 }
