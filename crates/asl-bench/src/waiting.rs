@@ -25,7 +25,7 @@ async fn engine(file: &Path) -> Engine {
 
 /// Returns when all executions are left in the journal until their time comes.
 async fn all_wait(engine: &Engine, count: usize) {
-    while engine.load() != (0, count) {
+    while engine.load() != (0, count) || engine.due() > 0 {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
 }

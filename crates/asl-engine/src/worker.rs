@@ -67,6 +67,11 @@ impl Engine {
         (registry.loaded(), registry.parked())
     }
 
+    /// How many of those left in the journal are due, and come into memory as there is room.
+    pub fn due(&self) -> usize {
+        self.inner.registry().due_count(lease::wall_ms(), usize::MAX)
+    }
+
     /// Shuts down in a bounded time: nothing new is taken on, tasks in flight may end for so long and what they answer is
     /// written, then as [`Engine::shutdown`]. Executions that have not ended stay in the journal.
     ///

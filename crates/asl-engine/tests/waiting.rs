@@ -59,7 +59,7 @@ async fn start_many(engine: &Engine, definition: &Arc<Definition>, count: usize)
 
 async fn until_parked(engine: &Engine, count: usize) {
     let deadline = Instant::now() + Duration::from_secs(120);
-    while engine.load() != (0, count) {
+    while engine.load() != (0, count) || engine.due() > 0 {
         assert!(engine.load().0 <= MAX_ACTIVE + 1, "{} in memory", engine.load().0);
         assert!(Instant::now() < deadline, "{:?} instead of {count}", engine.load());
         tokio::time::sleep(Duration::from_millis(5)).await;
