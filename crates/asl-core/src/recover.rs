@@ -138,8 +138,12 @@ impl Machine {
     /// Gives up all children of a Parallel or Map; `failed` is the one that failed, if one did. `cause` is the event
     /// they follow.
     pub(crate) fn abort_children(&mut self, parent: ScopeId, failed: Option<u64>, cause: EventId) {
-        let phase = std::mem::replace(&mut self.scopes.get_mut(parent).phase, Phase::Waiting);
-        let Phase::Join(mut join) = phase else { return };
+        let scope = self.scopes.get_mut(parent);
+        let mut join = match std::mem::replace(&mut scope.phase, Phase::Waiting) {
+            Phase::Join(join) => join,
+            // A redrive has to know whether its state was entered.
+            other => return scope.phase = other,
+        };
         let definition = self.definition.clone();
         let state = Machine::state_of(&definition, self.scopes.get(parent));
         let is_map = state.state_type() == StateType::Map;

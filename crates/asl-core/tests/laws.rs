@@ -299,3 +299,22 @@ proptest! {
         prop_assert_eq!(read, wrote);
     }
 }
+
+/// A branch that was taken down before it had entered its first state enters it when the execution is redriven.
+#[test]
+fn a_redrive_enters_what_was_not_entered() {
+    let patient = || Rules { retry: Some((0, 0)), catch: false };
+    let strict = || Rules { retry: None, catch: false };
+    let branches = Node::Parallel(vec![vec![Node::Pass], vec![Node::Task(patient())]], patient());
+    // The first iteration fails at once, for JSONata's concurrency of 0; the others are on their way then.
+    let inside = vec![Node::Jsonata(3), branches];
+    let map = Node::Map { inside, at_once: 0, distributed: None, rules: strict() };
+    let text = format!("{{{}}}", Text::default().flow(&[Node::Parallel(vec![vec![map]], strict())]));
+    let (_, events, _) = drive(&text, 0, (None, 1), STRAIGHT);
+    let types: Vec<String> = events.iter().map(Event::type_name).collect();
+    assert!(types.iter().any(|kind| kind == "ExecutionRedriven"), "{types:?}");
+    for event in events.iter().filter(|event| event.type_name() == "TaskScheduled") {
+        let before = &types[event.previous as usize - 1];
+        assert_ne!(before, "ParallelStateStarted", "event {} follows {}", event.id, event.previous);
+    }
+}
