@@ -47,10 +47,10 @@ pub(crate) async fn drain(inner: &Arc<Inner>) -> Result<Option<Timestamp>, Engin
     loop {
         let services = inner.backends.services.clone();
         let due = inner.clock.now().millis();
-        let next = inner.journal.inspect(|tx| {
-            let services = services.clone();
-            Box::pin(async move { Ok::<_, EngineError>(services.next_delivery_at_ms(tx).await?) })
-        });
+        let asked = services.clone();
+        let next = inner
+            .journal
+            .inspect(move |tx| Box::pin(async move { Ok::<_, EngineError>(asked.next_delivery_at_ms(tx).await?) }));
         let next = next.await?;
         if next.is_none_or(|at| at > due) {
             return Ok(next.map(Timestamp::from_millis));

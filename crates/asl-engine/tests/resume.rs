@@ -9,7 +9,7 @@ use asl_value::Value;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
-use tokio::sync::{Semaphore, oneshot};
+use tokio::sync::Semaphore;
 
 fn definition(states: &str) -> Arc<Definition> {
     let source = Source::new("test", format!(r#"{{"StartAt": "A", "States": {{{states}}}}}"#));
@@ -108,14 +108,15 @@ async fn after_a_write_that_failed_the_same_engine_goes_on() {
 
         // Another process writes, and takes longer than anybody has patience for.
         let other = Journal::open(&path, options).await.unwrap();
-        let (locked, (release, released)) = (Semaphore::new(0), oneshot::channel::<()>());
+        let (locked, (release, released)) = (Semaphore::new(0), std::sync::mpsc::channel::<()>());
         let locked = Arc::new(locked);
         let told = locked.clone();
         let lock = tokio::spawn(async move {
             let held = other.transact(move |_| {
                 Box::pin(async move {
                     told.add_permits(1);
-                    let _ = released.await;
+                    // It has the writer's thread to itself.
+                    let _ = released.recv();
                     Ok::<_, JournalError>(((), None))
                 })
             });

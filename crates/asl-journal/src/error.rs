@@ -148,6 +148,10 @@ pub enum JournalError {
     /// The function given to `transact` panicked; what it did is undone.
     #[error("the function of a transaction panicked: its effects were undone")]
     Panicked,
+    /// The function given to `transact` or `inspect` waited for something else than the services, which would hold up
+    /// everybody; what it did is undone.
+    #[error("the function of a transaction waited for something else than its services: its effects were undone")]
+    Waited,
     /// The journal was opened for reading only.
     #[error("the database {} was opened for reading only", path.display())]
     ReadOnly {
@@ -210,12 +214,31 @@ pub(crate) struct Place {
     pub(crate) busy_timeout_ms: u64,
 }
 
+/// A failure of one of the two drivers: SQLite's extended result code, if it has one, and the words.
+pub(crate) struct Failure {
+    code: Option<u32>,
+    message: String,
+}
+
+impl From<sqlx::Error> for Failure {
+    fn from(error: sqlx::Error) -> Failure {
+        let code = error.as_database_error().and_then(|e| e.code()).and_then(|code| code.parse().ok());
+        Failure { code, message: error.to_string() }
+    }
+}
+
+impl From<rusqlite::Error> for Failure {
+    fn from(error: rusqlite::Error) -> Failure {
+        let code = error.sqlite_error().map(|error| error.extended_code.unsigned_abs());
+        Failure { code, message: error.to_string() }
+    }
+}
+
 impl Place {
-    /// What a failure of the driver means. The numbers are SQLite's primary result codes.
-    pub(crate) fn failed(&self, error: sqlx::Error) -> JournalError {
+    /// What a failure of a driver means. The numbers are SQLite's primary result codes.
+    pub(crate) fn failed(&self, error: impl Into<Failure>) -> JournalError {
         let path = self.path.clone();
-        let message = error.to_string();
-        let code = error.as_database_error().and_then(|e| e.code()).and_then(|code| code.parse::<u32>().ok());
+        let Failure { code, message } = error.into();
         match code.map(|extended| extended & 0xff) {
             Some(5 | 6) => JournalError::Locked { path, waited_ms: self.busy_timeout_ms },
             Some(11) => JournalError::Damaged { path, message },
@@ -251,12 +274,14 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_full_disk_is_told_as_such() {
-        let mut conn = SqliteConnection::connect("sqlite::memory:").await.unwrap();
+    async fn a_full_disk_is_told_as_such_by_either_driver() {
         let sql = "PRAGMA max_page_count = 2; CREATE TABLE a AS SELECT zeroblob(100000);";
-        let error = sqlx::raw_sql(sql).execute(&mut conn).await.unwrap_err();
+        let mut conn = SqliteConnection::connect("sqlite::memory:").await.unwrap();
+        let reader = sqlx::raw_sql(sql).execute(&mut conn).await.unwrap_err();
+        let writer = rusqlite::Connection::open_in_memory().unwrap().execute_batch(sql).unwrap_err();
         let place = Place { path: Path::new("a.db").into(), busy_timeout_ms: 0 };
-        let told = place.failed(error).to_string();
-        assert_eq!(told, "the disk of the database a.db is full: nothing was written; make room and try again");
+        for told in [place.failed(reader).to_string(), place.failed(writer).to_string()] {
+            assert_eq!(told, "the disk of the database a.db is full: nothing was written; make room and try again");
+        }
     }
 }

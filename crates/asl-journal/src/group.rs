@@ -5,11 +5,11 @@ use crate::error::JournalError;
 use crate::inbox::{MailId, MailJob};
 use crate::lease::{Claimed, LeaseJob, WorkerId};
 use crate::payloads::Numbering;
-use crate::{Append, ExecutionId, NewExecution, Record};
+use crate::{Append, Definition, ExecutionId, NewExecution, Record};
 use asl_core::Outcome;
 use asl_task::embedded::ServiceTx;
 use futures_util::future::BoxFuture;
-use sqlx::{QueryBuilder, Sqlite, SqliteConnection};
+use rusqlite::{Connection, params};
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use tokio::sync::oneshot;
@@ -20,8 +20,6 @@ const REMEMBERED: usize = 4096;
 const REMEMBERED_BYTES: usize = 32 * 1024 * 1024;
 /// How many definitions are remembered to be stored.
 const DEFINITIONS: usize = 1024;
-/// The most rows in a statement.
-const CHUNK: usize = 128;
 
 /// Tells a caller how its group went.
 pub(crate) type Tell = Box<dyn FnOnce(&Result<(), JournalError>) + Send>;
@@ -238,101 +236,82 @@ impl Group {
         self.changed.extend(standing.map(|standing| (append.execution, standing)));
     }
 
-    /// Writes it all, with a statement for many rows; returns how many records that were.
-    pub(crate) async fn write(&mut self, conn: &mut SqliteConnection, known: &mut Known) -> Result<u64, sqlx::Error> {
+    /// Writes it all; returns how many records that were.
+    pub(crate) fn write(&mut self, conn: &Connection, known: &mut Known) -> Result<u64, rusqlite::Error> {
         if !self.creates.is_empty() {
-            self.write_definitions(conn, known).await?;
-            self.write_executions(conn, known).await?;
+            self.write_definitions(conn, known)?;
+            self.write_executions(conn, known)?;
         }
-        let written = self.rows.len() as u64;
-        let mut rows = std::mem::take(&mut self.rows).into_iter();
-        while let Some(size) = chunk(rows.len()) {
-            let head = "INSERT INTO journal (execution, number, first_event, event_count, body, checksum) ";
-            let mut query = QueryBuilder::<Sqlite>::new(head);
-            query.push_values(rows.by_ref().take(size), |mut tuple, (execution, row)| {
-                tuple.push_bind(execution.0).push_bind(row.number as i64).push_bind(row.first_event as i64);
-                tuple.push_bind(row.event_count as i64).push_bind(row.body).push_bind(i64::from(row.checksum));
-            });
-            query.build().execute(&mut *conn).await?;
+        let mut insert = conn.prepare_cached(
+            "INSERT INTO journal (execution, number, first_event, event_count, body, checksum) VALUES (?, ?, ?, ?, ?, ?)",
+        )?;
+        for (execution, row) in &self.rows {
+            let (number, first_event, event_count) =
+                (row.number as i64, row.first_event as i64, row.event_count as i64);
+            insert.execute((execution.0, number, first_event, event_count, &row.body, row.checksum))?;
         }
-        self.write_standings(conn).await?;
-        self.delete_mail(conn).await?;
-        Ok(written)
+        self.write_standings(conn)?;
+        let mut delete = conn.prepare_cached("DELETE FROM inbox WHERE id = ?")?;
+        for mail in &self.mail {
+            delete.execute([mail.0])?;
+        }
+        Ok(self.rows.len() as u64)
     }
 
-    async fn write_standings(&mut self, conn: &mut SqliteConnection) -> Result<(), sqlx::Error> {
-        let mut changed = std::mem::take(&mut self.changed).into_iter();
-        while let Some(size) = chunk(changed.len()) {
-            let mut query = QueryBuilder::<Sqlite>::new(
-                "WITH done (id, status, stopped_ms, error, cause, redriven_ms, owner) AS (",
-            );
-            let chunk: Vec<(ExecutionId, Standing)> = changed.by_ref().take(size).collect();
-            let ids: Vec<i64> = chunk.iter().map(|(execution, _)| execution.0).collect();
-            query.push_values(chunk, |mut tuple, (execution, end)| {
-                tuple.push_bind(execution.0).push_bind(end.status).push_bind(end.stopped_ms);
-                tuple.push_bind(end.error).push_bind(end.cause).push_bind(end.redriven_ms).push_bind(end.redriver);
-            });
-            query.push(
-                ") UPDATE execution SET status = done.status, stopped_ms = done.stopped_ms, error = done.error, \
-                 cause = done.cause, redrive_count = redrive_count + (done.redriven_ms IS NOT NULL), \
-                 redriven_ms = coalesce(done.redriven_ms, execution.redriven_ms), \
-                 owner = CASE WHEN done.redriven_ms IS NULL THEN execution.owner ELSE done.owner END \
-                 FROM done WHERE execution.id = done.id",
-            );
-            query.build().execute(&mut *conn).await?;
-            // Nobody takes in any more what is left for it.
-            delete(conn, "execution", &ids).await?;
+    fn write_standings(&mut self, conn: &Connection) -> Result<(), rusqlite::Error> {
+        let mut update = conn.prepare_cached(
+            "UPDATE execution SET status = ?2, stopped_ms = ?3, error = ?4, cause = ?5, \
+             redrive_count = redrive_count + (?6 IS NOT NULL), redriven_ms = coalesce(?6, redriven_ms), \
+             owner = CASE WHEN ?6 IS NULL THEN owner ELSE ?7 END WHERE id = ?1",
+        )?;
+        // Nobody takes in any more what is left for it.
+        let mut delete = conn.prepare_cached("DELETE FROM inbox WHERE execution = ?")?;
+        for (execution, end) in &self.changed {
+            let Standing { status, stopped_ms, error, cause, redriven_ms, redriver } = end;
+            update.execute(params![execution.0, status, stopped_ms, error, cause, redriven_ms, redriver])?;
+            delete.execute([execution.0])?;
         }
         Ok(())
     }
 
-    async fn delete_mail(&mut self, conn: &mut SqliteConnection) -> Result<(), sqlx::Error> {
-        for chunk in std::mem::take(&mut self.mail).chunks(CHUNK) {
-            let ids: Vec<i64> = chunk.iter().map(|mail| mail.0).collect();
-            delete(conn, "id", &ids).await?;
-        }
-        Ok(())
-    }
-
-    async fn write_definitions(&mut self, conn: &mut SqliteConnection, known: &mut Known) -> Result<(), sqlx::Error> {
-        // There are few of them.
+    fn write_definitions(&mut self, conn: &Connection, known: &mut Known) -> Result<(), rusqlite::Error> {
         for create in &self.creates {
-            let definition = &create.new.definition;
-            if !known.definitions.insert(definition.hash.clone()) {
+            let Definition { hash, name, text } = &*create.new.definition;
+            if known.definitions.insert(hash.clone()) {
+                let sql =
+                    "INSERT INTO definition (hash, name, text, created_ms) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING";
+                conn.prepare_cached(sql)?.execute((hash, name, text, create.started_ms))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn write_executions(&mut self, conn: &Connection, known: &mut Known) -> Result<(), rusqlite::Error> {
+        // An ARN that is taken gives no row: only that execution is refused.
+        let mut insert = conn.prepare_cached(
+            "INSERT INTO execution (arn, name, state_machine, state_machine_arn, definition, status, started_ms, \
+             stopped_ms, error, cause, owner) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (arn) DO NOTHING",
+        )?;
+        for create in &mut self.creates {
+            let execution = &create.new.execution;
+            let end = create.end.as_ref();
+            let inserted = insert.execute(params![
+                execution.arn,
+                execution.name,
+                execution.state_machine_name,
+                execution.state_machine_arn,
+                create.new.definition.hash,
+                end.map_or("RUNNING", |end| end.status),
+                create.started_ms,
+                end.and_then(|end| end.stopped_ms),
+                end.and_then(|end| end.error.as_deref()),
+                end.and_then(|end| end.cause.as_deref()),
+                create.owner.map(|worker| worker.0),
+            ])?;
+            if inserted == 0 {
                 continue;
             }
-            let sql =
-                "INSERT INTO definition (hash, name, text, created_ms) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING";
-            let query = sqlx::query(sql).bind(&*definition.hash).bind(&*definition.name).bind(&*definition.text);
-            query.bind(create.started_ms).execute(&mut *conn).await?;
-        }
-        Ok(())
-    }
-
-    async fn write_executions(&mut self, conn: &mut SqliteConnection, known: &mut Known) -> Result<(), sqlx::Error> {
-        let mut ids: HashMap<String, i64> = HashMap::new();
-        let mut creates = self.creates.iter();
-        while let Some(size) = chunk(creates.len()) {
-            let mut query = QueryBuilder::<Sqlite>::new(
-                "INSERT INTO execution (arn, name, state_machine, state_machine_arn, definition, status, started_ms, \
-                 stopped_ms, error, cause, owner) ",
-            );
-            query.push_values(creates.by_ref().take(size), |mut tuple, create| {
-                let execution = &create.new.execution;
-                let end = create.end.as_ref();
-                tuple.push_bind(execution.arn.clone()).push_bind(execution.name.clone());
-                tuple.push_bind(execution.state_machine_name.clone()).push_bind(execution.state_machine_arn.clone());
-                tuple.push_bind(create.new.definition.hash.clone());
-                tuple.push_bind(end.map_or("RUNNING", |end| end.status)).push_bind(create.started_ms);
-                tuple.push_bind(end.and_then(|end| end.stopped_ms)).push_bind(end.and_then(|end| end.error.clone()));
-                tuple.push_bind(end.and_then(|end| end.cause.clone())).push_bind(create.owner.map(|worker| worker.0));
-            });
-            // An ARN that is taken gives no row: only that execution is refused.
-            query.push(" ON CONFLICT (arn) DO NOTHING RETURNING arn, id");
-            ids.extend(query.build_query_as::<(String, i64)>().fetch_all(&mut *conn).await?);
-        }
-        for create in &mut self.creates {
-            let Some(id) = ids.remove(&*create.new.execution.arn).map(ExecutionId) else { continue };
+            let id = ExecutionId(conn.last_insert_rowid());
             create.id = Some(id);
             let numbering = std::mem::replace(&mut create.numbering, Numbering::start());
             known.remember(id, Remembered { numbering, ended: create.end.is_some(), owner: create.owner });
@@ -358,20 +337,4 @@ impl Group {
             other(result);
         }
     }
-}
-
-/// Deletes inputs from the inbox.
-async fn delete(conn: &mut SqliteConnection, column: &str, ids: &[i64]) -> Result<(), sqlx::Error> {
-    let mut query = QueryBuilder::<Sqlite>::new(format!("DELETE FROM inbox WHERE {column} IN ("));
-    let mut list = query.separated(", ");
-    for id in ids {
-        list.push_bind(*id);
-    }
-    query.push(")");
-    query.build().execute(conn).await.map(|_| ())
-}
-
-/// The size of the next statement: a power of two, so that there are few different statements to prepare.
-fn chunk(left: usize) -> Option<usize> {
-    left.checked_ilog2().map(|log| CHUNK.min(1 << log))
 }

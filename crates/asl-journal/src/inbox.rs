@@ -9,8 +9,9 @@ use crate::writer::Writer;
 use crate::{Append, ExecutionId, Journal, Record};
 use asl_core::{Input, Outcome};
 use asl_value::Value;
+use rusqlite::{Connection, OptionalExtension};
+use sqlx::Row as _;
 use sqlx::sqlite::SqliteRow;
-use sqlx::{Row as _, SqliteConnection};
 
 /// How many inputs may wait for one execution.
 const LIMIT: i64 = 1000;
@@ -111,20 +112,16 @@ fn mail(row: &SqliteRow) -> Result<Mail, sqlx::Error> {
 
 impl Writer {
     /// Does a job about the inbox; its caller is told with the group.
-    pub(crate) async fn mail(&mut self, conn: &mut SqliteConnection, job: MailJob) -> Result<Tell, JournalError> {
+    pub(crate) fn mail(&mut self, conn: &Connection, job: MailJob) -> Result<Tell, JournalError> {
         let failed = |e| self.place.failed(e);
         Ok(match job {
             MailJob::Post(execution, input, now_ms, reply) => {
-                let own = post(conn, execution, input, now_ms).await.map_err(failed)?;
+                let own = post(conn, execution, input, now_ms).map_err(failed)?;
                 Box::new(move |group| drop(reply.send(group.clone().and(own))))
             }
             MailJob::Discard(mail, reply) => {
                 for id in mail {
-                    sqlx::query("DELETE FROM inbox WHERE id = ?")
-                        .bind(id.0)
-                        .execute(&mut *conn)
-                        .await
-                        .map_err(failed)?;
+                    conn.execute("DELETE FROM inbox WHERE id = ?", [id.0]).map_err(failed)?;
                 }
                 Box::new(move |group| drop(reply.send(group.clone())))
             }
@@ -132,15 +129,15 @@ impl Writer {
     }
 }
 
-async fn post(
-    conn: &mut SqliteConnection,
+fn post(
+    conn: &Connection,
     execution: ExecutionId,
     input: Input,
     now_ms: i64,
-) -> Result<Result<MailId, JournalError>, sqlx::Error> {
+) -> Result<Result<MailId, JournalError>, rusqlite::Error> {
     let sql =
         "SELECT status = 'RUNNING', (SELECT count(*) FROM inbox WHERE execution = x.id) FROM execution x WHERE id = ?";
-    let found: Option<(bool, i64)> = sqlx::query_as(sql).bind(execution.0).fetch_optional(&mut *conn).await?;
+    let found = conn.query_row(sql, [execution.0], |row| <(bool, i64)>::try_from(row)).optional()?;
     match found {
         Some((true, waiting)) if waiting >= LIMIT => return Ok(Err(JournalError::InboxFull { execution })),
         Some((true, _)) => {}
@@ -151,8 +148,8 @@ async fn post(
         payload = Some(value.to_string());
         0
     });
-    let text = serde_json::to_string(&input).map_err(|e| sqlx::Error::Encode(Box::new(e)))?;
+    let text = serde_json::to_string(&input).expect("inputs have string keys and no other way to fail");
     let sql = "INSERT INTO inbox (execution, input, payload, sent_ms) VALUES (?, ?, ?, ?)";
-    let done = sqlx::query(sql).bind(execution.0).bind(text).bind(payload).bind(now_ms).execute(conn).await?;
-    Ok(Ok(MailId(done.last_insert_rowid())))
+    conn.execute(sql, (execution.0, text, payload, now_ms))?;
+    Ok(Ok(MailId(conn.last_insert_rowid())))
 }

@@ -9,7 +9,7 @@ use crate::error::JournalError;
 use crate::group::{Job, Reply, Tell};
 use crate::writer::Writer;
 use crate::{ExecutionId, Journal};
-use sqlx::{QueryBuilder, Sqlite, SqliteConnection};
+use rusqlite::{Connection, params_from_iter};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
@@ -225,18 +225,17 @@ impl Journal {
 impl Writer {
     /// Whether a worker may still write: looked up once in each transaction. The inner result is the job's, the outer
     /// one the group's.
-    pub(crate) async fn fence(
+    pub(crate) fn fence(
         &mut self,
-        conn: &mut SqliteConnection,
+        conn: &Connection,
         owner: Option<WorkerId>,
     ) -> Result<Result<(), JournalError>, JournalError> {
         let Some(worker) = owner else { return Ok(Ok(())) };
         if self.known.in_force(worker) {
             return Ok(Ok(()));
         }
-        let query = sqlx::query_scalar("SELECT 1 FROM worker WHERE id = ? AND NOT gone").bind(worker.0);
-        let found: Option<i64> = query.fetch_optional(conn).await.map_err(|e| self.place.failed(e))?;
-        if found.is_none() {
+        let look = || conn.prepare_cached("SELECT 1 FROM worker WHERE id = ? AND NOT gone")?.exists([worker.0]);
+        if !look().map_err(|e| self.place.failed(e))? {
             return Ok(Err(JournalError::Fenced { worker }));
         }
         self.known.found_in_force(worker);
@@ -244,57 +243,39 @@ impl Writer {
     }
 
     /// Does a job about workers; its caller is told with the group.
-    pub(crate) async fn lease(&mut self, conn: &mut SqliteConnection, job: LeaseJob) -> Result<Tell, JournalError> {
+    pub(crate) fn lease(&mut self, conn: &Connection, job: LeaseJob) -> Result<Tell, JournalError> {
         Ok(match job {
             LeaseJob::Register(worker, reply) => {
-                let id = self.register(conn, &worker).await;
-                tell(reply, self.or_fail(id)?)
+                let id = register(conn, &worker).map_err(|e| self.place.failed(e))?;
+                tell(reply, Ok(id))
             }
             LeaseJob::Renew(worker, until_ms, reply) => {
-                if let Err(fenced) = self.fence(conn, Some(worker)).await? {
+                if let Err(fenced) = self.fence(conn, Some(worker))? {
                     return Ok(tell(reply, Err(fenced)));
                 }
-                let query = sqlx::query("UPDATE worker SET lease_until_ms = ? WHERE id = ?").bind(until_ms);
-                let done = query.bind(worker.0).execute(conn).await.map(|_| ());
-                tell(reply, self.or_fail(done)?)
+                let done = conn.execute("UPDATE worker SET lease_until_ms = ? WHERE id = ?", (until_ms, worker.0));
+                done.map_err(|e| self.place.failed(e))?;
+                tell(reply, Ok(()))
             }
             LeaseJob::Release(worker, reply) => {
                 self.known.forget_force();
-                let query = sqlx::query("UPDATE worker SET gone = 1 WHERE id = ?").bind(worker.0);
-                let marked = query.execute(&mut *conn).await.map(|_| ());
-                self.or_fail(marked)?.ok();
-                let swept = sweep(conn).await;
-                self.or_fail(swept)?.ok();
+                let marked = conn.execute("UPDATE worker SET gone = 1 WHERE id = ?", [worker.0]);
+                marked.and_then(|_| sweep(conn)).map_err(|e| self.place.failed(e))?;
                 match reply {
                     Some(reply) => tell(reply, Ok(())),
                     None => Box::new(|_| ()),
                 }
             }
             LeaseJob::Claim(worker, claim, reply) => {
-                if let Err(fenced) = self.fence(conn, Some(worker)).await? {
+                if let Err(fenced) = self.fence(conn, Some(worker))? {
                     return Ok(tell(reply, Err(fenced)));
                 }
                 self.known.forget_force();
-                let claimed = take_over(conn, worker, &claim).await;
-                let claimed = self.or_fail(claimed)?;
-                self.known.own(worker, claimed.as_deref().unwrap_or_default());
-                tell(reply, claimed)
+                let claimed = take_over(conn, worker, &claim).map_err(|e| self.place.failed(e))?;
+                self.known.own(worker, &claimed);
+                tell(reply, Ok(claimed))
             }
         })
-    }
-
-    /// A failure of the database is the whole group's.
-    fn or_fail<T>(&self, result: Result<T, sqlx::Error>) -> Result<Result<T, JournalError>, JournalError> {
-        result.map(Ok).map_err(|e| self.place.failed(e))
-    }
-
-    async fn register(&self, conn: &mut SqliteConnection, worker: &NewWorker) -> Result<WorkerId, sqlx::Error> {
-        mark_gone(conn, WorkerId(0), worker.now_ms, &worker.gone).await?;
-        sweep(conn).await?;
-        let sql = "INSERT INTO worker (what, process, lock, lease_until_ms) VALUES (?, ?, ?, ?)";
-        let query = sqlx::query(sql).bind(&worker.what).bind(worker.process).bind(&worker.lock);
-        let done = query.bind(worker.lease_until_ms).execute(conn).await?;
-        Ok(WorkerId(done.last_insert_rowid()))
     }
 }
 
@@ -302,46 +283,47 @@ fn tell<T: Send + 'static>(reply: Reply<T>, own: Result<T, JournalError>) -> Tel
     Box::new(move |group| drop(reply.send(group.clone().and(own))))
 }
 
+fn register(conn: &Connection, worker: &NewWorker) -> Result<WorkerId, rusqlite::Error> {
+    mark_gone(conn, WorkerId(0), worker.now_ms, &worker.gone)?;
+    sweep(conn)?;
+    let sql = "INSERT INTO worker (what, process, lock, lease_until_ms) VALUES (?, ?, ?, ?)";
+    conn.execute(sql, (&worker.what, worker.process, &worker.lock, worker.lease_until_ms))?;
+    Ok(WorkerId(conn.last_insert_rowid()))
+}
+
 /// Removes workers that are gone and have nothing left to take.
-async fn sweep(conn: &mut SqliteConnection) -> Result<(), sqlx::Error> {
+fn sweep(conn: &Connection) -> Result<(), rusqlite::Error> {
     let sql = "DELETE FROM worker WHERE gone AND NOT EXISTS (SELECT 1 FROM execution INDEXED BY execution_open \
                WHERE status = 'RUNNING' AND owner = worker.id)";
-    sqlx::query(sql).execute(conn).await.map(|_| ())
+    conn.execute(sql, ()).map(|_| ())
 }
 
 /// Marks workers that are silent for too long, or known to be gone; all but `own`.
-async fn mark_gone(
-    conn: &mut SqliteConnection,
-    own: WorkerId,
-    now_ms: i64,
-    gone: &[WorkerId],
-) -> Result<(), sqlx::Error> {
-    let mut query = QueryBuilder::<Sqlite>::new("UPDATE worker SET gone = 1 WHERE NOT gone AND id <> ");
-    query.push_bind(own.0).push(" AND (lease_until_ms < ").push_bind(now_ms).push(" OR id IN (");
-    let mut known = query.separated(", ");
-    for worker in gone {
-        known.push_bind(worker.0);
-    }
-    query.push("))");
-    query.build().execute(conn).await.map(|_| ())
+fn mark_gone(conn: &Connection, own: WorkerId, now_ms: i64, gone: &[WorkerId]) -> Result<(), rusqlite::Error> {
+    let known = vec!["?"; gone.len()].join(", ");
+    let sql =
+        format!("UPDATE worker SET gone = 1 WHERE NOT gone AND id <> ? AND (lease_until_ms < ? OR id IN ({known}))");
+    let values = [own.0, now_ms].into_iter().chain(gone.iter().map(|worker| worker.0));
+    conn.execute(&sql, params_from_iter(values)).map(|_| ())
 }
 
-async fn take_over(conn: &mut SqliteConnection, worker: WorkerId, claim: &Claim) -> Result<Vec<Claimed>, sqlx::Error> {
-    mark_gone(conn, worker, claim.now_ms, &claim.gone).await?;
+fn take_over(conn: &Connection, worker: WorkerId, claim: &Claim) -> Result<Vec<Claimed>, rusqlite::Error> {
+    mark_gone(conn, worker, claim.now_ms, &claim.gone)?;
     let mut taken = Vec::new();
     for whose in ["owner IS NULL", "owner IN (SELECT id FROM worker WHERE gone)"] {
         let left = i64::from(claim.limit) - taken.len() as i64;
-        let mut query = QueryBuilder::<Sqlite>::new("UPDATE execution SET owner = ");
-        query.push_bind(worker.0).push(" WHERE id IN (SELECT id FROM execution INDEXED BY execution_open ");
-        query.push(format_args!("WHERE status = 'RUNNING' AND {whose}"));
-        if let Some(only) = claim.only {
-            query.push(" AND id = ").push_bind(only.0);
+        let only = claim.only.map_or("", |_| "AND id = ?3");
+        let mut take = conn.prepare_cached(&format!(
+            "UPDATE execution SET owner = ?1 WHERE id IN (SELECT id FROM execution INDEXED BY execution_open \
+             WHERE status = 'RUNNING' AND {whose} {only} ORDER BY id LIMIT ?2) RETURNING id, arn"
+        ))?;
+        let values = [worker.0, left.max(0)].into_iter().chain(claim.only.map(|only| only.0));
+        let rows = take.query_map(params_from_iter(values), |row| <(i64, String)>::try_from(row))?;
+        for row in rows {
+            taken.push(Claimed::new(row?));
         }
-        query.push(" ORDER BY id LIMIT ").push_bind(left.max(0)).push(") RETURNING id, arn");
-        let rows: Vec<(i64, String)> = query.build_query_as().fetch_all(&mut *conn).await?;
-        taken.extend(rows.into_iter().map(Claimed::new));
     }
-    sweep(conn).await?;
+    sweep(conn)?;
     taken.sort_unstable_by_key(|claimed| claimed.id);
     Ok(taken)
 }

@@ -177,11 +177,7 @@ impl Journal {
 
     /// Writes what is queued, and closes the database. Other handles get [`JournalError::Closed`] from then on.
     pub async fn close(self) {
-        if let Readers::Pool(pool) = &self.readers {
-            pool.close().await;
-        }
-        // The connection in memory ends with its last handle.
-        drop(self.readers);
+        self.readers.close().await;
         let Some(jobs) = self.jobs else { return };
         let (reply, done) = oneshot::channel();
         if jobs.send(Job::Close(reply)).await.is_ok() {

@@ -1,23 +1,32 @@
 //! Opening a database: which file, how durable, whether it is ours.
+//!
+//! Two drivers use it. The writer, the services and whatever makes or checks the file are on rusqlite, where a statement is
+//! a function call; lists and histories are read with sqlx, from any task at once.
 
 use crate::Journal;
 use crate::error::{JournalError, Place};
-use crate::group::Known;
-use crate::read::Readers;
+use crate::read::{Memory, Readers};
 use crate::schema::{self, MIGRATIONS};
 use crate::writer::{Counts, QUEUE, Writer};
+use rusqlite::{Connection, OpenFlags};
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePoolOptions};
-use sqlx::{AssertSqlSafe, ConnectOptions, Connection, SqliteConnection};
+use sqlx::{ConnectOptions, SqlitePool};
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
-use tokio::sync::{Mutex, mpsc};
-use tokio::time::Instant;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+use tokio::sync::{mpsc, oneshot};
 
 /// How many connections read at the same time.
 const READERS: u32 = 4;
 /// How long to wait before asking for a lock again; milliseconds.
 const ASK_AGAIN_MS: u64 = 5;
+/// How many statements a connection keeps ready: more than there are.
+const STATEMENTS: usize = 64;
+/// Opens a file, or makes it.
+const CREATE: OpenFlags = OpenFlags::SQLITE_OPEN_READ_WRITE.union(OpenFlags::SQLITE_OPEN_CREATE);
+/// SQLite's name for files that are in memory, and seen by all connections of the process.
+const IN_MEMORY: &str = "memdb";
 
 /// When a commit counts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -46,23 +55,24 @@ impl Default for Options {
 }
 
 impl Journal {
-    /// Opens a database, and makes it (and its folder) where there is none. Call it within a tokio runtime, which the
-    /// writer then runs on.
+    /// Opens a database, and makes it (and its folder) where there is none. The writer runs on a thread of its own.
     ///
     /// # Errors
     /// When the file is not a database, another application's, from a newer version, locked, or not to be used at all.
     pub async fn open(path: &Path, options: Options) -> Result<Journal, JournalError> {
         let place = Place { path: path.into(), busy_timeout_ms: options.busy_timeout_ms };
-        if let Some(folder) = path.parent() {
-            let failed = |e: std::io::Error| JournalError::Io { path: path.into(), message: e.to_string() };
-            tokio::fs::create_dir_all(folder).await.map_err(failed)?;
-        }
-        let connect = connect_options(path, &options).create_if_missing(true);
-        let mut conn = connect.connect().await.map_err(|e| place.failed(e))?;
-        prepare(&mut conn, &place, options.durability).await?;
-        let connect = connect_options(path, &options).pragma("query_only", "ON");
-        let pool = SqlitePoolOptions::new().max_connections(READERS).connect_lazy_with(connect);
-        Ok(Journal::start(place, Arc::new(Mutex::new(conn)), Some(Readers::Pool(pool))))
+        let readers = Readers::new(pool(connect_options(path, &options)), None);
+        let made = place.clone();
+        Journal::start(place, readers, move || {
+            if let Some(folder) = made.path.parent() {
+                let failed = |e: std::io::Error| JournalError::Io { path: made.path.clone(), message: e.to_string() };
+                std::fs::create_dir_all(folder).map_err(failed)?;
+            }
+            let conn = connect(&made, CREATE, None)?;
+            prepare(&conn, &made, options.durability)?;
+            Ok(conn)
+        })
+        .await
     }
 
     /// Opens a database that exists, for reading only: it can be used while others write, and changes nothing.
@@ -75,64 +85,118 @@ impl Journal {
         if !tokio::fs::try_exists(path).await.unwrap_or(true) {
             return Err(JournalError::Missing { path: path.into() });
         }
-        let connect = connect_options(path, &options).pragma("query_only", "ON");
-        let mut conn = connect.clone().connect().await.map_err(|e| place.failed(e))?;
-        let found = schema::version(&mut conn, &place, MIGRATIONS.len()).await?;
-        if found < MIGRATIONS.len() {
-            let (found, known) = (found as i64, MIGRATIONS.len() as i64);
-            return Err(JournalError::Older { path: path.into(), found, known });
-        }
-        let closed = conn.close().await;
-        closed.map_err(|e| place.failed(e))?;
-        let pool = SqlitePoolOptions::new().max_connections(READERS).connect_lazy_with(connect);
-        Ok(Journal { place, jobs: None, readers: Readers::Pool(pool), counts: Arc::default(), owner: None })
+        let looked = place.clone();
+        in_the_background(move || {
+            let conn = connect_to_read(&looked, None)?;
+            let (found, known) = (schema::version(&conn, &looked, MIGRATIONS.len())?, MIGRATIONS.len());
+            let (path, is_older) = (looked.path, found < known);
+            if is_older { Err(JournalError::Older { path, found: found as i64, known: known as i64 }) } else { Ok(()) }
+        })
+        .await?;
+        let readers = Readers::new(pool(connect_options(path, &options)), None);
+        Ok(Journal { place, jobs: None, readers, counts: Arc::default(), owner: None })
     }
 
-    /// A database in memory, gone with its last handle. Readers wait for the writer here.
+    /// A database in memory, gone with its last handle. Readers wait for the writer here, and 1 GiB is all it takes.
     ///
     /// # Errors
     /// When SQLite cannot make one.
     pub async fn in_memory() -> Result<Journal, JournalError> {
-        let place = Place { path: Path::new(":memory:").into(), busy_timeout_ms: 0 };
-        let connect = SqliteConnectOptions::new().in_memory(true).disable_statement_logging();
-        let mut conn = connect.connect().await.map_err(|e| place.failed(e))?;
-        schema::migrate(&mut conn, &place, MIGRATIONS).await?;
-        Ok(Journal::start(place, Arc::new(Mutex::new(conn)), None))
+        static NUMBER: AtomicU64 = AtomicU64::new(0);
+        let name = Arc::from(format!("/asl-{}", NUMBER.fetch_add(1, Ordering::Relaxed)));
+        let place = Place { path: Path::new(":memory:").into(), busy_timeout_ms: Options::default().busy_timeout_ms };
+        let options = SqliteConnectOptions::new().filename(&*name).vfs(IN_MEMORY).disable_statement_logging();
+        let memory = Memory { name, gate: Arc::default() };
+        let readers = Readers::new(pool(options), Some(memory.clone()));
+        let made = place.clone();
+        Journal::start(place, readers, move || {
+            let conn = connect(&made, CREATE, Some(&memory))?;
+            schema::migrate(&conn, &made, MIGRATIONS)?;
+            Ok(conn)
+        })
+        .await
     }
 
-    fn start(place: Place, conn: Arc<Mutex<SqliteConnection>>, readers: Option<Readers>) -> Journal {
+    /// Starts the writer with the connection that `open` makes, on the writer's thread.
+    async fn start(
+        place: Place,
+        readers: Readers,
+        open: impl FnOnce() -> Result<Connection, JournalError> + Send + 'static,
+    ) -> Result<Journal, JournalError> {
         let (jobs, queue) = mpsc::channel(QUEUE);
         let counts = Arc::<Counts>::default();
-        let readers = readers.unwrap_or_else(|| Readers::Shared(conn.clone()));
-        let writer = Writer {
-            conn,
-            jobs: queue,
-            place: place.clone(),
-            counts: counts.clone(),
-            known: Known::default(),
-            closing: None,
-        };
-        tokio::spawn(writer.run());
-        Journal { place, jobs: Some(jobs), readers, counts, owner: None }
+        let (opened, is_open) = oneshot::channel();
+        let failed = |e: std::io::Error| JournalError::Io { path: place.path.clone(), message: e.to_string() };
+        let writer = Writer::new(
+            queue,
+            place.clone(),
+            readers.memory.as_ref().map(|memory| memory.gate.clone()),
+            counts.clone(),
+        );
+        let thread = std::thread::Builder::new().name("asl-journal".to_owned());
+        thread
+            .spawn(move || match open() {
+                Ok(conn) => {
+                    let _ = opened.send(Ok(()));
+                    writer.run(conn);
+                }
+                Err(error) => drop(opened.send(Err(error))),
+            })
+            .map_err(failed)?;
+        is_open.await.unwrap_or(Err(JournalError::Closed))?;
+        Ok(Journal { place, jobs: Some(jobs), readers, counts, owner: None })
     }
 }
 
+/// Runs what may take a while where it holds up no task.
+pub(crate) async fn in_the_background<T, E>(f: impl FnOnce() -> Result<T, E> + Send + 'static) -> Result<T, E>
+where
+    T: Send + 'static,
+    E: From<JournalError> + Send + 'static,
+{
+    tokio::task::spawn_blocking(f).await.unwrap_or_else(|_| Err(JournalError::Panicked.into()))
+}
+
 fn connect_options(path: &Path, options: &Options) -> SqliteConnectOptions {
-    let options = SqliteConnectOptions::new()
-        .filename(path)
-        .foreign_keys(true)
-        .busy_timeout(Duration::from_millis(options.busy_timeout_ms));
-    options.disable_statement_logging()
+    let patience = Duration::from_millis(options.busy_timeout_ms);
+    SqliteConnectOptions::new().filename(path).busy_timeout(patience).disable_statement_logging()
+}
+
+fn pool(options: SqliteConnectOptions) -> SqlitePool {
+    SqlitePoolOptions::new().max_connections(READERS).connect_lazy_with(options.pragma("query_only", "ON"))
+}
+
+/// A connection that changes nothing; `memory` as for [`connect`].
+pub(crate) fn connect_to_read(place: &Place, memory: Option<&Memory>) -> Result<Connection, JournalError> {
+    let conn = connect(place, OpenFlags::SQLITE_OPEN_READ_WRITE, memory)?;
+    conn.pragma_update(None, "query_only", true).map_err(|e| place.failed(e))?;
+    Ok(conn)
+}
+
+/// A connection to the file, or to the one in memory of this name.
+fn connect(place: &Place, flags: OpenFlags, memory: Option<&Memory>) -> Result<Connection, JournalError> {
+    let failed = |e| place.failed(e);
+    // Only one thread has it at a time.
+    let flags = flags | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let conn = match memory {
+        Some(memory) => Connection::open_with_flags_and_vfs(&*memory.name, flags, IN_MEMORY),
+        None => Connection::open_with_flags(&place.path, flags),
+    };
+    let conn = conn.map_err(failed)?;
+    conn.busy_timeout(Duration::from_millis(place.busy_timeout_ms)).map_err(failed)?;
+    conn.set_prepared_statement_cache_capacity(STATEMENTS);
+    conn.pragma_update(None, "foreign_keys", true).map_err(failed)?;
+    Ok(conn)
 }
 
 /// Makes the writer's connection ready. SQLite does not wait by itself for the lock that a new file needs to get its
 /// write-ahead log: when two processes make it at once, one of them asks again.
-async fn prepare(conn: &mut SqliteConnection, place: &Place, durability: Durability) -> Result<(), JournalError> {
+fn prepare(conn: &Connection, place: &Place, durability: Durability) -> Result<(), JournalError> {
     let deadline = Instant::now() + Duration::from_millis(place.busy_timeout_ms);
     loop {
-        match try_prepare(conn, place, durability).await {
+        match try_prepare(conn, place, durability) {
             Err(JournalError::Locked { .. }) if Instant::now() < deadline => {
-                tokio::time::sleep(Duration::from_millis(ASK_AGAIN_MS)).await;
+                std::thread::sleep(Duration::from_millis(ASK_AGAIN_MS));
             }
             result => return result,
         }
@@ -140,13 +204,13 @@ async fn prepare(conn: &mut SqliteConnection, place: &Place, durability: Durabil
 }
 
 /// Nothing of a file that is not ours is changed.
-async fn try_prepare(conn: &mut SqliteConnection, place: &Place, durability: Durability) -> Result<(), JournalError> {
-    schema::version(conn, place, MIGRATIONS.len()).await?;
+fn try_prepare(conn: &Connection, place: &Place, durability: Durability) -> Result<(), JournalError> {
+    schema::version(conn, place, MIGRATIONS.len())?;
     let synchronous = match durability {
         Durability::Full => "FULL",
         Durability::Normal => "NORMAL",
     };
     let pragmas = format!("PRAGMA journal_mode = WAL; PRAGMA synchronous = {synchronous};");
-    sqlx::raw_sql(AssertSqlSafe(pragmas)).execute(&mut *conn).await.map_err(|e| place.failed(e))?;
-    schema::migrate(conn, place, MIGRATIONS).await
+    conn.execute_batch(&pragmas).map_err(|e| place.failed(e))?;
+    schema::migrate(conn, place, MIGRATIONS)
 }

@@ -1,51 +1,91 @@
 //! Reading: lists, headers, records, definitions. Readers have connections of their own and never wait for the writer.
 
 use crate::codec::{Decoder, Row};
-use crate::error::JournalError;
+use crate::error::{JournalError, Place};
+use crate::open::{connect_to_read, in_the_background};
 use crate::service::SqliteTx;
 use crate::{Definition, ExecutionId, ExecutionRow, Filter, Journal, Record, Status, WorkerId};
 use asl_expr::Timestamp;
 use asl_task::embedded::ServiceTx;
+use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
+use rusqlite::Connection;
 use sqlx::pool::PoolConnection;
 use sqlx::sqlite::SqliteRow;
-use sqlx::{Connection, QueryBuilder, Row as _, Sqlite, SqliteConnection, SqlitePool};
+use sqlx::{QueryBuilder, Row as _, Sqlite, SqliteConnection, SqlitePool};
 use std::collections::BTreeMap;
 use std::ops::{Deref, DerefMut};
-use std::sync::Arc;
-use tokio::sync::{Mutex, OwnedMutexGuard};
+use std::sync::{Arc, Mutex, PoisonError};
+use tokio::sync::OwnedMutexGuard;
 
-/// Where readers read.
+/// Where readers read: lists and histories on a pool, the embedded services on a connection of the writer's kind.
 #[derive(Clone)]
-pub(crate) enum Readers {
-    /// On connections of their own.
-    Pool(SqlitePool),
-    /// On the writer's, between its transactions: a database in memory has one connection.
-    Shared(Arc<Mutex<SqliteConnection>>),
+pub(crate) struct Readers {
+    pub(crate) pool: SqlitePool,
+    /// Made when it is first asked for.
+    services: Arc<Mutex<Option<Connection>>>,
+    pub(crate) memory: Option<Memory>,
 }
 
-pub(crate) enum Reader {
-    Own(PoolConnection<Sqlite>),
-    Shared(OwnedMutexGuard<SqliteConnection>),
+/// A database in memory, which knows no reading beside the writer.
+#[derive(Clone)]
+pub(crate) struct Memory {
+    /// Its name among SQLite's files in memory.
+    pub(crate) name: Arc<str>,
+    /// Held by the writer during a transaction, and by readers.
+    pub(crate) gate: Arc<tokio::sync::Mutex<()>>,
+}
+
+impl Readers {
+    pub(crate) fn new(pool: SqlitePool, memory: Option<Memory>) -> Readers {
+        Readers { pool, services: Arc::default(), memory }
+    }
+
+    pub(crate) async fn close(&self) {
+        self.pool.close().await;
+        *self.services.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
+    /// Lets `look` see the services in a transaction that is undone.
+    fn look<T, E: From<JournalError>>(
+        &self,
+        place: &Place,
+        look: impl FnOnce(&mut SqliteTx<'_>) -> Result<T, E>,
+    ) -> Result<T, E> {
+        let mut kept = self.services.lock().unwrap_or_else(PoisonError::into_inner);
+        let _held = self.memory.as_ref().map(|memory| memory.gate.blocking_lock());
+        if self.pool.is_closed() {
+            return Err(JournalError::Closed.into());
+        }
+        let mut conn = match kept.take() {
+            Some(conn) => conn,
+            None => connect_to_read(place, self.memory.as_ref())?,
+        };
+        conn.execute_batch("BEGIN").map_err(|e| place.failed(e))?;
+        let looked = look(&mut SqliteTx::new(&mut conn, place));
+        conn.execute_batch("ROLLBACK").map_err(|e| place.failed(e))?;
+        *kept = Some(conn);
+        looked
+    }
+}
+
+/// A connection of the pool.
+pub(crate) struct Reader {
+    conn: PoolConnection<Sqlite>,
+    _held: Option<OwnedMutexGuard<()>>,
 }
 
 impl Deref for Reader {
     type Target = SqliteConnection;
 
     fn deref(&self) -> &SqliteConnection {
-        match self {
-            Reader::Own(conn) => conn,
-            Reader::Shared(conn) => conn,
-        }
+        &self.conn
     }
 }
 
 impl DerefMut for Reader {
     fn deref_mut(&mut self) -> &mut SqliteConnection {
-        match self {
-            Reader::Own(conn) => conn,
-            Reader::Shared(conn) => conn,
-        }
+        &mut self.conn
     }
 }
 
@@ -79,13 +119,14 @@ fn header(row: &SqliteRow) -> Result<ExecutionRow, sqlx::Error> {
 
 impl Journal {
     pub(crate) async fn reader(&self) -> Result<Reader, JournalError> {
-        match &self.readers {
-            Readers::Pool(pool) => match pool.acquire().await {
-                Ok(conn) => Ok(Reader::Own(conn)),
-                Err(sqlx::Error::PoolClosed) => Err(JournalError::Closed),
-                Err(error) => Err(self.place.failed(error)),
-            },
-            Readers::Shared(conn) => Ok(Reader::Shared(conn.clone().lock_owned().await)),
+        let _held = match &self.readers.memory {
+            Some(memory) => Some(memory.gate.clone().lock_owned().await),
+            None => None,
+        };
+        match self.readers.pool.acquire().await {
+            Ok(conn) => Ok(Reader { conn, _held }),
+            Err(sqlx::Error::PoolClosed) => Err(JournalError::Closed),
+            Err(error) => Err(self.place.failed(error)),
         }
     }
 
@@ -213,20 +254,20 @@ impl Journal {
         Ok(row.map(|(hash, name, text)| Definition { hash: hash.into(), name: name.into(), text: text.into() }))
     }
 
-    /// Looks at the embedded services without waiting for the writer: whatever `look` writes is undone, or fails.
+    /// Looks at the embedded services without waiting for the writer: whatever `look` writes is undone, or fails. It does
+    /// nothing but call services, as in [`Journal::transact`].
     ///
     /// # Errors
     /// Those of `look`, or when the database cannot be read.
     pub async fn inspect<T, E, F>(&self, look: F) -> Result<T, E>
     where
-        F: for<'t> FnOnce(&'t mut (dyn ServiceTx + 't)) -> BoxFuture<'t, Result<T, E>>,
-        E: From<JournalError>,
+        F: for<'t> FnOnce(&'t mut (dyn ServiceTx + 't)) -> BoxFuture<'t, Result<T, E>> + Send + 'static,
+        T: Send + 'static,
+        E: From<JournalError> + Send + 'static,
     {
-        let mut conn = self.reader().await?;
-        // Dropped without a commit.
-        let mut transaction = conn.begin().await.map_err(|e| self.place.failed(e))?;
-        let mut tx = SqliteTx::new(&mut transaction, &self.place);
-        look(&mut tx).await
+        let (readers, place) = (self.readers.clone(), self.place.clone());
+        let look = move |tx: &mut SqliteTx<'_>| look(tx).now_or_never().unwrap_or(Err(JournalError::Waited.into()));
+        in_the_background(move || readers.look(&place, look)).await
     }
 }
 

@@ -1,7 +1,6 @@
 //! Whether anybody wrote: a question that costs microseconds, so it can be asked twenty times a second.
 
 use crate::error::{JournalError, Place};
-use crate::read::Readers;
 use crate::{Journal, WorkerId};
 use sqlx::{Connection, SqliteConnection};
 
@@ -30,15 +29,17 @@ impl Journal {
     /// # Errors
     /// When the database cannot be opened once more.
     pub async fn watcher(&self) -> Result<Option<Watcher>, JournalError> {
-        let Readers::Pool(pool) = &self.readers else { return Ok(None) };
-        let conn = SqliteConnection::connect_with(&pool.connect_options()).await;
+        if self.in_this_process_only() {
+            return Ok(None);
+        }
+        let conn = SqliteConnection::connect_with(&self.readers.pool.connect_options()).await;
         let conn = conn.map_err(|e| self.place.failed(e))?;
         Ok(Some(Watcher { conn, place: self.place.clone(), seen: None }))
     }
 
     /// True for a database in memory.
     pub fn in_this_process_only(&self) -> bool {
-        matches!(self.readers, Readers::Shared(_))
+        self.readers.memory.is_some()
     }
 
     /// The worker that this handle writes as.

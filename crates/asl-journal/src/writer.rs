@@ -1,7 +1,8 @@
 //! The one writer: takes what is queued, does it in one transaction, commits, answers.
 //!
 //! There is no timer: an idle journal commits a lone record at once, and while a commit waits for the disk the next group
-//! gathers in the queue. Nobody is answered before the commit of his group.
+//! gathers in the queue. Nobody is answered before the commit of his group. It has a thread of its own, for SQLite's calls
+//! block: a lone record costs one switch to the thread and one back.
 
 use crate::codec::{Row, encode};
 use crate::error::{JournalError, Place};
@@ -11,7 +12,7 @@ use crate::payloads::Numbering;
 use crate::service::SqliteTx;
 use crate::{Append, ExecutionId};
 use futures_util::FutureExt;
-use sqlx::{Connection, SqliteConnection};
+use rusqlite::{Connection, OptionalExtension};
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -32,23 +33,34 @@ pub(crate) struct Counts {
 }
 
 pub(crate) struct Writer {
-    pub(crate) conn: Arc<Mutex<SqliteConnection>>,
-    pub(crate) jobs: mpsc::Receiver<Job>,
+    jobs: mpsc::Receiver<Job>,
     pub(crate) place: Place,
-    pub(crate) counts: Arc<Counts>,
+    /// Held during a transaction, where readers may not read beside it.
+    gate: Option<Arc<Mutex<()>>>,
+    counts: Arc<Counts>,
     pub(crate) known: Known,
-    pub(crate) closing: Option<oneshot::Sender<()>>,
+    closing: Option<oneshot::Sender<()>>,
 }
 
 impl Writer {
+    pub(crate) fn new(
+        jobs: mpsc::Receiver<Job>,
+        place: Place,
+        gate: Option<Arc<Mutex<()>>>,
+        counts: Arc<Counts>,
+    ) -> Writer {
+        Writer { jobs, place, gate, counts, known: Known::default(), closing: None }
+    }
+
     /// Works until the journal is closed, or all its handles are gone.
-    pub(crate) async fn run(mut self) {
-        while let Some(job) = self.jobs.recv().await {
+    pub(crate) fn run(mut self, mut conn: Connection) {
+        while let Some(job) = self.jobs.blocking_recv() {
             match job {
                 Job::Close(done) => self.closing = Some(done),
                 job => {
-                    let conn = self.conn.clone();
-                    self.group(&mut *conn.lock().await, job).await;
+                    let gate = self.gate.clone();
+                    let _held = gate.as_ref().map(|gate| gate.blocking_lock());
+                    self.group(&mut conn, job);
                 }
             }
             if self.closing.is_some() {
@@ -56,10 +68,7 @@ impl Writer {
                 self.jobs.close();
             }
         }
-        // In memory the readers share the connection; it ends with the last of them.
-        if let Some(conn) = Arc::into_inner(self.conn)
-            && let Err(error) = conn.into_inner().close().await
-        {
+        if let Err((_, error)) = conn.close() {
             tracing::warn!(%error, "closing the database failed");
         }
         if let Some(done) = self.closing {
@@ -68,40 +77,40 @@ impl Writer {
     }
 
     /// One transaction: the job at hand, and all that wait behind it.
-    async fn group(&mut self, conn: &mut SqliteConnection, first: Job) {
-        if let Err(error) = self.begin(conn).await {
+    fn group(&mut self, conn: &mut Connection, first: Job) {
+        if let Err(error) = self.begin(conn) {
             // Whoever is in the queue by now has waited for the same lock.
             let mut next = Some(first);
             while let Some(job) = next {
                 self.closing = job.fail(&error).or(self.closing.take());
                 next = self.jobs.try_recv().ok();
             }
-            return self.give_up(conn, &error).await;
+            return self.give_up(conn, &error);
         }
         let mut group = Group::default();
-        let result = match self.fill(conn, &mut group, first).await {
-            Ok(()) => self.commit(conn, &mut group).await,
+        let result = match self.fill(conn, &mut group, first) {
+            Ok(()) => self.commit(conn, &mut group),
             Err(error) => Err(error),
         };
         match &result {
             Ok(()) => self.known.forget(),
-            Err(error) => self.give_up(conn, error).await,
+            Err(error) => self.give_up(conn, error),
         }
         group.answer(&result);
     }
 
-    async fn begin(&mut self, conn: &mut SqliteConnection) -> Result<(), JournalError> {
-        self.execute(conn, "BEGIN IMMEDIATE").await?;
-        let version = sqlx::query_scalar("SELECT data_version FROM pragma_data_version").fetch_one(conn).await;
-        self.known.begin_group(version.map_err(|e| self.place.failed(e))?);
+    fn begin(&mut self, conn: &Connection) -> Result<(), JournalError> {
+        self.execute(conn, "BEGIN IMMEDIATE")?;
+        let version = || conn.prepare_cached("PRAGMA data_version")?.query_row((), |row| row.get(0));
+        self.known.begin_group(version().map_err(|e| self.place.failed(e))?);
         Ok(())
     }
 
-    async fn commit(&mut self, conn: &mut SqliteConnection, group: &mut Group) -> Result<(), JournalError> {
-        let written = group.write(conn, &mut self.known).await.map_err(|e| self.place.failed(e))?;
+    fn commit(&mut self, conn: &Connection, group: &mut Group) -> Result<(), JournalError> {
+        let written = group.write(conn, &mut self.known).map_err(|e| self.place.failed(e))?;
         #[cfg(test)]
         crash::at("before");
-        self.execute(conn, "COMMIT").await?;
+        self.execute(conn, "COMMIT")?;
         #[cfg(test)]
         crash::at("after");
         self.counts.commits.fetch_add(1, Ordering::Relaxed);
@@ -109,105 +118,96 @@ impl Writer {
         Ok(())
     }
 
-    async fn give_up(&mut self, conn: &mut SqliteConnection, error: &JournalError) {
+    fn give_up(&mut self, conn: &Connection, error: &JournalError) {
         tracing::warn!(%error, "a group of records was not written");
         self.known.clear();
         // Fails when there is no transaction any more: after some errors SQLite has rolled back by itself.
-        let _ = sqlx::query("ROLLBACK").execute(conn).await;
+        let _ = conn.execute_batch("ROLLBACK");
     }
 
-    async fn execute(&self, conn: &mut SqliteConnection, sql: &'static str) -> Result<(), JournalError> {
-        sqlx::query(sql).execute(conn).await.map(|_| ()).map_err(|e| self.place.failed(e))
+    fn execute(&self, conn: &Connection, sql: &'static str) -> Result<(), JournalError> {
+        let done = conn.prepare_cached(sql).and_then(|mut statement| statement.execute(()));
+        done.map(|_| ()).map_err(|e| self.place.failed(e))
     }
 
     /// Takes jobs while there are any. A job at fault is answered at once; an error is the whole group's.
-    async fn fill(&mut self, conn: &mut SqliteConnection, group: &mut Group, first: Job) -> Result<(), JournalError> {
+    fn fill(&mut self, conn: &mut Connection, group: &mut Group, first: Job) -> Result<(), JournalError> {
         let mut next = Some(first);
         let mut jobs = 0;
         while let Some(job) = next {
             jobs += 1;
-            self.take(conn, group, job).await?;
+            self.take(conn, group, job)?;
             let more = jobs < GROUP_JOBS && group.bytes < GROUP_BYTES;
             next = if more { self.jobs.try_recv().ok() } else { None };
         }
         Ok(())
     }
 
-    async fn take(&mut self, conn: &mut SqliteConnection, group: &mut Group, job: Job) -> Result<(), JournalError> {
+    fn take(&mut self, conn: &mut Connection, group: &mut Group, job: Job) -> Result<(), JournalError> {
         match job {
             Job::Close(done) => self.closing = Some(done),
-            Job::Create(new, owner, reply) => match self.fence(conn, owner).await? {
+            Job::Create(new, owner, reply) => match self.fence(conn, owner)? {
                 Ok(()) => group.create(*new, owner, reply),
                 Err(error) => drop(reply.send(Err(error))),
             },
-            Job::Lease(job) => {
-                let tell = self.lease(conn, job).await?;
-                group.others.push(tell);
-            }
-            Job::Mail(job) => {
-                let tell = self.mail(conn, job).await?;
-                group.others.push(tell);
-            }
-            Job::Append(append, ticket, reply) => match self.encode(conn, &append, ticket.owner).await {
+            Job::Lease(job) => group.others.push(self.lease(conn, job)?),
+            Job::Mail(job) => group.others.push(self.mail(conn, job)?),
+            Job::Append(append, ticket, reply) => match self.encode(conn, &append, ticket.owner) {
                 Ok(Ok(row)) => {
                     group.append(&append, row, ticket.owner);
                     group.mail.extend(ticket.mail);
                     group.appended.push(reply);
                 }
-                Ok(Err(error)) => {
-                    let _ = reply.send(Err(error));
-                }
+                Ok(Err(error)) => drop(reply.send(Err(error))),
                 Err(error) => {
                     group.appended.push(reply);
                     return Err(error);
                 }
             },
-            Job::Transact(mut transaction, owner) => {
-                let ran = self.transact(conn, group, &mut *transaction, owner).await;
-                match ran {
-                    Ok(Ok(())) => group.transactions.push(transaction),
-                    Ok(Err(Some(error))) => transaction.finish(Err(error)),
-                    Ok(Err(None)) => {}
-                    Err(error) => {
-                        group.transactions.push(transaction);
-                        return Err(error);
-                    }
+            Job::Transact(mut transaction, owner) => match self.transact(conn, group, &mut *transaction, owner) {
+                Ok(Ok(())) => group.transactions.push(transaction),
+                Ok(Err(Some(error))) => transaction.finish(Err(error)),
+                Ok(Err(None)) => {}
+                Err(error) => {
+                    group.transactions.push(transaction);
+                    return Err(error);
                 }
-            }
+            },
         }
         Ok(())
     }
 
     /// Runs a function in a savepoint; the inner result is its own (no error where its caller knows it), the outer one
     /// the group's.
-    async fn transact(
+    fn transact(
         &mut self,
-        conn: &mut SqliteConnection,
+        conn: &mut Connection,
         group: &mut Group,
         transaction: &mut dyn Transaction,
         owner: Option<WorkerId>,
     ) -> Result<Result<(), Option<JournalError>>, JournalError> {
-        if let Err(fenced) = self.fence(conn, owner).await? {
+        if let Err(fenced) = self.fence(conn, owner)? {
             return Ok(Err(Some(fenced)));
         }
-        self.execute(conn, "SAVEPOINT task").await?;
+        self.execute(conn, "SAVEPOINT task")?;
         let mut tx = SqliteTx::new(conn, &self.place);
-        let ran = AssertUnwindSafe(transaction.run(&mut tx)).catch_unwind().await;
+        let ran = std::panic::catch_unwind(AssertUnwindSafe(|| transaction.run(&mut tx).now_or_never()));
         let result = match (ran, tx.failed.take()) {
             (Err(_), _) => Err(Some(JournalError::Panicked)),
-            (Ok(Err(Told)), _) => Err(None),
-            (Ok(Ok(_)), Some(error)) => Err(Some(error)),
-            (Ok(Ok(append)), None) => Ok(append),
+            (Ok(None), _) => Err(Some(JournalError::Waited)),
+            (Ok(Some(Err(Told))), _) => Err(None),
+            (Ok(Some(Ok(_))), Some(error)) => Err(Some(error)),
+            (Ok(Some(Ok(append))), None) => Ok(append),
         };
         let result = match result {
             Ok(None) => Ok(None),
-            Ok(Some(append)) => self.encode(conn, &append, owner).await?.map(|row| Some((append, row))).map_err(Some),
+            Ok(Some(append)) => self.encode(conn, &append, owner)?.map(|row| Some((append, row))).map_err(Some),
             Err(error) => Err(error),
         };
         if result.is_err() {
-            self.execute(conn, "ROLLBACK TO task").await?;
+            self.execute(conn, "ROLLBACK TO task")?;
         }
-        self.execute(conn, "RELEASE task").await?;
+        self.execute(conn, "RELEASE task")?;
         Ok(result.map(|done| {
             if let Some((append, row)) = done {
                 group.append(&append, row, owner);
@@ -216,20 +216,20 @@ impl Writer {
     }
 
     /// The next row of an execution. The inner result is the record's own, the outer one the group's.
-    async fn encode(
+    fn encode(
         &mut self,
-        conn: &mut SqliteConnection,
+        conn: &Connection,
         append: &Append,
         owner: Option<WorkerId>,
     ) -> Result<Result<Row, JournalError>, JournalError> {
-        if let Err(fenced) = self.fence(conn, owner).await? {
+        if let Err(fenced) = self.fence(conn, owner)? {
             return Ok(Err(fenced));
         }
         let execution = append.execution;
         let recalled = self.known.recall(execution).filter(|known| owner.is_none() || known.owner == owner);
         let mut remembered = match recalled {
             Some(remembered) => remembered,
-            None => match self.look_up(conn, execution).await? {
+            None => match look_up(conn, execution).map_err(|e| self.place.failed(e))? {
                 Some(remembered) => remembered,
                 None => return Ok(Err(JournalError::NoSuchExecution { execution })),
             },
@@ -251,23 +251,18 @@ impl Writer {
         self.known.remember(execution, remembered);
         Ok(result)
     }
+}
 
-    async fn look_up(
-        &self,
-        conn: &mut SqliteConnection,
-        execution: ExecutionId,
-    ) -> Result<Option<Remembered>, JournalError> {
-        let sql = "SELECT x.status <> 'RUNNING', j.number + 1 + json_array_length(j.body, '$.payloads'), \
-                   j.first_event + j.event_count, x.owner FROM execution x JOIN journal j ON j.execution = x.id \
-                   WHERE x.id = ? ORDER BY j.number DESC LIMIT 1";
-        let row = sqlx::query_as(sql).bind(execution.0).fetch_optional(conn).await;
-        let row: Option<(bool, i64, i64, Option<i64>)> = row.map_err(|e| self.place.failed(e))?;
-        Ok(row.map(|(ended, next, next_event, owner)| Remembered {
-            numbering: Numbering::at(next.unsigned_abs(), next_event.unsigned_abs()),
-            ended,
-            owner: owner.map(WorkerId),
-        }))
-    }
+fn look_up(conn: &Connection, execution: ExecutionId) -> Result<Option<Remembered>, rusqlite::Error> {
+    let sql = "SELECT x.status <> 'RUNNING', j.number + 1 + json_array_length(j.body, '$.payloads'), \
+               j.first_event + j.event_count, x.owner FROM execution x JOIN journal j ON j.execution = x.id \
+               WHERE x.id = ? ORDER BY j.number DESC LIMIT 1";
+    let row = conn.prepare_cached(sql)?.query_row([execution.0], |row| <(bool, i64, i64, Option<i64>)>::try_from(row));
+    Ok(row.optional()?.map(|(ended, next, next_event, owner)| Remembered {
+        numbering: Numbering::at(next.unsigned_abs(), next_event.unsigned_abs()),
+        ended,
+        owner: owner.map(WorkerId),
+    }))
 }
 
 /// Where the process dies, for the tests: `ASL_CRASH=before:3` at the third commit, just before it.
@@ -291,13 +286,16 @@ mod crash {
 
 #[cfg(test)]
 mod tests {
-    use crate::read::Readers;
-    use crate::{Definition, Journal, JournalError, NewExecution, Record};
+    use super::*;
+    use crate::group::Ticket;
+    use crate::{Definition, Journal, NewExecution, Record, schema};
     use asl_core::{Execution, ExecutionType, Input};
     use asl_expr::Timestamp;
     use asl_value::Value;
-    use sqlx::AssertSqlSafe;
-    use std::sync::Arc;
+
+    fn started(bytes: usize) -> Input {
+        new("", bytes).record.inputs.remove(0)
+    }
 
     fn new(name: &str, bytes: usize) -> NewExecution {
         let input = Value::from("x".repeat(bytes));
@@ -382,35 +380,66 @@ mod tests {
         }
     }
 
-    async fn pages(journal: &Journal, more: u32) {
-        let Readers::Shared(conn) = &journal.readers else { unreachable!("it is in memory") };
-        let mut conn = conn.lock().await;
-        let count: u32 = sqlx::query_scalar("PRAGMA page_count").fetch_one(&mut *conn).await.unwrap();
-        let sql = format!("PRAGMA max_page_count = {}", count + more);
-        sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut *conn).await.unwrap();
+    /// A writer without its thread, and how to give it jobs.
+    fn writer() -> (Writer, Connection, mpsc::Sender<Job>) {
+        let (jobs, queue) = mpsc::channel(QUEUE);
+        let place = Place { path: std::path::Path::new(":memory:").into(), busy_timeout_ms: 0 };
+        let conn = Connection::open_in_memory().unwrap();
+        schema::migrate(&conn, &place, schema::MIGRATIONS).unwrap();
+        (Writer::new(queue, place, None, Arc::default()), conn, jobs)
     }
 
-    #[tokio::test]
-    async fn a_group_that_cannot_be_written_fails_whole_and_leaves_nothing() {
-        let journal = Journal::in_memory().await.unwrap();
-        let id = journal.create(new("one", 10)).await.unwrap();
-        pages(&journal, 2).await;
-        let append = |n| Record { steps: n, ..new("", 100_000).record };
-        let (small, large, created) = tokio::join!(
-            journal.append(id, Record { inputs: Vec::new(), ..append(1) }, None),
-            journal.append(id, append(2), None),
-            journal.create(new("two", 10)),
-        );
-        for error in [small.unwrap_err(), large.unwrap_err(), created.unwrap_err()] {
+    /// Lets the writer do these in one group.
+    fn together<const N: usize>(
+        (writer, conn, queue): &mut (Writer, Connection, mpsc::Sender<Job>),
+        asked: [Asked; N],
+    ) -> [Result<ExecutionId, JournalError>; N] {
+        let answers = asked.map(|asked| match asked {
+            Asked::Create(name) => {
+                let (reply, mut answer) = oneshot::channel();
+                queue.try_send(Job::Create(Box::new(new(name, 10)), None, reply)).ok().unwrap();
+                Box::new(move || answer.try_recv().unwrap()) as Box<dyn FnOnce() -> _>
+            }
+            Asked::Append(execution, steps, bytes) => {
+                let (reply, mut answer) = oneshot::channel();
+                let record = Record { steps, inputs: vec![started(bytes)], ..new("", 0).record };
+                let append = Append { execution, record, outcome: None };
+                queue.try_send(Job::Append(append, Ticket::default(), reply)).ok().unwrap();
+                Box::new(move || answer.try_recv().unwrap().map(|()| execution))
+            }
+        });
+        let first = writer.jobs.try_recv().unwrap();
+        writer.group(conn, first);
+        assert!(writer.jobs.try_recv().is_err(), "it took them all");
+        answers.map(|answer| answer())
+    }
+
+    enum Asked {
+        Create(&'static str),
+        Append(ExecutionId, u32, usize),
+    }
+
+    fn count(conn: &Connection, table: &str) -> i64 {
+        conn.query_row(&format!("SELECT count(*) FROM {table}"), (), |row| row.get(0)).unwrap()
+    }
+
+    #[test]
+    fn a_group_that_cannot_be_written_fails_whole_and_leaves_nothing() {
+        let mut test = writer();
+        let [one] = together(&mut test, [Asked::Create("one")]);
+        let one = one.unwrap();
+        let pages: i64 = test.1.pragma_query_value(None, "page_count", |row| row.get(0)).unwrap();
+        test.1.pragma_update(None, "max_page_count", pages + 2).unwrap();
+        let asked = [Asked::Append(one, 1, 10), Asked::Append(one, 2, 100_000), Asked::Create("two")];
+        for error in together(&mut test, asked).map(Result::unwrap_err) {
             assert!(matches!(error, JournalError::Full { .. }), "{error}");
         }
-        assert_eq!(journal.records(id).await.unwrap().len(), 1);
-        assert!(journal.execution("two").await.unwrap().is_none());
+        assert_eq!((count(&test.1, "journal"), count(&test.1, "execution")), (1, 1));
         // With room again it goes on where it was.
-        pages(&journal, 1000).await;
-        journal.append(id, append(3), None).await.unwrap();
-        journal.create(new("two", 10)).await.unwrap();
-        let steps: Vec<u32> = journal.records(id).await.unwrap().iter().map(|record| record.steps).collect();
-        assert_eq!(steps, [0, 3]);
+        test.1.pragma_update(None, "max_page_count", pages + 1000).unwrap();
+        for answer in together(&mut test, [Asked::Append(one, 3, 100_000), Asked::Create("two")]) {
+            answer.unwrap();
+        }
+        assert_eq!((count(&test.1, "journal"), count(&test.1, "execution")), (3, 2));
     }
 }

@@ -291,3 +291,25 @@ fn statuses_have_the_names_of_aws() {
     }
     assert!("DONE".parse::<Status>().unwrap_err().to_string().contains("TIMED_OUT"));
 }
+
+/// A function that waits would hold up everybody, and wait for ever where it waits for the journal itself.
+#[tokio::test]
+async fn a_function_that_waits_is_undone() {
+    let folder = tempfile::tempdir().unwrap();
+    for journal in [Journal::in_memory().await.unwrap(), open(&folder.path().join("a.db")).await] {
+        let (writes, reads) = (journal.clone(), journal.clone());
+        let waits = journal.transact(move |tx| {
+            Box::pin(async move {
+                let _ = tx.put_item("Fares", &key("lost"), &json("{}")).await;
+                writes.create(new_execution("inside")).await?;
+                Ok::<_, JournalError>(((), None))
+            })
+        });
+        assert!(matches!(waits.await.unwrap_err(), JournalError::Waited));
+        let looks =
+            journal.inspect(move |_| Box::pin(async move { reads.create(new_execution("inside")).await.map(|_| ()) }));
+        assert!(matches!(looks.await.unwrap_err(), JournalError::Waited));
+        assert!(items(&journal).await.is_empty());
+        journal.create(new_execution("after")).await.unwrap();
+    }
+}

@@ -77,7 +77,7 @@ async fn peek(args: Peek) -> Result<Exit, Trouble> {
     let database = place::shorter(&place::database_of(&args.place, &project));
     let journal = Journal::open_read_only(&database, JournalOptions::default()).await?;
     let (name, asked, now_ms) = (args.name, services.clone(), now_ms());
-    let messages = journal.inspect(|tx| {
+    let messages = journal.inspect(move |tx| {
         Box::pin(async move { asked.peek_messages(tx, &name, 0, args.max, now_ms).await.map_err(Failed::from) })
     });
     let messages = messages.await?;

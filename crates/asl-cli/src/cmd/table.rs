@@ -37,7 +37,7 @@ async fn scan(args: Scan) -> Result<Exit, Trouble> {
     loop {
         let page_size = u32::try_from(limit - items.len()).unwrap_or(PAGE).min(PAGE);
         let (services, name, behind) = (services.clone(), args.name.clone(), after.clone());
-        let page = journal.inspect(|tx| {
+        let page = journal.inspect(move |tx| {
             Box::pin(
                 async move { services.scan_items(tx, &name, behind.as_ref(), page_size).await.map_err(Failed::from) },
             )
@@ -97,7 +97,7 @@ fn plain(attribute: &Value) -> String {
 async fn get(args: Get) -> Result<Exit, Trouble> {
     let (_, services, journal) = open(&args.place).await?;
     let (name, key, range) = (args.name.clone(), args.key.clone(), args.range.clone());
-    let item = journal.inspect(|tx| {
+    let item = journal.inspect(move |tx| {
         Box::pin(async move { services.get_item(tx, &name, &key, range.as_deref()).await.map_err(Failed::from) })
     });
     let item = item.await?;
