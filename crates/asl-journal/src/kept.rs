@@ -3,7 +3,8 @@
 //! Lines of JSON. The first is `{"asl_history":1,"name":...,"definition":...}`; each further one is a row of the journal:
 //! `{"number","first_event","event_count","checksum","body":{...}}`, the body to the letter.
 
-use crate::codec::{Decoder, Row};
+use crate::codec::{Decoder, Row, encode};
+use crate::payloads::Numbering;
 use crate::{Definition, ExecutionId, ExecutionRow, Journal, JournalError, Record};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -79,6 +80,19 @@ impl Kept {
         }
         Ok(Kept { name: head.name, definition: head.definition, records })
     }
+
+    /// The text that [`Kept::parse`] reads: that of [`Journal::keep`].
+    ///
+    /// # Errors
+    /// [`JournalError::OutOfOrder`] when an event's number does not follow that of the one before.
+    pub fn text(&self) -> Result<String, JournalError> {
+        let mut out = head(&self.name, &self.definition);
+        let mut numbering = Numbering::start();
+        for record in &self.records {
+            line(&mut out, &encode(record, ExecutionId(0), &mut numbering)?);
+        }
+        Ok(out)
+    }
 }
 
 impl Journal {
@@ -89,28 +103,29 @@ impl Journal {
     pub async fn keep(&self, execution: &ExecutionRow) -> Result<String, JournalError> {
         let definition = self.definition(&execution.definition).await?;
         let definition = definition.unwrap_or(Definition { hash: "".into(), name: "".into(), text: "".into() });
-        let head = Head {
-            asl_history: VERSION,
-            name: execution.state_machine.clone(),
-            definition: definition.text.to_string(),
-        };
-        let mut out = json(&head);
+        let mut out = head(&execution.state_machine, &definition.text);
         let mut decoder = Decoder::new(execution.id);
         for row in self.rows(execution.id).await? {
             decoder.decode(&row)?;
-            let Row { number, first_event, event_count, checksum, body } = row;
-            // Writing into a String cannot fail.
-            let _ = write!(
-                out,
-                "\n{{\"number\":{number},\"first_event\":{first_event},\"event_count\":{event_count},\
-                 \"checksum\":{checksum},\"body\":{body}}}"
-            );
+            line(&mut out, &row);
         }
-        out.push('\n');
         Ok(out)
     }
 }
 
-fn json(head: &Head) -> String {
-    serde_json::to_string(head).expect("strings and a number have no way to fail")
+/// The first line.
+fn head(name: &str, definition: &str) -> String {
+    let head = Head { asl_history: VERSION, name: name.to_owned(), definition: definition.to_owned() };
+    serde_json::to_string(&head).expect("strings and a number have no way to fail") + "\n"
+}
+
+/// A further line.
+fn line(out: &mut String, row: &Row) {
+    let Row { number, first_event, event_count, checksum, body } = row;
+    // Writing into a String cannot fail.
+    let _ = writeln!(
+        out,
+        "{{\"number\":{number},\"first_event\":{first_event},\"event_count\":{event_count},\
+         \"checksum\":{checksum},\"body\":{body}}}"
+    );
 }
