@@ -1,25 +1,17 @@
 //! What one transaction of the writer holds: jobs, their rows, and who waits for the commit.
 
-use crate::codec::{Row, encode};
+use crate::codec::Row;
 use crate::error::JournalError;
 use crate::inbox::{MailId, MailJob};
-use crate::lease::{Claimed, LeaseJob, WorkerId};
-use crate::payloads::Numbering;
+use crate::known::{Known, Ready, Remembered};
+use crate::lease::{LeaseJob, WorkerId};
 use crate::{Append, Definition, ExecutionId, NewExecution, Record};
 use asl_core::Outcome;
 use asl_task::embedded::ServiceTx;
 use futures_util::future::BoxFuture;
 use rusqlite::{Connection, params};
-use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use tokio::sync::oneshot;
-
-/// For how many executions the numbering is remembered; for others it is looked up.
-const REMEMBERED: usize = 4096;
-/// How many bytes of payloads are remembered with the numbering, of all executions.
-const REMEMBERED_BYTES: usize = 32 * 1024 * 1024;
-/// How many definitions are remembered to be stored.
-const DEFINITIONS: usize = 1024;
 
 /// Tells a caller how its group went.
 pub(crate) type Tell = Box<dyn FnOnce(&Result<(), JournalError>) + Send>;
@@ -34,8 +26,9 @@ pub(crate) struct Ticket {
 
 /// What the writer is asked for.
 pub(crate) enum Job {
-    Create(Box<NewExecution>, Option<WorkerId>, Reply<ExecutionId>),
-    Append(Append, Ticket, Reply<()>),
+    /// Its first record is encoded already.
+    Create(Box<(NewExecution, Ready)>, Option<WorkerId>, Reply<ExecutionId>),
+    Append(Box<(Append, Option<Ready>)>, Ticket, Reply<()>),
     Transact(Box<dyn Transaction>, Option<WorkerId>),
     Lease(LeaseJob),
     Mail(MailJob),
@@ -68,91 +61,6 @@ pub(crate) trait Transaction: Send {
 /// The caller of a transaction has got its error.
 pub(crate) struct Told;
 
-/// What the writer remembers of what is committed, or will be with the open transaction.
-#[derive(Default)]
-pub(crate) struct Known {
-    executions: HashMap<ExecutionId, (Remembered, u64)>,
-    definitions: HashSet<Arc<str>>,
-    /// Workers that may write, looked up in the open transaction.
-    in_force: HashSet<WorkerId>,
-    /// SQLite's `data_version`: another one means that another process wrote.
-    data_version: i64,
-    /// The number of the group: a clock for forgetting.
-    group: u64,
-}
-
-/// Where an execution's history ends.
-pub(crate) struct Remembered {
-    pub(crate) numbering: Numbering,
-    pub(crate) ended: bool,
-    pub(crate) owner: Option<WorkerId>,
-}
-
-impl Known {
-    pub(crate) fn begin_group(&mut self, data_version: i64) {
-        if data_version != self.data_version {
-            self.clear();
-        }
-        self.data_version = data_version;
-        self.group += 1;
-        self.in_force.clear();
-    }
-
-    pub(crate) fn in_force(&self, worker: WorkerId) -> bool {
-        self.in_force.contains(&worker)
-    }
-
-    pub(crate) fn found_in_force(&mut self, worker: WorkerId) {
-        self.in_force.insert(worker);
-    }
-
-    /// Some worker is gone: all have to be looked up again.
-    pub(crate) fn forget_force(&mut self) {
-        self.in_force.clear();
-    }
-
-    /// Executions change hands.
-    pub(crate) fn own(&mut self, worker: WorkerId, executions: &[Claimed]) {
-        for claimed in executions {
-            if let Some((remembered, _)) = self.executions.get_mut(&claimed.id) {
-                remembered.owner = Some(worker);
-            }
-        }
-    }
-
-    pub(crate) fn clear(&mut self) {
-        self.in_force.clear();
-        self.executions.clear();
-        self.definitions.clear();
-    }
-
-    pub(crate) fn recall(&mut self, execution: ExecutionId) -> Option<Remembered> {
-        self.executions.remove(&execution).map(|(remembered, _)| remembered)
-    }
-
-    pub(crate) fn remember(&mut self, execution: ExecutionId, remembered: Remembered) {
-        self.executions.insert(execution, (remembered, self.group));
-    }
-
-    /// After a commit: forgets what has ended, and of too many executions those that were idle longest.
-    pub(crate) fn forget(&mut self) {
-        let mut bytes = 0;
-        self.executions.retain(|_, (remembered, _)| {
-            bytes += remembered.numbering.recent_bytes();
-            !remembered.ended
-        });
-        if self.executions.len() > REMEMBERED || bytes > REMEMBERED_BYTES {
-            let mut groups: Vec<u64> = self.executions.values().map(|(_, group)| *group).collect();
-            let middle = groups.len() / 2;
-            let oldest = *groups.select_nth_unstable(middle).1;
-            self.executions.retain(|_, (_, group)| *group > oldest);
-        }
-        if self.definitions.len() > DEFINITIONS {
-            self.definitions.clear();
-        }
-    }
-}
-
 #[derive(Default)]
 pub(crate) struct Group {
     creates: Vec<Create>,
@@ -173,8 +81,7 @@ struct Create {
     owner: Option<WorkerId>,
     end: Option<Standing>,
     started_ms: i64,
-    row: Option<Row>,
-    numbering: Numbering,
+    ready: Option<Ready>,
     reply: Reply<ExecutionId>,
     id: Option<ExecutionId>,
 }
@@ -213,19 +120,24 @@ impl Standing {
 
 impl Group {
     /// Adds a new execution.
-    pub(crate) fn create(&mut self, new: NewExecution, owner: Option<WorkerId>, reply: Reply<ExecutionId>) {
-        let mut numbering = Numbering::start();
-        // It has no number yet.
-        match encode(&new.record, ExecutionId(0), &mut numbering) {
-            Ok(row) => {
-                self.bytes += row.body.len();
-                let end = Standing::new(new.outcome.as_ref(), &new.record, owner);
-                let started = new.record.events.first().map_or(new.record.now, |event| event.timestamp);
-                let started_ms = started.millis();
-                self.creates.push(Create { new, owner, end, started_ms, row: Some(row), numbering, reply, id: None });
-            }
-            Err(error) => drop(reply.send(Err(error))),
-        }
+    pub(crate) fn create(
+        &mut self,
+        (new, ready): (NewExecution, Ready),
+        owner: Option<WorkerId>,
+        reply: Reply<ExecutionId>,
+    ) {
+        self.bytes += ready.row.body.len();
+        let end = Standing::new(new.outcome.as_ref(), &new.record, owner);
+        let started = new.record.events.first().map_or(new.record.now, |event| event.timestamp);
+        self.creates.push(Create {
+            new,
+            owner,
+            end,
+            started_ms: started.millis(),
+            ready: Some(ready),
+            reply,
+            id: None,
+        });
     }
 
     /// Adds the row of a record, written on behalf of `owner`.
@@ -277,7 +189,7 @@ impl Group {
     fn write_definitions(&mut self, conn: &Connection, known: &mut Known) -> Result<(), rusqlite::Error> {
         for create in &self.creates {
             let Definition { hash, name, text } = &*create.new.definition;
-            if known.definitions.insert(hash.clone()) {
+            if known.is_new(hash) {
                 let sql =
                     "INSERT INTO definition (hash, name, text, created_ms) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING";
                 conn.prepare_cached(sql)?.execute((hash, name, text, create.started_ms))?;
@@ -313,9 +225,10 @@ impl Group {
             }
             let id = ExecutionId(conn.last_insert_rowid());
             create.id = Some(id);
-            let numbering = std::mem::replace(&mut create.numbering, Numbering::start());
-            known.remember(id, Remembered { numbering, ended: create.end.is_some(), owner: create.owner });
-            self.rows.extend(create.row.take().map(|row| (id, row)));
+            if let Some(Ready { row, numbering, .. }) = create.ready.take() {
+                known.remember(id, Remembered::new(numbering, create.end.is_some(), create.owner));
+                self.rows.push((id, row));
+            }
         }
         Ok(())
     }

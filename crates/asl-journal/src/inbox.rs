@@ -5,6 +5,7 @@
 
 use crate::error::JournalError;
 use crate::group::{Job, Reply, Tell, Ticket};
+use crate::known::Ready;
 use crate::writer::Writer;
 use crate::{Append, ExecutionId, Journal, Record};
 use asl_core::{Input, Outcome};
@@ -88,6 +89,10 @@ impl Journal {
     ) -> Result<(), JournalError> {
         let append = Append { execution, record, outcome: outcome.cloned() };
         let ticket = Ticket { owner: self.owner, mail };
+        // Where it does not go on from what is known here, the writer has the last word.
+        let tail = self.tails.take(execution);
+        let ready = tail.and_then(|tail| Ready::new(&append.record, execution, tail).ok());
+        let append = Box::new((append, ready));
         self.ask(|reply| Job::Append(append, ticket, reply)).await
     }
 

@@ -62,6 +62,7 @@ mod error;
 mod group;
 mod inbox;
 mod kept;
+mod known;
 mod lease;
 mod open;
 mod payloads;
@@ -86,6 +87,8 @@ use asl_task::embedded::ServiceTx;
 use error::Place;
 use futures_util::future::BoxFuture;
 use group::{Job, Reply, Told, Transaction};
+use known::Ready;
+use payloads::{Numbering, Tails};
 use read::Readers;
 use std::fmt;
 use std::path::Path;
@@ -102,6 +105,7 @@ pub struct Journal {
     jobs: Option<mpsc::Sender<Job>>,
     readers: Readers,
     counts: Arc<Counts>,
+    tails: Tails,
     /// As which worker it writes.
     owner: Option<WorkerId>,
 }
@@ -133,7 +137,9 @@ impl Journal {
     /// # Errors
     /// [`JournalError::AlreadyExists`] when its ARN is taken. After any error nothing is written.
     pub async fn create(&self, new: NewExecution) -> Result<ExecutionId, JournalError> {
-        let new = Box::new(new);
+        // It has no number yet.
+        let ready = Ready::new(&new.record, ExecutionId(0), Numbering::start())?;
+        let new = Box::new((new, ready));
         let owner = self.owner;
         self.ask(|reply| Job::Create(new, owner, reply)).await
     }

@@ -5,6 +5,7 @@
 
 use crate::Journal;
 use crate::error::{JournalError, Place};
+use crate::payloads::Tails;
 use crate::read::{Memory, Readers};
 use crate::schema::{self, MIGRATIONS};
 use crate::writer::{Counts, QUEUE, Writer};
@@ -94,7 +95,7 @@ impl Journal {
         })
         .await?;
         let readers = Readers::new(pool(connect_options(path, &options)), None);
-        Ok(Journal { place, jobs: None, readers, counts: Arc::default(), owner: None })
+        Ok(Journal { place, jobs: None, readers, counts: Arc::default(), tails: Tails::default(), owner: None })
     }
 
     /// A database in memory, gone with its last handle. Readers wait for the writer here, and 1 GiB is all it takes.
@@ -127,12 +128,9 @@ impl Journal {
         let counts = Arc::<Counts>::default();
         let (opened, is_open) = oneshot::channel();
         let failed = |e: std::io::Error| JournalError::Io { path: place.path.clone(), message: e.to_string() };
-        let writer = Writer::new(
-            queue,
-            place.clone(),
-            readers.memory.as_ref().map(|memory| memory.gate.clone()),
-            counts.clone(),
-        );
+        let gate = readers.memory.as_ref().map(|memory| memory.gate.clone());
+        let tails = Tails::default();
+        let writer = Writer::new(queue, place.clone(), gate, counts.clone(), tails.clone());
         let thread = std::thread::Builder::new().name("asl-journal".to_owned());
         thread
             .spawn(move || match open() {
@@ -144,7 +142,7 @@ impl Journal {
             })
             .map_err(failed)?;
         is_open.await.unwrap_or(Err(JournalError::Closed))?;
-        Ok(Journal { place, jobs: Some(jobs), readers, counts, owner: None })
+        Ok(Journal { place, jobs: Some(jobs), readers, counts, tails, owner: None })
     }
 }
 

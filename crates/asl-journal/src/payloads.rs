@@ -1,6 +1,10 @@
 //! The numbering of an execution's records and payloads, and which payloads were seen lately.
 
+use crate::ExecutionId;
 use asl_value::Value;
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// How many payloads are remembered: the document as it went through the last states, in each of a few branches.
 const RECENT: usize = 32;
@@ -10,9 +14,16 @@ const RECENT_BYTES: usize = 256 * 1024;
 /// Up to this many bytes payloads are also found by their text.
 const SMALL: usize = 256;
 
-/// Where the next record of an execution begins.
-#[derive(Clone, Debug)]
+/// How many executions are remembered with what was seen lately, and how many bytes of payloads of all of them.
+const TAILS: usize = 4096;
+const TAILS_BYTES: usize = 32 * 1024 * 1024;
+
+/// Where the next record of an execution begins, and the payloads that it may refer to. There is one of a kind: it goes from
+/// record to record.
+#[derive(Debug)]
 pub(crate) struct Numbering {
+    /// Which one it is.
+    line: u64,
     /// The number that the next record or payload gets.
     next: u64,
     /// The number of the next event.
@@ -21,7 +32,22 @@ pub(crate) struct Numbering {
     recent_bytes: usize,
 }
 
-#[derive(Clone, Debug)]
+/// A place in a numbering: what was encoded at it, and before it, is known by this.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Mark {
+    line: u64,
+    next: u64,
+    next_event: u64,
+}
+
+impl Mark {
+    /// A numbering that goes on there. The earlier payloads are forgotten: they are stored again when they come again.
+    pub(crate) fn renumber(self) -> Numbering {
+        Numbering::at(self.next, self.next_event)
+    }
+}
+
+#[derive(Debug)]
 struct Recent {
     value: Value,
     number: u64,
@@ -34,7 +60,9 @@ impl Numbering {
     /// An execution that goes on with these numbers. Its earlier payloads are forgotten: they are stored again when they
     /// come again.
     pub(crate) fn at(next: u64, next_event: u64) -> Numbering {
-        Numbering { next, next_event, recent: Vec::new(), recent_bytes: 0 }
+        static LINES: AtomicU64 = AtomicU64::new(0);
+        let line = LINES.fetch_add(1, Ordering::Relaxed);
+        Numbering { line, next, next_event, recent: Vec::new(), recent_bytes: 0 }
     }
 
     /// A new execution.
@@ -42,9 +70,9 @@ impl Numbering {
         Numbering::at(1, 1)
     }
 
-    /// How many bytes of text the remembered payloads have.
-    pub(crate) fn recent_bytes(&self) -> usize {
-        self.recent_bytes
+    /// Where it is.
+    pub(crate) fn mark(&self) -> Mark {
+        Mark { line: self.line, next: self.next, next_event: self.next_event }
     }
 
     /// The number of a new record.
@@ -95,6 +123,49 @@ impl Numbering {
     fn touch(&mut self, at: usize) -> u64 {
         self.recent[at..].rotate_left(1);
         self.recent[self.recent.len() - 1].number
+    }
+}
+
+/// The numberings of executions between their records. Whoever brings a record takes it, encodes the record on his own
+/// processor, and hands it to the writer with the row; the writer puts it back when that is committed.
+#[derive(Clone, Default)]
+pub(crate) struct Tails(Arc<Mutex<Kept>>);
+
+#[derive(Default)]
+struct Kept {
+    tails: HashMap<ExecutionId, Numbering>,
+    bytes: usize,
+}
+
+impl Tails {
+    fn kept(&self) -> MutexGuard<'_, Kept> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn take(&self, execution: ExecutionId) -> Option<Numbering> {
+        let mut kept = self.kept();
+        let taken = kept.tails.remove(&execution)?;
+        kept.bytes -= taken.recent_bytes;
+        Some(taken)
+    }
+
+    /// Puts many back. When there are too many, some are forgotten: their payloads are stored again when they come again.
+    pub(crate) fn put(&self, tails: impl Iterator<Item = (ExecutionId, Numbering)>) {
+        let mut kept = self.kept();
+        for (execution, tail) in tails {
+            kept.bytes += tail.recent_bytes;
+            let replaced = kept.tails.insert(execution, tail);
+            kept.bytes -= replaced.map_or(0, |tail| tail.recent_bytes);
+        }
+        if kept.tails.len() > TAILS || kept.bytes > TAILS_BYTES {
+            // Every other one: which are idle is not known.
+            let mut keep = false;
+            kept.tails.retain(|_, _| {
+                keep = !keep;
+                keep
+            });
+            kept.bytes = kept.tails.values().map(|tail| tail.recent_bytes).sum();
+        }
     }
 }
 

@@ -4,11 +4,12 @@
 //! gathers in the queue. Nobody is answered before the commit of his group. It has a thread of its own, for SQLite's calls
 //! block: a lone record costs one switch to the thread and one back.
 
-use crate::codec::{Row, encode};
+use crate::codec::Row;
 use crate::error::{JournalError, Place};
-use crate::group::{Group, Job, Known, Remembered, Told, Transaction};
+use crate::group::{Group, Job, Told, Transaction};
+use crate::known::{Known, Ready, Remembered};
 use crate::lease::WorkerId;
-use crate::payloads::Numbering;
+use crate::payloads::{Numbering, Tails};
 use crate::service::SqliteTx;
 use crate::{Append, ExecutionId};
 use futures_util::FutureExt;
@@ -48,8 +49,9 @@ impl Writer {
         place: Place,
         gate: Option<Arc<Mutex<()>>>,
         counts: Arc<Counts>,
+        tails: Tails,
     ) -> Writer {
-        Writer { jobs, place, gate, counts, known: Known::default(), closing: None }
+        Writer { jobs, place, gate, counts, known: Known::new(tails), closing: None }
     }
 
     /// Works until the journal is closed, or all its handles are gone.
@@ -93,7 +95,7 @@ impl Writer {
             Err(error) => Err(error),
         };
         match &result {
-            Ok(()) => self.known.forget(),
+            Ok(()) => self.known.committed(),
             Err(error) => self.give_up(conn, error),
         }
         group.answer(&result);
@@ -152,18 +154,21 @@ impl Writer {
             },
             Job::Lease(job) => group.others.push(self.lease(conn, job)?),
             Job::Mail(job) => group.others.push(self.mail(conn, job)?),
-            Job::Append(append, ticket, reply) => match self.encode(conn, &append, ticket.owner) {
-                Ok(Ok(row)) => {
-                    group.append(&append, row, ticket.owner);
-                    group.mail.extend(ticket.mail);
-                    group.appended.push(reply);
+            Job::Append(append, ticket, reply) => {
+                let (append, ready) = *append;
+                match self.next_row(conn, &append, ready, ticket.owner) {
+                    Ok(Ok(row)) => {
+                        group.append(&append, row, ticket.owner);
+                        group.mail.extend(ticket.mail);
+                        group.appended.push(reply);
+                    }
+                    Ok(Err(error)) => drop(reply.send(Err(error))),
+                    Err(error) => {
+                        group.appended.push(reply);
+                        return Err(error);
+                    }
                 }
-                Ok(Err(error)) => drop(reply.send(Err(error))),
-                Err(error) => {
-                    group.appended.push(reply);
-                    return Err(error);
-                }
-            },
+            }
             Job::Transact(mut transaction, owner) => match self.transact(conn, group, &mut *transaction, owner) {
                 Ok(Ok(())) => group.transactions.push(transaction),
                 Ok(Err(Some(error))) => transaction.finish(Err(error)),
@@ -201,7 +206,7 @@ impl Writer {
         };
         let result = match result {
             Ok(None) => Ok(None),
-            Ok(Some(append)) => self.encode(conn, &append, owner)?.map(|row| Some((append, row))).map_err(Some),
+            Ok(Some(append)) => self.next_row(conn, &append, None, owner)?.map(|row| Some((append, row))).map_err(Some),
             Err(error) => Err(error),
         };
         if result.is_err() {
@@ -216,10 +221,11 @@ impl Writer {
     }
 
     /// The next row of an execution. The inner result is the record's own, the outer one the group's.
-    fn encode(
+    fn next_row(
         &mut self,
         conn: &Connection,
         append: &Append,
+        ready: Option<Ready>,
         owner: Option<WorkerId>,
     ) -> Result<Result<Row, JournalError>, JournalError> {
         if let Err(fenced) = self.fence(conn, owner)? {
@@ -240,7 +246,7 @@ impl Writer {
         } else if owner.is_some() && remembered.owner != owner && !remembered.ended {
             Err(JournalError::NotOwner { execution })
         } else {
-            encode(&append.record, execution, &mut remembered.numbering)
+            remembered.next_row(&append.record, execution, ready, self.known.tails())
         };
         if result.is_ok() {
             remembered.ended = append.outcome.is_some();
@@ -258,10 +264,9 @@ fn look_up(conn: &Connection, execution: ExecutionId) -> Result<Option<Remembere
                j.first_event + j.event_count, x.owner FROM execution x JOIN journal j ON j.execution = x.id \
                WHERE x.id = ? ORDER BY j.number DESC LIMIT 1";
     let row = conn.prepare_cached(sql)?.query_row([execution.0], |row| <(bool, i64, i64, Option<i64>)>::try_from(row));
-    Ok(row.optional()?.map(|(ended, next, next_event, owner)| Remembered {
-        numbering: Numbering::at(next.unsigned_abs(), next_event.unsigned_abs()),
-        ended,
-        owner: owner.map(WorkerId),
+    Ok(row.optional()?.map(|(ended, next, next_event, owner)| {
+        let numbering = Numbering::at(next.unsigned_abs(), next_event.unsigned_abs());
+        Remembered::new(numbering, ended, owner.map(WorkerId))
     }))
 }
 
@@ -386,7 +391,7 @@ mod tests {
         let place = Place { path: std::path::Path::new(":memory:").into(), busy_timeout_ms: 0 };
         let conn = Connection::open_in_memory().unwrap();
         schema::migrate(&conn, &place, schema::MIGRATIONS).unwrap();
-        (Writer::new(queue, place, None, Arc::default()), conn, jobs)
+        (Writer::new(queue, place, None, Arc::default(), Tails::default()), conn, jobs)
     }
 
     /// Lets the writer do these in one group.
@@ -397,14 +402,16 @@ mod tests {
         let answers = asked.map(|asked| match asked {
             Asked::Create(name) => {
                 let (reply, mut answer) = oneshot::channel();
-                queue.try_send(Job::Create(Box::new(new(name, 10)), None, reply)).ok().unwrap();
+                let new = new(name, 10);
+                let ready = Ready::new(&new.record, ExecutionId(0), Numbering::start()).unwrap();
+                queue.try_send(Job::Create(Box::new((new, ready)), None, reply)).ok().unwrap();
                 Box::new(move || answer.try_recv().unwrap()) as Box<dyn FnOnce() -> _>
             }
             Asked::Append(execution, steps, bytes) => {
                 let (reply, mut answer) = oneshot::channel();
                 let record = Record { steps, inputs: vec![started(bytes)], ..new("", 0).record };
                 let append = Append { execution, record, outcome: None };
-                queue.try_send(Job::Append(append, Ticket::default(), reply)).ok().unwrap();
+                queue.try_send(Job::Append(Box::new((append, None)), Ticket::default(), reply)).ok().unwrap();
                 Box::new(move || answer.try_recv().unwrap().map(|()| execution))
             }
         });

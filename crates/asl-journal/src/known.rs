@@ -1,0 +1,184 @@
+//! What the writer remembers between transactions, so that it need not look it up.
+
+use crate::ExecutionId;
+use crate::codec::{Row, encode};
+use crate::error::JournalError;
+use crate::lease::{Claimed, WorkerId};
+use crate::payloads::{Mark, Numbering, Tails};
+use crate::record::Record;
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+/// For how many executions it is remembered where their histories end; for others it is looked up.
+const REMEMBERED: usize = 8192;
+/// How many definitions are remembered to be stored.
+const DEFINITIONS: usize = 1024;
+
+/// What is committed, or will be with the open transaction.
+pub(crate) struct Known {
+    executions: HashMap<ExecutionId, Remembered>,
+    /// Those that the open transaction writes.
+    touched: Vec<ExecutionId>,
+    tails: Tails,
+    definitions: HashSet<Arc<str>>,
+    /// Workers that may write, looked up in the open transaction.
+    in_force: HashSet<WorkerId>,
+    /// SQLite's `data_version`: another one means that another process wrote.
+    data_version: i64,
+    /// The number of the group: a clock for forgetting.
+    group: u64,
+}
+
+/// Where an execution's history ends.
+pub(crate) struct Remembered {
+    mark: Mark,
+    /// During a transaction that writes records of it.
+    numbering: Option<Numbering>,
+    pub(crate) ended: bool,
+    pub(crate) owner: Option<WorkerId>,
+    group: u64,
+}
+
+/// A record that whoever brings it has encoded: right if its execution's history still ends where it goes on.
+pub(crate) struct Ready {
+    pub(crate) row: Row,
+    goes_on: Mark,
+    pub(crate) numbering: Numbering,
+}
+
+impl Ready {
+    /// Encodes a record with a numbering that was taken for it.
+    ///
+    /// # Errors
+    /// When it does not go on there.
+    pub(crate) fn new(
+        record: &Record,
+        execution: ExecutionId,
+        mut numbering: Numbering,
+    ) -> Result<Ready, JournalError> {
+        let goes_on = numbering.mark();
+        let row = encode(record, execution, &mut numbering)?;
+        Ok(Ready { row, goes_on, numbering })
+    }
+}
+
+impl Remembered {
+    pub(crate) fn new(numbering: Numbering, ended: bool, owner: Option<WorkerId>) -> Remembered {
+        Remembered { mark: numbering.mark(), numbering: Some(numbering), ended, owner, group: 0 }
+    }
+
+    /// The row of the next record: the one that is ready, if it goes on from the very records that are here.
+    pub(crate) fn next_row(
+        &mut self,
+        record: &Record,
+        execution: ExecutionId,
+        ready: Option<Ready>,
+        tails: &Tails,
+    ) -> Result<Row, JournalError> {
+        if let Some(ready) = ready.filter(|ready| ready.goes_on == self.mark) {
+            self.mark = ready.numbering.mark();
+            self.numbering = Some(ready.numbering);
+            return Ok(ready.row);
+        }
+        let left = self.numbering.take().or_else(|| tails.take(execution)).filter(|left| left.mark() == self.mark);
+        let mut numbering = left.unwrap_or_else(|| self.mark.renumber());
+        let row = encode(record, execution, &mut numbering);
+        self.mark = numbering.mark();
+        self.numbering = Some(numbering);
+        row
+    }
+}
+
+impl Known {
+    pub(crate) fn new(tails: Tails) -> Known {
+        Known {
+            executions: HashMap::new(),
+            touched: Vec::new(),
+            tails,
+            definitions: HashSet::new(),
+            in_force: HashSet::new(),
+            data_version: 0,
+            group: 0,
+        }
+    }
+
+    pub(crate) fn begin_group(&mut self, data_version: i64) {
+        if data_version != self.data_version {
+            self.clear();
+        }
+        self.data_version = data_version;
+        self.group += 1;
+        self.in_force.clear();
+    }
+
+    pub(crate) fn in_force(&self, worker: WorkerId) -> bool {
+        self.in_force.contains(&worker)
+    }
+
+    pub(crate) fn found_in_force(&mut self, worker: WorkerId) {
+        self.in_force.insert(worker);
+    }
+
+    /// Some worker is gone: all have to be looked up again.
+    pub(crate) fn forget_force(&mut self) {
+        self.in_force.clear();
+    }
+
+    /// True for a definition that is not known to be stored; it will be.
+    pub(crate) fn is_new(&mut self, definition: &Arc<str>) -> bool {
+        self.definitions.insert(definition.clone())
+    }
+
+    /// Executions change hands.
+    pub(crate) fn own(&mut self, worker: WorkerId, executions: &[Claimed]) {
+        for claimed in executions {
+            if let Some(remembered) = self.executions.get_mut(&claimed.id) {
+                remembered.owner = Some(worker);
+            }
+        }
+    }
+
+    /// After a failure, or when somebody else wrote: all is looked up again.
+    pub(crate) fn clear(&mut self) {
+        self.in_force.clear();
+        self.executions.clear();
+        self.touched.clear();
+        self.definitions.clear();
+    }
+
+    pub(crate) fn tails(&self) -> &Tails {
+        &self.tails
+    }
+
+    pub(crate) fn recall(&mut self, execution: ExecutionId) -> Option<Remembered> {
+        self.executions.remove(&execution)
+    }
+
+    pub(crate) fn remember(&mut self, execution: ExecutionId, remembered: Remembered) {
+        self.touched.push(execution);
+        self.executions.insert(execution, Remembered { group: self.group, ..remembered });
+    }
+
+    /// After a commit: lets the next records be encoded where they are made, and forgets what has ended, and of too many
+    /// executions those that were idle longest.
+    pub(crate) fn committed(&mut self) {
+        let Known { executions, touched, tails, .. } = self;
+        tails.put(touched.drain(..).filter_map(|execution| {
+            let remembered = executions.get_mut(&execution)?;
+            if remembered.ended {
+                executions.remove(&execution);
+                return None;
+            }
+            Some((execution, remembered.numbering.take()?))
+        }));
+        if self.executions.len() > REMEMBERED {
+            let mut groups: Vec<u64> = self.executions.values().map(|remembered| remembered.group).collect();
+            let middle = groups.len() / 2;
+            let oldest = *groups.select_nth_unstable(middle).1;
+            self.executions.retain(|_, remembered| remembered.group > oldest);
+        }
+        if self.definitions.len() > DEFINITIONS {
+            self.definitions.clear();
+        }
+    }
+}
