@@ -154,28 +154,32 @@ pub fn quote_to(text: &str, out: &mut String) {
 
 fn write_quoted(s: &str, out: &mut impl Write) -> fmt::Result {
     out.write_char('"')?;
-    let mut rest = s;
-    while let Some((at, text)) = next_escape(rest.as_bytes()) {
-        out.write_str(&rest[..at])?;
-        out.write_str(text)?;
-        rest = &rest[at + 1..];
+    let mut from = 0;
+    if !is_plain(s.as_bytes()) {
+        for (at, byte) in s.bytes().enumerate() {
+            if let Some(text) = escape(byte) {
+                out.write_str(&s[from..at])?;
+                out.write_str(text)?;
+                from = at + 1;
+            }
+        }
     }
-    out.write_str(rest)?;
+    out.write_str(&s[from..])?;
     out.write_char('"')
 }
 
-/// Where the first byte with an escape is, and the escape.
-fn next_escape(bytes: &[u8]) -> Option<(usize, &'static str)> {
-    // Most texts have none: whole blocks are asked at once, without a branch for each byte.
-    let (blocks, _) = bytes.as_chunks::<16>();
-    let plain = |block: &&[u8; 16]| !block.iter().fold(false, |any, byte| any | has_escape(*byte));
-    let from = 16 * blocks.iter().take_while(plain).count();
-    let at = from + bytes[from..].iter().position(|byte| has_escape(*byte))?;
-    escape(bytes[at]).map(|text| (at, text))
+/// True when no byte has an escape. Most texts are so: many bytes are asked at once, without a branch for each.
+fn is_plain(bytes: &[u8]) -> bool {
+    let blocks = plain_blocks::<16>(bytes).or_else(|| plain_blocks::<4>(bytes));
+    blocks.unwrap_or_else(|| bytes.iter().all(|byte| LONGER[usize::from(*byte)] == 0))
 }
 
-const fn has_escape(byte: u8) -> bool {
-    byte < 32 || byte == b'"' || byte == b'\\'
+/// In blocks of `N`, the last of which may overlap the one before; `None` for less than one.
+fn plain_blocks<const N: usize>(bytes: &[u8]) -> Option<bool> {
+    let last = bytes.last_chunk::<N>()?;
+    let has_escape = |byte: u8| byte < 32 || byte == b'"' || byte == b'\\';
+    let plain = |block: &[u8; N]| !block.iter().fold(false, |any, byte| any | has_escape(*byte));
+    Some(plain(last) && bytes.as_chunks::<N>().0.iter().all(plain))
 }
 
 /// By how much the escape of each byte is longer than the byte.
@@ -192,5 +196,6 @@ const LONGER: [u8; 256] = {
 };
 
 pub(crate) fn quoted_len(s: &str) -> usize {
-    2 + s.len() + s.bytes().map(|b| usize::from(LONGER[b as usize])).sum::<usize>()
+    let longer = |s: &str| s.bytes().map(|b| usize::from(LONGER[usize::from(b)])).sum::<usize>();
+    2 + s.len() + if is_plain(s.as_bytes()) { 0 } else { longer(s) }
 }
