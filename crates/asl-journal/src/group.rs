@@ -3,7 +3,7 @@
 use crate::codec::{Row, encode};
 use crate::error::JournalError;
 use crate::inbox::{MailId, MailJob};
-use crate::lease::{Claimed, LeaseJob, WorkerId};
+use crate::lease::{Claimed, LeaseJob, NewWorker, WorkerId};
 use crate::payloads::Numbering;
 use crate::{Append, Definition, ExecutionId, NewExecution, Record};
 use asl_core::Outcome;
@@ -35,6 +35,8 @@ pub(crate) struct Ticket {
 /// What the writer is asked for.
 pub(crate) enum Job {
     Create(Box<NewExecution>, Option<WorkerId>, Reply<ExecutionId>),
+    /// A worker and its first execution.
+    Begin(NewWorker, Box<NewExecution>, Reply<WorkerId>, Reply<ExecutionId>),
     Append(Append, Ticket, Reply<()>),
     Transact(Box<dyn Transaction>, Option<WorkerId>),
     Lease(LeaseJob),
@@ -47,6 +49,7 @@ impl Job {
     pub(crate) fn fail(self, error: &JournalError) -> Option<oneshot::Sender<()>> {
         match self {
             Job::Create(_, _, reply) => drop(reply.send(Err(error.clone()))),
+            Job::Begin(_, _, reply, _) => drop(reply.send(Err(error.clone()))),
             Job::Append(_, _, reply) => drop(reply.send(Err(error.clone()))),
             Job::Transact(transaction, _) => transaction.finish(Err(error.clone())),
             Job::Lease(job) => job.fail(error),

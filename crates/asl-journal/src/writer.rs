@@ -7,7 +7,7 @@
 use crate::codec::{Row, encode};
 use crate::error::{JournalError, Place};
 use crate::group::{Group, Job, Known, Remembered, Told, Transaction};
-use crate::lease::WorkerId;
+use crate::lease::{WorkerId, register, tell};
 use crate::payloads::Numbering;
 use crate::service::SqliteTx;
 use crate::{Append, ExecutionId};
@@ -150,6 +150,12 @@ impl Writer {
                 Ok(()) => group.create(*new, owner, reply),
                 Err(error) => drop(reply.send(Err(error))),
             },
+            Job::Begin(worker, first, registered, created) => {
+                let id = register(conn, &worker).map_err(|e| self.place.failed(e));
+                let own = id.as_ref().map(|id| *id).map_err(Clone::clone);
+                group.others.push(tell(registered, own));
+                group.create(*first, Some(id?), created);
+            }
             Job::Lease(job) => group.others.push(self.lease(conn, job)?),
             Job::Mail(job) => group.others.push(self.mail(conn, job)?),
             Job::Append(append, ticket, reply) => match self.encode(conn, &append, ticket.owner) {
