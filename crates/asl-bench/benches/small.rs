@@ -3,12 +3,15 @@
 
 use asl_expr::jsonata::{Expression, JsonataEnv};
 use asl_expr::{NoEnv, Path, Template};
+use asl_journal::Kept;
 use asl_syntax::{Options, Source, load};
 use asl_value::{Step, Value};
 use criterion::{Criterion, criterion_group, criterion_main};
 use std::hint::black_box;
 
 const FARE: &str = include_str!("../../../definitions/fare.asl.json");
+/// An execution of it: its records as they are stored.
+const HISTORY: &str = include_str!("../../../fixtures/histories/fare-happy.jsonl");
 
 /// A document of about one kilobyte.
 fn order() -> String {
@@ -81,5 +84,15 @@ fn definition(c: &mut Criterion) {
     });
 }
 
-criterion_group!(benches, value, expressions, definition);
+fn records(c: &mut Criterion) {
+    let kept = Kept { definition: String::new(), ..Kept::parse(HISTORY).expect("a history") };
+    let text = kept.text().expect("in order");
+    let number = kept.records.len();
+    c.bench_function(&format!("records: encode {number} of the fare saga"), |b| b.iter(|| black_box(&kept).text()));
+    c.bench_function(&format!("records: decode {number} of the fare saga"), |b| {
+        b.iter(|| Kept::parse(black_box(&text)));
+    });
+}
+
+criterion_group!(benches, value, expressions, definition, records);
 criterion_main!(benches);

@@ -11,13 +11,13 @@
 //! or `$n`, the string that payload n is.
 
 use crate::payloads::Numbering;
+use crate::wire::{At, Body, WHITE, WireEvent};
 use crate::{ExecutionId, JournalError, Record};
 use asl_core::{Event, EventKind, Input};
 use asl_expr::Timestamp;
 use asl_value::Value;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use serde_json::value::RawValue;
-use std::fmt::Write;
 use std::sync::Arc;
 
 /// A row of the journal, but for its position and its execution.
@@ -41,36 +41,8 @@ impl Row {
     }
 }
 
-/// JSON's white space.
-const WHITE: [char; 4] = [' ', '\t', '\r', '\n'];
-
-#[derive(Serialize, Deserialize)]
-struct WireEvent(u64, EventKind<u64>, #[serde(default, skip_serializing_if = "Option::is_none")] Option<At>);
-
-/// A time: milliseconds since 1970; where it is finer than that, ISO-8601.
-#[derive(Serialize, Deserialize)]
-#[serde(untagged)]
-enum At {
-    Millis(i64),
-    Finer(String),
-}
-
-impl At {
-    fn new(time: Timestamp) -> At {
-        let ms = time.millis();
-        if Timestamp::from_millis(ms) == time { At::Millis(ms) } else { At::Finer(time.to_string()) }
-    }
-
-    fn time(&self) -> Result<Timestamp, String> {
-        match self {
-            At::Millis(ms) => Ok(Timestamp::from_millis(*ms)),
-            At::Finer(text) => text.parse().map_err(|e: asl_expr::TimestampError| e.to_string()),
-        }
-    }
-}
-
 #[derive(Deserialize)]
-struct Body<'a> {
+struct Stored<'a> {
     now: At,
     steps: u32,
     #[serde(borrow)]
@@ -89,71 +61,11 @@ pub(crate) fn encode(record: &Record, execution: ExecutionId, numbering: &mut Nu
     }
     let event_count = record.events.len() as u64;
     let number = numbering.begin_record();
-    let mut texts = Texts::default();
-    let mut inputs = Vec::with_capacity(record.inputs.len());
-    for input in &record.inputs {
-        inputs.push(texts.input(input.clone(), numbering));
-    }
-    let mut events = Vec::with_capacity(record.events.len());
-    for event in &record.events {
-        events.push(texts.event(event.clone(), record.now, numbering));
-    }
+    let body = Body::new(record.now, record.steps, record.events.len(), numbering);
+    let body = body.finish(&record.inputs, &record.events);
     numbering.next_event += event_count;
-
-    let mut body = String::with_capacity(256 + 128 * events.len());
-    // Writing into a String cannot fail.
-    let _ = write!(body, "{{\"now\":{},\"steps\":{},\"payloads\":[", json(&At::new(record.now)), record.steps);
-    numbering.take_payloads(&mut body);
-    body.push_str("],\"inputs\":");
-    body.push_str(&json(&inputs));
-    body.push_str(",\"events\":");
-    body.push_str(&json(&events));
-    body.push('}');
     let row = Row { number, first_event, event_count, body, checksum: 0 };
     Ok(Row { checksum: row.sum(), ..row })
-}
-
-fn json<T: Serialize>(value: &T) -> String {
-    serde_json::to_string(value).expect("inputs and events have string keys and no other way to fail")
-}
-
-/// The texts of an execution's input in one record: the caller's text is kept to the letter, but not twice.
-#[derive(Default)]
-struct Texts {
-    /// A text, and what stands for it.
-    known: Option<(Arc<str>, Arc<str>)>,
-}
-
-impl Texts {
-    fn input(&mut self, input: Input, numbering: &mut Numbering) -> Input<u64> {
-        let Input::Start(mut execution) = input else { return input.map(&mut |value| numbering.number(&value)) };
-        let text = execution.input_text.clone();
-        let core = text.trim_matches(WHITE);
-        let is_input = |parsed: Value| parsed.to_string() == execution.input.to_string();
-        if core.parse().is_ok_and(is_input) {
-            let n = numbering.add(&execution.input, core.to_owned());
-            let (before, after) = text.split_at(text.len() - text.trim_start_matches(WHITE).len());
-            self.known = Some((text.clone(), format!("{before}#{n}{}", &after[core.len()..]).into()));
-        }
-        execution.input_text = self.text(&text, numbering);
-        Input::Start(execution).map(&mut |value| numbering.number(&value))
-    }
-
-    fn event(&mut self, event: Event, now: Timestamp, numbering: &mut Numbering) -> WireEvent {
-        let at = (event.timestamp != now).then(|| At::new(event.timestamp));
-        let mut event = event.map(&mut |value| numbering.number(&value));
-        if let EventKind::ExecutionStarted { input, .. } = &mut event.kind {
-            *input = self.text(input, numbering);
-        }
-        WireEvent(event.previous, event.kind, at)
-    }
-
-    fn text(&mut self, text: &Arc<str>, numbering: &mut Numbering) -> Arc<str> {
-        match &self.known {
-            Some((known, stands)) if known == text => stands.clone(),
-            _ => format!("${}", numbering.number(&Value::String(text.clone()))).into(),
-        }
-    }
 }
 
 /// Reads the records of one execution, in order.
@@ -185,7 +97,7 @@ impl Decoder {
         if row.number != self.payloads.len() as u64 || row.first_event != self.next_event {
             return Err(format!("a record before it is missing (number {} comes next)", self.payloads.len()));
         }
-        let body: Body<'_> = serde_json::from_str(&row.body).map_err(|e| e.to_string())?;
+        let body: Stored<'_> = serde_json::from_str(&row.body).map_err(|e| e.to_string())?;
         if body.events.len() as u64 != row.event_count {
             return Err(format!("it has {} events instead of {}", body.events.len(), row.event_count));
         }

@@ -1,9 +1,11 @@
 //! The records of an execution as text: to be kept for ever, and replayed by every later version.
 //!
 //! Lines of JSON. The first is `{"asl_history":1,"name":...,"definition":...}`; each further one is a row of the journal:
-//! `{"number","first_event","event_count","checksum","body":{...}}`, the body to the letter.
+//! `{"number","first_event","event_count","checksum","body":{...}}`, the body to the letter: where the text of the execution's
+//! input has line breaks, that row has them too.
 
-use crate::codec::{Decoder, Row};
+use crate::codec::{Decoder, Row, encode};
+use crate::payloads::Numbering;
 use crate::{Definition, ExecutionId, ExecutionRow, Journal, JournalError, Record};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -56,9 +58,11 @@ impl Kept {
     /// # Errors
     /// Names the line that is not as it was written.
     pub fn parse(text: &str) -> Result<Kept, KeptError> {
-        let mut lines = (1..).zip(text.lines());
-        let (_, head) = lines.next().ok_or(KeptError { line: 1, what: "is missing".to_owned() })?;
         let wrong = |line: usize, what: String| KeptError { line, what };
+        if text.is_empty() {
+            return Err(wrong(1, "is missing".to_owned()));
+        }
+        let (head, mut rest) = text.split_once('\n').unwrap_or((text, ""));
         let head: Head = serde_json::from_str(head).map_err(|e| wrong(1, format!("begins no kept history: {e}")))?;
         if head.asl_history > VERSION {
             let what = format!("is of version {}, this program reads up to {VERSION}", head.asl_history);
@@ -66,8 +70,8 @@ impl Kept {
         }
         let mut decoder = Decoder::new(ExecutionId(0));
         let mut records = Vec::new();
-        for (at, text) in lines {
-            let line: Line<'_> = serde_json::from_str(text).map_err(|e| wrong(at, format!("is no record: {e}")))?;
+        let mut at = 2;
+        while let Some((line, end)) = next(rest).map_err(|e| wrong(at, format!("is no record: {e}")))? {
             let row = Row {
                 number: line.number,
                 first_event: line.first_event,
@@ -76,8 +80,23 @@ impl Kept {
                 checksum: line.checksum,
             };
             records.push(decoder.decode(&row).map_err(|error| wrong(at, format!("is damaged: {error}")))?);
+            at += rest[..end].matches('\n').count();
+            rest = &rest[end..];
         }
         Ok(Kept { name: head.name, definition: head.definition, records })
+    }
+
+    /// The text that [`Kept::parse`] reads: that of [`Journal::keep`].
+    ///
+    /// # Errors
+    /// [`JournalError::OutOfOrder`] when an event's number does not follow that of the one before.
+    pub fn text(&self) -> Result<String, JournalError> {
+        let mut out = head(&self.name, &self.definition);
+        let mut numbering = Numbering::start();
+        for record in &self.records {
+            line(&mut out, &encode(record, ExecutionId(0), &mut numbering)?);
+        }
+        Ok(out)
     }
 }
 
@@ -89,28 +108,38 @@ impl Journal {
     pub async fn keep(&self, execution: &ExecutionRow) -> Result<String, JournalError> {
         let definition = self.definition(&execution.definition).await?;
         let definition = definition.unwrap_or(Definition { hash: "".into(), name: "".into(), text: "".into() });
-        let head = Head {
-            asl_history: VERSION,
-            name: execution.state_machine.clone(),
-            definition: definition.text.to_string(),
-        };
-        let mut out = json(&head);
+        let mut out = head(&execution.state_machine, &definition.text);
         let mut decoder = Decoder::new(execution.id);
         for row in self.rows(execution.id).await? {
             decoder.decode(&row)?;
-            let Row { number, first_event, event_count, checksum, body } = row;
-            // Writing into a String cannot fail.
-            let _ = write!(
-                out,
-                "\n{{\"number\":{number},\"first_event\":{first_event},\"event_count\":{event_count},\
-                 \"checksum\":{checksum},\"body\":{body}}}"
-            );
+            line(&mut out, &row);
         }
-        out.push('\n');
         Ok(out)
     }
 }
 
-fn json(head: &Head) -> String {
-    serde_json::to_string(head).expect("strings and a number have no way to fail")
+/// The first record of a text and where it ends; `None` when there is none.
+fn next(text: &str) -> Result<Option<(Line<'_>, usize)>, serde_json::Error> {
+    let mut records = serde_json::Deserializer::from_str(text).into_iter();
+    let line = records.next().transpose()?;
+    let end = records.byte_offset();
+    // The line break after it is its own.
+    Ok(line.map(|line| (line, end + usize::from(text[end..].starts_with('\n')))))
+}
+
+/// The first line.
+fn head(name: &str, definition: &str) -> String {
+    let head = Head { asl_history: VERSION, name: name.to_owned(), definition: definition.to_owned() };
+    serde_json::to_string(&head).expect("strings and a number have no way to fail") + "\n"
+}
+
+/// A further line.
+fn line(out: &mut String, row: &Row) {
+    let Row { number, first_event, event_count, checksum, body } = row;
+    // Writing into a String cannot fail.
+    let _ = writeln!(
+        out,
+        "{{\"number\":{number},\"first_event\":{first_event},\"event_count\":{event_count},\
+         \"checksum\":{checksum},\"body\":{body}}}"
+    );
 }

@@ -70,6 +70,7 @@ mod record;
 mod schema;
 mod service;
 mod watch;
+mod wire;
 mod writer;
 
 pub use error::JournalError;

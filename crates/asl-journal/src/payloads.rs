@@ -17,8 +17,6 @@ pub(crate) struct Numbering {
     next: u64,
     /// The number of the next event.
     pub(crate) next_event: u64,
-    /// The payloads of the record being made, as JSON separated by commas.
-    fresh: String,
     recent: Vec<Recent>,
     recent_bytes: usize,
 }
@@ -27,16 +25,16 @@ pub(crate) struct Numbering {
 struct Recent {
     value: Value,
     number: u64,
+    /// The length of its text, and what the text adds up to if it is small.
     bytes: usize,
-    /// Its text, if small.
-    text: Option<Box<str>>,
+    sum: u32,
 }
 
 impl Numbering {
     /// An execution that goes on with these numbers. Its earlier payloads are forgotten: they are stored again when they
     /// come again.
     pub(crate) fn at(next: u64, next_event: u64) -> Numbering {
-        Numbering { next, next_event, fresh: String::new(), recent: Vec::new(), recent_bytes: 0 }
+        Numbering { next, next_event, recent: Vec::new(), recent_bytes: 0 }
     }
 
     /// A new execution.
@@ -51,44 +49,43 @@ impl Numbering {
 
     /// The number of a new record.
     pub(crate) fn begin_record(&mut self) -> u64 {
-        self.fresh.clear();
         self.next += 1;
         self.next - 1
     }
 
-    /// Moves the texts of the record's new payloads to `body`.
-    pub(crate) fn take_payloads(&mut self, body: &mut String) {
-        body.push_str(&self.fresh);
-        self.fresh = String::new();
-    }
-
-    /// The number of a payload: that of the same one seen lately, or a new one.
-    pub(crate) fn number(&mut self, value: &Value) -> u64 {
+    /// The number of a payload: that of the same one seen lately, or a new one, whose text is appended to the list `out`.
+    pub(crate) fn number(&mut self, value: &Value, out: &mut String) -> u64 {
         if let Some(at) = self.recent.iter().rposition(|recent| recent.value.same_node(value)) {
             return self.touch(at);
         }
-        let text = value.to_string();
-        let same_text = |recent: &Recent| recent.text.as_deref() == Some(&*text);
-        if text.len() <= SMALL
+        let before = out.len();
+        comma(out);
+        let from = out.len();
+        value.write_to(out);
+        let text = &out[from..];
+        let (bytes, sum) = (text.len(), sum(text));
+        let same_text = |recent: &Recent| (recent.bytes, recent.sum) == (bytes, sum) && recent.value.has_text(text);
+        if bytes <= SMALL
             && let Some(at) = self.recent.iter().rposition(same_text)
         {
+            out.truncate(before);
             return self.touch(at);
         }
-        self.add(value, text)
+        self.remember(value, bytes, sum)
     }
 
-    /// Gives a new number to a payload with this text.
-    pub(crate) fn add(&mut self, value: &Value, text: String) -> u64 {
-        if !self.fresh.is_empty() {
-            self.fresh.push(',');
-        }
-        self.fresh.push_str(&text);
+    /// Gives a new number to a payload with this text, which is appended to the list `out`.
+    pub(crate) fn add(&mut self, value: &Value, text: &str, out: &mut String) -> u64 {
+        comma(out);
+        out.push_str(text);
+        self.remember(value, text.len(), sum(text))
+    }
+
+    fn remember(&mut self, value: &Value, bytes: usize, sum: u32) -> u64 {
         let number = self.next;
         self.next += 1;
-        let bytes = text.len();
-        let text = (bytes <= SMALL).then(|| text.into_boxed_str());
         self.recent_bytes += bytes;
-        self.recent.push(Recent { value: value.clone(), number, bytes, text });
+        self.recent.push(Recent { value: value.clone(), number, bytes, sum });
         while self.recent.len() > RECENT || (self.recent.len() > 1 && self.recent_bytes > RECENT_BYTES) {
             self.recent_bytes -= self.recent.remove(0).bytes;
         }
@@ -99,4 +96,15 @@ impl Numbering {
         self.recent[at..].rotate_left(1);
         self.recent[self.recent.len() - 1].number
     }
+}
+
+fn comma(out: &mut String) {
+    if !out.ends_with('[') {
+        out.push(',');
+    }
+}
+
+/// Different for most different texts that are small; of others nobody asks.
+fn sum(text: &str) -> u32 {
+    if text.len() <= SMALL { crc32fast::hash(text.as_bytes()) } else { 0 }
 }

@@ -2,14 +2,31 @@
 
 mod common;
 
-use asl_core::Event;
 use asl_core::event::{EventKind, Failure, Family, TaskStage};
+use asl_core::{Event, Input};
 use asl_expr::Timestamp;
-use asl_journal::Journal;
+use asl_journal::{Journal, Kept};
 use asl_value::{Map, Value};
-use common::{NOW_MS, history, json, new_of, open, step, store};
+use common::{NOW_MS, history, json, kept, new_of, open, step, store};
 use proptest::prelude::*;
+use serde::Deserialize;
+use serde_json::value::RawValue;
 use sqlx::{Connection, SqliteConnection};
+
+/// A record as text.
+#[derive(Deserialize)]
+struct Line<'a> {
+    #[serde(borrow)]
+    body: Body<'a>,
+}
+
+#[derive(Deserialize)]
+struct Body<'a> {
+    #[serde(borrow)]
+    inputs: Vec<&'a RawValue>,
+    #[serde(borrow)]
+    events: Vec<Vec<&'a RawValue>>,
+}
 
 fn block_on<T>(future: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(future)
@@ -27,6 +44,30 @@ proptest! {
             // Equal as values, and to the letter.
             assert_eq!(format!("{read:?}"), format!("{records:?}"));
         });
+    }
+
+    #[test]
+    fn what_is_kept_is_read(records in history()) {
+        let read = Kept::parse(&kept(records.clone())).unwrap().records;
+        assert_eq!(format!("{read:?}"), format!("{records:?}"));
+    }
+
+    /// Reading is serde's, writing is ours: that goes well as long as serde would write the same.
+    #[test]
+    fn what_is_written_is_what_serde_writes(records in history()) {
+        let text = kept(records);
+        let (_, lines) = text.split_once('\n').unwrap();
+        for line in serde_json::Deserializer::from_str(lines).into_iter::<Line<'_>>() {
+            let line = line.unwrap();
+            for text in line.body.inputs {
+                let input: Input<u64> = serde_json::from_str(text.get()).unwrap();
+                assert_eq!(serde_json::to_string(&input).unwrap(), text.get());
+            }
+            for parts in line.body.events {
+                let kind: EventKind<u64> = serde_json::from_str(parts[1].get()).unwrap();
+                assert_eq!(serde_json::to_string(&kind).unwrap(), parts[1].get());
+            }
+        }
     }
 
     #[test]

@@ -30,3 +30,4 @@ pub use map::{Map, MapIter};
 pub use number::Number;
 pub use parse::{Build, MAX_DEPTH, ParseError, ParseErrorKind, Span, parse, parse_with};
 pub use value::{Key, Kind, Measure, Value};
+pub use write::quote_to;

@@ -11,6 +11,18 @@ impl fmt::Display for Value {
 }
 
 impl Value {
+    /// Appends the compact text, what [`Display`](fmt::Display) gives, to `out`: the fast way to write much of it.
+    pub fn write_to(&self, out: &mut String) {
+        // Writing into a String cannot fail.
+        let _ = write_compact(self, out);
+    }
+
+    /// True when its compact text is this one, to the letter. It is compared as it would be written; nothing is kept of it.
+    pub fn has_text(&self, text: &str) -> bool {
+        let mut due = Due(text);
+        write_compact(self, &mut due).is_ok() && due.0.is_empty()
+    }
+
     /// The length of the compact text in bytes and the depth of nesting, found without writing it.
     pub fn measure(&self) -> Measure {
         match self {
@@ -53,10 +65,21 @@ impl Write for Counter {
     }
 }
 
+/// A text that is to be written; writing anything else fails.
+struct Due<'a>(&'a str);
+
+impl Write for Due<'_> {
+    fn write_str(&mut self, s: &str) -> fmt::Result {
+        self.0 = self.0.strip_prefix(s).ok_or(fmt::Error)?;
+        Ok(())
+    }
+}
+
 fn write_compact(value: &Value, out: &mut impl Write) -> fmt::Result {
     match value {
         Value::Null => out.write_str("null"),
         Value::Bool(b) => out.write_str(if *b { "true" } else { "false" }),
+        Value::Number(Number::Int(i)) => out.write_str(itoa::Buffer::new().format(*i)),
         Value::Number(n) => write!(out, "{n}"),
         Value::String(s) => write_quoted(s, out),
         Value::Array(items) => {
@@ -123,18 +146,36 @@ const fn escape(byte: u8) -> Option<&'static str> {
     }
 }
 
+/// Appends `text` to `out` as a JSON string: in quotes, with the escapes it needs and no other.
+pub fn quote_to(text: &str, out: &mut String) {
+    // Writing into a String cannot fail.
+    let _ = write_quoted(text, out);
+}
+
 fn write_quoted(s: &str, out: &mut impl Write) -> fmt::Result {
     out.write_char('"')?;
-    let mut from = 0;
-    for (at, byte) in s.bytes().enumerate() {
-        if let Some(text) = escape(byte) {
-            out.write_str(&s[from..at])?;
-            out.write_str(text)?;
-            from = at + 1;
-        }
+    let mut rest = s;
+    while let Some((at, text)) = next_escape(rest.as_bytes()) {
+        out.write_str(&rest[..at])?;
+        out.write_str(text)?;
+        rest = &rest[at + 1..];
     }
-    out.write_str(&s[from..])?;
+    out.write_str(rest)?;
     out.write_char('"')
+}
+
+/// Where the first byte with an escape is, and the escape.
+fn next_escape(bytes: &[u8]) -> Option<(usize, &'static str)> {
+    // Most texts have none: whole blocks are asked at once, without a branch for each byte.
+    let (blocks, _) = bytes.as_chunks::<16>();
+    let plain = |block: &&[u8; 16]| !block.iter().fold(false, |any, byte| any | has_escape(*byte));
+    let from = 16 * blocks.iter().take_while(plain).count();
+    let at = from + bytes[from..].iter().position(|byte| has_escape(*byte))?;
+    escape(bytes[at]).map(|text| (at, text))
+}
+
+const fn has_escape(byte: u8) -> bool {
+    byte < 32 || byte == b'"' || byte == b'\\'
 }
 
 /// By how much the escape of each byte is longer than the byte.

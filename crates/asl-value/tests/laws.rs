@@ -29,6 +29,27 @@ proptest! {
     }
 
     #[test]
+    fn a_text_is_written_or_compared_alike(value in values(), other in values(), cut in any::<usize>()) {
+        let text = value.to_string();
+        let mut out = String::from("before");
+        value.write_to(&mut out);
+        prop_assert_eq!(&out["before".len()..], &text);
+        prop_assert!(value.has_text(&text));
+        prop_assert_eq!(value.has_text(&other.to_string()), text == other.to_string());
+        let cut = text.floor_char_boundary(cut % text.len());
+        prop_assert!(!value.has_text(&text[..cut]));
+        prop_assert!(!value.has_text(&(text + " ")));
+    }
+
+    /// At every place of a text, also beyond the blocks in which it is looked through.
+    #[test]
+    fn every_byte_is_quoted_as_it_should_be(text in "[\\x00-\\x7fé\u{2028}]{0,70}") {
+        let mut quoted = String::new();
+        asl_value::quote_to(&text, &mut quoted);
+        prop_assert_eq!(&quoted, &serde_json::to_string(&text).unwrap());
+    }
+
+    #[test]
     fn measure_is_the_length_of_the_text(value in values()) {
         prop_assert_eq!(value.measure().bytes, value.to_string().len());
     }

@@ -2,9 +2,9 @@
 #![allow(dead_code, reason = "each test binary uses its part")]
 
 use asl_core::event::{EventKind, Failure, Family, IterationStage, Scheduled, TaskStage};
-use asl_core::{Event, Execution, ExecutionType, Input, Outcome, TaskId};
+use asl_core::{Event, Execution, ExecutionType, Input, MapRunId, Outcome, TaskId};
 use asl_expr::Timestamp;
-use asl_journal::{Definition, Durability, ExecutionId, Journal, JournalError, NewExecution, Options, Record};
+use asl_journal::{Definition, Durability, ExecutionId, Journal, JournalError, Kept, NewExecution, Options, Record};
 use asl_syntax::model::StateType;
 use asl_value::Value;
 use proptest::prelude::*;
@@ -199,8 +199,18 @@ fn kind() -> impl Strategy<Value = EventKind<usize>> {
     ]
 }
 
+fn outcome() -> impl Strategy<Value = Outcome<usize>> {
+    prop_oneof![
+        any::<usize>().prop_map(Outcome::Succeeded),
+        failure().prop_map(Outcome::Failed),
+        failure().prop_map(Outcome::TimedOut),
+        failure().prop_map(Outcome::Aborted),
+    ]
+}
+
 fn input() -> impl Strategy<Value = Input<usize>> {
     let task = || any::<u64>().prop_map(TaskId);
+    let run = || any::<u64>().prop_map(MapRunId);
     prop_oneof![
         task().prop_map(|task| Input::TaskScheduled { task }),
         (task(), text()).prop_map(|(task, cause)| Input::TaskRejected { task, cause }),
@@ -209,6 +219,11 @@ fn input() -> impl Strategy<Value = Input<usize>> {
         (task(), any::<usize>()).prop_map(|(task, output)| Input::TaskSucceeded { task, output }),
         (task(), failure()).prop_map(|(task, failure)| Input::TaskFailed { task, failure }),
         task().prop_map(|task| Input::TaskHeartbeat { task }),
+        (run(), any::<usize>()).prop_map(|(run, items)| Input::MapItems { run, items }),
+        (run(), failure()).prop_map(|(run, failure)| Input::MapFailed { run, failure }),
+        (run(), any::<u64>(), outcome()).prop_map(|(run, child, outcome)| Input::ChildDone { run, child, outcome }),
+        run().prop_map(|run| Input::MapWritten { run }),
+        (run(), outcome()).prop_map(|(run, outcome)| Input::MapRunDone { run, outcome }),
         failure().prop_map(Input::Stop),
         Just(Input::Redrive),
     ]
@@ -261,6 +276,11 @@ pub(crate) fn history() -> impl Strategy<Value = Vec<Record>> {
         }
         records
     })
+}
+
+/// A history as text.
+pub(crate) fn kept(records: Vec<Record>) -> String {
+    Kept { name: "any".to_owned(), definition: "{}".to_owned(), records }.text().unwrap()
 }
 
 /// Stores a history under a name; some of it in one go.
