@@ -9,48 +9,46 @@ mod cmd;
 mod exit;
 mod place;
 mod render;
+mod threads;
 
 use args::{Args, Command};
 use clap::Parser;
 use exit::Exit;
 use render::look::Look;
 use std::process::ExitCode;
+use threads::Threads;
 
 fn main() -> ExitCode {
     let args = Args::parse();
     trace();
-    let look = Look::of_stderr();
-    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
-        Ok(runtime) => runtime,
-        Err(problem) => return exit::Trouble::new(format!("the command cannot start: {problem}")).tell(look),
-    };
-    match runtime.block_on(dispatch(args)) {
+    match dispatch(args) {
         Ok(exit) => exit.into(),
-        Err(trouble) => trouble.tell(look),
+        Err(trouble) => trouble.tell(Look::of_stderr()),
     }
 }
 
-async fn dispatch(args: Args) -> Result<Exit, exit::Trouble> {
+fn dispatch(args: Args) -> Result<Exit, exit::Trouble> {
+    let (one, cores) = (Threads::One, Threads::Cores);
     match args.command {
-        Command::Run(run) => cmd::run::run(run).await,
-        Command::Resume(resume) => cmd::resume::resume(resume).await,
-        Command::Worker(worker) => cmd::worker::worker(worker).await,
-        Command::Start(start) => cmd::start::start(start).await,
-        Command::Describe(describe) => cmd::describe::describe(describe).await,
-        Command::Stop(stop) => cmd::stop::stop(stop).await,
-        Command::Wait(wait) => cmd::wait::wait(wait).await,
-        Command::SendTaskSuccess(args) => cmd::send_task::success(args).await,
-        Command::SendTaskFailure(args) => cmd::send_task::failure(args).await,
-        Command::SendTaskHeartbeat(args) => cmd::send_task::heartbeat(args).await,
-        Command::Redrive(redrive) => cmd::redrive::redrive(redrive).await,
-        Command::List(list) => cmd::list::list(list).await,
-        Command::History(history) => cmd::history::history(history).await,
-        Command::Replay(replay) => cmd::replay::replay(replay).await,
-        Command::Queue(queue) => cmd::queue::queue(queue).await,
-        Command::Table(table) => cmd::table::table(table).await,
+        Command::Run(run) => cmd::run::run(run),
+        Command::Resume(resume) => cores.block_on(cmd::resume::resume(resume)),
+        Command::Worker(worker) => cores.block_on(cmd::worker::worker(worker)),
+        Command::Start(start) => one.block_on(cmd::start::start(start)),
+        Command::Describe(describe) => one.block_on(cmd::describe::describe(describe)),
+        Command::Stop(stop) => one.block_on(cmd::stop::stop(stop)),
+        Command::Wait(wait) => one.block_on(cmd::wait::wait(wait)),
+        Command::SendTaskSuccess(args) => one.block_on(cmd::send_task::success(args)),
+        Command::SendTaskFailure(args) => one.block_on(cmd::send_task::failure(args)),
+        Command::SendTaskHeartbeat(args) => one.block_on(cmd::send_task::heartbeat(args)),
+        Command::Redrive(redrive) => cores.block_on(cmd::redrive::redrive(redrive)),
+        Command::List(list) => one.block_on(cmd::list::list(list)),
+        Command::History(history) => one.block_on(cmd::history::history(history)),
+        Command::Replay(replay) => one.block_on(cmd::replay::replay(replay)),
+        Command::Queue(queue) => one.block_on(cmd::queue::queue(queue)),
+        Command::Table(table) => one.block_on(cmd::table::table(table)),
         Command::Check(check) => cmd::check::check(check),
-        Command::Test(test) => cmd::test::test(test).await,
-        Command::Graph(graph) => cmd::graph::graph(graph).await,
+        Command::Test(test) => cores.block_on(cmd::test::test(test)),
+        Command::Graph(graph) => one.block_on(cmd::graph::graph(graph)),
         Command::Explain(explain) => cmd::explain::explain(explain),
     }
 }

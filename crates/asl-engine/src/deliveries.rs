@@ -5,6 +5,7 @@ use crate::engine::{Inner, Phase};
 use crate::error::EngineError;
 use asl_expr::Timestamp;
 use asl_task::embedded::{FailedDelivery, FunctionDelivery};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
 use tokio::sync::{mpsc, watch};
 
@@ -14,19 +15,17 @@ const BATCH: u32 = 16;
 /// How long the loop waits before it asks a journal again that could not be read, in milliseconds.
 const RETRY_MS: i64 = 30_000;
 
-/// Delivers until the engine stops or is dropped. `bell` rings when something was published.
+/// Delivers until the engine stops or is dropped. `bell` rings when something was published; `next` is when the first
+/// delivery is due of those that were there before.
 pub(crate) async fn run(
     inner: Weak<Inner>,
     mut hold: Hold,
     mut bell: mpsc::Receiver<()>,
     mut phase: watch::Receiver<Phase>,
+    mut next: Option<Timestamp>,
 ) {
     loop {
         let Some(engine) = inner.upgrade() else { return };
-        let next = drain(&engine).await.unwrap_or_else(|error| {
-            tracing::warn!(%error, "deliveries to functions are delayed");
-            Some(engine.clock.now().plus_ms(RETRY_MS))
-        });
         // Nobody else may keep the engine for the loop's sake; the bell tells when it is gone.
         let rope = engine.deliveries.downgrade();
         let rings = move || rope.upgrade().is_some_and(|rope| rope.capacity() < rope.max_capacity());
@@ -39,11 +38,32 @@ pub(crate) async fn run(
             }
             _ = phase.wait_for(|phase| !phase.takes_on()) => return,
         }
+        let Some(engine) = inner.upgrade() else { return };
+        next = drain(&engine).await.unwrap_or_else(|error| {
+            tracing::warn!(%error, "deliveries to functions are delayed");
+            Some(engine.clock.now().plus_ms(RETRY_MS))
+        });
     }
 }
 
+/// When the next delivery is due that is in the outbox already. Asked by the writer, whose transaction an engine that begins
+/// needs anyway: a reader would be a connection more.
+pub(crate) async fn first(inner: &Arc<Inner>) -> Option<Timestamp> {
+    let services = inner.backends.services.clone();
+    let next = inner.journal.transact(move |tx| {
+        Box::pin(async move { Ok::<_, EngineError>((services.next_delivery_at_ms(tx).await?, None)) })
+    });
+    // Who fails to read it tries again, and says so.
+    next.await.map_or_else(|_| Some(inner.clock.now()), |next| next.map(Timestamp::from_millis))
+}
+
+/// Makes the deliveries that are due, before the engine ends. None are looked for where none can be.
+pub(crate) async fn last(inner: &Arc<Inner>) -> Result<(), EngineError> {
+    if inner.outbox.load(Ordering::Relaxed) { drain(inner).await.map(drop) } else { Ok(()) }
+}
+
 /// Makes every delivery that is due. Returns when the next one is.
-pub(crate) async fn drain(inner: &Arc<Inner>) -> Result<Option<Timestamp>, EngineError> {
+async fn drain(inner: &Arc<Inner>) -> Result<Option<Timestamp>, EngineError> {
     loop {
         let services = inner.backends.services.clone();
         let due = inner.clock.now().millis();

@@ -80,9 +80,10 @@ impl Driver {
         definition: Stored,
         permit: Option<OwnedSemaphorePermit>,
     ) -> Result<Driver, EngineError> {
-        let journal = inner.own().await?.journal.clone();
         let now = inner.clock.now();
-        let (id, effects, step) = begin(&journal, now, &mut machine, execution, definition, BUDGET).await?;
+        let (new, effects, step) = begin(now, &mut machine, execution, definition, BUDGET)?;
+        let name = new.execution.name.clone();
+        let (journal, id) = inner.write_start(new).await.map_err(|error| taken(error, &name))?;
         let mut driver = Driver::new(inner, journal, machine, id, permit);
         driver.act(now, effects, step);
         Ok(driver)
@@ -96,7 +97,9 @@ impl Driver {
         execution: Execution,
         definition: Stored,
     ) -> Result<(), EngineError> {
-        begin(journal, now, &mut machine, execution, definition, 0).await.map(drop)
+        let (new, _, _) = begin(now, &mut machine, execution, definition, 0)?;
+        let name = new.execution.name.clone();
+        journal.create(new).await.map(drop).map_err(|error| taken(error.into(), &name))
     }
 
     /// Continues an execution whose machine was rebuilt from its records.
@@ -408,29 +411,34 @@ impl Driver {
     }
 }
 
-/// The first run of an execution, written.
-async fn begin(
-    journal: &Journal,
+/// The first run of an execution, to be written.
+fn begin(
     now: Timestamp,
     machine: &mut Machine,
     execution: Execution,
     definition: Stored,
     budget: u32,
-) -> Result<(ExecutionId, Effects, Step), EngineError> {
-    let name = execution.name.to_string();
+) -> Result<(NewExecution, Effects, Step), EngineError> {
     let start = Input::Start(Box::new(execution.clone()));
     let inputs = vec![start.clone()];
-    machine.handle(start, now).map_err(|_| EngineError::AlreadyExists { name: name.clone() })?;
+    let name = || execution.name.to_string();
+    machine.handle(start, now).map_err(|_| EngineError::AlreadyExists { name: name() })?;
     let step = machine.run(now, budget);
     let effects = machine.take_effects();
     let record = Record { now, inputs, steps: step.steps, events: effects.events.clone() };
     let outcome = machine.outcome().cloned();
     let new = NewExecution { definition: Arc::new(definition), execution: Arc::new(execution), record, outcome };
-    let id = journal.create(new).await.map_err(|e| match e {
-        JournalError::AlreadyExists { .. } => EngineError::AlreadyExists { name },
-        other => other.into(),
-    })?;
-    Ok((id, effects, step))
+    Ok((new, effects, step))
+}
+
+/// Who asked for an execution named it, not its ARN.
+fn taken(error: EngineError, name: &str) -> EngineError {
+    match error {
+        EngineError::Journal(JournalError::AlreadyExists { .. }) => {
+            EngineError::AlreadyExists { name: name.to_owned() }
+        }
+        other => other,
+    }
 }
 
 /// The time of the next record. Where the clock was set back it is the machine's own, which does not go back: a record

@@ -5,7 +5,7 @@ use crate::clock::Clock;
 use crate::driver::Driver;
 use crate::error::EngineError;
 use crate::lease::Lease;
-use crate::registry::{Active, Held, Registry};
+use crate::registry::{Active, End, Held, Registry};
 use crate::{deliveries, redrive, replay};
 use asl_core::{Event, Execution, ExecutionType, Machine, Note, Outcome};
 use asl_expr::Timestamp;
@@ -59,12 +59,14 @@ pub struct StartExecution<'a> {
 }
 
 /// An execution that was started: it is in the journal and will end.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Started {
     /// Its ARN.
     pub arn: Arc<str>,
     /// Its name.
     pub name: Arc<str>,
+    /// Where its end is told, when it was started here.
+    end: Option<watch::Receiver<End>>,
 }
 
 /// What an engine is told when it is made.
@@ -115,6 +117,8 @@ pub(crate) struct Inner {
     pub(crate) deliveries: mpsc::Sender<()>,
     /// Where it is heard, until somebody listens.
     pub(crate) bell: Mutex<Option<mpsc::Receiver<()>>>,
+    /// True when there may be something in the outbox: there was when the engine began, or something was published here.
+    pub(crate) outbox: AtomicBool,
     /// Something was parked, or is wanted back.
     pub(crate) due: Arc<Notify>,
     /// The database should be looked at.
@@ -155,6 +159,7 @@ impl Engine {
             phase: watch::Sender::new(Phase::Running),
             deliveries,
             bell: Mutex::new(Some(bell)),
+            outbox: AtomicBool::new(false),
             due: Arc::default(),
             post: Arc::default(),
             registry: Mutex::default(),
@@ -186,7 +191,8 @@ impl Engine {
     pub async fn start(&self, start: StartExecution<'_>) -> Result<Started, EngineError> {
         let _hold = self.inner.clock.hold();
         let (execution, definition, machine) = self.prepare(start)?;
-        let started = Started { arn: execution.arn.clone(), name: execution.name.clone() };
+        let end = Some(self.inner.registry().subscribe(&execution.arn));
+        let started = Started { arn: execution.arn.clone(), name: execution.name.clone(), end };
         let permit = self.inner.slots.clone().acquire_owned().await.map_err(|_| EngineError::ShutDown)?;
         self.inner.still_works()?;
         self.inner.create(machine, execution, definition, Some(permit)).await?;
@@ -199,7 +205,7 @@ impl Engine {
     /// As for [`Engine::start`].
     pub async fn submit(&self, start: StartExecution<'_>) -> Result<Started, EngineError> {
         let (execution, definition, machine) = self.prepare(start)?;
-        let started = Started { arn: execution.arn.clone(), name: execution.name.clone() };
+        let started = Started { arn: execution.arn.clone(), name: execution.name.clone(), end: None };
         Driver::submit(&self.inner.journal, self.inner.clock.now(), machine, execution, definition).await?;
         self.inner.post.notify_one();
         Ok(started)
@@ -308,6 +314,18 @@ impl Engine {
         }
     }
 
+    /// As [`Engine::wait`], for an execution that was started here: one that has ended meanwhile need not be looked up.
+    ///
+    /// # Errors
+    /// As for [`Engine::wait`].
+    pub async fn wait_for(&self, started: &Started) -> Result<Outcome, EngineError> {
+        let ended = started.end.as_ref().and_then(|end| end.borrow().clone());
+        match ended {
+            Some(ended) => ended,
+            None => self.wait(&started.arn).await,
+        }
+    }
+
     pub(crate) async fn row(&self, arn: &str) -> Result<ExecutionRow, EngineError> {
         let row = self.inner.journal.execution(arn).await?;
         row.ok_or_else(|| EngineError::NoSuchExecution(arn.to_owned()))
@@ -339,10 +357,7 @@ impl Engine {
     /// # Errors
     /// When the journal cannot be read.
     pub async fn shutdown(&self) -> Result<(), EngineError> {
-        let mut drained = Ok(());
-        if self.inner.lease.initialized() && self.inner.still_works().is_ok() {
-            drained = deliveries::drain(&self.inner).await.map(drop);
-        }
+        let drained = if self.inner.still_works().is_ok() { deliveries::last(&self.inner).await } else { Ok(()) };
         self.inner.stop().await;
         drained
     }
@@ -351,6 +366,7 @@ impl Engine {
 impl Inner {
     /// There may be deliveries to make.
     pub(crate) fn ring(&self) {
+        self.outbox.store(true, Ordering::Relaxed);
         // It rings already, or nobody listens any more.
         let _ = self.deliveries.try_send(());
     }

@@ -11,10 +11,13 @@
 
 use crate::engine::{Inner, Phase};
 use crate::error::EngineError;
-use asl_journal::{Journal, JournalError, NewWorker, WorkerId, WorkerRow};
+use asl_expr::Timestamp;
+use asl_journal::{ExecutionId, Journal, JournalError, NewExecution, NewWorker, WorkerId, WorkerRow};
+use std::ffi::{OsStr, OsString};
 use std::fs::{File, TryLockError};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError, Weak};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::time::Instant;
@@ -34,6 +37,18 @@ struct Lock {
     _locked: File,
 }
 
+impl Lock {
+    /// True when no other worker's lock is there, free or held.
+    fn is_alone(&self, database: &Path) -> bool {
+        let folder = database.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let Ok(entries) = std::fs::read_dir(folder) else { return false };
+        let (prefix, own) = (lock_prefix(database), self.path.file_name());
+        let is_other =
+            |name: &OsStr| name.as_encoded_bytes().starts_with(prefix.as_encoded_bytes()) && Some(name) != own;
+        !entries.flatten().any(|entry| is_other(&entry.file_name()))
+    }
+}
+
 impl Drop for Lock {
     fn drop(&mut self) {
         // Whoever finds it later removes it.
@@ -50,10 +65,20 @@ impl Drop for Lease {
     }
 }
 
-/// Makes this engine a worker.
-pub(crate) async fn register(journal: &Journal, what: &str, lease: Duration) -> Result<Lease, EngineError> {
+/// How the execution went that was to be written with the worker that runs it.
+type First = Option<Result<ExecutionId, JournalError>>;
+
+/// Makes this engine a worker, and writes the start of its first execution with that, if there is one.
+async fn register(
+    journal: &Journal,
+    what: &str,
+    lease: Duration,
+    first: Option<NewExecution>,
+) -> Result<(Lease, First), EngineError> {
     let lock = if journal.in_this_process_only() { None } else { Some(make_lock(journal.path())?) };
-    let gone = gone(journal).await?;
+    // Only a worker that lives, or died at work, has left a lock: mostly there is none, and nothing to read.
+    let alone = lock.as_ref().is_some_and(|lock| lock.is_alone(journal.path()));
+    let gone = if alone { Vec::new() } else { gone(journal).await? };
     let now_ms = wall_ms();
     let name = lock.as_ref().and_then(|lock| lock.path.file_name()).map(|name| name.to_string_lossy().into_owned());
     let worker = NewWorker {
@@ -64,17 +89,27 @@ pub(crate) async fn register(journal: &Journal, what: &str, lease: Duration) -> 
         now_ms,
         gone,
     };
-    let id = journal.register(worker).await?;
-    Ok(Lease { journal: journal.as_worker(id), lock })
+    let (id, first) = match first {
+        None => (journal.register(worker).await?, None),
+        Some(first) => journal.register_with(worker, first).await.map(|(id, first)| (id, Some(first)))?,
+    };
+    Ok((Lease { journal: journal.as_worker(id), lock }, first))
 }
 
 fn end_of(lease: Duration, now_ms: i64) -> i64 {
     now_ms.saturating_add(i64::try_from(lease.as_millis()).unwrap_or(i64::MAX))
 }
 
-fn make_lock(database: &Path) -> Result<Lock, JournalError> {
+/// With what the names of the locks of a database's workers begin.
+fn lock_prefix(database: &Path) -> OsString {
     let mut name = database.file_name().unwrap_or_default().to_os_string();
-    name.push(format!("-worker-{}", uuid::Uuid::new_v4().simple()));
+    name.push("-worker-");
+    name
+}
+
+fn make_lock(database: &Path) -> Result<Lock, JournalError> {
+    let mut name = lock_prefix(database);
+    name.push(uuid::Uuid::new_v4().simple().to_string());
     let path = database.with_file_name(name);
     let made = File::create_new(&path).and_then(|file| file.try_lock().map(|()| file).map_err(Into::into));
     match made {
@@ -162,15 +197,41 @@ pub(crate) fn passes(error: &JournalError) -> bool {
 impl Inner {
     /// This engine's lease: taken when it is first needed, together with the tasks that an engine at work has.
     pub(crate) async fn own(self: &Arc<Inner>) -> Result<&Lease, EngineError> {
-        let taken = self.lease.get_or_try_init(|| async {
-            let lease = register(&self.journal, &self.settings.what, self.settings.lease).await?;
-            self.spawn_tasks(&lease.journal);
-            Ok::<_, EngineError>(lease)
-        });
-        taken.await
+        self.lease.get_or_try_init(|| async { self.take_lease(None).await.map(|(lease, _)| lease) }).await
     }
 
-    fn spawn_tasks(self: &Arc<Inner>, journal: &Journal) {
+    /// Writes the start of an execution. The one that an engine starts first is written with its lease.
+    pub(crate) async fn write_start(
+        self: &Arc<Inner>,
+        new: NewExecution,
+    ) -> Result<(Journal, ExecutionId), EngineError> {
+        let (mut new, mut first) = (Some(new), None);
+        let taken = self.lease.get_or_try_init(|| async {
+            let (lease, written) = self.take_lease(new.take()).await?;
+            first = written;
+            Ok::<_, EngineError>(lease)
+        });
+        let journal = taken.await?.journal.clone();
+        let written = match (first, new) {
+            (Some(written), _) => written,
+            (None, Some(new)) => journal.create(new).await,
+            (None, None) => Err(JournalError::Closed),
+        };
+        Ok((journal, written?))
+    }
+
+    async fn take_lease(self: &Arc<Inner>, first: Option<NewExecution>) -> Result<(Lease, First), EngineError> {
+        let (what, length) = (&self.settings.what, self.settings.lease);
+        // In one transaction, where the writer is quick enough to take both and not so quick that it takes one.
+        let (registered, next) =
+            tokio::join!(register(&self.journal, what, length, first), crate::deliveries::first(self));
+        let (lease, written) = registered?;
+        self.outbox.fetch_or(next.is_some(), Ordering::Relaxed);
+        self.spawn_tasks(&lease.journal, next);
+        Ok((lease, written))
+    }
+
+    fn spawn_tasks(self: &Arc<Inner>, journal: &Journal, next_delivery: Option<Timestamp>) {
         let weak = Arc::downgrade(self);
         if !journal.in_this_process_only() {
             tokio::spawn(keep(weak.clone(), journal.clone(), self.settings.lease));
@@ -179,7 +240,7 @@ impl Inner {
         // Taken once: the lease is made once.
         let bell = self.bell.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(bell) = bell {
-            tokio::spawn(crate::deliveries::run(weak.clone(), self.clock.hold(), bell, phase()));
+            tokio::spawn(crate::deliveries::run(weak.clone(), self.clock.hold(), bell, phase(), next_delivery));
         }
         tokio::spawn(crate::parked::run(weak.clone(), self.due.clone(), phase()));
         tokio::spawn(crate::post::run(weak, journal.clone(), self.post.clone(), phase()));

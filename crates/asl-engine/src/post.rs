@@ -28,9 +28,15 @@ const CLAIM: u32 = 256;
 
 /// Looks after the inbox while the engine lives; takes executions on while it serves.
 pub(crate) async fn run(inner: Weak<Inner>, journal: Journal, post: Arc<Notify>, mut phase: watch::Receiver<Phase>) {
-    let mut watch = Watch { journal, watcher: None, looked: Instant::now(), changed: Instant::now() };
-    let mut poked = true;
+    let mut watch = Watch { journal, watcher: None, looked: None, changed: Instant::now() };
+    let mut poked = false;
     loop {
+        // What begins has nothing to look for yet; whoever serves says so at once.
+        tokio::select! {
+            () = post.notified() => poked = true,
+            () = tokio::time::sleep(if watch.changed.elapsed() < IDLE { ASK } else { ASK_IDLE }) => {}
+            _ = phase.wait_for(|phase| matches!(phase, Phase::Stopped(_))) => return,
+        }
         let Some(engine) = inner.upgrade() else { return };
         let again = match watch.look(&engine, poked).await {
             Ok(again) => again,
@@ -41,19 +47,14 @@ pub(crate) async fn run(inner: Weak<Inner>, journal: Journal, post: Arc<Notify>,
         };
         drop(engine);
         poked = again;
-        tokio::select! {
-            () = post.notified() => poked = true,
-            () = tokio::time::sleep(if watch.changed.elapsed() < IDLE { ASK } else { ASK_IDLE }) => {}
-            _ = phase.wait_for(|phase| matches!(phase, Phase::Stopped(_))) => return,
-        }
     }
 }
 
 struct Watch {
     journal: Journal,
     watcher: Option<Watcher>,
-    /// When workers were last looked at.
-    looked: Instant,
+    /// When it was last looked whether workers are gone.
+    looked: Option<Instant>,
     /// When somebody was last seen to have written.
     changed: Instant,
 }
@@ -74,7 +75,7 @@ impl Watch {
         }
         let left = if changed || poked { self.take_mail(inner).await? } else { false };
         let takes_on = inner.serving.load(Ordering::Relaxed) && inner.phase.borrow().takes_on();
-        let due = self.looked.elapsed() >= LOOK_FOR_GONE;
+        let due = self.looked.is_none_or(|looked| looked.elapsed() >= LOOK_FOR_GONE);
         if takes_on && (changed || poked || due) {
             return Ok(self.take_on(inner, due).await? || left);
         }
@@ -93,7 +94,7 @@ impl Watch {
     /// Takes on executions that nobody runs, as many as there is room for.
     async fn take_on(&mut self, inner: &Arc<Inner>, look_for_gone: bool) -> Result<bool, EngineError> {
         let gone = if look_for_gone {
-            self.looked = Instant::now();
+            self.looked = Some(Instant::now());
             lease::gone(&self.journal).await?
         } else {
             Vec::new()

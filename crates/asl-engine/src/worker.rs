@@ -89,7 +89,7 @@ impl Engine {
             while self.load().0 > 0 {
                 tokio::time::sleep(LOOK).await;
             }
-            if self.inner.lease.initialized() { deliveries::drain(&self.inner).await.map(drop) } else { Ok(()) }
+            deliveries::last(&self.inner).await
         });
         let drained = drained.await.unwrap_or(Ok(()));
         self.inner.stop().await;

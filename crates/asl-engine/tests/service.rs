@@ -2,7 +2,7 @@
 
 use asl_core::{Failure, Outcome};
 use asl_engine::{Engine, EngineBuilder, EngineError, StartExecution, Started, holders, replay};
-use asl_journal::{Claim, Filter, Journal, JournalError, Options as JournalOptions, Status};
+use asl_journal::{Claim, Filter, Journal, JournalError, NewWorker, Options as JournalOptions, Status};
 use asl_syntax::{Definition, Options, Source, load};
 use asl_task::bucket::Buckets;
 use asl_task::function::Handler;
@@ -63,6 +63,28 @@ async fn until(what: &str, mut ask: impl AsyncFnMut() -> bool) {
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
     panic!("{what} did not happen");
+}
+
+#[tokio::test]
+async fn what_a_dead_worker_left_is_found_by_who_begins() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.db");
+    let lock = folder.path().join("a.db-worker-dead");
+    std::fs::write(&lock, "").unwrap();
+    let engine = builder(&path).await.build();
+    let journal = engine.journal();
+    let (what, lock_name) = ("dead".to_owned(), Some("a.db-worker-dead".to_owned()));
+    let dead = NewWorker { what, process: 1, lock: lock_name, lease_until_ms: i64::MAX, now_ms: 0, gone: Vec::new() };
+    journal.register(dead).await.unwrap();
+    let pass = definition(r#""A": {"Type": "Pass", "End": true}"#);
+    let started = start(&engine, &pass, "one").await;
+    assert!(!lock.exists());
+    let workers: Vec<String> = journal.workers().await.unwrap().into_iter().map(|worker| worker.what).collect();
+    assert_eq!(workers, ["an engine"]);
+    // Its end is known here: nothing is read, so nothing can fail.
+    engine.wait(&started.arn).await.unwrap();
+    journal.clone().close().await;
+    assert!(matches!(engine.wait_for(&started).await, Ok(Outcome::Succeeded(_))));
 }
 
 #[tokio::test(flavor = "multi_thread")]

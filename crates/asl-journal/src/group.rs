@@ -4,7 +4,7 @@ use crate::codec::Row;
 use crate::error::JournalError;
 use crate::inbox::{MailId, MailJob};
 use crate::known::{Known, Ready, Remembered};
-use crate::lease::{LeaseJob, WorkerId};
+use crate::lease::{LeaseJob, NewWorker, WorkerId};
 use crate::{Append, Definition, ExecutionId, NewExecution, Record};
 use asl_core::Outcome;
 use asl_task::embedded::ServiceTx;
@@ -28,6 +28,8 @@ pub(crate) struct Ticket {
 pub(crate) enum Job {
     /// Its first record is encoded already.
     Create(Box<(NewExecution, Ready)>, Option<WorkerId>, Reply<ExecutionId>),
+    /// A worker and its first execution.
+    Begin(NewWorker, Box<(NewExecution, Ready)>, Reply<WorkerId>, Reply<ExecutionId>),
     Append(Box<(Append, Option<Ready>)>, Ticket, Reply<()>),
     Transact(Box<dyn Transaction>, Option<WorkerId>),
     Lease(LeaseJob),
@@ -40,6 +42,7 @@ impl Job {
     pub(crate) fn fail(self, error: &JournalError) -> Option<oneshot::Sender<()>> {
         match self {
             Job::Create(_, _, reply) => drop(reply.send(Err(error.clone()))),
+            Job::Begin(_, _, reply, _) => drop(reply.send(Err(error.clone()))),
             Job::Append(_, _, reply) => drop(reply.send(Err(error.clone()))),
             Job::Transact(transaction, _) => transaction.finish(Err(error.clone())),
             Job::Lease(job) => job.fail(error),

@@ -47,6 +47,14 @@ pub(crate) struct Ready {
 }
 
 impl Ready {
+    /// Encodes the first record of an execution, which has no number yet.
+    ///
+    /// # Errors
+    /// When its events do not begin with 1.
+    pub(crate) fn first(record: &Record) -> Result<Ready, JournalError> {
+        Ready::new(record, ExecutionId(0), Numbering::start())
+    }
+
     /// Encodes a record with a numbering that was taken for it.
     ///
     /// # Errors

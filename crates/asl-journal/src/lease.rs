@@ -7,12 +7,14 @@
 
 use crate::error::JournalError;
 use crate::group::{Job, Reply, Tell};
+use crate::known::Ready;
 use crate::writer::Writer;
-use crate::{ExecutionId, Journal};
+use crate::{ExecutionId, Journal, NewExecution};
 use rusqlite::{Connection, params_from_iter};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
+use tokio::sync::oneshot;
 
 /// The number of a worker in its database: the fencing token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -113,6 +115,23 @@ impl Journal {
     /// When the database cannot be written; as for every call that writes.
     pub async fn register(&self, worker: NewWorker) -> Result<WorkerId, JournalError> {
         self.ask(|reply| Job::Lease(LeaseJob::Register(worker, reply))).await
+    }
+
+    /// Makes a worker together with its first execution: [`Journal::register`] and [`Journal::create`] in one transaction.
+    ///
+    /// # Errors
+    /// As for every call that writes. The inner result is the execution's own: where its ARN is taken
+    /// ([`JournalError::AlreadyExists`]) there is a worker all the same.
+    pub async fn register_with(
+        &self,
+        worker: NewWorker,
+        first: NewExecution,
+    ) -> Result<(WorkerId, Result<ExecutionId, JournalError>), JournalError> {
+        let ready = Ready::first(&first.record)?;
+        let (created, answer) = oneshot::channel();
+        let first = Box::new((first, ready));
+        let worker = self.ask(|reply| Job::Begin(worker, first, reply, created)).await?;
+        Ok((worker, answer.await.unwrap_or(Err(JournalError::Closed))))
     }
 
     /// A handle that writes as this worker: what it creates is the worker's own, and once the worker is gone it writes
@@ -279,11 +298,11 @@ impl Writer {
     }
 }
 
-fn tell<T: Send + 'static>(reply: Reply<T>, own: Result<T, JournalError>) -> Tell {
+pub(crate) fn tell<T: Send + 'static>(reply: Reply<T>, own: Result<T, JournalError>) -> Tell {
     Box::new(move |group| drop(reply.send(group.clone().and(own))))
 }
 
-fn register(conn: &Connection, worker: &NewWorker) -> Result<WorkerId, rusqlite::Error> {
+pub(crate) fn register(conn: &Connection, worker: &NewWorker) -> Result<WorkerId, rusqlite::Error> {
     mark_gone(conn, WorkerId(0), worker.now_ms, &worker.gone)?;
     sweep(conn)?;
     let sql = "INSERT INTO worker (what, process, lock, lease_until_ms) VALUES (?, ?, ?, ?)";

@@ -88,7 +88,7 @@ use error::Place;
 use futures_util::future::BoxFuture;
 use group::{Job, Reply, Told, Transaction};
 use known::Ready;
-use payloads::{Numbering, Tails};
+use payloads::Tails;
 use read::Readers;
 use std::fmt;
 use std::path::Path;
@@ -137,8 +137,7 @@ impl Journal {
     /// # Errors
     /// [`JournalError::AlreadyExists`] when its ARN is taken. After any error nothing is written.
     pub async fn create(&self, new: NewExecution) -> Result<ExecutionId, JournalError> {
-        // It has no number yet.
-        let ready = Ready::new(&new.record, ExecutionId(0), Numbering::start())?;
+        let ready = Ready::first(&new.record)?;
         let new = Box::new((new, ready));
         let owner = self.owner;
         self.ask(|reply| Job::Create(new, owner, reply)).await

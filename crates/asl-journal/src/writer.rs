@@ -8,7 +8,7 @@ use crate::codec::Row;
 use crate::error::{JournalError, Place};
 use crate::group::{Group, Job, Told, Transaction};
 use crate::known::{Known, Ready, Remembered};
-use crate::lease::WorkerId;
+use crate::lease::{WorkerId, register, tell};
 use crate::payloads::{Numbering, Tails};
 use crate::service::SqliteTx;
 use crate::{Append, ExecutionId};
@@ -152,6 +152,12 @@ impl Writer {
                 Ok(()) => group.create(*new, owner, reply),
                 Err(error) => drop(reply.send(Err(error))),
             },
+            Job::Begin(worker, first, registered, created) => {
+                let id = register(conn, &worker).map_err(|e| self.place.failed(e));
+                let own = id.as_ref().map(|id| *id).map_err(Clone::clone);
+                group.others.push(tell(registered, own));
+                group.create(*first, Some(id?), created);
+            }
             Job::Lease(job) => group.others.push(self.lease(conn, job)?),
             Job::Mail(job) => group.others.push(self.mail(conn, job)?),
             Job::Append(append, ticket, reply) => {
@@ -403,7 +409,7 @@ mod tests {
             Asked::Create(name) => {
                 let (reply, mut answer) = oneshot::channel();
                 let new = new(name, 10);
-                let ready = Ready::new(&new.record, ExecutionId(0), Numbering::start()).unwrap();
+                let ready = Ready::first(&new.record).unwrap();
                 queue.try_send(Job::Create(Box::new((new, ready)), None, reply)).ok().unwrap();
                 Box::new(move || answer.try_recv().unwrap()) as Box<dyn FnOnce() -> _>
             }

@@ -64,6 +64,20 @@ async fn a_worker_that_is_gone_writes_nothing() {
     assert_eq!(second.workers().await.unwrap().len(), 1, "a worker that is gone and has nothing is forgotten");
 }
 
+#[tokio::test]
+async fn a_worker_and_its_first_execution_share_a_commit() {
+    let journal = Journal::in_memory().await.unwrap();
+    let (id, first) = journal.register_with(worker(1000), new_execution("one")).await.unwrap();
+    assert_eq!(journal.commits(), 1);
+    let owner = journal.as_worker(id);
+    owner.append(first.unwrap(), step(3, Value::Null), None).await.unwrap();
+    assert_eq!(owner.claimed().await.unwrap().len(), 1, "it is the worker's own");
+
+    let (next, taken) = journal.register_with(worker(1000), new_execution("one")).await.unwrap();
+    assert!(matches!(taken, Err(JournalError::AlreadyExists { .. })), "{taken:?}");
+    journal.as_worker(next).create(new_execution("two")).await.unwrap();
+}
+
 fn not_owner(id: ExecutionId) -> String {
     format!("execution {id} belongs to another worker: nothing was written")
 }

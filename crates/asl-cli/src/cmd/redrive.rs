@@ -32,7 +32,7 @@ pub(crate) async fn redrive(args: Redrive) -> Result<Exit, Trouble> {
     let progress = (!args.quiet).then_some(progress);
     let engine = engine("asl redrive", &project, functions, Mocks::default(), &journal, progress)?.build();
     let ended = match engine.redrive(&row.arn).await {
-        Ok(()) => follow(&engine, &row.arn, &row.name, &mut interrupt).await,
+        Ok(()) => follow(engine.wait(&row.arn), &row.name, &mut interrupt).await,
         Err(refused) => Err(trouble(refused)),
     };
     let down = engine.shutdown().await;

@@ -7,17 +7,19 @@ use crate::place;
 use crate::render::look::Look;
 use crate::render::progress::Progress;
 use crate::render::text;
+use crate::threads::Threads;
 use asl::parts::function::{LogLine, LogSink};
 use asl::parts::mock::Mocks;
+use asl::parts::syntax::model::{Definition, State, StateKind};
 use asl::parts::syntax::{Severity, load};
 use asl::project::Project;
-use asl::{Clock, Engine, EngineBuilder, Failure, FunctionSet, Journal, Outcome, StartExecution, Value};
+use asl::{Clock, Engine, EngineBuilder, EngineError, Failure, FunctionSet, Journal, Outcome, StartExecution, Value};
 use std::io::Read;
 use std::path::Path;
 use std::sync::Arc;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-pub(crate) async fn run(args: Run) -> Result<Exit, Trouble> {
+pub(crate) fn run(args: Run) -> Result<Exit, Trouble> {
     let look = Look::of_stderr();
     let text = read_definition(&args.definition)?;
     let project = Project::of_definition(&args.definition, args.place.project.as_deref())?;
@@ -39,18 +41,26 @@ pub(crate) async fn run(args: Run) -> Result<Exit, Trouble> {
     project.check(&source, &definition, &functions, &mocks)?;
     let input = read_input(args.input.as_deref())?;
 
-    let mut interrupt = Interrupt::listen()?;
-    let journal = place::write(&place::database_of(&args.place, &project)).await?;
-    let clock = if args.skip_time { Clock::skipping(Clock::real().now()) } else { Clock::real() };
-    let engine = engine("asl run", &project, functions, mocks, &journal, (!args.quiet).then_some(progress))?;
-    let engine = engine.clock(clock).build();
-    let start = StartExecution { definition, state_machine: &name, name: args.name.as_deref(), input: &input };
-    let ended = match engine.start(start).await {
-        Ok(started) => follow(&engine, &started.arn, &started.name, &mut interrupt).await,
-        Err(refused) => Err(refused.into()),
-    };
-    shut_down(&engine, journal, &mut interrupt).await?;
-    ended
+    threads(&definition).block_on(async {
+        let mut interrupt = Interrupt::listen()?;
+        let journal = place::write(&place::database_of(&args.place, &project)).await?;
+        let clock = if args.skip_time { Clock::skipping(Clock::real().now()) } else { Clock::real() };
+        let engine = engine("asl run", &project, functions, mocks, &journal, (!args.quiet).then_some(progress))?;
+        let engine = engine.clock(clock).build();
+        let start = StartExecution { definition, state_machine: &name, name: args.name.as_deref(), input: &input };
+        let ended = match engine.start(start).await {
+            Ok(started) => follow(engine.wait_for(&started), &started.name, &mut interrupt).await,
+            Err(refused) => Err(refused.into()),
+        };
+        shut_down(&engine, journal, &mut interrupt).await?;
+        ended
+    })
+}
+
+/// An execution is one machine; the children of a Distributed Map are executions of their own.
+fn threads(definition: &Definition) -> Threads {
+    let is_distributed = |state: &State| matches!(&state.kind, StateKind::Map(map) if map.distributed.is_some());
+    if definition.states.iter().any(is_distributed) { Threads::Cores } else { Threads::One }
 }
 
 /// Warnings do not keep a definition from running: that there are some is enough here.
@@ -113,9 +123,13 @@ pub(crate) async fn shut_down(engine: &Engine, journal: Journal, interrupt: &mut
 }
 
 /// Waits for the end, or for Ctrl-C.
-pub(crate) async fn follow(engine: &Engine, arn: &str, name: &str, interrupt: &mut Interrupt) -> Result<Exit, Trouble> {
+pub(crate) async fn follow(
+    end: impl Future<Output = Result<Outcome, EngineError>>,
+    name: &str,
+    interrupt: &mut Interrupt,
+) -> Result<Exit, Trouble> {
     tokio::select! {
-        outcome = engine.wait(arn) => tell(&outcome?),
+        outcome = end => tell(&outcome?),
         () = interrupt.came() => {
             say(&format!("\ninterrupted: execution {name} stays in the database; `asl resume` goes on with it\n"));
             Ok(Exit::Interrupted)
