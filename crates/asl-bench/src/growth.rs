@@ -1,4 +1,4 @@
-//! Growth: the cost of one unit of work at 1, 10 and 100 times the size. A ratio that grows with the size is a cost that grows
+//! Growth of the machine in memory: the cost of one unit of work at 1, 10 and 100 times the size. A ratio that grows with the size is a cost that grows
 //! faster than its work.
 
 use crate::Bench;
@@ -13,10 +13,14 @@ const SLICE: Duration = Duration::from_millis(200);
 pub(crate) const BENCHES: &[Bench] =
     &[("growth.events", events), ("growth.document", document), ("growth.map", map_items)];
 
-/// Runs at 1, 10 and 100 times a size; each row beside the first. `per_second` does units of work of that size.
+/// Runs at 1, 10 and 100 times a size. `per_second` does units of work of that size.
 fn rows(name: &str, what: &str, unit: &'static str, smallest: u32, per_second: impl Fn(u32) -> f64) -> Vec<Figure> {
     let sizes = [smallest, 10 * smallest, 100 * smallest];
-    let costs = sizes.map(|size| 1e9 / per_second(size));
+    sized(name, what, unit, sizes, sizes.map(|size| 1e9 / per_second(size)))
+}
+
+/// What one unit of work costs at three sizes: each row beside the first.
+pub(crate) fn sized(name: &str, what: &str, unit: &'static str, sizes: [u32; 3], costs: [f64; 3]) -> Vec<Figure> {
     let row = |(size, cost)| Figure::lower(format!("growth: {name}, {size} {what}"), cost, unit);
     sizes.into_iter().zip(costs).map(|sized| row(sized).ceiling(costs[0], "the cost at 1x")).collect()
 }

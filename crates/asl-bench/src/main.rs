@@ -1,18 +1,26 @@
 //! Measures the engine against the ceilings of the machine it runs on: `cargo run --release -p asl-bench -- [NAME...]`.
 
+mod beside;
 mod command;
 mod durable;
 mod functions;
 mod growth;
+mod inprocess;
+mod load;
 mod machine;
 mod measure;
+mod process;
 mod report;
 mod saga;
+mod start;
+mod stored;
 mod waiting;
 
 use clap::Parser;
 use report::Figure;
+use std::ffi::OsString;
 use std::path::PathBuf;
+use std::process::ExitCode;
 
 /// A bench: its name, by which it can be asked for, and what it measures.
 type Bench = (&'static str, fn() -> Vec<Figure>);
@@ -25,18 +33,28 @@ struct Args {
     json: Option<PathBuf>,
     /// Only the benches whose names begin so
     names: Vec<String>,
+    /// Run a command and say how much memory it needed at its peak, in bytes: what the benches do with a copy of this program
+    #[arg(long, value_name = "COMMAND", num_args = 1.., allow_hyphen_values = true, hide = true)]
+    peak_of: Vec<OsString>,
 }
 
-fn main() -> std::io::Result<()> {
+fn main() -> std::io::Result<ExitCode> {
     let args = Args::parse();
+    if !args.peak_of.is_empty() {
+        return process::tell_peak(&args.peak_of);
+    }
     let wanted = |name: &str| args.names.is_empty() || args.names.iter().any(|n| name.starts_with(n.as_str()));
     let mut figures = Vec::new();
     for (name, bench) in [
         machine::BENCHES,
         growth::BENCHES,
         durable::BENCHES,
+        start::BENCHES,
         saga::BENCHES,
         waiting::BENCHES,
+        beside::BENCHES,
+        stored::BENCHES,
+        inprocess::BENCHES,
         functions::BENCHES,
         command::BENCHES,
     ]
@@ -51,5 +69,5 @@ fn main() -> std::io::Result<()> {
     if let Some(path) = &args.json {
         std::fs::write(path, format!("{:#}\n", report::json(&figures, std::env::consts::ARCH)))?;
     }
-    Ok(())
+    Ok(ExitCode::SUCCESS)
 }

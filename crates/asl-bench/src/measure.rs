@@ -1,5 +1,6 @@
 //! Time and memory.
 
+use nix::sys::resource::{UsageWho, getrusage};
 use std::time::{Duration, Instant};
 
 /// How often something happens in a second: it runs for about `slice`, five times; the median counts, so a moment in which the
@@ -29,6 +30,18 @@ pub(crate) fn percentile(values: &mut [f64], part: f64) -> f64 {
     values.get(((values.len() as f64 - 1.0) * part).round() as usize).copied().unwrap_or(f64::NAN)
 }
 
+/// How often what is compared is measured: each time everything, so that a moment in which the disk or the machine does
+/// something else meets one round and not one side.
+pub(crate) const ROUNDS: usize = 3;
+
+/// A figure and its ceiling, of rounds in which both were measured one after the other: those of the round whose ratio is in
+/// the middle.
+pub(crate) fn middle(pairs: impl IntoIterator<Item = (f64, f64)>) -> (f64, f64) {
+    let mut pairs: Vec<(f64, f64)> = pairs.into_iter().collect();
+    pairs.sort_by(|(a, b), (c, d)| (a / b).total_cmp(&(c / d)));
+    pairs.get(pairs.len() / 2).copied().unwrap_or((f64::NAN, f64::NAN))
+}
+
 /// A field of `/proc/self/status` in bytes; `None` where there is none (not Linux).
 pub(crate) fn status_bytes(field: &str) -> Option<u64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
@@ -54,12 +67,37 @@ pub(crate) fn io_bytes() -> u64 {
     line.and_then(|n| n.trim().parse().ok()).unwrap_or(0)
 }
 
-/// The processor time of this process so far, in seconds.
+/// The processor time of this process so far, of threads that have ended too, in seconds.
 pub(crate) fn cpu_seconds() -> f64 {
-    let schedstat = std::fs::read_dir("/proc/self/task").into_iter().flatten().flatten();
-    let of = |thread: std::fs::DirEntry| -> Option<f64> {
-        let text = std::fs::read_to_string(thread.path().join("schedstat")).ok()?;
-        text.split_whitespace().next()?.parse().ok()
-    };
-    schedstat.filter_map(of).sum::<f64>() / 1e9
+    let Ok(usage) = getrusage(UsageWho::RUSAGE_SELF) else { return f64::NAN };
+    let seconds = |time: nix::sys::time::TimeVal| time.tv_sec() as f64 + time.tv_usec() as f64 / 1e6;
+    seconds(usage.user_time()) + seconds(usage.system_time())
+}
+
+/// The most memory that was resident for any child of this process that has ended, or for this process when it made it; in
+/// bytes.
+pub(crate) fn peak_of_children() -> u64 {
+    // Linux and the BSDs count in kilobytes, macOS in bytes.
+    let unit = if cfg!(target_os = "macos") { 1 } else { 1024 };
+    getrusage(UsageWho::RUSAGE_CHILDREN)
+        .ok()
+        .and_then(|usage| u64::try_from(usage.max_rss()).ok())
+        .map_or(0, |n| n * unit)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_round_that_was_disturbed_does_not_count() {
+        // In the first the disk was slow while the ceiling was measured, in the last while ours was.
+        assert_eq!(middle([(90.0, 10.0), (80.0, 100.0), (8.0, 100.0)]), (80.0, 100.0));
+    }
+
+    #[test]
+    fn percentiles_are_values_that_were_measured() {
+        let mut values = [5.0, 1.0, 4.0, 2.0, 3.0];
+        assert_eq!([0.0, 0.5, 0.99, 1.0].map(|part| percentile(&mut values, part)), [1.0, 3.0, 5.0, 5.0]);
+    }
 }

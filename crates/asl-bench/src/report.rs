@@ -1,5 +1,6 @@
 //! Figures, each with the ceiling it is measured against, as a table and as JSON.
 
+use crate::measure::middle;
 use serde_json::{Value, json};
 
 /// Which way is better.
@@ -18,6 +19,7 @@ pub(crate) struct Goal {
 }
 
 /// One measured figure.
+#[derive(Clone)]
 pub(crate) struct Figure {
     pub(crate) name: String,
     pub(crate) value: f64,
@@ -39,6 +41,12 @@ impl Figure {
 
     pub(crate) fn ceiling(self, value: f64, what: &'static str) -> Figure {
         Figure { ceiling: Some((value, what)), ..self }
+    }
+
+    /// The figure and its ceiling, both as they were in the round whose ratio is in the middle.
+    pub(crate) fn beside(self, rounds: impl IntoIterator<Item = (f64, f64)>, what: &'static str) -> Figure {
+        let (value, ceiling) = middle(rounds);
+        Figure { value, ..self }.ceiling(ceiling, what)
     }
 
     /// The figure itself is to reach this.

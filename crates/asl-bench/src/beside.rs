@@ -1,0 +1,143 @@
+//! Growth of the store by what else is in it: what a start, a saga and a restart cost beside 1,000, 10,000 and 100,000 other
+//! executions. Whatever has to look at more than its own rows shows here.
+
+use crate::Bench;
+use crate::growth::sized;
+use crate::load::{Amount, Echo, builder, close, pass, runs, runtime, saga, settled, starts, wait};
+use crate::measure::{io_bytes, median};
+use crate::report::Figure;
+use asl_engine::Engine;
+use asl_syntax::Definition;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tempfile::TempDir;
+
+/// The benches of this file.
+pub(crate) const BENCHES: &[Bench] =
+    &[("growth.open", || beside(Others::Open)), ("growth.finished", || beside(Others::Finished))];
+
+const SIZES: [u32; 3] = [1_000, 10_000, 100_000];
+/// How many are in flight while a database is filled.
+const FILL: usize = 1024;
+/// How many are in flight while it is measured: enough that commits are shared, few enough that the smallest size notices.
+const FLIGHT: usize = 64;
+/// How often everything is measured, and how many of each.
+const ROUNDS: usize = 5;
+const STARTS: usize = 4_000;
+const SAGAS: usize = 1_500;
+/// A restart is measured as often, unless that takes longer.
+const LONG: Duration = Duration::from_secs(2);
+
+/// What a database is full of.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Others {
+    Open,
+    Finished,
+}
+
+impl Others {
+    fn name(self) -> &'static str {
+        match self {
+            Others::Open => "open executions beside it",
+            Others::Finished => "finished executions beside it",
+        }
+    }
+
+    fn filling(self) -> Arc<Definition> {
+        match self {
+            Others::Open => wait(),
+            Others::Finished => pass(),
+        }
+    }
+
+    /// What is started to be measured is of the other kind, so the size stays what it is; the other kind grows with it, by
+    /// the same number in each of the three databases.
+    fn measured(self) -> Arc<Definition> {
+        match self {
+            Others::Open => pass(),
+            Others::Finished => wait(),
+        }
+    }
+}
+
+/// A database of one size, and what was measured with it; microseconds unless said otherwise.
+struct Store {
+    // Removed when this is dropped.
+    _folder: TempDir,
+    file: PathBuf,
+    engine: Engine,
+    /// How many wait.
+    open: usize,
+    starts: Vec<f64>,
+    /// What a start sent to the disk; bytes.
+    disk: Vec<f64>,
+    sagas: Vec<f64>,
+}
+
+impl Store {
+    async fn filled(others: Others, size: usize) -> Store {
+        let folder = tempfile::tempdir_in(".").expect("a folder on the disk that is measured");
+        let file = folder.path().join("asl.db");
+        let engine = builder(&file).await.function("Step", Echo).build();
+        starts(&engine, &others.filling(), FILL, Amount::Count(size)).await;
+        let open = if others == Others::Open { size } else { 0 };
+        settled(&engine, open).await;
+        Store { _folder: folder, file, engine, open, starts: Vec::new(), disk: Vec::new(), sagas: Vec::new() }
+    }
+
+    async fn measure(&mut self, others: Others) {
+        let io = io_bytes();
+        let done = starts(&self.engine, &others.measured(), FLIGHT, Amount::Count(STARTS)).await;
+        self.disk.push((io_bytes() - io) as f64 / done.count as f64);
+        self.starts.push(done.cost_us());
+        self.open += if others == Others::Finished { STARTS } else { 0 };
+        settled(&self.engine, self.open).await;
+        let done = runs(&self.engine, &saga(), FLIGHT, Amount::Count(SAGAS)).await;
+        self.sagas.push(done.cost_us());
+    }
+
+    /// What a start costs, in time and on disk, a saga, and the recovery of one of the open executions.
+    async fn costs(mut self) -> [f64; 4] {
+        close(self.engine).await;
+        let (begun, mut recoveries) = (Instant::now(), Vec::new());
+        while recoveries.is_empty() || (recoveries.len() < ROUNDS && begun.elapsed() < LONG) {
+            let start = Instant::now();
+            let engine = builder(&self.file).await.build();
+            engine.resume().await.expect("resumes");
+            settled(&engine, self.open).await;
+            recoveries.push(start.elapsed().as_secs_f64() * 1e6 / self.open as f64);
+            close(engine).await;
+        }
+        [&mut self.starts, &mut self.disk, &mut self.sagas, &mut recoveries].map(|costs| median(costs))
+    }
+}
+
+/// The three sizes take turns.
+fn beside(others: Others) -> Vec<Figure> {
+    let costs = runtime().block_on(async {
+        let mut stores = Vec::new();
+        for size in SIZES {
+            stores.push(Store::filled(others, size as usize).await);
+        }
+        for _ in 0..ROUNDS {
+            for store in &mut stores {
+                store.measure(others).await;
+            }
+        }
+        let mut costs = Vec::new();
+        for store in stores {
+            costs.push(store.costs().await);
+        }
+        costs
+    });
+    let rows =
+        |at: usize, what, unit| sized(what, others.name(), unit, SIZES, std::array::from_fn(|size| costs[size][at]));
+    [
+        rows(0, "a start", "us"),
+        rows(1, "disk for a start", "bytes"),
+        rows(2, "a saga", "us"),
+        rows(3, "a recovery", "us"),
+    ]
+    .concat()
+}

@@ -1,0 +1,37 @@
+//! Other processes: how long they take, and how much memory they need at their peak.
+
+use crate::measure::peak_of_children;
+use std::ffi::OsString;
+use std::io::Write;
+use std::process::{Command, ExitCode, Stdio};
+use std::time::Instant;
+
+/// The option by which this program runs another one for [`peak_bytes`].
+const PEAK_OF: &str = "--peak-of";
+
+/// How long a process takes from its start to its end, in milliseconds. What it says is thrown away.
+pub(crate) fn wall_ms(command: &mut Command) -> f64 {
+    let start = Instant::now();
+    let status = command.stdout(Stdio::null()).stderr(Stdio::null()).status().expect("it starts");
+    assert!(status.success(), "{command:?}: {status}");
+    start.elapsed().as_secs_f64() * 1000.0
+}
+
+/// The most memory that was resident for a process, in bytes. The kernel tells it of children that have ended, but counts
+/// what their parent had when it made them; so the parent is not this process but a copy of this program that has done
+/// nothing else, and has 5 MB.
+pub(crate) fn peak_bytes(command: &Command) -> f64 {
+    let mut small = Command::new(std::env::current_exe().expect("this program"));
+    small.arg(PEAK_OF).arg(command.get_program()).args(command.get_args());
+    let said = small.stderr(Stdio::null()).output().expect("it starts");
+    assert!(said.status.success(), "{command:?}: {}", said.status);
+    String::from_utf8_lossy(&said.stdout).trim().parse().expect("a number")
+}
+
+/// The small parent: runs the command and says its peak.
+pub(crate) fn tell_peak(command: &[OsString]) -> std::io::Result<ExitCode> {
+    let [program, arguments @ ..] = command else { return Ok(ExitCode::FAILURE) };
+    let status = Command::new(program).args(arguments).stdout(Stdio::null()).status()?;
+    writeln!(std::io::stdout(), "{}", peak_of_children())?;
+    Ok(if status.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
