@@ -2,7 +2,7 @@
 
 mod common;
 
-use asl_journal::{Append, ExecutionId, Filter, Journal, JournalError, Options, Status};
+use asl_journal::{Append, ExecutionId, Filter, Journal, JournalError, Options, Record, Status};
 use asl_task::embedded::{ItemKey, ItemRange};
 use asl_value::Value;
 use common::{definition, ids, json, last, new_execution, new_of, open, step};
@@ -116,6 +116,11 @@ async fn histories_are_right_where_groups_fail_and_others_write() {
             while next <= LAST {
                 // Now one writes and now the other, and each record stands on the one before, in whichever group that is.
                 let by = (next as usize / 3 + failed) % 2;
+                // A record without events has numbers too.
+                let quiet = Record { events: Vec::new(), ..step(next, value(next, 1)) };
+                if both[1 - by].append(id, quiet.clone(), None).await.is_ok() {
+                    wanted.push(quiet);
+                }
                 let batch: Vec<_> = (next..=LAST.min(next + 3)).map(|n| step(n, value(n, by + failed % 3))).collect();
                 let results = join_all(batch.iter().map(|record| both[by].append(id, record.clone(), None))).await;
                 let written = results.iter().take_while(|result| result.is_ok()).count();
