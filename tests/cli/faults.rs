@@ -159,7 +159,7 @@ fn check_told(ran: &Ran, mode: &str, fault: &str) {
         0 => assert_eq!(ran.stdout, OUTPUT, "{fault}"),
         2 => {
             // SQLite tells a full disk as such when it writes, and as an I/O error when it makes room for its index.
-            let causes = ["cannot be used (error returned from database: (code: ", "is full"];
+            let causes = ["cannot be used (disk I/O error, SQLite's code ", "is full"];
             let causes = if mode == "enospc" { &causes[..] } else { &causes[..1] };
             let error = ran.stderr.lines().find(|line| line.starts_with("error: ")).unwrap_or_default();
             assert!(

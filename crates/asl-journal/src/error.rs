@@ -220,17 +220,26 @@ pub(crate) struct Failure {
     message: String,
 }
 
+impl Failure {
+    fn sqlite(code: Option<u32>, message: &str) -> Failure {
+        let message = code.map_or_else(|| message.to_owned(), |code| format!("{message}, SQLite's code {code}"));
+        Failure { code, message }
+    }
+}
+
 impl From<sqlx::Error> for Failure {
     fn from(error: sqlx::Error) -> Failure {
-        let code = error.as_database_error().and_then(|e| e.code()).and_then(|code| code.parse().ok());
-        Failure { code, message: error.to_string() }
+        match error.as_database_error() {
+            Some(told) => Failure::sqlite(told.code().and_then(|code| code.parse().ok()), told.message()),
+            None => Failure { code: None, message: error.to_string() },
+        }
     }
 }
 
 impl From<rusqlite::Error> for Failure {
     fn from(error: rusqlite::Error) -> Failure {
         let code = error.sqlite_error().map(|error| error.extended_code.unsigned_abs());
-        Failure { code, message: error.to_string() }
+        Failure::sqlite(code, &error.to_string())
     }
 }
 
