@@ -18,7 +18,7 @@ pub(crate) const BENCHES: &[Bench] = &[("function.python", python)];
 const HANDLER: &str =
     "def lambda_handler(event, context):\n    return {'fareId': event['fareId'], 'chargeId': 'ch_1'}\n";
 const CALLS: usize = 2_000;
-const ROUNDS: usize = 5;
+const ROUNDS: usize = 9;
 
 /// What a round of calls came to.
 struct Calls {
