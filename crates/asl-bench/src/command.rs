@@ -107,12 +107,12 @@ fn cold() -> Vec<Figure> {
     wall_ms(&mut place.run("empty.db"));
     let rows = |what: &str, times, command: &dyn Fn(&str) -> Command| {
         let (full, empty) = in_turns(times, || command("full.db"), || command("empty.db"));
+        let (full_mb, empty_mb) = (peak_mb(&command("full.db")), peak_mb(&command("empty.db")));
         let of = |unit: &str| format!("{what}, {MANY} finished: {unit}");
         let beside = "the same on a new database";
         [
-            Figure::lower(of("wall"), full, "ms").ceiling(empty, beside),
-            Figure::lower(of("peak memory"), peak_mb(&command("full.db")), "MB")
-                .ceiling(peak_mb(&command("empty.db")), beside),
+            Figure::lower(of("wall"), full, "ms").beside([(full, empty)], beside),
+            Figure::lower(of("peak memory"), full_mb, "MB").beside([(full_mb, empty_mb)], beside),
         ]
     };
     [

@@ -3,7 +3,7 @@
 
 use crate::Bench;
 use crate::machine::{document_of, loop_of, map_of, run_large, transitions_of, writes};
-use crate::measure::{in_turns, middle};
+use crate::measure::{in_turns, median};
 use crate::report::Figure;
 use std::time::Duration;
 
@@ -34,8 +34,9 @@ pub(crate) fn sized(
 ) -> Vec<Figure> {
     let rounds: Vec<[f64; 3]> = rounds.into_iter().collect();
     let row = |(at, size)| {
-        let (cost, smallest) = middle(rounds.iter().map(|costs| (costs[at], costs[0])));
-        Figure::lower(format!("growth: {name}, {size} {what}"), cost, unit).ceiling(smallest, "the cost at 1x")
+        let mut costs: Vec<f64> = rounds.iter().map(|costs| costs[at]).collect();
+        Figure::lower(format!("growth: {name}, {size} {what}"), median(&mut costs), unit)
+            .beside(rounds.iter().map(|costs| (costs[at], costs[0])), "the cost at 1x")
     };
     sizes.into_iter().enumerate().map(row).collect()
 }

@@ -1,7 +1,7 @@
 //! The machine in memory, on one core, without a journal; events are kept.
 
 use crate::Bench;
-use crate::measure::{in_turns, middle, peak_growth, per_second};
+use crate::measure::{in_turns, median, peak_growth, per_second};
 use crate::report::Figure;
 use asl_core::{Event, EventKind, Execution, ExecutionType, Input, Limits, Machine, Outcome, Progress};
 use asl_expr::Timestamp;
@@ -106,8 +106,8 @@ fn compared(
     what: &'static str,
 ) -> Figure {
     let rounds = in_turns(SLICE, [&mut transitions_of(definition, input), &mut hand]);
-    let (rate, ceiling) = middle(rounds.into_iter().map(|[ours, hand]| (ours, hand)));
-    Figure::higher(name, rate, "transitions/s").ceiling(ceiling, what)
+    let mut rates: Vec<f64> = rounds.iter().map(|[ours, _]| *ours).collect();
+    Figure::higher(name, median(&mut rates), "transitions/s").under(rounds.into_iter().map(<(f64, f64)>::from), what)
 }
 
 /// Ceiling: the values and events of such a run, made by hand.

@@ -70,6 +70,11 @@ pub(crate) fn peak_growth<T>(work: impl FnOnce() -> T) -> Option<(T, u64)> {
     Some((value, peak.saturating_sub(before)))
 }
 
+/// How many processes wanted to run in the last minute; `None` where nobody counts them.
+pub(crate) fn load_average() -> Option<f64> {
+    std::fs::read_to_string("/proc/loadavg").ok()?.split_whitespace().next()?.parse().ok()
+}
+
 /// How many bytes this process has sent to the disk; 0 where nobody counts them.
 pub(crate) fn io_bytes() -> u64 {
     let io = std::fs::read_to_string("/proc/self/io").unwrap_or_default();
