@@ -23,8 +23,8 @@ pub(crate) struct Goal {
 enum Beside {
     /// The best the machine can do: a figure that is better than it was measured in another moment.
     Ceiling,
-    /// Something of ours: any ratio may be.
-    Ours,
+    /// Another figure, which is no bound: any ratio may be.
+    Figure,
 }
 
 /// One measured figure.
@@ -63,10 +63,10 @@ impl Figure {
         Figure { value, ..self }.ceiling(ceiling, what)
     }
 
-    /// The figure and another of ours, both as they were in the round whose ratio is in the middle.
+    /// The figure and another that is no bound to it, both as they were in the round whose ratio is in the middle.
     pub(crate) fn beside(self, rounds: impl IntoIterator<Item = (f64, f64)>, what: &'static str) -> Figure {
         let (value, other) = middle(rounds);
-        Figure { value, ceiling: Some((other, what, Beside::Ours)), ..self }
+        Figure { value, ceiling: Some((other, what, Beside::Figure)), ..self }
     }
 
     /// True when that ratio to the ceiling is more than can be.
