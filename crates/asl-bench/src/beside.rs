@@ -61,7 +61,7 @@ impl Others {
     }
 }
 
-/// A database of one size, and what was measured with it; microseconds unless said otherwise.
+/// A database of one size.
 struct Store {
     // Removed when this is dropped.
     _folder: TempDir,
@@ -69,10 +69,6 @@ struct Store {
     engine: Engine,
     /// How many wait.
     open: usize,
-    starts: Vec<f64>,
-    /// What a start sent to the disk; bytes.
-    disk: Vec<f64>,
-    sagas: Vec<f64>,
 }
 
 impl Store {
@@ -83,61 +79,58 @@ impl Store {
         starts(&engine, &others.filling(), FILL, Amount::Count(size)).await;
         let open = if others == Others::Open { size } else { 0 };
         settled(&engine, open).await;
-        Store { _folder: folder, file, engine, open, starts: Vec::new(), disk: Vec::new(), sagas: Vec::new() }
+        Store { _folder: folder, file, engine, open }
     }
 
-    async fn measure(&mut self, others: Others) {
+    /// What a start costs, in microseconds and in bytes to disk, and a saga, in microseconds.
+    async fn measure(&mut self, others: Others) -> [f64; 3] {
         let io = io_bytes();
-        let done = starts(&self.engine, &others.measured(), FLIGHT, Amount::Count(STARTS)).await;
-        self.disk.push((io_bytes() - io) as f64 / done.count as f64);
-        self.starts.push(done.cost_us());
+        let started = starts(&self.engine, &others.measured(), FLIGHT, Amount::Count(STARTS)).await;
+        let disk = (io_bytes() - io) as f64 / STARTS as f64;
         self.open += if others == Others::Finished { STARTS } else { 0 };
         settled(&self.engine, self.open).await;
-        let done = runs(&self.engine, &saga(), FLIGHT, Amount::Count(SAGAS)).await;
-        self.sagas.push(done.cost_us());
+        let ran = runs(&self.engine, &saga(), FLIGHT, Amount::Count(SAGAS)).await;
+        [started.cost_us(), disk, ran.cost_us()]
     }
 
-    /// What a start costs, in time and on disk, a saga, and the recovery of one of the open executions.
-    async fn costs(mut self) -> [f64; 4] {
+    /// What the recovery of one of those that wait costs, in microseconds.
+    async fn recovery(self) -> f64 {
         close(self.engine).await;
-        let (begun, mut recoveries) = (Instant::now(), Vec::new());
-        while recoveries.is_empty() || (recoveries.len() < ROUNDS && begun.elapsed() < LONG) {
+        let (begun, mut costs) = (Instant::now(), Vec::new());
+        while costs.is_empty() || (costs.len() < ROUNDS && begun.elapsed() < LONG) {
             let start = Instant::now();
             let engine = builder(&self.file).await.build();
             engine.resume().await.expect("resumes");
             settled(&engine, self.open).await;
-            recoveries.push(start.elapsed().as_secs_f64() * 1e6 / self.open as f64);
+            costs.push(start.elapsed().as_secs_f64() * 1e6 / self.open as f64);
             close(engine).await;
         }
-        [&mut self.starts, &mut self.disk, &mut self.sagas, &mut recoveries].map(|costs| median(costs))
+        median(&mut costs)
     }
 }
 
-/// The three sizes take turns.
+/// The three sizes take turns, but for the recoveries.
 fn beside(others: Others) -> Vec<Figure> {
-    let costs = runtime().block_on(async {
-        let mut stores = Vec::new();
-        for size in SIZES {
-            stores.push(Store::filled(others, size as usize).await);
-        }
+    let (rounds, recoveries) = runtime().block_on(async {
+        let [one, ten, hundred] = SIZES.map(|size| Store::filled(others, size as usize));
+        let mut stores = [one.await, ten.await, hundred.await];
+        let mut rounds = Vec::new();
         for _ in 0..ROUNDS {
-            for store in &mut stores {
-                store.measure(others).await;
-            }
+            let [one, ten, hundred] = stores.each_mut().map(|store| store.measure(others));
+            rounds.push([one.await, ten.await, hundred.await]);
         }
-        let mut costs = Vec::new();
-        for store in stores {
-            costs.push(store.costs().await);
-        }
-        costs
+        let [one, ten, hundred] = stores.map(Store::recovery);
+        (rounds, [one.await, ten.await, hundred.await])
     });
-    let rows =
-        |at: usize, what, unit| sized(what, others.name(), unit, SIZES, std::array::from_fn(|size| costs[size][at]));
+    let rows = |at: usize, what, unit| {
+        let costs = rounds.iter().map(|round| round.map(|costs| costs[at]));
+        sized(what, others.name(), unit, SIZES, costs)
+    };
     [
         rows(0, "a start", "us"),
         rows(1, "disk for a start", "bytes"),
         rows(2, "a saga", "us"),
-        rows(3, "a recovery", "us"),
+        sized("a recovery", others.name(), "us", SIZES, [recoveries]),
     ]
     .concat()
 }

@@ -55,7 +55,7 @@ impl Place {
         command
     }
 
-    /// The ceiling: a row into the same file.
+    /// What it is measured against: a process that writes a row into the same file.
     fn sqlite(&self, database: &str) -> Command {
         let mut command = Command::new("sqlite3");
         command.arg(self.path().join(database));
@@ -85,10 +85,10 @@ fn run() -> Vec<Figure> {
     let wall = if Command::new("sqlite3").arg("--version").output().is_ok() {
         let (ours, theirs) = in_turns(TIMED, || place.run("asl.db"), || place.sqlite("asl.db"));
         Figure::lower(format!("{name}, wall"), ours, "ms")
-            .ceiling(theirs, "sqlite3 writing one row to the same file")
+            .beside([(ours, theirs)], "sqlite3 writing one row to the same file")
             .ratio_goal(3.0, 1.5)
     } else {
-        eprintln!("no ceiling: there is no sqlite3 on the path (Debian: apt-get install sqlite3)");
+        eprintln!("nothing to compare with: there is no sqlite3 on the path (Debian: apt-get install sqlite3)");
         let (ours, _) = in_turns(TIMED / 2, || place.run("asl.db"), || place.run("asl.db"));
         Figure::lower(format!("{name}, wall"), ours, "ms")
     };
@@ -107,12 +107,12 @@ fn cold() -> Vec<Figure> {
     wall_ms(&mut place.run("empty.db"));
     let rows = |what: &str, times, command: &dyn Fn(&str) -> Command| {
         let (full, empty) = in_turns(times, || command("full.db"), || command("empty.db"));
+        let (full_mb, empty_mb) = (peak_mb(&command("full.db")), peak_mb(&command("empty.db")));
         let of = |unit: &str| format!("{what}, {MANY} finished: {unit}");
         let beside = "the same on a new database";
         [
-            Figure::lower(of("wall"), full, "ms").ceiling(empty, beside),
-            Figure::lower(of("peak memory"), peak_mb(&command("full.db")), "MB")
-                .ceiling(peak_mb(&command("empty.db")), beside),
+            Figure::lower(of("wall"), full, "ms").beside([(full, empty)], beside),
+            Figure::lower(of("peak memory"), full_mb, "MB").beside([(full_mb, empty_mb)], beside),
         ]
     };
     [

@@ -3,19 +3,29 @@
 use nix::sys::resource::{UsageWho, getrusage};
 use std::time::{Duration, Instant};
 
-/// How often something happens in a second: it runs for about `slice`, five times; the median counts, so a moment in which the
-/// machine does something else does not.
-pub(crate) fn per_second(slice: Duration, mut work: impl FnMut() -> u64) -> f64 {
-    work();
-    let mut rates: Vec<f64> = (0..5)
-        .map(|_| {
+/// How often each of some things happens in a second. They take turns of about `slice`, five times, so a moment in which the
+/// machine does something else meets one round of them; each says how much it has done.
+pub(crate) fn in_turns<const N: usize>(slice: Duration, works: [&mut dyn FnMut() -> u64; N]) -> Vec<[f64; N]> {
+    let mut works = works;
+    // What is made once is made.
+    for work in &mut works {
+        work();
+    }
+    let mut round = || {
+        works.each_mut().map(|work| {
             let (start, mut done) = (Instant::now(), 0);
             while start.elapsed() < slice {
                 done += work();
             }
             done as f64 / start.elapsed().as_secs_f64()
         })
-        .collect();
+    };
+    (0..5).map(|_| round()).collect()
+}
+
+/// How often something happens in a second: the median of five slices.
+pub(crate) fn per_second(slice: Duration, mut work: impl FnMut() -> u64) -> f64 {
+    let mut rates: Vec<f64> = in_turns(slice, [&mut work]).into_iter().flatten().collect();
     median(&mut rates)
 }
 
@@ -30,8 +40,8 @@ pub(crate) fn percentile(values: &mut [f64], part: f64) -> f64 {
     values.get(((values.len() as f64 - 1.0) * part).round() as usize).copied().unwrap_or(f64::NAN)
 }
 
-/// How often what is compared is measured: each time everything, so that a moment in which the disk or the machine does
-/// something else meets one round and not one side.
+/// How often what is compared is measured where a round is long: each time everything, so that a moment in which the disk or
+/// the machine does something else meets one round and not one side.
 pub(crate) const ROUNDS: usize = 3;
 
 /// A figure and its ceiling, of rounds in which both were measured one after the other: those of the round whose ratio is in
@@ -58,6 +68,11 @@ pub(crate) fn peak_growth<T>(work: impl FnOnce() -> T) -> Option<(T, u64)> {
     let value = work();
     let peak = status_bytes("VmHWM:")?;
     Some((value, peak.saturating_sub(before)))
+}
+
+/// How many processes wanted to run in the last minute; `None` where nobody counts them.
+pub(crate) fn load_average() -> Option<f64> {
+    std::fs::read_to_string("/proc/loadavg").ok()?.split_whitespace().next()?.parse().ok()
 }
 
 /// How many bytes this process has sent to the disk; 0 where nobody counts them.

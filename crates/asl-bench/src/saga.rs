@@ -58,7 +58,7 @@ fn sagas() -> Vec<Figure> {
         let syncs = rounds.iter().map(|round| (round[at].p50_ms, round[at].six_syncs_ms));
         let alone = rounds.iter().map(|round| (round[at].per_second, round[0].per_second));
         figures.extend(match flight {
-            1 => [rate, p50.beside(syncs, "six fdatasyncs of 4 KiB").goal(4.0, 2.0), cpu],
+            1 => [rate, p50.under(syncs, "six fdatasyncs of 4 KiB").goal(4.0, 2.0), cpu],
             512 => [rate.goal(2_000.0, 6_000.0), p50, cpu.goal(1.0, 0.3)],
             1024 => [rate.beside(alone, "1 in flight"), p50, cpu],
             _ => [rate, p50, cpu],

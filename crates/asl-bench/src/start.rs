@@ -61,7 +61,7 @@ fn start() -> Vec<Figure> {
         let rate = Figure::higher(of("starts"), median(&mut rates), "/s");
         let p50 = Figure::lower(of("p50"), median(&mut p50s), "ms");
         figures.extend(match flight {
-            1 => [rate, p50.beside(syncs, "fdatasync of 4 KiB").ratio_goal(3.0, 2.0)],
+            1 => [rate, p50.under(syncs, "fdatasync of 4 KiB").ratio_goal(3.0, 2.0)],
             1024 => [rate.beside(alone, "1 in flight").ratio_goal(10.0, 20.0), p50],
             _ => [rate, p50],
         });

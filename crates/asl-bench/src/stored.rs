@@ -5,7 +5,7 @@ use crate::Bench;
 use crate::growth::sized;
 use crate::load::{Amount, builder, close, in_flight, run, runtime, saga, settled, starts};
 use crate::machine::{definition, document_of};
-use crate::measure::{ROUNDS, io_bytes, median};
+use crate::measure::{ROUNDS, io_bytes};
 use crate::report::Figure;
 use asl_core::Failure;
 use asl_engine::{Engine, EngineBuilder};
@@ -21,10 +21,10 @@ use std::time::Instant;
 /// The benches of this file.
 pub(crate) const BENCHES: &[Bench] = &[("growth.history", histories), ("growth.stored-document", documents)];
 
-/// `N` costs at each of three sizes, which take turns: the median of each.
-fn in_turns<const N: usize>(sizes: [u32; 3], mut costs: impl FnMut(u32) -> [f64; N]) -> [[f64; 3]; N] {
+/// `N` costs at each of three sizes, which take turns: the rounds of each cost.
+fn in_turns<const N: usize>(sizes: [u32; 3], mut costs: impl FnMut(u32) -> [f64; N]) -> [Vec<[f64; 3]>; N] {
     let rounds: [[[f64; N]; 3]; ROUNDS] = std::array::from_fn(|_| sizes.map(&mut costs));
-    std::array::from_fn(|cost| std::array::from_fn(|size| median(&mut rounds.map(|round| round[size][cost]))))
+    std::array::from_fn(|cost| rounds.iter().map(|round| round.map(|costs| costs[cost])).collect())
 }
 
 /// Events of a history.
