@@ -224,7 +224,7 @@ pub(crate) fn map_of(items: u32) -> (Arc<Definition>, Value) {
         "Type": "Map", "ItemProcessor": {"StartAt": "One", "States": {"One": {"Type": "Pass", "End": true}}}, "End": true,
     }}}));
     let items: Vec<Value> = (0..items).map(|n| Value::from(i64::from(n))).collect();
-    (machine, Value::Array(Arc::new(items)))
+    (machine, Value::from(items))
 }
 
 fn map(items: u32) -> Figure {

@@ -6,7 +6,7 @@ use crate::event::{EventId, EventKind, IterationStage};
 use crate::machine::Machine;
 use crate::scope::{Phase, Scope, ScopeId};
 use asl_syntax::model::{StateId, StateKind};
-use asl_value::Value;
+use asl_value::{Array, Value};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -35,7 +35,7 @@ pub(crate) enum Work {
     /// Each iteration an item; made one by one as places come free.
     Items {
         /// The array.
-        items: Arc<Vec<Value>>,
+        items: Arc<Array>,
         /// The effective input of the Map, `$` of the ItemSelector.
         input: Value,
     },
@@ -59,7 +59,7 @@ impl Machine {
     }
 
     /// Starts an inline Map: up to `limit` iterations at once, the others as places come free.
-    pub(crate) fn iterate(&mut self, id: ScopeId, items: Arc<Vec<Value>>, input: Value, limit: usize) {
+    pub(crate) fn iterate(&mut self, id: ScopeId, items: Arc<Array>, input: Value, limit: usize) {
         let started = self.emit_in(id, EventKind::MapStateStarted { length: items.len() as u64 });
         let total = items.len();
         let join = Join {

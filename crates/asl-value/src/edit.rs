@@ -55,7 +55,7 @@ fn put(at: &mut Value, steps: &[Step], new: Value) {
     };
     match (step, at) {
         (Step::Key(key), Value::Object(map)) => Arc::make_mut(map).change(key, |member| put(member, rest, new)),
-        (Step::Index(i), Value::Array(items)) => put(&mut Arc::make_mut(items)[*i], rest, new),
+        (Step::Index(i), Value::Array(items)) => Arc::make_mut(items).change(*i, |item| put(item, rest, new)),
         _ => unreachable!("check() walked this path"),
     }
 }

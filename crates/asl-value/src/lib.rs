@@ -17,14 +17,17 @@
 //! ```
 #![forbid(unsafe_code)]
 
+mod array;
 mod edit;
 mod map;
+mod memo;
 mod number;
 mod parse;
 mod serde;
 mod value;
 mod write;
 
+pub use array::Array;
 pub use edit::{SetPathError, Step};
 pub use map::{Map, MapIter};
 pub use number::Number;

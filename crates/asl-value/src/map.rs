@@ -1,10 +1,10 @@
 //! Objects: string keys in the order they were written.
 
+use crate::memo::Memo;
 use crate::value::{Key, Measure, Value};
 use crate::write::quoted_len;
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 /// From so many members on, keys are found by their hash. Below, comparing them one by one is faster, and a copy is one
 /// allocation: most objects are small, and a write into a shared one copies it.
@@ -110,13 +110,16 @@ impl Map {
         change(member);
         let Some(known) = known else { return };
         let after = member.measure();
-        let bytes = match before {
-            // What was replaced may have been the deepest.
-            Some(before) if before.depth + 1 == known.depth && after.depth < before.depth => return,
-            Some(before) => known.bytes - before.bytes + after.bytes,
-            None => known.bytes + usize::from(len > 0) + quoted_len(key) + 1 + after.bytes,
+        let measure = match before {
+            Some(before) => known.with(before, after),
+            None => {
+                let bytes = known.bytes + usize::from(len > 0) + quoted_len(key) + 1 + after.bytes;
+                Some(Measure { bytes, depth: known.depth.max(after.depth + 1) })
+            }
         };
-        self.measured.set(Measure { bytes, depth: known.depth.max(after.depth + 1) });
+        if let Some(measure) = measure {
+            self.measured.set(measure);
+        }
     }
 
     /// Removes `key`; the order of the others is kept.
@@ -152,14 +155,9 @@ impl Map {
         self.members.iter().map(|(_, value)| value)
     }
 
-    /// How large it is: what `measure` says, remembered until the object changes. A document that goes from state to state
-    /// is measured in each, and most of it never changes.
+    /// How large it is, if `measure` says so; that is remembered until the object changes.
     pub(crate) fn measured(&self, measure: impl FnOnce(&Map) -> Measure) -> Measure {
-        self.measured.get().unwrap_or_else(|| {
-            let found = measure(self);
-            self.measured.set(found);
-            found
-        })
+        self.measured.get_or(|| measure(self))
     }
 }
 
@@ -173,34 +171,6 @@ impl PartialEq for Map {
     /// Equal members, whatever their order.
     fn eq(&self, other: &Map) -> bool {
         self.len() == other.len() && self.iter().all(|(k, v)| other.get(k) == Some(v))
-    }
-}
-
-/// A measure in one word: 48 bits of bytes, 16 of depth. 0 is «not known», for no object has 0 bytes.
-#[derive(Debug, Default)]
-struct Memo(AtomicU64);
-
-impl Memo {
-    fn get(&self) -> Option<Measure> {
-        // Whoever sees 0 where another thread has just measured measures again and finds the same.
-        let word = self.0.load(Ordering::Relaxed);
-        (word != 0).then_some(Measure { bytes: (word >> 16) as usize, depth: (word & 0xffff) as usize })
-    }
-
-    fn set(&self, measure: Measure) {
-        let fits = measure.bytes < 1 << 48 && measure.depth < 1 << 16;
-        let word = if fits { ((measure.bytes as u64) << 16) | measure.depth as u64 } else { 0 };
-        self.0.store(word, Ordering::Relaxed);
-    }
-
-    fn forget(&mut self) {
-        *self.0.get_mut() = 0;
-    }
-}
-
-impl Clone for Memo {
-    fn clone(&self) -> Memo {
-        Memo(AtomicU64::new(self.0.load(Ordering::Relaxed)))
     }
 }
 

@@ -1,6 +1,7 @@
 //! JSON text to values, with the place of every mistake.
 
 use crate::{Map, Number, Value};
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
@@ -162,7 +163,7 @@ struct Parser<'t, 'b, B> {
 
 type Fail = (ParseErrorKind, usize);
 
-impl<B: Build> Parser<'_, '_, B> {
+impl<'t, B: Build> Parser<'t, '_, B> {
     fn document(&mut self) -> Result<B::Node, Fail> {
         let node = self.value(0)?;
         self.blanks();
@@ -196,7 +197,7 @@ impl<B: Build> Parser<'_, '_, B> {
             Some(b'{' | b'[') if depth >= MAX_DEPTH => return Err((ParseErrorKind::Depth, start)),
             Some(b'{') => return self.object(depth),
             Some(b'[') => return self.array(depth),
-            Some(b'"') => Value::from(self.string()?),
+            Some(b'"') => Value::from(&*self.string()?),
             Some(b'-' | b'0'..=b'9') => self.number()?,
             Some(b) if b.is_ascii_alphabetic() || b == b'_' || b >= 0x80 => self.word()?,
             _ => return Err(self.unexpected(EXPECTED_VALUE)),
@@ -290,24 +291,22 @@ impl<B: Build> Parser<'_, '_, B> {
         }
     }
 
-    fn string(&mut self) -> Result<String, Fail> {
+    /// A string in quotes. One without escapes, as most are, is a part of the text.
+    fn string(&mut self) -> Result<Cow<'t, str>, Fail> {
         let start = self.at;
         self.at += 1;
-        let mut out = String::new();
+        let mut out = Cow::Borrowed("");
         loop {
             let rest = &self.text[self.at..];
-            let run = rest.bytes().position(|b| matches!(b, b'"' | b'\\' | 0..=31));
-            let Some(run) = run else {
-                return Err((ParseErrorKind::End(": was expecting closing quote for a string value"), start));
-            };
-            out.push_str(&rest[..run]);
+            let run = rest.bytes().position(|b| matches!(b, b'"' | b'\\' | 0..=31)).unwrap_or(rest.len());
+            out += &rest[..run];
             self.at += run;
             match self.peek() {
                 Some(b'"') => {
                     self.at += 1;
                     return Ok(out);
                 }
-                Some(b'\\') => out.push(self.escape()?),
+                Some(b'\\') => out.to_mut().push(self.escape()?),
                 Some(b) => return Err((ParseErrorKind::Control(b), self.at)),
                 None => return Err((ParseErrorKind::End(": was expecting closing quote for a string value"), start)),
             }

@@ -1,6 +1,6 @@
 //! The value itself.
 
-use crate::{Map, Number, ParseError};
+use crate::{Array, Map, Number, ParseError};
 use std::ops::Index;
 use std::sync::Arc;
 
@@ -20,7 +20,7 @@ pub enum Value {
     /// A string.
     String(Arc<str>),
     /// An array.
-    Array(Arc<Vec<Value>>),
+    Array(Arc<Array>),
     /// An object, its keys in the order they were written.
     Object(Arc<Map>),
 }
@@ -63,6 +63,17 @@ pub struct Measure {
     pub bytes: usize,
     /// How deep arrays and objects are nested; a scalar is 0.
     pub depth: usize,
+}
+
+impl Measure {
+    /// That of an array or object in which a part of the measure `before` has become one of `after`; `None` when only
+    /// another look can tell.
+    pub(crate) fn with(self, before: Measure, after: Measure) -> Option<Measure> {
+        // What was replaced may have been the deepest.
+        let shallower = before.depth + 1 == self.depth && after.depth < before.depth;
+        let bytes = self.bytes - before.bytes + after.bytes;
+        (!shallower).then(|| Measure { bytes, depth: self.depth.max(after.depth + 1) })
+    }
 }
 
 impl Value {
@@ -261,7 +272,7 @@ impl From<&Arc<str>> for Value {
 
 impl From<Vec<Value>> for Value {
     fn from(a: Vec<Value>) -> Value {
-        Value::Array(Arc::new(a))
+        Value::Array(Arc::new(a.into()))
     }
 }
 

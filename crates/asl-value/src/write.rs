@@ -39,7 +39,7 @@ impl Value {
                 Measure { bytes: counter.0, depth: 0 }
             }
             Value::String(s) => Measure { bytes: quoted_len(s), depth: 0 },
-            Value::Array(items) => measure_parts(items.iter().map(|v| (0, v))),
+            Value::Array(items) => items.measured(|items| measure_parts(items.iter().map(|v| (0, v)))),
             Value::Object(map) => map.measured(|map| measure_parts(map.iter().map(|(k, v)| (quoted_len(k) + 1, v)))),
         }
     }

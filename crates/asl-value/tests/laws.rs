@@ -20,6 +20,10 @@ fn values() -> impl Strategy<Value = Value> {
     })
 }
 
+fn steps() -> impl Strategy<Value = Step> {
+    prop_oneof![3 => "[a-d]".prop_map(|key| Step::key(&key)), 1 => (0..3usize).prop_map(Step::Index)]
+}
+
 proptest! {
     #[test]
     fn text_reads_back(value in values()) {
@@ -54,19 +58,20 @@ proptest! {
         prop_assert_eq!(value.measure().bytes, value.to_string().len());
     }
 
-    /// What is remembered of an object's size keeps in step with writes, and a value that shared it keeps its own: it is
-    /// always the size of the text, read anew.
+    /// What is remembered of the size of an object or array keeps in step with writes, and a value that shared it keeps its
+    /// own: it is always the size of the text, read anew.
     #[test]
     fn a_changed_value_measures_anew(
         members in prop::collection::vec(("[a-c]", values()), 0..4),
-        writes in prop::collection::vec((prop::collection::vec("[a-c]", 1..4), values()), 1..5),
+        items in prop::collection::vec(values(), 0..3),
+        writes in prop::collection::vec((prop::collection::vec(steps(), 1..4), values()), 1..8),
     ) {
         let anew = |value: &Value| parse(&value.to_string()).unwrap().measure();
         let mut value = Value::from_iter(members);
+        value.set_path(&[Step::key("d")], items.into()).unwrap();
         value.measure();
-        for (keys, new) in writes {
+        for (steps, new) in writes {
             let shared = value.clone();
-            let steps: Vec<Step> = keys.iter().map(|k| Step::key(k)).collect();
             let changed = value.set_path(&steps, new);
             prop_assert_eq!(value.measure(), anew(&value), "{:?}", changed);
             prop_assert_eq!(shared.measure(), anew(&shared));

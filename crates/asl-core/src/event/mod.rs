@@ -77,7 +77,7 @@ pub enum EventKind<P = Value> {
     /// A state was entered.
     StateEntered {
         /// Its type.
-        #[serde(with = "state_type")]
+        #[serde(with = "StateTypeName")]
         state: StateType,
         /// Its name.
         name: Arc<str>,
@@ -87,7 +87,7 @@ pub enum EventKind<P = Value> {
     /// A state was left.
     StateExited {
         /// Its type.
-        #[serde(with = "state_type")]
+        #[serde(with = "StateTypeName")]
         state: StateType,
         /// Its name.
         name: Arc<str>,
@@ -98,7 +98,7 @@ pub enum EventKind<P = Value> {
         assigned: Vec<(Arc<str>, P)>,
     },
     /// A state was given up because a sibling failed: `TaskStateAborted`, `MapStateAborted` …
-    StateAborted(#[serde(with = "state_type")] StateType),
+    StateAborted(#[serde(with = "StateTypeName")] StateType),
     /// A Parallel started its branches.
     ParallelStateStarted,
     /// All branches of a Parallel are done.
@@ -376,29 +376,16 @@ impl<P> TaskStage<P> {
     }
 }
 
-mod state_type {
-    use asl_syntax::model::StateType;
-    use serde::{Deserialize, Deserializer, Serializer, de};
-
-    const ALL: [StateType; 8] = [
-        StateType::Pass,
-        StateType::Task,
-        StateType::Choice,
-        StateType::Wait,
-        StateType::Succeed,
-        StateType::Fail,
-        StateType::Parallel,
-        StateType::Map,
-    ];
-
-    // serde's `with` passes a reference.
-    #[allow(clippy::trivially_copy_pass_by_ref)]
-    pub(super) fn serialize<S: Serializer>(state: &StateType, to: S) -> Result<S::Ok, S::Error> {
-        to.serialize_str(state.name())
-    }
-
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<StateType, D::Error> {
-        let name = String::deserialize(from)?;
-        ALL.into_iter().find(|t| t.name() == name).ok_or_else(|| de::Error::custom(format!("no state type: {name}")))
-    }
+/// How a [`StateType`] is written and read: by its name.
+#[derive(Serialize, Deserialize)]
+#[serde(remote = "StateType")]
+enum StateTypeName {
+    Pass,
+    Task,
+    Choice,
+    Wait,
+    Succeed,
+    Fail,
+    Parallel,
+    Map,
 }

@@ -17,7 +17,7 @@ use crate::event::{EventId, Failure};
 use crate::input::Execution;
 use asl_expr::Timestamp;
 use asl_syntax::Resource;
-use asl_value::Value;
+use asl_value::{Array, Value};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -145,7 +145,7 @@ enum Stage {
 /// The items: an array, or an object whose members become `{"Key", "Value"}`.
 #[derive(Clone, Debug)]
 pub(crate) enum Items {
-    List(Arc<Vec<Value>>),
+    List(Arc<Array>),
     Members(Arc<Vec<(Arc<str>, Value)>>),
 }
 

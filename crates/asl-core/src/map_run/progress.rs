@@ -11,6 +11,7 @@ use crate::redrive::Fallen;
 use crate::scope::{Phase, ScopeId};
 use asl_syntax::model::StateKind;
 use asl_value::{Map, Value};
+use std::sync::Arc;
 
 /// Takes what the world says of a map run.
 pub(crate) fn answer(machine: &mut Machine, run: MapRunId, input: Input) -> Result<(), Rejected> {
@@ -261,7 +262,7 @@ impl Items {
     fn up_to(self, max: usize) -> Items {
         match self {
             all if all.len() <= max => all,
-            Items::List(list) => Items::List(list[..max].to_vec().into()),
+            Items::List(list) => Items::List(Arc::new(list[..max].to_vec().into())),
             Items::Members(members) => Items::Members(members[..max].to_vec().into()),
         }
     }

@@ -14,6 +14,7 @@ use crate::state::map::{items, not_items};
 use asl_syntax::model::{Distributed, ItemReader, Map, State};
 use asl_value::Value;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// How many children run at once when `MaxConcurrency` is 0 or larger (AWS limit).
 const DISTRIBUTED_CONCURRENCY: usize = 10_000;
@@ -66,7 +67,7 @@ pub(crate) fn start(
         express: distributed.express,
         input,
         source: read.as_ref().map_or_else(|| "STATE_DATA".into(), source_of),
-        items: items.unwrap_or_else(|| Items::List(Vec::new().into())),
+        items: items.unwrap_or_else(|| Items::List(Arc::default())),
         next_item: 0,
         next_child: 0,
         running: BTreeMap::new(),

@@ -1,0 +1,44 @@
+//! The measure of an array or an object, remembered until it changes.
+
+use crate::value::Measure;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// A measure in one word: 48 bits of bytes, 16 of depth. 0 is «not known», for no array or object has 0 bytes.
+/// A document that goes from state to state is measured in each, and most of it never changes.
+#[derive(Debug, Default)]
+pub(crate) struct Memo(AtomicU64);
+
+impl Memo {
+    /// What is remembered, or else what `measure` finds.
+    pub(crate) fn get_or(&self, measure: impl FnOnce() -> Measure) -> Measure {
+        self.get().unwrap_or_else(|| {
+            let found = measure();
+            self.set(found);
+            found
+        })
+    }
+
+    /// What is remembered.
+    pub(crate) fn get(&self) -> Option<Measure> {
+        // Whoever sees 0 where another thread has just measured measures again and finds the same.
+        let word = self.0.load(Ordering::Relaxed);
+        (word != 0).then_some(Measure { bytes: (word >> 16) as usize, depth: (word & 0xffff) as usize })
+    }
+
+    pub(crate) fn set(&self, measure: Measure) {
+        let fits = measure.bytes < 1 << 48 && measure.depth < 1 << 16;
+        let word = if fits { ((measure.bytes as u64) << 16) | measure.depth as u64 } else { 0 };
+        self.0.store(word, Ordering::Relaxed);
+    }
+
+    /// To be called whenever something may change.
+    pub(crate) fn forget(&mut self) {
+        *self.0.get_mut() = 0;
+    }
+}
+
+impl Clone for Memo {
+    fn clone(&self) -> Memo {
+        Memo(AtomicU64::new(self.0.load(Ordering::Relaxed)))
+    }
+}
