@@ -87,14 +87,19 @@ impl Journal {
             return Err(JournalError::Missing { path: path.into() });
         }
         let looked = place.clone();
-        in_the_background(move || {
+        let conn = in_the_background(move || {
             let conn = connect_to_read(&looked, None)?;
             let (found, known) = (schema::version(&conn, &looked, MIGRATIONS.len())?, MIGRATIONS.len());
             let (path, is_older) = (looked.path, found < known);
-            if is_older { Err(JournalError::Older { path, found: found as i64, known: known as i64 }) } else { Ok(()) }
+            if is_older {
+                Err(JournalError::Older { path, found: found as i64, known: known as i64 })
+            } else {
+                Ok(conn)
+            }
         })
         .await?;
-        let readers = Readers::new(pool(connect_options(path, &options)), None);
+        // It stays open: the last connection that closes takes the log away, and the next makes it again.
+        let readers = Readers::new(pool(connect_options(path, &options)), None).keeping(conn);
         Ok(Journal { place, jobs: None, readers, counts: Arc::default(), tails: Tails::default(), owner: None })
     }
 

@@ -41,6 +41,12 @@ impl Readers {
         Readers { pool, services: Arc::default(), memory }
     }
 
+    /// With a connection for the services that is there already.
+    pub(crate) fn keeping(self, conn: Connection) -> Readers {
+        *self.services.lock().unwrap_or_else(PoisonError::into_inner) = Some(conn);
+        self
+    }
+
     pub(crate) async fn close(&self) {
         self.pool.close().await;
         *self.services.lock().unwrap_or_else(PoisonError::into_inner) = None;
