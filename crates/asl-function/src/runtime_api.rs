@@ -1,8 +1,9 @@
-//! The AWS Lambda Runtime API for one worker: a listener on 127.0.0.1 with a port of its own, so
-//! that the port says which worker is speaking and a worker can only ever reach its own work.
+//! The AWS Lambda Runtime API for one worker: a listener with an address of its own, so that the
+//! address says which worker is speaking and a worker can only ever reach its own work.
 
 use std::{
     convert::Infallible,
+    hash::{BuildHasher, RandomState},
     io,
     net::{Ipv4Addr, SocketAddr},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -78,7 +79,11 @@ pub(crate) struct RuntimeApi {
 
 impl RuntimeApi {
     pub(crate) async fn listen() -> io::Result<Self> {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+        let listener = match TcpListener::bind((some_loopback(), 0)).await {
+            Ok(listener) => listener,
+            // Other systems than Linux have no more than one.
+            Err(_) => TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?,
+        };
         let address = listener.local_addr()?;
         let shared = Arc::new(Shared {
             stage: Mutex::new(Stage::Free),
@@ -118,6 +123,13 @@ impl Drop for RuntimeApi {
     fn drop(&mut self) {
         self.server.abort();
     }
+}
+
+/// Any of the addresses by which a machine reaches itself. Ports are given again soon: a process that
+/// was starting when its engine was killed could come to another worker's and take its work.
+fn some_loopback() -> Ipv4Addr {
+    let [_, a, b, c, ..] = RandomState::new().hash_one(()).to_be_bytes();
+    Ipv4Addr::new(127, a, b, c.clamp(1, 254))
 }
 
 async fn serve(listener: TcpListener, shared: Arc<Shared>) {
@@ -277,4 +289,22 @@ fn json(status: StatusCode, body: String) -> Response<Full<Bytes>> {
     *response.status_mut() = status;
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::RuntimeApi;
+    use std::collections::HashSet;
+
+    #[tokio::test]
+    async fn an_address_is_not_given_again_soon() {
+        let mut hosts = HashSet::new();
+        for _ in 0..20 {
+            let address = RuntimeApi::listen().await.unwrap().address();
+            assert!(address.ip().is_loopback(), "{address}");
+            hosts.insert(address.ip());
+        }
+        // Twenty of sixteen million.
+        assert!(hosts.len() > 18 || !cfg!(target_os = "linux"), "{hosts:?}");
+    }
 }
