@@ -17,6 +17,11 @@ use tokio::sync::oneshot;
 pub(crate) type Tell = Box<dyn FnOnce(&Result<(), JournalError>) + Send>;
 pub(crate) type Reply<T> = oneshot::Sender<Result<T, JournalError>>;
 
+/// A new execution with its first record encoded, and a further record, encoded if it could be. Whoever brought it gets it
+/// back with the answer: to take all its parts down costs as much as to write it, and that can be done beside the writer.
+pub(crate) type Created = Box<(NewExecution, Option<Ready>)>;
+pub(crate) type Appended = Box<(Append, Option<Ready>)>;
+
 /// On whose behalf something is written, and which inputs of the inbox it takes in.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Ticket {
@@ -26,11 +31,10 @@ pub(crate) struct Ticket {
 
 /// What the writer is asked for.
 pub(crate) enum Job {
-    /// Its first record is encoded already.
-    Create(Box<(NewExecution, Ready)>, Option<WorkerId>, Reply<ExecutionId>),
+    Create(Created, Option<WorkerId>, Reply<(ExecutionId, Created)>),
     /// A worker and its first execution.
-    Begin(NewWorker, Box<(NewExecution, Ready)>, Reply<WorkerId>, Reply<ExecutionId>),
-    Append(Box<(Append, Option<Ready>)>, Ticket, Reply<()>),
+    Begin(NewWorker, Created, Reply<WorkerId>, Reply<(ExecutionId, Created)>),
+    Append(Appended, Ticket, Reply<Appended>),
     Transact(Box<dyn Transaction>, Option<WorkerId>),
     Lease(LeaseJob),
     Mail(MailJob),
@@ -71,7 +75,7 @@ pub(crate) struct Group {
     changed: Vec<(ExecutionId, Standing)>,
     /// Inputs of the inbox that records took in.
     pub(crate) mail: Vec<MailId>,
-    pub(crate) appended: Vec<Reply<()>>,
+    pub(crate) appended: Vec<(Reply<Appended>, Appended)>,
     pub(crate) transactions: Vec<Box<dyn Transaction>>,
     /// Callers with other answers.
     pub(crate) others: Vec<Tell>,
@@ -80,12 +84,11 @@ pub(crate) struct Group {
 }
 
 struct Create {
-    new: NewExecution,
+    new: Created,
     owner: Option<WorkerId>,
     end: Option<Standing>,
     started_ms: i64,
-    ready: Option<Ready>,
-    reply: Reply<ExecutionId>,
+    reply: Reply<(ExecutionId, Created)>,
     id: Option<ExecutionId>,
 }
 
@@ -123,24 +126,12 @@ impl Standing {
 
 impl Group {
     /// Adds a new execution.
-    pub(crate) fn create(
-        &mut self,
-        (new, ready): (NewExecution, Ready),
-        owner: Option<WorkerId>,
-        reply: Reply<ExecutionId>,
-    ) {
-        self.bytes += ready.row.body.len();
-        let end = Standing::new(new.outcome.as_ref(), &new.record, owner);
-        let started = new.record.events.first().map_or(new.record.now, |event| event.timestamp);
-        self.creates.push(Create {
-            new,
-            owner,
-            end,
-            started_ms: started.millis(),
-            ready: Some(ready),
-            reply,
-            id: None,
-        });
+    pub(crate) fn create(&mut self, new: Created, owner: Option<WorkerId>, reply: Reply<(ExecutionId, Created)>) {
+        let (NewExecution { record, outcome, .. }, ready) = &*new;
+        self.bytes += ready.as_ref().map_or(0, |ready| ready.row.body.len());
+        let end = Standing::new(outcome.as_ref(), record, owner);
+        let started = record.events.first().map_or(record.now, |event| event.timestamp);
+        self.creates.push(Create { owner, end, started_ms: started.millis(), reply, id: None, new });
     }
 
     /// Adds the row of a record, written on behalf of `owner`.
@@ -191,7 +182,7 @@ impl Group {
 
     fn write_definitions(&mut self, conn: &Connection, known: &mut Known) -> Result<(), rusqlite::Error> {
         for create in &self.creates {
-            let Definition { hash, name, text } = &*create.new.definition;
+            let Definition { hash, name, text } = &*create.new.0.definition;
             if known.is_new(hash) {
                 let sql =
                     "INSERT INTO definition (hash, name, text, created_ms) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING";
@@ -208,14 +199,15 @@ impl Group {
              stopped_ms, error, cause, owner) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (arn) DO NOTHING",
         )?;
         for create in &mut self.creates {
-            let execution = &create.new.execution;
+            let (new, ready) = &mut *create.new;
+            let execution = &new.execution;
             let end = create.end.as_ref();
             let inserted = insert.execute(params![
                 execution.arn,
                 execution.name,
                 execution.state_machine_name,
                 execution.state_machine_arn,
-                create.new.definition.hash,
+                new.definition.hash,
                 end.map_or("RUNNING", |end| end.status),
                 create.started_ms,
                 end.and_then(|end| end.stopped_ms),
@@ -228,7 +220,7 @@ impl Group {
             }
             let id = ExecutionId(conn.last_insert_rowid());
             create.id = Some(id);
-            if let Some(Ready { row, numbering, .. }) = create.ready.take() {
+            if let Some(Ready { row, numbering, .. }) = ready.take() {
                 known.remember(id, Remembered::new(numbering, create.end.is_some(), create.owner));
                 self.rows.push((id, row));
             }
@@ -238,13 +230,15 @@ impl Group {
 
     /// After the commit, or when it failed: tells everybody.
     pub(crate) fn answer(self, result: &Result<(), JournalError>) {
-        for create in self.creates {
-            let arn = create.new.execution.arn.clone();
-            let own = result.clone().and_then(|()| create.id.ok_or(JournalError::AlreadyExists { arn }));
-            let _ = create.reply.send(own);
+        for Create { new, reply, id, .. } in self.creates {
+            let own = result.clone().and_then(|()| match id {
+                Some(id) => Ok((id, new)),
+                None => Err(JournalError::AlreadyExists { arn: new.0.execution.arn.clone() }),
+            });
+            let _ = reply.send(own);
         }
-        for reply in self.appended {
-            let _ = reply.send(result.clone());
+        for (reply, append) in self.appended {
+            let _ = reply.send(result.clone().map(|()| append));
         }
         for transaction in self.transactions {
             transaction.finish(result.clone());

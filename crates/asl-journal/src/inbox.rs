@@ -93,7 +93,7 @@ impl Journal {
         let tail = self.tails.take(execution);
         let ready = tail.and_then(|tail| Ready::new(&append.record, execution, tail).ok());
         let append = Box::new((append, ready));
-        self.ask(|reply| Job::Append(append, ticket, reply)).await
+        self.ask(|reply| Job::Append(append, ticket, reply)).await.map(drop)
     }
 
     /// Deletes inputs that have no place in their execution any more.

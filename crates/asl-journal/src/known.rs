@@ -1,11 +1,10 @@
 //! What the writer remembers between transactions, so that it need not look it up.
 
-use crate::ExecutionId;
 use crate::codec::{Row, encode};
 use crate::error::JournalError;
 use crate::lease::{Claimed, WorkerId};
 use crate::payloads::{Mark, Numbering, Tails};
-use crate::record::Record;
+use crate::{Append, ExecutionId, Record};
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
@@ -34,8 +33,8 @@ pub(crate) struct Remembered {
     mark: Mark,
     /// During a transaction that writes records of it.
     numbering: Option<Numbering>,
-    pub(crate) ended: bool,
-    pub(crate) owner: Option<WorkerId>,
+    ended: bool,
+    owner: Option<WorkerId>,
     group: u64,
 }
 
@@ -76,21 +75,16 @@ impl Remembered {
     }
 
     /// The row of the next record: the one that is ready, if it goes on from the very records that are here.
-    pub(crate) fn next_row(
-        &mut self,
-        record: &Record,
-        execution: ExecutionId,
-        ready: Option<Ready>,
-        tails: &Tails,
-    ) -> Result<Row, JournalError> {
+    fn row(&mut self, append: &Append, ready: Option<Ready>, tails: &Tails) -> Result<Row, JournalError> {
         if let Some(ready) = ready.filter(|ready| ready.goes_on == self.mark) {
             self.mark = ready.numbering.mark();
             self.numbering = Some(ready.numbering);
             return Ok(ready.row);
         }
-        let left = self.numbering.take().or_else(|| tails.take(execution)).filter(|left| left.mark() == self.mark);
+        let left = self.numbering.take().or_else(|| tails.take(append.execution));
+        let left = left.filter(|left| left.mark() == self.mark);
         let mut numbering = left.unwrap_or_else(|| self.mark.renumber());
-        let row = encode(record, execution, &mut numbering);
+        let row = encode(&append.record, append.execution, &mut numbering);
         self.mark = numbering.mark();
         self.numbering = Some(numbering);
         row
@@ -154,17 +148,40 @@ impl Known {
         self.definitions.clear();
     }
 
-    pub(crate) fn tails(&self) -> &Tails {
-        &self.tails
-    }
-
-    pub(crate) fn recall(&mut self, execution: ExecutionId) -> Option<Remembered> {
-        self.executions.remove(&execution)
+    /// True when it need not be looked up: what is remembered is that of this owner, if he says who he is.
+    pub(crate) fn knows(&self, execution: ExecutionId, owner: Option<WorkerId>) -> bool {
+        self.executions.get(&execution).is_some_and(|known| owner.is_none() || known.owner == owner)
     }
 
     pub(crate) fn remember(&mut self, execution: ExecutionId, remembered: Remembered) {
         self.touched.push(execution);
         self.executions.insert(execution, Remembered { group: self.group, ..remembered });
+    }
+
+    /// The row of the next record of an execution that is remembered.
+    pub(crate) fn next_row(
+        &mut self,
+        append: &Append,
+        ready: Option<Ready>,
+        owner: Option<WorkerId>,
+    ) -> Result<Row, JournalError> {
+        let execution = append.execution;
+        let known = self.executions.get_mut(&execution).ok_or(JournalError::NoSuchExecution { execution })?;
+        let redrives = append.record.redrives();
+        if known.ended && !redrives {
+            return Err(JournalError::Ended { execution });
+        }
+        if owner.is_some() && known.owner != owner && !known.ended {
+            return Err(JournalError::NotOwner { execution });
+        }
+        self.touched.push(execution);
+        known.group = self.group;
+        let row = known.row(append, ready, &self.tails)?;
+        known.ended = append.outcome.is_some();
+        if redrives {
+            known.owner = owner;
+        }
+        Ok(row)
     }
 
     /// After a commit: lets the next records be encoded where they are made, and forgets what has ended, and of too many

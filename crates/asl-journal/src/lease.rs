@@ -129,9 +129,10 @@ impl Journal {
     ) -> Result<(WorkerId, Result<ExecutionId, JournalError>), JournalError> {
         let ready = Ready::first(&first.record)?;
         let (created, answer) = oneshot::channel();
-        let first = Box::new((first, ready));
+        let first = Box::new((first, Some(ready)));
         let worker = self.ask(|reply| Job::Begin(worker, first, reply, created)).await?;
-        Ok((worker, answer.await.unwrap_or(Err(JournalError::Closed))))
+        let first = answer.await.unwrap_or(Err(JournalError::Closed));
+        Ok((worker, first.map(|(id, _)| id)))
     }
 
     /// A handle that writes as this worker: what it creates is the worker's own, and once the worker is gone it writes

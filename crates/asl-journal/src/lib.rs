@@ -138,9 +138,9 @@ impl Journal {
     /// [`JournalError::AlreadyExists`] when its ARN is taken. After any error nothing is written.
     pub async fn create(&self, new: NewExecution) -> Result<ExecutionId, JournalError> {
         let ready = Ready::first(&new.record)?;
-        let new = Box::new((new, ready));
+        let new = Box::new((new, Some(ready)));
         let owner = self.owner;
-        self.ask(|reply| Job::Create(new, owner, reply)).await
+        self.ask(|reply| Job::Create(new, owner, reply)).await.map(|(id, _)| id)
     }
 
     /// Adds a record to the history of an execution, and with an `outcome` ends it. Returns when it is committed. Whoever

@@ -188,7 +188,8 @@ fn connect(place: &Place, flags: OpenFlags, memory: Option<&Memory>) -> Result<C
     let conn = conn.map_err(failed)?;
     conn.busy_timeout(Duration::from_millis(place.busy_timeout_ms)).map_err(failed)?;
     conn.set_prepared_statement_cache_capacity(STATEMENTS);
-    conn.pragma_update(None, "foreign_keys", true).map_err(failed)?;
+    // What a row refers to was written just before it, or looked up; SQLite need not look again.
+    conn.pragma_update(None, "foreign_keys", false).map_err(failed)?;
     Ok(conn)
 }
 

@@ -149,28 +149,28 @@ impl Writer {
         match job {
             Job::Close(done) => self.closing = Some(done),
             Job::Create(new, owner, reply) => match self.fence(conn, owner)? {
-                Ok(()) => group.create(*new, owner, reply),
+                Ok(()) => group.create(new, owner, reply),
                 Err(error) => drop(reply.send(Err(error))),
             },
             Job::Begin(worker, first, registered, created) => {
                 let id = register(conn, &worker).map_err(|e| self.place.failed(e));
                 let own = id.as_ref().map(|id| *id).map_err(Clone::clone);
                 group.others.push(tell(registered, own));
-                group.create(*first, Some(id?), created);
+                group.create(first, Some(id?), created);
             }
             Job::Lease(job) => group.others.push(self.lease(conn, job)?),
             Job::Mail(job) => group.others.push(self.mail(conn, job)?),
-            Job::Append(append, ticket, reply) => {
-                let (append, ready) = *append;
-                match self.next_row(conn, &append, ready, ticket.owner) {
+            Job::Append(mut job, ticket, reply) => {
+                let (append, ready) = &mut *job;
+                match self.next_row(conn, append, ready.take(), ticket.owner) {
                     Ok(Ok(row)) => {
-                        group.append(&append, row, ticket.owner);
+                        group.append(append, row, ticket.owner);
                         group.mail.extend(ticket.mail);
-                        group.appended.push(reply);
+                        group.appended.push((reply, job));
                     }
                     Ok(Err(error)) => drop(reply.send(Err(error))),
                     Err(error) => {
-                        group.appended.push(reply);
+                        group.appended.push((reply, job));
                         return Err(error);
                     }
                 }
@@ -238,30 +238,13 @@ impl Writer {
             return Ok(Err(fenced));
         }
         let execution = append.execution;
-        let recalled = self.known.recall(execution).filter(|known| owner.is_none() || known.owner == owner);
-        let mut remembered = match recalled {
-            Some(remembered) => remembered,
-            None => match look_up(conn, execution).map_err(|e| self.place.failed(e))? {
-                Some(remembered) => remembered,
+        if !self.known.knows(execution, owner) {
+            match look_up(conn, execution).map_err(|e| self.place.failed(e))? {
+                Some(found) => self.known.remember(execution, found),
                 None => return Ok(Err(JournalError::NoSuchExecution { execution })),
-            },
-        };
-        let redrives = append.record.redrives();
-        let result = if remembered.ended && !redrives {
-            Err(JournalError::Ended { execution })
-        } else if owner.is_some() && remembered.owner != owner && !remembered.ended {
-            Err(JournalError::NotOwner { execution })
-        } else {
-            remembered.next_row(&append.record, execution, ready, self.known.tails())
-        };
-        if result.is_ok() {
-            remembered.ended = append.outcome.is_some();
-            if redrives {
-                remembered.owner = owner;
             }
         }
-        self.known.remember(execution, remembered);
-        Ok(result)
+        Ok(self.known.next_row(append, ready, owner))
     }
 }
 
@@ -410,15 +393,15 @@ mod tests {
                 let (reply, mut answer) = oneshot::channel();
                 let new = new(name, 10);
                 let ready = Ready::first(&new.record).unwrap();
-                queue.try_send(Job::Create(Box::new((new, ready)), None, reply)).ok().unwrap();
-                Box::new(move || answer.try_recv().unwrap()) as Box<dyn FnOnce() -> _>
+                queue.try_send(Job::Create(Box::new((new, Some(ready))), None, reply)).ok().unwrap();
+                Box::new(move || answer.try_recv().unwrap().map(|(id, _)| id)) as Box<dyn FnOnce() -> _>
             }
             Asked::Append(execution, steps, bytes) => {
                 let (reply, mut answer) = oneshot::channel();
                 let record = Record { steps, inputs: vec![started(bytes)], ..new("", 0).record };
                 let append = Append { execution, record, outcome: None };
                 queue.try_send(Job::Append(Box::new((append, None)), Ticket::default(), reply)).ok().unwrap();
-                Box::new(move || answer.try_recv().unwrap().map(|()| execution))
+                Box::new(move || answer.try_recv().unwrap().map(|_| execution))
             }
         });
         let first = writer.jobs.try_recv().unwrap();
