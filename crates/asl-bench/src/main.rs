@@ -22,6 +22,10 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+/// As in `asl`.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// A bench: its name, by which it can be asked for, and what it measures.
 type Bench = (&'static str, fn() -> Vec<Figure>);
 

@@ -18,6 +18,10 @@ use render::look::Look;
 use std::process::ExitCode;
 use threads::Threads;
 
+/// Executions are made on one thread and taken down on another, which is what this allocator is good at.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     let args = Args::parse();
     trace();

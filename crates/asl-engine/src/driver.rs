@@ -19,7 +19,8 @@ use tokio::sync::{OwnedSemaphorePermit, mpsc, watch};
 
 /// How many answers may wait for a driver; whoever has another one waits.
 const INBOX: usize = 64;
-/// An execution that has waited so long stays in the journal only, until its time comes; milliseconds.
+/// An execution that has waited so long for an answer stays in the journal only, until its time comes; milliseconds. One
+/// that waits for its time alone stays no longer than it must.
 const LINGER_MS: i64 = 250;
 /// So long where it was loaded just now, and is found to wait still; milliseconds.
 const LINGER_LOADED_MS: i64 = 50;
@@ -227,7 +228,12 @@ impl Driver {
         let soon = deadline.is_some_and(|at| at <= now.plus_ms(soon_ms));
         // Where time is skipped a wait is over at once.
         let idle = self.inner.clock.is_real() && !soon && !draining && !self.in_flight();
-        let linger_ms = if self.inner.slots.available_permits() == 0 { LINGER_PRESSED_MS } else { self.linger_ms };
+        let linger_ms = match self.inner.slots.available_permits() {
+            // Nobody can answer it: it waits for its time alone.
+            _ if idle && self.machine.submitted_tasks().is_empty() => 0,
+            0 => LINGER_PRESSED_MS,
+            _ => self.linger_ms,
+        };
         let until = match deadline {
             _ if idle => Some(now.plus_ms(linger_ms)),
             // What ends is noticed by this alone: a call may end without an answer.
