@@ -4,28 +4,53 @@ use crate::args::List;
 use crate::cmd::now_ms;
 use crate::exit::{Exit, Trouble, answer, say};
 use crate::place;
-use crate::render::grid::grid;
+use crate::render::grid::Grid;
 use crate::render::look::Look;
 use crate::render::text::{duration, json};
 use asl::{ExecutionRow, Filter, Holder, Map, Status, Value};
 
+/// How many executions are in memory at a time, however many there are.
+const PAGE: u32 = 1_000;
+
 pub(crate) async fn list(args: List) -> Result<Exit, Trouble> {
     let journal = place::read(&args.place).await?;
-    let filter = Filter { status: args.status, state_machine: args.definition, limit: args.limit, ..Filter::default() };
-    let rows = journal.executions(&filter).await?;
-    let holders = asl::holders(&journal).await?;
-    journal.close().await;
-    if args.json {
-        let executions: Vec<Value> = rows.iter().map(item).collect();
-        answer(&json(&Value::from(Map::from_iter([("executions", Value::from(executions))]))))?;
-    } else if rows.is_empty() {
-        say("no execution is like that\n");
-    } else {
-        let look = Look::of_stdout();
-        let cells: Vec<Vec<String>> = rows.iter().map(|row| cells(row, &holders)).collect();
-        answer(&grid(&["DEFINITION", "STATUS", "STARTED", "TOOK", "RUN BY", "NAME"], &cells, &[], look))?;
+    let mut filter = Filter { status: args.status, state_machine: args.definition, ..Filter::default() };
+    let header = ["DEFINITION", "STATUS", "STARTED", "TOOK", "RUN BY", "NAME"];
+    let mut grid = Grid::new(&header, &[], Look::of_stdout());
+    let mut left = args.limit.unwrap_or(u32::MAX);
+    let mut is_first = true;
+    loop {
+        filter.limit = Some(left.min(PAGE));
+        let rows = journal.executions(&filter).await?;
+        let holders = asl::holders(&journal).await?;
+        left -= rows.len() as u32;
+        filter.before = rows.last().map(|row| row.id);
+        let is_last = left == 0 || rows.len() < PAGE as usize;
+        if args.json {
+            answer(&part(rows.iter().map(item).collect(), is_first, is_last))?;
+        } else if !rows.is_empty() {
+            let cells: Vec<Vec<String>> = rows.iter().map(|row| cells(row, &holders)).collect();
+            answer(&grid.page(&cells))?;
+        } else if is_first {
+            say("no execution is like that\n");
+        }
+        if is_last {
+            break;
+        }
+        is_first = false;
     }
+    journal.close().await;
     Ok(Exit::Done)
+}
+
+/// A part of `{"executions": [...]}`: these, and what stands before the first and behind the last of all.
+fn part(executions: Vec<Value>, is_first: bool, is_last: bool) -> String {
+    let before = if is_first || executions.is_empty() { "" } else { "," };
+    let text = json(&Value::from(Map::from_iter([("executions", Value::from(executions))])));
+    // The outer list's brackets: the first that opens and the last that closes.
+    let (begin, end) = (text.find('[').map_or(0, |at| at + 1), text.rfind(']').unwrap_or(text.len()));
+    let head = if is_first { &text[..begin] } else { before };
+    if is_last { format!("{head}{}", &text[begin..]) } else { format!("{head}{}", text[begin..end].trim_end()) }
 }
 
 /// Which living process runs an execution that has not ended.
@@ -75,4 +100,21 @@ fn item(row: &ExecutionRow) -> Value {
         item.insert("redriveDate", redriven.to_cli_string());
     }
     item.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parts_make_one_list() {
+        let items = |names: &[&str]| names.iter().map(|&name| Value::from(name)).collect::<Vec<_>>();
+        let whole = "{\"executions\":[\"a]\",\"b\",\"[c\"]}\n";
+        assert_eq!(part(items(&["a]", "b", "[c"]), true, true), whole);
+        let parts = [part(items(&["a]", "b"]), true, false), part(items(&["[c"]), false, true)];
+        assert_eq!(parts.concat(), whole);
+        let parts = [part(items(&["a]", "b", "[c"]), true, false), part(items(&[]), false, true)];
+        assert_eq!(parts.concat(), whole);
+        assert_eq!(part(items(&[]), true, true), "{\"executions\":[]}\n");
+    }
 }
