@@ -43,12 +43,18 @@ struct Args {
     /// Run a command and say how much memory it needed at its peak, in bytes: what the benches do with a copy of this program
     #[arg(long, value_name = "COMMAND", num_args = 1.., allow_hyphen_values = true, hide = true)]
     peak_of: Vec<OsString>,
+    /// Say how much memory so many waiting executions need, in bytes: as above
+    #[arg(long, value_name = "COUNT", hide = true)]
+    waiting: Option<usize>,
 }
 
 fn main() -> std::io::Result<ExitCode> {
     let args = Args::parse();
     if !args.peak_of.is_empty() {
         return process::tell_peak(&args.peak_of);
+    }
+    if let Some(count) = args.waiting {
+        return waiting::tell(count);
     }
     let wanted = |name: &str| args.names.is_empty() || args.names.iter().any(|n| name.starts_with(n.as_str()));
     let load = measure::load_average();

@@ -1,7 +1,7 @@
 //! Other processes: how long they take, and how much memory they need at their peak.
 
 use crate::measure::peak_of_children;
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::io::Write;
 use std::process::{Command, ExitCode, Stdio};
 use std::time::Instant;
@@ -21,10 +21,14 @@ pub(crate) fn wall_ms(command: &mut Command) -> f64 {
 /// what their parent had when it made them; so the parent is not this process but a copy of this program that has done
 /// nothing else, and has 5 MB.
 pub(crate) fn peak_bytes(command: &Command) -> f64 {
-    let mut small = Command::new(std::env::current_exe().expect("this program"));
-    small.arg(PEAK_OF).arg(command.get_program()).args(command.get_args());
-    let said = small.stderr(Stdio::null()).output().expect("it starts");
-    assert!(said.status.success(), "{command:?}: {}", said.status);
+    said_by_a_copy([OsStr::new(PEAK_OF), command.get_program()].into_iter().chain(command.get_args()))
+}
+
+/// The number that a copy of this program says which is started with these arguments.
+pub(crate) fn said_by_a_copy<S: AsRef<OsStr>>(arguments: impl IntoIterator<Item = S>) -> f64 {
+    let mut copy = Command::new(std::env::current_exe().expect("this program"));
+    let said = copy.args(arguments).stderr(Stdio::null()).output().expect("it starts");
+    assert!(said.status.success(), "{copy:?}: {}", said.status);
     String::from_utf8_lossy(&said.stdout).trim().parse().expect("a number")
 }
 
