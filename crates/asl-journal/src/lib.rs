@@ -51,10 +51,10 @@
 //!
 //! # Another database
 //! The calls of [`Journal`] are all that the engine sees, and they suppose nothing of SQLite. A PostgreSQL store is a
-//! second set of the parts below them: `schema.sql` with `BIGINT GENERATED ALWAYS AS IDENTITY` and `COLLATE "C"` keys, the
-//! writer's three statements with `UNNEST` instead of `VALUES`, the service rows with `$n`. The encoding of rows, their
-//! numbering and checksums stay as they are. Several workers over one database need no more than is here:
-//! leases and the fence are rows and one look-up in each transaction.
+//! second set of the parts below them: `schema.sql` with `BIGINT GENERATED ALWAYS AS IDENTITY` and `COLLATE "C"` keys, a writer
+//! that is a task instead of a thread (its statements wait) and inserts with `UNNEST`, the service rows with `$n`. The
+//! encoding of rows, their numbering and checksums, and who may encode stay as they are. Several workers over one database
+//! need no more than is here: leases and the fence are rows and one look-up in each transaction.
 #![forbid(unsafe_code)]
 
 mod codec;
