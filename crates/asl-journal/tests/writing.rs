@@ -349,7 +349,7 @@ fn statuses_have_the_names_of_aws() {
 async fn a_function_that_waits_is_undone() {
     let folder = tempfile::tempdir().unwrap();
     for journal in [Journal::in_memory().await.unwrap(), open(&folder.path().join("a.db")).await] {
-        let (writes, reads) = (journal.clone(), journal.clone());
+        let writes = journal.clone();
         let waits = journal.transact(move |tx| {
             Box::pin(async move {
                 let _ = tx.put_item("Fares", &key("lost"), &json("{}")).await;
@@ -358,8 +358,7 @@ async fn a_function_that_waits_is_undone() {
             })
         });
         assert!(matches!(waits.await.unwrap_err(), JournalError::Waited));
-        let looks =
-            journal.inspect(move |_| Box::pin(async move { reads.create(new_execution("inside")).await.map(|_| ()) }));
+        let looks = journal.inspect(|_| Box::pin(async { std::future::pending::<Result<(), JournalError>>().await }));
         assert!(matches!(looks.await.unwrap_err(), JournalError::Waited));
         assert!(items(&journal).await.is_empty());
         journal.create(new_execution("after")).await.unwrap();
