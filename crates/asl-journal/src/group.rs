@@ -14,7 +14,7 @@ use std::sync::Arc;
 use tokio::sync::oneshot;
 
 /// Tells a caller how its group went.
-pub(crate) type Tell = Box<dyn FnOnce(&Result<(), JournalError>) + Send>;
+type Tell = Box<dyn FnOnce(&Result<(), JournalError>) + Send>;
 pub(crate) type Reply<T> = oneshot::Sender<Result<T, JournalError>>;
 
 /// A new execution with its first record encoded, and a further record, encoded if it could be. Whoever brought it gets it
@@ -78,7 +78,7 @@ pub(crate) struct Group {
     pub(crate) appended: Vec<(Reply<Appended>, Appended)>,
     pub(crate) transactions: Vec<Box<dyn Transaction>>,
     /// Callers with other answers.
-    pub(crate) others: Vec<Tell>,
+    others: Vec<Tell>,
     /// How much there is to write.
     pub(crate) bytes: usize,
 }
@@ -140,6 +140,24 @@ impl Group {
         self.rows.push((append.execution, row));
         let standing = Standing::new(append.outcome.as_ref(), &append.record, owner);
         self.changed.extend(standing.map(|standing| (append.execution, standing)));
+    }
+
+    /// Keeps an answer until it is known how the group went. The inner result is the caller's own, the outer one the group's,
+    /// which is told at once and given back.
+    pub(crate) fn tell<T: Send + 'static>(
+        &mut self,
+        reply: Reply<T>,
+        done: Result<Result<T, JournalError>, JournalError>,
+    ) -> Result<(), JournalError> {
+        match done {
+            Ok(own) => self.others.push(Box::new(move |group| drop(reply.send(group.clone().and(own))))),
+            Err(error) => {
+                // Who has gone away wants no answer.
+                let _ = reply.send(Err(error.clone()));
+                return Err(error);
+            }
+        }
+        Ok(())
     }
 
     /// Writes it all; returns how many records that were.

@@ -4,7 +4,7 @@
 //! transaction that records them ([`Journal::append_mail`]); those of an execution that ends are deleted with its end.
 
 use crate::error::JournalError;
-use crate::group::{Job, Reply, Tell, Ticket};
+use crate::group::{Group, Job, Reply, Ticket};
 use crate::known::Ready;
 use crate::writer::Writer;
 use crate::{Append, ExecutionId, Journal, Record};
@@ -117,20 +117,17 @@ fn mail(row: &SqliteRow) -> Result<Mail, sqlx::Error> {
 
 impl Writer {
     /// Does a job about the inbox; its caller is told with the group.
-    pub(crate) fn mail(&mut self, conn: &Connection, job: MailJob) -> Result<Tell, JournalError> {
+    pub(crate) fn mail(&mut self, conn: &Connection, group: &mut Group, job: MailJob) -> Result<(), JournalError> {
         let failed = |e| self.place.failed(e);
-        Ok(match job {
+        match job {
             MailJob::Post(execution, input, now_ms, reply) => {
-                let own = post(conn, execution, input, now_ms).map_err(failed)?;
-                Box::new(move |group| drop(reply.send(group.clone().and(own))))
+                group.tell(reply, post(conn, execution, input, now_ms).map_err(failed))
             }
             MailJob::Discard(mail, reply) => {
-                for id in mail {
-                    conn.execute("DELETE FROM inbox WHERE id = ?", [id.0]).map_err(failed)?;
-                }
-                Box::new(move |group| drop(reply.send(group.clone())))
+                let delete = |id: MailId| conn.execute("DELETE FROM inbox WHERE id = ?", [id.0]).map(|_| ());
+                group.tell(reply, mail.into_iter().try_for_each(delete).map(Ok).map_err(failed))
             }
-        })
+        }
     }
 }
 

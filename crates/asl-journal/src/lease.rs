@@ -5,8 +5,8 @@
 //! looks up once in each transaction; whoever takes over marks the row in a transaction of its own. So of two processes
 //! that both believe to run an execution, one can write.
 
-use crate::error::JournalError;
-use crate::group::{Job, Reply, Tell};
+use crate::error::{JournalError, Place};
+use crate::group::{Group, Job, Reply};
 use crate::known::Ready;
 use crate::writer::Writer;
 use crate::{ExecutionId, Journal, NewExecution};
@@ -263,44 +263,45 @@ impl Writer {
     }
 
     /// Does a job about workers; its caller is told with the group.
-    pub(crate) fn lease(&mut self, conn: &Connection, job: LeaseJob) -> Result<Tell, JournalError> {
-        Ok(match job {
+    pub(crate) fn lease(&mut self, conn: &Connection, group: &mut Group, job: LeaseJob) -> Result<(), JournalError> {
+        match job {
             LeaseJob::Register(worker, reply) => {
-                let id = register(conn, &worker).map_err(|e| self.place.failed(e))?;
-                tell(reply, Ok(id))
+                let id = register(conn, &worker).map_err(|e| self.place.failed(e));
+                group.tell(reply, id.map(Ok))
             }
             LeaseJob::Renew(worker, until_ms, reply) => {
-                if let Err(fenced) = self.fence(conn, Some(worker))? {
-                    return Ok(tell(reply, Err(fenced)));
-                }
-                let done = conn.execute("UPDATE worker SET lease_until_ms = ? WHERE id = ?", (until_ms, worker.0));
-                done.map_err(|e| self.place.failed(e))?;
-                tell(reply, Ok(()))
+                let sql = "UPDATE worker SET lease_until_ms = ? WHERE id = ?";
+                let renew = |place: &Place| conn.execute(sql, (until_ms, worker.0)).map_err(|e| place.failed(e));
+                let done = match self.fence(conn, Some(worker)) {
+                    Ok(Ok(())) => renew(&self.place).map(|_| Ok(())),
+                    refused => refused,
+                };
+                group.tell(reply, done)
             }
             LeaseJob::Release(worker, reply) => {
                 self.known.forget_force();
                 let marked = conn.execute("UPDATE worker SET gone = 1 WHERE id = ?", [worker.0]);
-                marked.and_then(|_| sweep(conn)).map_err(|e| self.place.failed(e))?;
+                let done = marked.and_then(|_| sweep(conn)).map_err(|e| self.place.failed(e));
                 match reply {
-                    Some(reply) => tell(reply, Ok(())),
-                    None => Box::new(|_| ()),
+                    Some(reply) => group.tell(reply, done.map(Ok)),
+                    None => done,
                 }
             }
             LeaseJob::Claim(worker, claim, reply) => {
-                if let Err(fenced) = self.fence(conn, Some(worker))? {
-                    return Ok(tell(reply, Err(fenced)));
+                let done = match self.fence(conn, Some(worker)) {
+                    Ok(Ok(())) => {
+                        self.known.forget_force();
+                        take_over(conn, worker, &claim).map(Ok).map_err(|e| self.place.failed(e))
+                    }
+                    refused => refused.map(|own| own.map(|()| Vec::new())),
+                };
+                if let Ok(Ok(claimed)) = &done {
+                    self.known.own(worker, claimed);
                 }
-                self.known.forget_force();
-                let claimed = take_over(conn, worker, &claim).map_err(|e| self.place.failed(e))?;
-                self.known.own(worker, &claimed);
-                tell(reply, Ok(claimed))
+                group.tell(reply, done)
             }
-        })
+        }
     }
-}
-
-pub(crate) fn tell<T: Send + 'static>(reply: Reply<T>, own: Result<T, JournalError>) -> Tell {
-    Box::new(move |group| drop(reply.send(group.clone().and(own))))
 }
 
 pub(crate) fn register(conn: &Connection, worker: &NewWorker) -> Result<WorkerId, rusqlite::Error> {

@@ -8,7 +8,7 @@ use crate::codec::Row;
 use crate::error::{JournalError, Place};
 use crate::group::{Group, Job, Told, Transaction};
 use crate::known::{Known, Ready, Remembered};
-use crate::lease::{WorkerId, register, tell};
+use crate::lease::{WorkerId, register};
 use crate::payloads::{Numbering, Tails};
 use crate::service::SqliteTx;
 use crate::{Append, ExecutionId};
@@ -154,12 +154,12 @@ impl Writer {
             },
             Job::Begin(worker, first, registered, created) => {
                 let id = register(conn, &worker).map_err(|e| self.place.failed(e));
-                let own = id.as_ref().map(|id| *id).map_err(Clone::clone);
-                group.others.push(tell(registered, own));
-                group.create(first, Some(id?), created);
+                let owner = id.as_ref().ok().copied();
+                group.tell(registered, id.map(Ok))?;
+                group.create(first, owner, created);
             }
-            Job::Lease(job) => group.others.push(self.lease(conn, job)?),
-            Job::Mail(job) => group.others.push(self.mail(conn, job)?),
+            Job::Lease(job) => self.lease(conn, group, job)?,
+            Job::Mail(job) => self.mail(conn, group, job)?,
             Job::Append(mut job, ticket, reply) => {
                 let (append, ready) = &mut *job;
                 match self.next_row(conn, append, ready.take(), ticket.owner) {
@@ -282,6 +282,8 @@ mod crash {
 mod tests {
     use super::*;
     use crate::group::Ticket;
+    use crate::inbox::{MailId, MailJob};
+    use crate::lease::{LeaseJob, NewWorker};
     use crate::{Definition, Journal, NewExecution, Record, schema};
     use asl_core::{Execution, ExecutionType, Input};
     use asl_expr::Timestamp;
@@ -437,5 +439,26 @@ mod tests {
             answer.unwrap();
         }
         assert_eq!((count(&test.1, "journal"), count(&test.1, "execution")), (3, 2));
+    }
+
+    /// What the database says reaches who asked, whatever he asked for.
+    #[test]
+    fn a_failure_is_told_to_who_asked_about_leases_and_the_inbox() {
+        let (mut writer, mut conn, _queue) = writer();
+        conn.execute_batch("ALTER TABLE worker RENAME TO w; ALTER TABLE inbox RENAME TO i").unwrap();
+        let worker =
+            NewWorker { what: String::new(), process: 1, lock: None, lease_until_ms: 0, now_ms: 0, gone: Vec::new() };
+        let (reply, mut registered) = oneshot::channel();
+        writer.group(&mut conn, Job::Lease(LeaseJob::Register(worker, reply)));
+        let (reply, mut renewed) = oneshot::channel();
+        writer.group(&mut conn, Job::Lease(LeaseJob::Renew(WorkerId(1), 0, reply)));
+        let (reply, mut discarded) = oneshot::channel();
+        writer.group(&mut conn, Job::Mail(MailJob::Discard(vec![MailId(1)], reply)));
+        let told = [
+            registered.try_recv().unwrap().unwrap_err(),
+            renewed.try_recv().unwrap().unwrap_err(),
+            discarded.try_recv().unwrap().unwrap_err(),
+        ];
+        assert!(told.iter().all(|error| error.to_string().contains("no such table")), "{told:?}");
     }
 }

@@ -3,13 +3,12 @@
 mod common;
 
 use asl_core::{Failure, Input, TaskId};
-use asl_journal::{Append, Claim, Durability, ExecutionId, Journal, JournalError, NewWorker, Options, WorkerId};
+use asl_journal::{Append, Claim, ExecutionId, Journal, JournalError, NewWorker, WorkerId};
 use asl_value::Value;
 use common::{ids, json, last, new_execution, open, step};
 use futures_util::FutureExt;
 use proptest::prelude::*;
 use std::collections::BTreeMap;
-use std::time::Instant;
 
 fn worker(lease_until_ms: i64) -> NewWorker {
     NewWorker { what: "test".into(), process: 1, lock: None, lease_until_ms, now_ms: 0, gone: Vec::new() }
@@ -243,37 +242,5 @@ proptest! {
     fn only_the_owner_writes(steps in prop::collection::vec(a_step(), 1..60)) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(obeys(steps));
-    }
-}
-
-/// `cargo test -p asl-journal --release --test leases -- --ignored --nocapture throughput`
-#[tokio::test(flavor = "multi_thread")]
-#[ignore = "a measurement"]
-async fn throughput_of_appends_with_and_without_a_lease() {
-    for (name, durability) in [("full", Durability::Full), ("normal", Durability::Normal)] {
-        for leased in [false, true, false, true] {
-            let folder = tempfile::tempdir().unwrap();
-            let options = Options { durability, ..Options::default() };
-            let journal = Journal::open(&folder.path().join("a.db"), options).await.unwrap();
-            let journal = if leased { join(&journal, i64::MAX).await.0 } else { journal };
-            let (executions, records) = (256, 200);
-            let creates = (0..executions).map(|n| journal.create(new_execution(&format!("e{n}"))).boxed());
-            let all: Vec<ExecutionId> =
-                futures_util::future::join_all(creates).await.into_iter().map(Result::unwrap).collect();
-            let began = Instant::now();
-            let work = all.into_iter().map(|id| {
-                let journal = journal.clone();
-                tokio::spawn(async move {
-                    for n in 3..3 + records {
-                        journal.append(id, step(n, Value::from(n)), None).await.unwrap();
-                    }
-                })
-            });
-            for done in futures_util::future::join_all(work).await {
-                done.unwrap();
-            }
-            let rate = (executions * records) as f64 / began.elapsed().as_secs_f64();
-            println!("{name:<6} lease {leased:<5}: {rate:.0} appends/s in {} commits", journal.commits());
-        }
     }
 }
