@@ -52,6 +52,17 @@ impl Number {
         }
     }
 
+    /// True when both are written alike: `1` and `1.0` are not.
+    pub(crate) fn same_text(&self, other: &Number) -> bool {
+        match (self, other) {
+            (Number::Int(a), Number::Int(b)) => a == b,
+            // Every double has a text of its own.
+            (Number::Float(a), Number::Float(b)) => a.to_bits() == b.to_bits(),
+            (Number::Big(a), Number::Big(b)) => a == b,
+            _ => false,
+        }
+    }
+
     /// True for numbers written without a fraction or an exponent.
     pub fn is_integer(&self) -> bool {
         !matches!(self, Number::Float(_))

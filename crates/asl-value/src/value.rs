@@ -161,6 +161,23 @@ impl Value {
             _ => false,
         }
     }
+
+    /// True when both have the same compact text, to the letter: found without writing it, and at once where they share
+    /// nodes. Unlike equal values, these have their members in the same order and their numbers written alike.
+    pub fn same_text(&self, other: &Value) -> bool {
+        match (self, other) {
+            _ if self.same_node(other) => true,
+            (Value::String(a), Value::String(b)) => a == b,
+            (Value::Number(a), Value::Number(b)) => a.same_text(b),
+            (Value::Array(a), Value::Array(b)) => {
+                a.len() == b.len() && a.iter().zip(b.iter()).all(|(a, b)| a.same_text(b))
+            }
+            (Value::Object(a), Value::Object(b)) => {
+                a.len() == b.len() && a.iter().zip(b.iter()).all(|((k, a), (l, b))| k == l && a.same_text(b))
+            }
+            _ => false,
+        }
+    }
 }
 
 static NULL: Value = Value::Null;

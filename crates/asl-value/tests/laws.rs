@@ -20,6 +20,11 @@ fn values() -> impl Strategy<Value = Value> {
     })
 }
 
+/// Few different ones, so that two are often equal: `1`, `1.0`, `-0.0`, `18446744073709551617`.
+fn numbers() -> impl Strategy<Value = Number> {
+    "(-?[0-2](\\.[05])?(e0)?|1844674407370955161[67])".prop_map(|text| Number::parse(&text).unwrap())
+}
+
 fn steps() -> impl Strategy<Value = Step> {
     prop_oneof![3 => "[a-d]".prop_map(|key| Step::key(&key)), 1 => (0..3usize).prop_map(Step::Index)]
 }
@@ -43,6 +48,24 @@ proptest! {
         let cut = text.floor_char_boundary(cut % text.len());
         prop_assert!(!value.has_text(&text[..cut]));
         prop_assert!(!value.has_text(&(text + " ")));
+    }
+
+    /// Of two values that share nothing, and of two that differ in one place.
+    #[test]
+    fn the_same_text_is_seen_without_writing_it(value in values(), other in values(), step in steps()) {
+        let read: Value = parse(&value.to_string()).unwrap();
+        prop_assert!(value.same_text(&read) && read.same_text(&value));
+        prop_assert_eq!(value.same_text(&other), value.to_string() == other.to_string());
+        let mut changed = value.clone();
+        if changed.set_path(&[step], other).is_ok() {
+            prop_assert_eq!(value.same_text(&changed), value.to_string() == changed.to_string());
+        }
+    }
+
+    #[test]
+    fn numbers_are_the_same_text_only_if_written_alike(a in numbers(), b in numbers()) {
+        let (a, b) = (Value::Number(a), Value::Number(b));
+        prop_assert_eq!(a.same_text(&b), a.to_string() == b.to_string());
     }
 
     /// At every place of a text, also beyond the blocks in which it is looked through.
