@@ -3,7 +3,7 @@
 use crate::codec::Row;
 use crate::error::JournalError;
 use crate::inbox::{MailId, MailJob};
-use crate::known::{Known, Ready, Remembered};
+use crate::known::{Known, Last, Ready, Remembered};
 use crate::lease::{LeaseJob, NewWorker, WorkerId};
 use crate::{Append, Definition, ExecutionId, NewExecution, Record};
 use asl_core::Outcome;
@@ -79,8 +79,11 @@ pub(crate) struct Group {
     pub(crate) transactions: Vec<Box<dyn Transaction>>,
     /// Callers with other answers.
     others: Vec<Tell>,
-    /// How much there is to write.
+    /// How many bytes it has to write, and how many records of them are written.
     pub(crate) bytes: usize,
+    pub(crate) records: u64,
+    /// How many of the new executions are written.
+    created: usize,
 }
 
 struct Create {
@@ -160,26 +163,37 @@ impl Group {
         Ok(())
     }
 
-    /// Writes it all; returns how many records that were.
-    pub(crate) fn write(&mut self, conn: &Connection, known: &mut Known) -> Result<u64, rusqlite::Error> {
-        if !self.creates.is_empty() {
+    /// Writes what is not written yet.
+    pub(crate) fn write(&mut self, conn: &Connection, known: &mut Known) -> Result<(), rusqlite::Error> {
+        if self.created < self.creates.len() {
             self.write_definitions(conn, known)?;
             self.write_executions(conn, known)?;
+            self.created = self.creates.len();
         }
-        let mut insert = conn.prepare_cached(
-            "INSERT INTO journal (execution, number, first_event, event_count, body, checksum) VALUES (?, ?, ?, ?, ?, ?)",
-        )?;
-        for (execution, row) in &self.rows {
-            let (number, first_event, event_count) =
-                (row.number as i64, row.first_event as i64, row.event_count as i64);
-            insert.execute((execution.0, number, first_event, event_count, &row.body, row.checksum))?;
-        }
+        self.write_rows(conn, known)?;
         self.write_standings(conn)?;
         let mut delete = conn.prepare_cached("DELETE FROM inbox WHERE id = ?")?;
-        for mail in &self.mail {
+        for mail in self.mail.drain(..) {
             delete.execute([mail.0])?;
         }
-        Ok(self.rows.len() as u64)
+        Ok(())
+    }
+
+    /// Each row after the last of its execution.
+    fn write_rows(&mut self, conn: &Connection, known: &mut Known) -> Result<(), rusqlite::Error> {
+        let mut insert = conn.prepare_cached(
+            "INSERT INTO journal (execution, previous, number, first_event, event_count, checksum, body) \
+             VALUES (?, ?, ?, ?, ?, ?, ?)",
+        )?;
+        for (execution, row) in self.rows.drain(..) {
+            let (number, first_event, event_count) =
+                (row.number as i64, row.first_event as i64, row.event_count as i64);
+            let previous = known.last(execution).map(|last| last.position);
+            insert.execute((execution.0, previous, number, first_event, event_count, row.checksum, &row.body))?;
+            known.wrote(execution, Last { position: conn.last_insert_rowid(), number });
+            self.records += 1;
+        }
+        Ok(())
     }
 
     fn write_standings(&mut self, conn: &Connection) -> Result<(), rusqlite::Error> {
@@ -190,7 +204,7 @@ impl Group {
         )?;
         // Nobody takes in any more what is left for it.
         let mut delete = conn.prepare_cached("DELETE FROM inbox WHERE execution = ?")?;
-        for (execution, end) in &self.changed {
+        for (execution, end) in self.changed.drain(..) {
             let Standing { status, stopped_ms, error, cause, redriven_ms, redriver } = end;
             update.execute(params![execution.0, status, stopped_ms, error, cause, redriven_ms, redriver])?;
             delete.execute([execution.0])?;
@@ -199,7 +213,7 @@ impl Group {
     }
 
     fn write_definitions(&mut self, conn: &Connection, known: &mut Known) -> Result<(), rusqlite::Error> {
-        for create in &self.creates {
+        for create in &self.creates[self.created..] {
             let Definition { hash, name, text } = &*create.new.0.definition;
             if known.is_new(hash) {
                 let sql =
@@ -216,7 +230,7 @@ impl Group {
             "INSERT INTO execution (arn, name, state_machine, state_machine_arn, definition, status, started_ms, \
              stopped_ms, error, cause, owner) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (arn) DO NOTHING",
         )?;
-        for create in &mut self.creates {
+        for create in &mut self.creates[self.created..] {
             let (new, ready) = &mut *create.new;
             let execution = &new.execution;
             let end = create.end.as_ref();
@@ -239,7 +253,7 @@ impl Group {
             let id = ExecutionId(conn.last_insert_rowid());
             create.id = Some(id);
             if let Some(Ready { row, numbering, .. }) = ready.take() {
-                known.remember(id, Remembered::new(numbering, create.end.is_some(), create.owner));
+                known.remember(id, Remembered::new(numbering, None, create.end.is_some(), create.owner));
                 self.rows.push((id, row));
             }
         }

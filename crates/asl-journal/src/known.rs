@@ -3,9 +3,10 @@
 use crate::codec::{Row, encode};
 use crate::error::JournalError;
 use crate::lease::{Claimed, WorkerId};
-use crate::payloads::{Mark, Numbering, Tails};
+use crate::payloads::{ByExecution, Mark, Numbering, Tails};
 use crate::{Append, ExecutionId, Record};
-use std::collections::{HashMap, HashSet};
+use rusqlite::Connection;
+use std::collections::HashSet;
 use std::sync::Arc;
 
 /// For how many executions it is remembered where their histories end; for others it is looked up.
@@ -15,7 +16,7 @@ const DEFINITIONS: usize = 1024;
 
 /// What is committed, or will be with the open transaction.
 pub(crate) struct Known {
-    executions: HashMap<ExecutionId, Remembered>,
+    executions: ByExecution<Remembered>,
     /// Those that the open transaction writes.
     touched: Vec<ExecutionId>,
     tails: Tails,
@@ -28,9 +29,20 @@ pub(crate) struct Known {
     group: u64,
 }
 
+/// The last record of an execution.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Last {
+    pub(crate) position: i64,
+    pub(crate) number: i64,
+}
+
 /// Where an execution's history ends.
 pub(crate) struct Remembered {
     mark: Mark,
+    /// None before its first record is written.
+    last: Option<Last>,
+    /// The position that the table `latest` has for it; none if it is not there yet.
+    listed: Option<i64>,
     /// During a transaction that writes records of it.
     numbering: Option<Numbering>,
     ended: bool,
@@ -70,8 +82,9 @@ impl Ready {
 }
 
 impl Remembered {
-    pub(crate) fn new(numbering: Numbering, ended: bool, owner: Option<WorkerId>) -> Remembered {
-        Remembered { mark: numbering.mark(), numbering: Some(numbering), ended, owner, group: 0 }
+    pub(crate) fn new(numbering: Numbering, last: Option<Last>, ended: bool, owner: Option<WorkerId>) -> Remembered {
+        let (mark, listed) = (numbering.mark(), last.map(|last| last.position));
+        Remembered { mark, last, listed, numbering: Some(numbering), ended, owner, group: 0 }
     }
 
     /// The row of the next record: the one that is ready, if it goes on from the very records that are here.
@@ -94,7 +107,7 @@ impl Remembered {
 impl Known {
     pub(crate) fn new(tails: Tails) -> Known {
         Known {
-            executions: HashMap::new(),
+            executions: ByExecution::default(),
             touched: Vec::new(),
             tails,
             definitions: HashSet::new(),
@@ -148,9 +161,11 @@ impl Known {
         self.definitions.clear();
     }
 
-    /// True when it need not be looked up: what is remembered is that of this owner, if he says who he is.
+    /// True when it need not be looked up: the open transaction writes it already (what that adds is not to be seen yet), or
+    /// what is remembered is that of this owner, if he says who he is.
     pub(crate) fn knows(&self, execution: ExecutionId, owner: Option<WorkerId>) -> bool {
-        self.executions.get(&execution).is_some_and(|known| owner.is_none() || known.owner == owner)
+        let known = self.executions.get(&execution);
+        known.is_some_and(|known| known.group == self.group || owner.is_none() || known.owner == owner)
     }
 
     pub(crate) fn remember(&mut self, execution: ExecutionId, remembered: Remembered) {
@@ -182,6 +197,39 @@ impl Known {
             known.owner = owner;
         }
         Ok(row)
+    }
+
+    /// The last record of an execution that is remembered, with those of the open transaction.
+    pub(crate) fn last(&self, execution: ExecutionId) -> Option<Last> {
+        self.executions.get(&execution).and_then(|known| known.last)
+    }
+
+    pub(crate) fn wrote(&mut self, execution: ExecutionId, last: Last) {
+        if let Some(known) = self.executions.get_mut(&execution) {
+            known.last = Some(last);
+        }
+    }
+
+    /// Writes down which records are the last, of the executions that the open transaction writes. It fails where they do
+    /// not go on from what is there: no two chains of one execution come to be, whatever else is wrong.
+    pub(crate) fn write_latest(&mut self, conn: &Connection) -> Result<(), rusqlite::Error> {
+        let mut insert = conn.prepare_cached("INSERT INTO latest (execution, position, number) VALUES (?, ?, ?)")?;
+        let update = "UPDATE latest SET position = ?2, number = ?3 WHERE execution = ?1 AND position = ?4";
+        let mut update = conn.prepare_cached(update)?;
+        for execution in &self.touched {
+            let Some(known) = self.executions.get_mut(execution) else { continue };
+            let Some(Last { position, number }) = known.last.filter(|last| known.listed != Some(last.position)) else {
+                continue;
+            };
+            let changed = match known.listed.replace(position) {
+                None => insert.execute((execution.0, position, number))?,
+                Some(listed) => update.execute((execution.0, position, number, listed))?,
+            };
+            if changed != 1 {
+                return Err(rusqlite::Error::StatementChangedRows(changed));
+            }
+        }
+        Ok(())
     }
 
     /// After a commit: lets the next records be encoded where they are made, and forgets what has ended, and of too many

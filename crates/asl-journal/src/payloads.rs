@@ -3,6 +3,7 @@
 use crate::ExecutionId;
 use asl_value::Value;
 use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -11,7 +12,7 @@ const RECENT: usize = 32;
 /// How many bytes of text the remembered payloads may have, so that many executions do not hold much. The last one is
 /// always remembered.
 const RECENT_BYTES: usize = 256 * 1024;
-/// Up to this many bytes payloads are also found by their text.
+/// Up to this many bytes payloads are found by their text, larger ones only if they are the very same node.
 const SMALL: usize = 256;
 
 /// How many executions are remembered with what was seen lately, and how many bytes of payloads of all of them.
@@ -51,9 +52,8 @@ impl Mark {
 struct Recent {
     value: Value,
     number: u64,
-    /// The length of its text, and what the text adds up to if it is small.
+    /// The length of its text.
     bytes: usize,
-    sum: u32,
 }
 
 impl Numbering {
@@ -83,37 +83,29 @@ impl Numbering {
 
     /// The number of a payload: that of the same one seen lately, or a new one, whose text is appended to the list `out`.
     pub(crate) fn number(&mut self, value: &Value, out: &mut String) -> u64 {
-        if let Some(at) = self.recent.iter().rposition(|recent| recent.value.same_node(value)) {
+        let bytes = value.measure().bytes;
+        let same_text = |recent: &Recent| bytes <= SMALL && recent.bytes == bytes && recent.value.same_text(value);
+        let same = |recent: &Recent| recent.value.same_node(value) || same_text(recent);
+        if let Some(at) = self.recent.iter().rposition(same) {
             return self.touch(at);
         }
-        let before = out.len();
         comma(out);
-        let from = out.len();
         value.write_to(out);
-        let text = &out[from..];
-        let (bytes, sum) = (text.len(), sum(text));
-        let same_text = |recent: &Recent| (recent.bytes, recent.sum) == (bytes, sum) && recent.value.has_text(text);
-        if bytes <= SMALL
-            && let Some(at) = self.recent.iter().rposition(same_text)
-        {
-            out.truncate(before);
-            return self.touch(at);
-        }
-        self.remember(value, bytes, sum)
+        self.remember(value, bytes)
     }
 
     /// Gives a new number to a payload with this text, which is appended to the list `out`.
     pub(crate) fn add(&mut self, value: &Value, text: &str, out: &mut String) -> u64 {
         comma(out);
         out.push_str(text);
-        self.remember(value, text.len(), sum(text))
+        self.remember(value, text.len())
     }
 
-    fn remember(&mut self, value: &Value, bytes: usize, sum: u32) -> u64 {
+    fn remember(&mut self, value: &Value, bytes: usize) -> u64 {
         let number = self.next;
         self.next += 1;
         self.recent_bytes += bytes;
-        self.recent.push(Recent { value: value.clone(), number, bytes, sum });
+        self.recent.push(Recent { value: value.clone(), number, bytes });
         while self.recent.len() > RECENT || (self.recent.len() > 1 && self.recent_bytes > RECENT_BYTES) {
             self.recent_bytes -= self.recent.remove(0).bytes;
         }
@@ -133,7 +125,7 @@ pub(crate) struct Tails(Arc<Mutex<Kept>>);
 
 #[derive(Default)]
 struct Kept {
-    tails: HashMap<ExecutionId, Numbering>,
+    tails: ByExecution<Numbering>,
     bytes: usize,
 }
 
@@ -169,13 +161,30 @@ impl Tails {
     }
 }
 
+/// What is kept for each of many executions. Nobody chooses their numbers, and they are looked up several times for each
+/// record, so they are hashed by little more than themselves.
+pub(crate) type ByExecution<T> = HashMap<ExecutionId, T, BuildHasherDefault<Spread>>;
+
+#[derive(Default)]
+pub(crate) struct Spread(u64);
+
+impl Hasher for Spread {
+    fn write(&mut self, bytes: &[u8]) {
+        bytes.iter().for_each(|byte| self.write_i64((*byte).into()));
+    }
+
+    fn write_i64(&mut self, n: i64) {
+        // The golden ratio's bits: numbers in a row are spread over all of the table, and over all of a hash's bits.
+        self.0 = (self.0 ^ n.cast_unsigned()).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
+}
+
 fn comma(out: &mut String) {
     if !out.ends_with('[') {
         out.push(',');
     }
-}
-
-/// Different for most different texts that are small; of others nobody asks.
-fn sum(text: &str) -> u32 {
-    if text.len() <= SMALL { crc32fast::hash(text.as_bytes()) } else { 0 }
 }

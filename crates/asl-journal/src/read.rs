@@ -12,7 +12,7 @@ use futures_util::future::BoxFuture;
 use rusqlite::Connection;
 use sqlx::pool::PoolConnection;
 use sqlx::sqlite::SqliteRow;
-use sqlx::{QueryBuilder, Row as _, Sqlite, SqliteConnection, SqlitePool};
+use sqlx::{QueryBuilder, Row as _, Sqlite, SqliteConnection, SqlitePool, ValueRef as _};
 use std::collections::BTreeMap;
 use std::ops::{Deref, DerefMut};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -97,8 +97,19 @@ impl DerefMut for Reader {
 
 const HEADER: &str = "SELECT x.id, x.arn, x.name, x.state_machine, x.state_machine_arn, x.definition, x.status, \
                       x.started_ms, x.stopped_ms, x.error, x.cause, (SELECT j.first_event + j.event_count - 1 \
-                      FROM journal j WHERE j.execution = x.id ORDER BY j.number DESC LIMIT 1), x.owner, \
+                      FROM latest l JOIN journal j ON j.position = l.position WHERE l.execution = x.id), x.owner, \
                       x.redrive_count, x.redriven_ms FROM execution x WHERE ";
+
+/// The records of an execution, from the last on back, each with the number that the last one should have. Where a record is
+/// missing there is a row without one.
+const CHAIN: &str = "WITH RECURSIVE chain (position) AS ( \
+                         SELECT l.position FROM execution x LEFT JOIN latest l ON l.execution = x.id WHERE x.id = ?1 \
+                         UNION ALL \
+                         SELECT j.previous FROM chain c CROSS JOIN journal j ON j.position = c.position \
+                         WHERE j.previous < j.position) \
+                     SELECT (SELECT number FROM latest WHERE execution = ?1), \
+                     j.number, j.first_event, j.event_count, j.body, j.checksum \
+                     FROM chain c LEFT JOIN journal j ON j.position = c.position AND j.execution = ?1";
 
 fn header(row: &SqliteRow) -> Result<ExecutionRow, sqlx::Error> {
     let status: &str = row.try_get(6)?;
@@ -225,12 +236,10 @@ impl Journal {
     /// The rows of an execution's records, in order, as they are stored.
     pub(crate) async fn rows(&self, execution: ExecutionId) -> Result<Vec<Row>, JournalError> {
         let mut conn = self.reader().await?;
-        let sql =
-            "SELECT number, first_event, event_count, body, checksum FROM journal WHERE execution = ? ORDER BY number";
-        let rows = sqlx::query(sql).bind(execution.0).fetch_all(&mut *conn).await.map_err(|e| self.place.failed(e))?;
+        let rows =
+            sqlx::query(CHAIN).bind(execution.0).fetch_all(&mut *conn).await.map_err(|e| self.place.failed(e))?;
         drop(conn);
-        let rows: Result<Vec<Row>, JournalError> = rows.iter().map(|row| stored(row, execution)).collect();
-        match rows {
+        match chain(&rows, execution) {
             Err(error) => Err(self.named(execution, error).await),
             rows => rows,
         }
@@ -277,16 +286,32 @@ impl Journal {
     }
 }
 
+/// The rows of a chain, in order. A gap is found when they are decoded; here, that the last one is there.
+fn chain(rows: &[SqliteRow], execution: ExecutionId) -> Result<Vec<Row>, JournalError> {
+    let Some(first) = rows.first() else { return Ok(Vec::new()) };
+    let there = |row: &&SqliteRow| !matches!(row.try_get_raw(1), Ok(value) if value.is_null());
+    let rows: Result<Vec<Row>, JournalError> =
+        rows.iter().rev().filter(there).map(|row| stored(row, execution)).collect();
+    let last = first.try_get::<Option<i64>, _>(0).ok().flatten().unwrap_or_default().unsigned_abs();
+    match rows {
+        Ok(rows) if rows.last().is_none_or(|row| row.number != last) => {
+            let what = "the last record is missing".to_owned();
+            Err(JournalError::Corrupt { execution, arn: None, record: last, what })
+        }
+        rows => rows,
+    }
+}
+
 /// A row as it is stored. A column that is not even of its type is damage like any other.
 fn stored(row: &SqliteRow, execution: ExecutionId) -> Result<Row, JournalError> {
-    let number = row.try_get::<i64, _>(0).unwrap_or_default().unsigned_abs();
+    let number = row.try_get::<i64, _>(1).unwrap_or_default().unsigned_abs();
     let read = || -> Result<Row, sqlx::Error> {
         Ok(Row {
-            number: row.try_get::<i64, _>(0)?.unsigned_abs(),
-            first_event: row.try_get::<i64, _>(1)?.unsigned_abs(),
-            event_count: row.try_get::<i64, _>(2)?.unsigned_abs(),
-            body: row.try_get(3)?,
-            checksum: row.try_get(4)?,
+            number: row.try_get::<i64, _>(1)?.unsigned_abs(),
+            first_event: row.try_get::<i64, _>(2)?.unsigned_abs(),
+            event_count: row.try_get::<i64, _>(3)?.unsigned_abs(),
+            body: row.try_get(4)?,
+            checksum: row.try_get(5)?,
         })
     };
     read().map_err(|e| JournalError::Corrupt { execution, arn: None, record: number, what: e.to_string() })

@@ -7,8 +7,12 @@ use rusqlite::Connection;
 const APPLICATION_ID: i64 = 0x4153_4c4a;
 
 /// What brings a database from version `n` to `n + 1`, from the empty file on. Only ever added to.
-pub(crate) const MIGRATIONS: &[&str] =
-    &[include_str!("schema.sql"), include_str!("schema-2.sql"), include_str!("schema-3.sql")];
+pub(crate) const MIGRATIONS: &[&str] = &[
+    include_str!("schema.sql"),
+    include_str!("schema-2.sql"),
+    include_str!("schema-3.sql"),
+    include_str!("schema-4.sql"),
+];
 
 /// What the file is.
 #[derive(Debug, PartialEq, Eq)]
@@ -107,6 +111,27 @@ mod tests {
         // What was open belongs to nobody, so anybody can take it.
         let sql = "SELECT arn FROM execution INDEXED BY execution_open WHERE status = 'RUNNING' AND owner IS NULL";
         assert_eq!(texts(&conn, sql), ["a"]);
+    }
+
+    #[test]
+    fn the_records_of_a_database_of_version_3_become_chains() {
+        let conn = Connection::open_in_memory().unwrap();
+        migrate(&conn, &place(), &MIGRATIONS[..3]).unwrap();
+        let old = "INSERT INTO definition VALUES ('h', 'm', '{}', 0); \
+                   INSERT INTO execution (arn, name, state_machine, state_machine_arn, definition, status, started_ms) \
+                   VALUES ('a', 'a', 'm', 'm', 'h', 'RUNNING', 7), ('b', 'b', 'm', 'm', 'h', 'FAILED', 8); \
+                   INSERT INTO journal (position, execution, number, first_event, event_count, body, checksum) \
+                   VALUES (3, 1, 1, 1, 1, 'a1', 31), (4, 2, 1, 1, 1, 'b1', 32), (7, 1, 3, 2, 4, 'a3', 33), \
+                          (8, 2, 2, 2, 1, 'b2', 34), (9, 1, 10, 6, 0, 'a10', 35);";
+        conn.execute_batch(old).unwrap();
+        migrate(&conn, &place(), MIGRATIONS).unwrap();
+        let rows = "SELECT concat_ws(' ', position, execution, coalesce(previous, '-'), number, first_event, event_count, \
+                    body, checksum) FROM journal ORDER BY position";
+        let expected =
+            ["3 1 - 1 1 1 a1 31", "4 2 - 1 1 1 b1 32", "7 1 3 3 2 4 a3 33", "8 2 4 2 2 1 b2 34", "9 1 7 10 6 0 a10 35"];
+        assert_eq!(texts(&conn, rows), expected);
+        let latest = "SELECT concat_ws(' ', execution, position, number) FROM latest ORDER BY execution";
+        assert_eq!(texts(&conn, latest), ["1 9 10", "2 8 2"]);
     }
 
     #[test]

@@ -239,7 +239,7 @@ impl<'a> Body<'a> {
     fn know_input(&mut self, execution: &'a Execution) {
         let (text, input) = (&execution.input_text, &execution.input);
         let core = text.trim_matches(WHITE);
-        let same = |parsed: Value| input.has_text(&parsed.to_string());
+        let same = |parsed: Value| input.same_text(&parsed);
         // Mostly the text is compact, and need not be parsed.
         if input.has_text(core) || core.parse().is_ok_and(same) {
             let n = self.numbering.add(input, core, &mut self.payloads);

@@ -7,7 +7,7 @@
 use crate::codec::Row;
 use crate::error::{JournalError, Place};
 use crate::group::{Group, Job, Told, Transaction};
-use crate::known::{Known, Ready, Remembered};
+use crate::known::{Known, Last, Ready, Remembered};
 use crate::lease::{WorkerId, register};
 use crate::payloads::{Numbering, Tails};
 use crate::service::SqliteTx;
@@ -91,7 +91,7 @@ impl Writer {
         }
         let mut group = Group::default();
         let result = match self.fill(conn, &mut group, first) {
-            Ok(()) => self.commit(conn, &mut group),
+            Ok(()) => self.commit(conn, &group),
             Err(error) => Err(error),
         };
         match &result {
@@ -108,15 +108,15 @@ impl Writer {
         Ok(())
     }
 
-    fn commit(&mut self, conn: &Connection, group: &mut Group) -> Result<(), JournalError> {
-        let written = group.write(conn, &mut self.known).map_err(|e| self.place.failed(e))?;
+    fn commit(&mut self, conn: &Connection, group: &Group) -> Result<(), JournalError> {
+        self.known.write_latest(conn).map_err(|e| self.place.failed(e))?;
         #[cfg(test)]
         crash::at("before");
         self.execute(conn, "COMMIT")?;
         #[cfg(test)]
         crash::at("after");
         self.counts.commits.fetch_add(1, Ordering::Relaxed);
-        self.counts.records.fetch_add(written, Ordering::Relaxed);
+        self.counts.records.fetch_add(group.records, Ordering::Relaxed);
         Ok(())
     }
 
@@ -132,17 +132,28 @@ impl Writer {
         done.map(|_| ()).map_err(|e| self.place.failed(e))
     }
 
-    /// Takes jobs while there are any. A job at fault is answered at once; an error is the whole group's.
+    /// Takes jobs while there are any, and writes them. A job at fault is answered at once; an error is the whole group's.
     fn fill(&mut self, conn: &mut Connection, group: &mut Group, first: Job) -> Result<(), JournalError> {
         let mut next = Some(first);
         let mut jobs = 0;
         while let Some(job) = next {
             jobs += 1;
             self.take(conn, group, job)?;
-            let more = jobs < GROUP_JOBS && group.bytes < GROUP_BYTES;
-            next = if more { self.jobs.try_recv().ok() } else { None };
+            if jobs == GROUP_JOBS || group.bytes >= GROUP_BYTES {
+                return self.write(conn, group);
+            }
+            next = self.jobs.try_recv().ok();
+            if next.is_none() {
+                // While that is written, those who were answered a moment ago may bring more.
+                self.write(conn, group)?;
+                next = self.jobs.try_recv().ok();
+            }
         }
         Ok(())
+    }
+
+    fn write(&mut self, conn: &Connection, group: &mut Group) -> Result<(), JournalError> {
+        group.write(conn, &mut self.known).map_err(|e| self.place.failed(e))
     }
 
     fn take(&mut self, conn: &mut Connection, group: &mut Group, job: Job) -> Result<(), JournalError> {
@@ -249,13 +260,17 @@ impl Writer {
 }
 
 fn look_up(conn: &Connection, execution: ExecutionId) -> Result<Option<Remembered>, rusqlite::Error> {
-    let sql = "SELECT x.status <> 'RUNNING', j.number + 1 + json_array_length(j.body, '$.payloads'), \
-               j.first_event + j.event_count, x.owner FROM execution x JOIN journal j ON j.execution = x.id \
-               WHERE x.id = ? ORDER BY j.number DESC LIMIT 1";
-    let row = conn.prepare_cached(sql)?.query_row([execution.0], |row| <(bool, i64, i64, Option<i64>)>::try_from(row));
-    Ok(row.optional()?.map(|(ended, next, next_event, owner)| {
+    let sql = "SELECT x.status <> 'RUNNING', j.position, j.number, json_array_length(j.body, '$.payloads'), \
+               j.first_event + j.event_count, x.owner FROM latest l CROSS JOIN journal j ON j.position = l.position \
+               JOIN execution x ON x.id = l.execution WHERE l.execution = ?";
+    let mut statement = conn.prepare_cached(sql)?;
+    let row = statement
+        .query_row([execution.0], |row| <(bool, i64, i64, i64, i64, Option<i64>)>::try_from(row))
+        .optional()?;
+    Ok(row.map(|(ended, position, number, payloads, next_event, owner)| {
+        let next = number + 1 + payloads;
         let numbering = Numbering::at(next.unsigned_abs(), next_event.unsigned_abs());
-        Remembered::new(numbering, ended, owner.map(WorkerId))
+        Remembered::new(numbering, Some(Last { position, number }), ended, owner.map(WorkerId))
     }))
 }
 
@@ -385,6 +400,23 @@ mod tests {
         (Writer::new(queue, place, None, Arc::default(), Tails::default()), conn, jobs)
     }
 
+    type Answer = Box<dyn FnOnce() -> Result<ExecutionId, JournalError>>;
+
+    fn append(
+        queue: &mpsc::Sender<Job>,
+        execution: ExecutionId,
+        steps: u32,
+        bytes: usize,
+        owner: Option<WorkerId>,
+    ) -> Answer {
+        let (reply, mut answer) = oneshot::channel();
+        let record = Record { steps, inputs: vec![started(bytes)], ..new("", 0).record };
+        let append = Append { execution, record, outcome: None };
+        let ticket = Ticket { owner, ..Ticket::default() };
+        queue.try_send(Job::Append(Box::new((append, None)), ticket, reply)).ok().unwrap();
+        Box::new(move || answer.try_recv().unwrap().map(|_| execution))
+    }
+
     /// Lets the writer do these in one group.
     fn together<const N: usize>(
         (writer, conn, queue): &mut (Writer, Connection, mpsc::Sender<Job>),
@@ -396,15 +428,10 @@ mod tests {
                 let new = new(name, 10);
                 let ready = Ready::first(&new.record).unwrap();
                 queue.try_send(Job::Create(Box::new((new, Some(ready))), None, reply)).ok().unwrap();
-                Box::new(move || answer.try_recv().unwrap().map(|(id, _)| id)) as Box<dyn FnOnce() -> _>
+                Box::new(move || answer.try_recv().unwrap().map(|(id, _)| id)) as Answer
             }
-            Asked::Append(execution, steps, bytes) => {
-                let (reply, mut answer) = oneshot::channel();
-                let record = Record { steps, inputs: vec![started(bytes)], ..new("", 0).record };
-                let append = Append { execution, record, outcome: None };
-                queue.try_send(Job::Append(Box::new((append, None)), Ticket::default(), reply)).ok().unwrap();
-                Box::new(move || answer.try_recv().unwrap().map(|_| execution))
-            }
+            Asked::Append(execution, steps, bytes) => append(queue, execution, steps, bytes, None),
+            Asked::By(worker, execution) => append(queue, execution, 1, 10, Some(worker)),
         });
         let first = writer.jobs.try_recv().unwrap();
         writer.group(conn, first);
@@ -415,6 +442,17 @@ mod tests {
     enum Asked {
         Create(&'static str),
         Append(ExecutionId, u32, usize),
+        /// As [`Asked::Append`], by a worker.
+        By(WorkerId, ExecutionId),
+    }
+
+    /// Registers a worker.
+    fn worker((writer, conn, _): &mut (Writer, Connection, mpsc::Sender<Job>)) -> WorkerId {
+        let worker =
+            NewWorker { what: String::new(), process: 1, lock: None, lease_until_ms: 9, now_ms: 0, gone: Vec::new() };
+        let (reply, mut registered) = oneshot::channel();
+        writer.group(conn, Job::Lease(LeaseJob::Register(worker, reply)));
+        registered.try_recv().unwrap().unwrap()
     }
 
     fn count(conn: &Connection, table: &str) -> i64 {
@@ -439,6 +477,29 @@ mod tests {
             answer.unwrap();
         }
         assert_eq!((count(&test.1, "journal"), count(&test.1, "execution")), (3, 2));
+    }
+
+    /// Who is refused in the middle of a group does not make the writer forget what the group has written so far.
+    #[test]
+    fn an_execution_is_one_chain_whoever_wants_to_write_it() {
+        let mut test = writer();
+        let (owner, other) = (worker(&mut test), worker(&mut test));
+        let [one, two] = together(&mut test, [Asked::Create("one"), Asked::Create("two")]).map(Result::unwrap);
+        let taken = test.1.execute("UPDATE execution SET owner = ? WHERE arn = 'one'", [owner.0]).unwrap();
+        assert_eq!(taken, 1);
+        test.0.known.clear();
+        let by = |worker| Asked::By(worker, one);
+        let asked = [by(owner), by(other), Asked::Append(two, 1, 10), by(owner), by(owner)];
+        let [a, b, c, d, e] = together(&mut test, asked);
+        assert!(matches!(b, Err(JournalError::NotOwner { .. })), "{b:?}");
+        assert!([a, c, d, e].iter().all(Result::is_ok));
+        let [f] = together(&mut test, [by(owner)]);
+        f.unwrap();
+        // Each goes on from another one, and all but the last are gone on from.
+        let sql = "SELECT count(*), count(DISTINCT previous), count(DISTINCT number), max(position) = \
+                   (SELECT position FROM latest l WHERE l.execution = j.execution) FROM journal j WHERE execution = ?";
+        let of_one: (i64, i64, i64, bool) = test.1.query_row(sql, [one.0], |row| row.try_into()).unwrap();
+        assert_eq!(of_one, (5, 4, 5, true));
     }
 
     /// What the database says reaches who asked, whatever he asked for.
