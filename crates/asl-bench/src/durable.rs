@@ -12,6 +12,7 @@ use asl_value::Value;
 use serde_json::json;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
 /// The benches of this file.
@@ -89,14 +90,17 @@ async fn through_the_journal(folder: &Path, flight: usize, rounds: usize) -> Wri
     let (definition, execution, records) = records();
     let journal = Journal::open(&folder.join("journal.db"), Options::default()).await.expect("opens");
     let records = Arc::new(records);
+    // Named in the order of their creation, as the engine names them.
+    let created = Arc::new(AtomicUsize::new(0));
     let (start, io) = (Instant::now(), io_bytes());
     let mut tasks = tokio::task::JoinSet::new();
-    for lane in 0..flight {
-        let (journal, definition, execution, records) =
-            (journal.clone(), definition.clone(), execution.clone(), records.clone());
+    for _ in 0..flight {
+        let (journal, definition, execution, records, created) =
+            (journal.clone(), definition.clone(), execution.clone(), records.clone(), created.clone());
         tasks.spawn(async move {
-            for round in 0..rounds {
-                let first = new(lane * rounds + round, &definition, &execution, &records[0]);
+            for _ in 0..rounds {
+                let number = created.fetch_add(1, Ordering::Relaxed);
+                let first = new(number, &definition, &execution, &records[0]);
                 let id = journal.create(first).await.expect("created");
                 for record in &records[1..] {
                     journal.append(id, record.clone(), None).await.expect("appended");
@@ -141,12 +145,13 @@ fn raw_rows(folder: &Path, bytes: usize, flight: usize, commits: usize) -> f64 {
 }
 
 /// How many executions each lane writes in a round, and how many rounds there are: shorter and more where fewer are in flight,
-/// for there a moment in which the disk is slow is most of a round.
+/// for there a moment in which the disk is slow is most of a round. Long enough that the log has reached its size early on:
+/// while it grows, ours and the ceiling measure the file system.
 fn size(flight: usize) -> (usize, usize) {
     match flight {
-        1 => (6, 11),
-        64 => (3, 7),
-        _ => (2, 3),
+        1 => (12, 11),
+        64 => (12, 7),
+        _ => (4, 5),
     }
 }
 
