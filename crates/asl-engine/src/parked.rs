@@ -5,15 +5,21 @@ use crate::driver::Driver;
 use crate::engine::{Engine, Inner, Phase};
 use crate::error::EngineError;
 use crate::letters::{From, Letter, MAIL};
+use crate::replay::ReplayError;
 use crate::{lease, replay};
-use asl_journal::{Claim, ExecutionId, Status};
-use std::collections::HashSet;
+use asl_core::Machine;
+use asl_journal::{Claim, ExecutionId, Journal, Mail, Record, Recorded, Status};
+use asl_syntax::Definition;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 use tokio::sync::{Notify, OwnedSemaphorePermit, watch};
 
 /// After a failure that may pass, an execution is tried again so much later; milliseconds.
 const AGAIN_MS: i64 = 5_000;
+
+/// How many executions are read at once.
+const BATCH: usize = 64;
 
 /// The longest sleep before the clock is looked at again: it may be set meanwhile.
 const NAP: Duration = Duration::from_secs(60);
@@ -28,10 +34,10 @@ pub(crate) async fn run(inner: Weak<Inner>, due: Arc<Notify>, mut phase: watch::
                 permit = engine.slots.clone().acquire_owned() => permit,
                 _ = phase.wait_for(|phase| !phase.takes_on()) => return,
             };
-            let taken = engine.registry().take_due(lease::wall_ms());
-            if let Some(id) = taken {
-                tokio::spawn(async move { engine.load(id, permit.ok(), Vec::new()).await });
-            }
+            // Places become free together, for executions are loaded together; whoever is about to leave his leaves it now.
+            tokio::task::yield_now().await;
+            let loads = engine.take_due(permit.ok());
+            tokio::spawn(async move { engine.load_all(loads).await });
             continue;
         }
         drop(engine);
@@ -49,6 +55,23 @@ async fn sleep_until_ms(at_ms: Option<i64>) {
     tokio::time::sleep(Duration::from_millis(u64::try_from(left).unwrap_or(0)).min(NAP)).await;
 }
 
+/// An execution on its way into memory.
+struct Load {
+    id: ExecutionId,
+    /// Its place there.
+    permit: Option<OwnedSemaphorePermit>,
+    /// Inputs that are there already.
+    letters: Vec<Letter>,
+}
+
+/// What is written down about it.
+struct Read {
+    journal: Journal,
+    arn: Arc<str>,
+    mail: Vec<Mail>,
+    recorded: Result<(Arc<Definition>, Vec<Record>), ReplayError>,
+}
+
 impl Inner {
     /// Loads a parked execution for inputs that are there. False when it is on its way or in memory already.
     pub(crate) async fn load_with(self: &Arc<Inner>, id: ExecutionId, letters: Vec<Letter>) -> bool {
@@ -57,18 +80,76 @@ impl Inner {
         }
         // An answer from outside does not wait for room: its task has waited long enough.
         let permit = self.slots.clone().try_acquire_owned().ok();
-        self.load(id, permit, letters).await;
+        self.load(Load { id, permit, letters }).await;
         true
     }
 
-    /// Rebuilds an execution and lets it go on. It must be marked as on its way.
-    pub(crate) async fn load(
-        self: &Arc<Inner>,
-        id: ExecutionId,
-        permit: Option<OwnedSemaphorePermit>,
-        letters: Vec<Letter>,
-    ) {
-        let Err(error) = self.try_load(id, permit, letters).await else { return };
+    /// Those that are due, as far as there is room and they are read at once; the first has its place already.
+    fn take_due(&self, permit: Option<OwnedSemaphorePermit>) -> Vec<Load> {
+        let mut loads: Vec<Load> = Vec::new();
+        let mut permit = permit;
+        while loads.len() < BATCH {
+            let Some(id) = self.registry().take_due(lease::wall_ms()) else { break };
+            loads.push(Load { id, permit: permit.take(), letters: Vec::new() });
+            match self.slots.clone().try_acquire_owned() {
+                Ok(next) => permit = Some(next),
+                Err(_) => break,
+            }
+        }
+        loads
+    }
+
+    /// Rebuilds executions and lets them go on, each on its own.
+    async fn load_all(self: &Arc<Inner>, loads: Vec<Load>) {
+        for (load, read) in self.read(loads).await {
+            let inner = self.clone();
+            tokio::spawn(async move { inner.go_on(load, read) });
+        }
+    }
+
+    /// Rebuilds an execution and lets it go on.
+    async fn load(self: &Arc<Inner>, load: Load) {
+        for (load, read) in self.read(vec![load]).await {
+            self.go_on(load, read);
+        }
+    }
+
+    /// What is to go on, with all that is written down about it. What does not exist is forgotten.
+    async fn read(self: &Arc<Inner>, loads: Vec<Load>) -> Vec<(Load, Read)> {
+        let ids: Vec<ExecutionId> = loads.iter().map(|load| load.id).collect();
+        let (journal, recorded) = match self.recorded(&ids).await {
+            Ok(recorded) => recorded,
+            Err(error) => {
+                for id in ids {
+                    self.not_read(id, error.clone()).await;
+                }
+                return Vec::new();
+            }
+        };
+        let mut recorded: HashMap<ExecutionId, Recorded> =
+            recorded.into_iter().map(|found| (found.row.id, found)).collect();
+        let mut definitions: HashMap<String, Arc<Definition>> = HashMap::new();
+        let mut read = Vec::new();
+        for load in loads {
+            let Some(Recorded { row, records, mail }) = recorded.remove(&load.id) else {
+                self.registry().forget(load.id);
+                continue;
+            };
+            let definition = match definitions.get(&row.definition) {
+                Some(known) => Ok(known.clone()),
+                None => replay::definition(&journal, &row).await,
+            };
+            if let Ok(definition) = &definition {
+                definitions.entry(row.definition).or_insert_with(|| definition.clone());
+            }
+            let recorded = definition.and_then(|definition| Ok((definition, records?)));
+            let arn = row.arn.as_str().into();
+            read.push((load, Read { journal: journal.clone(), arn, mail, recorded }));
+        }
+        read
+    }
+
+    async fn not_read(&self, id: ExecutionId, error: EngineError) {
         if !error.passes()
             && let Ok(Some(row)) = self.journal.execution_numbered(id).await
         {
@@ -77,33 +158,40 @@ impl Inner {
         self.not_loaded(id, error);
     }
 
-    async fn try_load(
-        self: &Arc<Inner>,
-        id: ExecutionId,
-        permit: Option<OwnedSemaphorePermit>,
-        mut letters: Vec<Letter>,
-    ) -> Result<(), EngineError> {
+    async fn recorded(self: &Arc<Inner>, ids: &[ExecutionId]) -> Result<(Journal, Vec<Recorded>), EngineError> {
         let journal = &self.own().await?.journal;
-        let Some(row) = journal.execution_numbered(id).await? else {
-            self.registry().forget(id);
-            return Ok(());
+        Ok((journal.clone(), journal.recorded(ids, MAIL).await?))
+    }
+
+    /// Rebuilds the machine of an execution, which must be marked as on its way, and starts its driver.
+    fn go_on(self: &Arc<Inner>, load: Load, read: Read) {
+        let Load { id, permit, mut letters } = load;
+        let Read { journal, arn, mail, recorded } = read;
+        let rebuilt =
+            recorded.and_then(|(definition, records)| replay::redo_all(Machine::new(definition), &records, &arn));
+        let machine = match rebuilt {
+            Ok((machine, _)) => machine,
+            Err(error) => {
+                let error = EngineError::from(Arc::new(error));
+                if !error.passes() {
+                    self.registry().publish(&arn, Err(error.clone()));
+                }
+                return self.not_loaded(id, error);
+            }
         };
-        let mail = journal.mail(Some(id), MAIL).await?;
-        let handed: HashSet<_> = mail.iter().map(|mail| mail.id).collect();
-        letters.extend(mail.into_iter().map(|mail| Letter { input: mail.input, from: From::Inbox(mail.id) }));
-        let (machine, _) = replay::rebuild(journal, &row).await.map_err(Arc::new)?;
         if let Some(outcome) = machine.outcome() {
             let mut registry = self.registry();
             registry.forget(id);
-            registry.publish(&row.arn, Ok(outcome.clone()));
-            return Ok(());
+            registry.publish(&arn, Ok(outcome.clone()));
+            return;
         }
-        if !self.registry().goes_on_loading(id, &row.arn) {
-            return Ok(());
+        if !self.registry().goes_on_loading(id, &arn) {
+            return;
         }
-        let driver = Driver::resume(self.clone(), journal.clone(), machine, id, letters, permit);
-        self.launch(&row.arn.as_str().into(), driver, handed);
-        Ok(())
+        let handed: HashSet<_> = mail.iter().map(|mail| mail.id).collect();
+        letters.extend(mail.into_iter().map(|mail| Letter { input: mail.input, from: From::Inbox(mail.id) }));
+        let driver = Driver::resume(self.clone(), journal, machine, id, letters, permit);
+        self.launch(&arn, driver, handed);
     }
 
     /// It could not be loaded, or its driver failed.
@@ -156,7 +244,7 @@ impl Engine {
         }
         // Its parent has room, and waits for it.
         if inner.registry().begin_load(id) {
-            inner.load(id, None, Vec::new()).await;
+            inner.load(Load { id, permit: None, letters: Vec::new() }).await;
         }
         Ok(())
     }

@@ -6,6 +6,7 @@
 use crate::error::JournalError;
 use crate::group::{Group, Job, Reply, Ticket};
 use crate::known::Ready;
+use crate::read::Numbers;
 use crate::writer::Writer;
 use crate::{Append, ExecutionId, Journal, Record};
 use asl_core::{Input, Outcome};
@@ -62,16 +63,25 @@ impl Journal {
     /// # Errors
     /// When the database cannot be read.
     pub async fn mail(&self, only: Option<ExecutionId>, limit: u32) -> Result<Vec<Mail>, JournalError> {
-        let sql = match only {
-            Some(_) => "SELECT id, execution, input, payload FROM inbox WHERE execution = ? ORDER BY id LIMIT ?",
-            None => {
-                "SELECT i.id, i.execution, i.input, i.payload FROM inbox i JOIN execution x ON x.id = i.execution \
-                 WHERE x.owner = ? ORDER BY i.id LIMIT ?"
-            }
-        };
-        let whose = only.map(|id| id.0).or(self.owner.map(|worker| worker.0)).unwrap_or(0);
+        if let Some(execution) = only {
+            return self.mail_for(&Numbers::new(&[execution]), limit).await;
+        }
+        let sql = "SELECT i.id, i.execution, i.input, i.payload FROM inbox i JOIN execution x ON x.id = i.execution \
+                   WHERE x.owner = ? ORDER BY i.id LIMIT ?";
+        let owner = self.owner.map_or(0, |worker| worker.0);
         let mut conn = self.reader().await?;
-        let rows = sqlx::query(sql).bind(whose).bind(limit).fetch_all(&mut *conn).await;
+        self.letters(sqlx::query(sql).bind(owner).bind(limit).fetch_all(&mut *conn).await)
+    }
+
+    /// The oldest inputs that wait for these executions, at most `limit`.
+    pub(crate) async fn mail_for(&self, executions: &Numbers, limit: u32) -> Result<Vec<Mail>, JournalError> {
+        let sql = "SELECT id, execution, input, payload FROM inbox \
+                   WHERE execution IN (SELECT value FROM json_each(?)) ORDER BY id LIMIT ?";
+        let mut conn = self.reader().await?;
+        self.letters(sqlx::query(sql).bind(&executions.0).bind(limit).fetch_all(&mut *conn).await)
+    }
+
+    fn letters(&self, rows: Result<Vec<SqliteRow>, sqlx::Error>) -> Result<Vec<Mail>, JournalError> {
         rows.and_then(|rows| rows.iter().map(mail).collect()).map_err(|e| self.place.failed(e))
     }
 

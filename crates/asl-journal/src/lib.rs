@@ -57,6 +57,7 @@
 //! need no more than is here: leases and the fence are rows and one look-up in each transaction.
 #![forbid(unsafe_code)]
 
+mod chains;
 mod codec;
 mod error;
 mod group;
@@ -74,6 +75,7 @@ mod watch;
 mod wire;
 mod writer;
 
+pub use chains::Recorded;
 pub use error::JournalError;
 pub use inbox::{Mail, MailId};
 pub use kept::{Kept, KeptError};

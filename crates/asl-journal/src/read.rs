@@ -1,10 +1,9 @@
 //! Reading: lists, headers, records, definitions. Readers have connections of their own and never wait for the writer.
 
-use crate::codec::{Decoder, Row};
 use crate::error::{JournalError, Place};
 use crate::open::{connect_to_read, in_the_background};
 use crate::service::SqliteTx;
-use crate::{Definition, ExecutionId, ExecutionRow, Filter, Journal, Record, Status, WorkerId};
+use crate::{Definition, ExecutionId, ExecutionRow, Filter, Journal, Status, WorkerId};
 use asl_expr::Timestamp;
 use asl_task::embedded::ServiceTx;
 use futures_util::FutureExt;
@@ -12,7 +11,7 @@ use futures_util::future::BoxFuture;
 use rusqlite::Connection;
 use sqlx::pool::PoolConnection;
 use sqlx::sqlite::SqliteRow;
-use sqlx::{QueryBuilder, Row as _, Sqlite, SqliteConnection, SqlitePool, ValueRef as _};
+use sqlx::{QueryBuilder, Row as _, Sqlite, SqliteConnection, SqlitePool};
 use std::collections::BTreeMap;
 use std::ops::{Deref, DerefMut};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -95,21 +94,20 @@ impl DerefMut for Reader {
     }
 }
 
+/// Numbers of executions, as a statement takes many: `[1,2]`.
+pub(crate) struct Numbers(pub(crate) String);
+
+impl Numbers {
+    pub(crate) fn new(executions: &[ExecutionId]) -> Numbers {
+        let numbers: Vec<String> = executions.iter().map(|execution| execution.0.to_string()).collect();
+        Numbers(format!("[{}]", numbers.join(",")))
+    }
+}
+
 const HEADER: &str = "SELECT x.id, x.arn, x.name, x.state_machine, x.state_machine_arn, x.definition, x.status, \
                       x.started_ms, x.stopped_ms, x.error, x.cause, (SELECT j.first_event + j.event_count - 1 \
                       FROM latest l JOIN journal j ON j.position = l.position WHERE l.execution = x.id), x.owner, \
                       x.redrive_count, x.redriven_ms FROM execution x WHERE ";
-
-/// The records of an execution, from the last on back, each with the number that the last one should have. Where a record is
-/// missing there is a row without one.
-const CHAIN: &str = "WITH RECURSIVE chain (position) AS ( \
-                         SELECT l.position FROM execution x LEFT JOIN latest l ON l.execution = x.id WHERE x.id = ?1 \
-                         UNION ALL \
-                         SELECT j.previous FROM chain c CROSS JOIN journal j ON j.position = c.position \
-                         WHERE j.previous < j.position) \
-                     SELECT (SELECT number FROM latest WHERE execution = ?1), \
-                     j.number, j.first_event, j.event_count, j.body, j.checksum \
-                     FROM chain c LEFT JOIN journal j ON j.position = c.position AND j.execution = ?1";
 
 fn header(row: &SqliteRow) -> Result<ExecutionRow, sqlx::Error> {
     let status: &str = row.try_get(6)?;
@@ -196,6 +194,13 @@ impl Journal {
         Ok(self.headers(query).await?.pop())
     }
 
+    /// Those of the executions with these numbers that there are.
+    pub(crate) async fn headers_of(&self, executions: &Numbers) -> Result<Vec<ExecutionRow>, JournalError> {
+        let mut query = QueryBuilder::new(HEADER);
+        query.push("x.id IN (SELECT value FROM json_each(").push_bind(executions.0.clone()).push("))");
+        self.headers(query).await
+    }
+
     /// The executions that have not ended, oldest first: what to go on with after a restart.
     ///
     /// # Errors
@@ -217,44 +222,6 @@ impl Journal {
         let rows: Result<Vec<(String, i64)>, _> = query.fetch_all(&mut *conn).await;
         let rows = rows.map_err(|e| self.place.failed(e))?;
         Ok(rows.into_iter().filter_map(|(name, n)| Some((name.parse().ok()?, n.unsigned_abs()))).collect())
-    }
-
-    /// All records of an execution, in order, each checked against its checksum. Empty when there is no such execution.
-    ///
-    /// # Errors
-    /// [`JournalError::Corrupt`] names the record that is not as it was written, or when the database cannot be read.
-    pub async fn records(&self, execution: ExecutionId) -> Result<Vec<Record>, JournalError> {
-        let rows = self.rows(execution).await?;
-        let mut decoder = Decoder::new(execution);
-        let decoded: Result<Vec<Record>, JournalError> = rows.iter().map(|row| decoder.decode(row)).collect();
-        match decoded {
-            Err(error) => Err(self.named(execution, error).await),
-            records => records,
-        }
-    }
-
-    /// The rows of an execution's records, in order, as they are stored.
-    pub(crate) async fn rows(&self, execution: ExecutionId) -> Result<Vec<Row>, JournalError> {
-        let mut conn = self.reader().await?;
-        let rows =
-            sqlx::query(CHAIN).bind(execution.0).fetch_all(&mut *conn).await.map_err(|e| self.place.failed(e))?;
-        drop(conn);
-        match chain(&rows, execution) {
-            Err(error) => Err(self.named(execution, error).await),
-            rows => rows,
-        }
-    }
-
-    /// A damaged record is named with the ARN of its execution.
-    async fn named(&self, execution: ExecutionId, error: JournalError) -> JournalError {
-        let JournalError::Corrupt { record, what, .. } = error else { return error };
-        let mut arn = None;
-        if let Ok(mut conn) = self.reader().await {
-            let query = sqlx::query_scalar("SELECT arn FROM execution WHERE id = ?").bind(execution.0);
-            let found: Result<Option<String>, _> = query.fetch_optional(&mut *conn).await;
-            arn = found.ok().flatten().map(Arc::from);
-        }
-        JournalError::Corrupt { execution, arn, record, what }
     }
 
     /// The definition with this hash.
@@ -284,35 +251,4 @@ impl Journal {
         let look = move |tx: &mut SqliteTx<'_>| look(tx).now_or_never().unwrap_or(Err(JournalError::Waited.into()));
         in_the_background(move || readers.look(&place, look)).await
     }
-}
-
-/// The rows of a chain, in order. A gap is found when they are decoded; here, that the last one is there.
-fn chain(rows: &[SqliteRow], execution: ExecutionId) -> Result<Vec<Row>, JournalError> {
-    let Some(first) = rows.first() else { return Ok(Vec::new()) };
-    let there = |row: &&SqliteRow| !matches!(row.try_get_raw(1), Ok(value) if value.is_null());
-    let rows: Result<Vec<Row>, JournalError> =
-        rows.iter().rev().filter(there).map(|row| stored(row, execution)).collect();
-    let last = first.try_get::<Option<i64>, _>(0).ok().flatten().unwrap_or_default().unsigned_abs();
-    match rows {
-        Ok(rows) if rows.last().is_none_or(|row| row.number != last) => {
-            let what = "the last record is missing".to_owned();
-            Err(JournalError::Corrupt { execution, arn: None, record: last, what })
-        }
-        rows => rows,
-    }
-}
-
-/// A row as it is stored. A column that is not even of its type is damage like any other.
-fn stored(row: &SqliteRow, execution: ExecutionId) -> Result<Row, JournalError> {
-    let number = row.try_get::<i64, _>(1).unwrap_or_default().unsigned_abs();
-    let read = || -> Result<Row, sqlx::Error> {
-        Ok(Row {
-            number: row.try_get::<i64, _>(1)?.unsigned_abs(),
-            first_event: row.try_get::<i64, _>(2)?.unsigned_abs(),
-            event_count: row.try_get::<i64, _>(3)?.unsigned_abs(),
-            body: row.try_get(4)?,
-            checksum: row.try_get(5)?,
-        })
-    };
-    read().map_err(|e| JournalError::Corrupt { execution, arn: None, record: number, what: e.to_string() })
 }

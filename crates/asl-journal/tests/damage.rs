@@ -3,6 +3,7 @@
 
 mod common;
 
+use asl_core::{Failure, Input};
 use asl_journal::{ExecutionId, Filter, Journal, JournalError, Options, Record};
 use asl_value::Value;
 use common::{ids, new_execution, open, step};
@@ -212,4 +213,40 @@ fn flip(bytes: &[u8], at: usize) -> Vec<u8> {
     let mut flipped = bytes.to_vec();
     flipped[at] ^= 0x10;
     flipped
+}
+
+/// What a restart reads at once: one that is damaged does not keep the others from going on.
+#[tokio::test]
+async fn many_executions_are_read_each_with_its_own_damage() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.db");
+    let journal = open(&path).await;
+    let mut executions = Vec::new();
+    for name in ["one", "two", "three"] {
+        let id = journal.create(new_execution(name)).await.unwrap();
+        for n in 3..6 {
+            journal.append(id, step(n, Value::from(n)), None).await.unwrap();
+        }
+        executions.push(id);
+    }
+    let [one, two, three] = executions[..] else { unreachable!() };
+    let stop = || Input::Stop(Failure::default());
+    for (to, at) in [(three, 1), (one, 2), (three, 3)] {
+        journal.post(to, stop(), at).await.unwrap();
+    }
+    let mut conn = connect(&path).await;
+    let damage = "UPDATE journal SET body = replace(body, '4', '5') WHERE execution = ? AND previous IS NOT NULL";
+    sqlx::query(damage).bind(two.0).execute(&mut conn).await.unwrap();
+
+    let mut read = journal.recorded(&[three, ExecutionId(99), one, two], 2).await.unwrap();
+    read.sort_by_key(|recorded| recorded.row.id);
+    let [first, second, third] = &read[..] else { panic!("{read:?}") };
+    assert_eq!((first.row.id, first.records.as_ref().unwrap()), (one, &journal.records(one).await.unwrap()));
+    assert_eq!((third.row.id, third.records.as_ref().unwrap()), (three, &journal.records(three).await.unwrap()));
+    let Err(error @ JournalError::Corrupt { execution, .. }) = &second.records else { panic!("{second:?}") };
+    assert_eq!(*execution, two);
+    assert!(error.to_string().contains("execution:fare:two is damaged"), "{error}");
+    // The oldest two inputs; the third is read by whoever looks next.
+    assert_eq!([first.mail.len(), second.mail.len(), third.mail.len()], [1, 0, 1]);
+    assert_eq!(journal.mail(Some(three), 9).await.unwrap().len(), 2);
 }

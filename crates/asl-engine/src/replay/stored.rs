@@ -29,12 +29,15 @@ pub(super) async fn recorded(
     journal: &Journal,
     row: &ExecutionRow,
 ) -> Result<(Arc<Definition>, Vec<Record>), ReplayError> {
-    let arn: Arc<str> = row.arn.as_str().into();
-    let bad = |why: String| ReplayError::Definition { execution: arn.clone(), why };
+    Ok((definition(journal, row).await?, journal.records(row.id).await?))
+}
+
+/// The definition of an execution.
+pub(crate) async fn definition(journal: &Journal, row: &ExecutionRow) -> Result<Arc<Definition>, ReplayError> {
+    let bad = |why: String| ReplayError::Definition { execution: row.arn.as_str().into(), why };
     let stored = journal.definition(&row.definition).await?;
     let stored = stored.ok_or_else(|| bad("is not in the database".to_owned()))?;
-    let definition = load_stored(&stored.text).map_err(|e| bad(format!("does not load: {e}")))?;
-    Ok((definition, journal.records(row.id).await?))
+    load_stored(&stored.text).map_err(|e| bad(format!("does not load: {e}")))
 }
 
 /// Runs the records of a kept history through a machine again and compares every event.
@@ -60,7 +63,11 @@ pub(super) fn kept(kept: &Kept) -> Result<(Arc<Definition>, Arc<str>), ReplayErr
 }
 
 /// Records through a machine.
-fn redo_all(mut machine: Machine, records: &[Record], arn: &Arc<str>) -> Result<(Machine, Replayed), ReplayError> {
+pub(crate) fn redo_all(
+    mut machine: Machine,
+    records: &[Record],
+    arn: &Arc<str>,
+) -> Result<(Machine, Replayed), ReplayError> {
     let mut events = 0;
     for (at, record) in records.iter().enumerate() {
         redo(&mut machine, record, arn, at + 1).map_err(|failed| match failed {
