@@ -260,6 +260,11 @@ impl Group {
         Ok(())
     }
 
+    /// How many wait to be told.
+    pub(crate) fn callers(&self) -> usize {
+        self.creates.len() + self.appended.len() + self.transactions.len() + self.others.len()
+    }
+
     /// After the commit, or when it failed: tells everybody.
     pub(crate) fn answer(self, result: &Result<(), JournalError>) {
         for Create { new, reply, id, .. } in self.creates {

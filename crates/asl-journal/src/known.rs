@@ -17,8 +17,9 @@ const DEFINITIONS: usize = 1024;
 /// What is committed, or will be with the open transaction.
 pub(crate) struct Known {
     executions: ByExecution<Remembered>,
-    /// Those that the open transaction writes.
+    /// Those that the open transaction writes, and how many of them `latest` has so far.
     touched: Vec<ExecutionId>,
+    listed: usize,
     tails: Tails,
     definitions: HashSet<Arc<str>>,
     /// Workers that may write, looked up in the open transaction.
@@ -109,6 +110,7 @@ impl Known {
         Known {
             executions: ByExecution::default(),
             touched: Vec::new(),
+            listed: 0,
             tails,
             definitions: HashSet::new(),
             in_force: HashSet::new(),
@@ -123,6 +125,7 @@ impl Known {
         }
         self.data_version = data_version;
         self.group += 1;
+        self.listed = 0;
         self.in_force.clear();
     }
 
@@ -216,7 +219,7 @@ impl Known {
         let mut insert = conn.prepare_cached("INSERT INTO latest (execution, position, number) VALUES (?, ?, ?)")?;
         let update = "UPDATE latest SET position = ?2, number = ?3 WHERE execution = ?1 AND position = ?4";
         let mut update = conn.prepare_cached(update)?;
-        for execution in &self.touched {
+        for execution in &self.touched[self.listed..] {
             let Some(known) = self.executions.get_mut(execution) else { continue };
             let Some(Last { position, number }) = known.last.filter(|last| known.listed != Some(last.position)) else {
                 continue;
@@ -229,6 +232,7 @@ impl Known {
                 return Err(rusqlite::Error::StatementChangedRows(changed));
             }
         }
+        self.listed = self.touched.len();
         Ok(())
     }
 

@@ -1,8 +1,9 @@
 //! The one writer: takes what is queued, does it in one transaction, commits, answers.
 //!
 //! There is no timer: an idle journal commits a lone record at once, and while a commit waits for the disk the next group
-//! gathers in the queue. Nobody is answered before the commit of his group. It has a thread of its own, for SQLite's calls
-//! block: a lone record costs one switch to the thread and one back.
+//! gathers in the queue. Right after a commit those whom it answered have a moment to come back, or else many callers become
+//! a large and a small group that take turns. Nobody is answered before the commit of his group. It has a thread of its own,
+//! for SQLite's calls block: a lone record costs one switch to the thread and one back.
 
 use crate::codec::Row;
 use crate::error::{JournalError, Place};
@@ -17,6 +18,7 @@ use rusqlite::{Connection, OptionalExtension};
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 use tokio::sync::{Mutex, mpsc, oneshot};
 
 /// How many jobs may wait; beyond that callers wait to queue theirs.
@@ -25,6 +27,10 @@ pub(crate) const QUEUE: usize = 1024;
 const GROUP_JOBS: usize = 1024;
 /// A group that has so many bytes to write takes no further job.
 const GROUP_BYTES: usize = 8 * 1024 * 1024;
+
+/// How long those who were just answered may take to come back before a smaller group is committed without them: about as
+/// long as it takes to wake a thread. At most half of what the last commit took, for that is what a larger group saves.
+const PATIENCE: Duration = Duration::from_micros(60);
 
 /// How well commits are shared.
 #[derive(Debug, Default)]
@@ -41,6 +47,17 @@ pub(crate) struct Writer {
     counts: Arc<Counts>,
     pub(crate) known: Known,
     closing: Option<oneshot::Sender<()>>,
+    before: Before,
+}
+
+/// The group before.
+#[derive(Clone, Copy)]
+struct Before {
+    /// How many were answered, and when.
+    callers: usize,
+    answered: Instant,
+    /// How long after that they may come back, before a group with fewer callers is committed.
+    patience: Duration,
 }
 
 impl Writer {
@@ -51,7 +68,8 @@ impl Writer {
         counts: Arc<Counts>,
         tails: Tails,
     ) -> Writer {
-        Writer { jobs, place, gate, counts, known: Known::new(tails), closing: None }
+        let before = Before { callers: 0, answered: Instant::now(), patience: Duration::ZERO };
+        Writer { jobs, place, gate, counts, known: Known::new(tails), closing: None, before }
     }
 
     /// Works until the journal is closed, or all its handles are gone.
@@ -98,6 +116,8 @@ impl Writer {
             Ok(()) => self.known.committed(),
             Err(error) => self.give_up(conn, error),
         }
+        self.before.callers = group.callers();
+        self.before.answered = Instant::now();
         group.answer(&result);
     }
 
@@ -109,10 +129,11 @@ impl Writer {
     }
 
     fn commit(&mut self, conn: &Connection, group: &Group) -> Result<(), JournalError> {
-        self.known.write_latest(conn).map_err(|e| self.place.failed(e))?;
         #[cfg(test)]
         crash::at("before");
+        let begun = Instant::now();
         self.execute(conn, "COMMIT")?;
+        self.before.patience = PATIENCE.min(begun.elapsed() / 2);
         #[cfg(test)]
         crash::at("after");
         self.counts.commits.fetch_add(1, Ordering::Relaxed);
@@ -146,14 +167,28 @@ impl Writer {
             if next.is_none() {
                 // While that is written, those who were answered a moment ago may bring more.
                 self.write(conn, group)?;
-                next = self.jobs.try_recv().ok();
+                next = self.came_back(jobs);
             }
         }
         Ok(())
     }
 
+    /// A job that has come since the queue was empty. When the group has fewer than the one before, whose callers have just
+    /// been answered, they have a moment to come back.
+    fn came_back(&mut self, jobs: usize) -> Option<Job> {
+        loop {
+            let next = self.jobs.try_recv().ok();
+            let Before { callers, answered, patience } = self.before;
+            if next.is_some() || jobs >= callers || answered.elapsed() >= patience {
+                return next;
+            }
+            std::thread::yield_now();
+        }
+    }
+
     fn write(&mut self, conn: &Connection, group: &mut Group) -> Result<(), JournalError> {
-        group.write(conn, &mut self.known).map_err(|e| self.place.failed(e))
+        let written = group.write(conn, &mut self.known).and_then(|()| self.known.write_latest(conn));
+        written.map_err(|e| self.place.failed(e))
     }
 
     fn take(&mut self, conn: &mut Connection, group: &mut Group, job: Job) -> Result<(), JournalError> {
@@ -296,7 +331,7 @@ mod crash {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::group::Ticket;
+    use crate::group::{Created, Ticket};
     use crate::inbox::{MailId, MailJob};
     use crate::lease::{LeaseJob, NewWorker};
     use crate::{Definition, Journal, NewExecution, Record, schema};
@@ -424,10 +459,8 @@ mod tests {
     ) -> [Result<ExecutionId, JournalError>; N] {
         let answers = asked.map(|asked| match asked {
             Asked::Create(name) => {
-                let (reply, mut answer) = oneshot::channel();
-                let new = new(name, 10);
-                let ready = Ready::first(&new.record).unwrap();
-                queue.try_send(Job::Create(Box::new((new, Some(ready))), None, reply)).ok().unwrap();
+                let (job, mut answer) = create(name);
+                queue.try_send(job).ok().unwrap();
                 Box::new(move || answer.try_recv().unwrap().map(|(id, _)| id)) as Answer
             }
             Asked::Append(execution, steps, bytes) => append(queue, execution, steps, bytes, None),
@@ -500,6 +533,36 @@ mod tests {
                    (SELECT position FROM latest l WHERE l.execution = j.execution) FROM journal j WHERE execution = ?";
         let of_one: (i64, i64, i64, bool) = test.1.query_row(sql, [one.0], |row| row.try_into()).unwrap();
         assert_eq!(of_one, (5, 4, 5, true));
+    }
+
+    type Started = Result<(ExecutionId, Created), JournalError>;
+
+    fn create(name: &str) -> (Job, oneshot::Receiver<Started>) {
+        let (reply, answer) = oneshot::channel();
+        let new = new(name, 10);
+        let ready = Ready::first(&new.record).unwrap();
+        (Job::Create(Box::new((new, Some(ready))), None, reply), answer)
+    }
+
+    /// A group that is smaller than the one before waits a moment for its callers, and not when it is as large.
+    #[test]
+    fn who_was_just_answered_shares_the_next_commit() {
+        let (mut writer, mut conn, queue) = writer();
+        let answered = Instant::now();
+        let patience = Duration::from_secs(60);
+        writer.before = Before { callers: 2, answered, patience };
+        let ((first, mut one), (second, mut two)) = (create("one"), create("two"));
+        let late = std::thread::spawn(move || queue.blocking_send(second).ok().unwrap());
+        writer.group(&mut conn, first);
+        late.join().unwrap();
+        assert!(one.try_recv().unwrap().is_ok() && two.try_recv().unwrap().is_ok());
+        assert_eq!(writer.counts.commits.load(Ordering::Relaxed), 1);
+        assert_eq!(writer.before.callers, 2);
+        assert!(writer.before.patience <= PATIENCE);
+
+        writer.before = Before { callers: 1, answered, patience };
+        writer.group(&mut conn, create("three").0);
+        assert!(answered.elapsed() < patience, "nobody else was to come");
     }
 
     /// What the database says reaches who asked, whatever he asked for.
