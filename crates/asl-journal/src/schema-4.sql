@@ -30,6 +30,10 @@ CREATE TABLE latest (
 );
 INSERT INTO latest SELECT execution, position, max(number) FROM journal GROUP BY execution;
 
+-- Those that run are in `execution_open`: a start need not write both.
+DROP INDEX execution_status;
+CREATE INDEX execution_ended ON execution (status) WHERE status <> 'RUNNING';
+
 -- The history, one row an event, for whoever opens the file with a SQL client (SQLite 3.38 or newer).
 CREATE VIEW history AS
 WITH record AS (
