@@ -64,13 +64,12 @@ fn main() -> std::io::Result<ExitCode> {
         );
     }
     let mut figures = Vec::new();
-    // Those that use all cores go first: the machine's leave a heap of hundreds of megabytes in many pieces behind.
     for (name, bench) in [
+        machine::BENCHES,
+        growth::BENCHES,
         durable::BENCHES,
         start::BENCHES,
         saga::BENCHES,
-        machine::BENCHES,
-        growth::BENCHES,
         waiting::BENCHES,
         beside::BENCHES,
         stored::BENCHES,
