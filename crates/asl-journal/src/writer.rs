@@ -99,11 +99,11 @@ impl Writer {
     /// One transaction: the job at hand, and all that wait behind it.
     fn group(&mut self, conn: &mut Connection, first: Job) {
         if let Err(error) = self.begin(conn) {
-            // Whoever is in the queue by now has waited for the same lock.
-            let mut next = Some(first);
-            while let Some(job) = next {
+            // Whoever is in the queue by now has waited for the same lock; who comes when the first is told has not.
+            let mut failed = vec![first];
+            failed.extend(std::iter::from_fn(|| self.jobs.try_recv().ok()));
+            for job in failed {
                 self.closing = job.fail(&error).or(self.closing.take());
-                next = self.jobs.try_recv().ok();
             }
             return self.give_up(conn, &error);
         }

@@ -181,9 +181,13 @@ async fn closing_writes_what_is_queued() {
     let journal = open(&path).await;
     let id = journal.create(new_execution("one")).await.unwrap();
     let mut appends: Vec<_> = (3..40).map(|n| journal.append(id, step(n, Value::Null), None).boxed()).collect();
+    // None of them is written before all are queued.
+    let mut other = lock(&path).await;
     for append in &mut appends {
         assert!(append.now_or_never().is_none());
     }
+    sqlx::raw_sql("ROLLBACK").execute(&mut other).await.unwrap();
+    other.close().await.unwrap();
     journal.clone().close().await;
     assert!(join_all(appends).await.into_iter().all(|result| result.is_ok()));
     assert!(!folder.path().join("a.db-wal").exists(), "the last to close tidies up");
