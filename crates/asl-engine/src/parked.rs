@@ -137,11 +137,10 @@ impl Inner {
             };
             let definition = match definitions.get(&row.definition) {
                 Some(known) => Ok(known.clone()),
-                None => replay::definition(&journal, &row).await,
+                None => replay::definition(&journal, &row).await.inspect(|read| {
+                    definitions.insert(row.definition.clone(), read.clone());
+                }),
             };
-            if let Ok(definition) = &definition {
-                definitions.entry(row.definition).or_insert_with(|| definition.clone());
-            }
             let recorded = definition.and_then(|definition| Ok((definition, records?)));
             let arn = row.arn.as_str().into();
             read.push((load, Read { journal: journal.clone(), arn, mail, recorded }));

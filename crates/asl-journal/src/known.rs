@@ -3,10 +3,10 @@
 use crate::codec::{Row, encode};
 use crate::error::JournalError;
 use crate::lease::{Claimed, WorkerId};
-use crate::payloads::{ByExecution, Mark, Numbering, Tails};
+use crate::payloads::{Mark, Numbering, Tails};
 use crate::{Append, ExecutionId, Record};
 use rusqlite::Connection;
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 /// For how many executions it is remembered where their histories end; for others it is looked up.
@@ -16,10 +16,11 @@ const DEFINITIONS: usize = 1024;
 
 /// What is committed, or will be with the open transaction.
 pub(crate) struct Known {
-    executions: ByExecution<Remembered>,
-    /// Those that the open transaction writes, and how many of them `latest` has so far.
+    executions: HashMap<ExecutionId, Remembered>,
+    /// Those that the open transaction writes.
     touched: Vec<ExecutionId>,
-    listed: usize,
+    /// Those of them whose last record the table `latest` does not have yet.
+    unlisted: Vec<ExecutionId>,
     tails: Tails,
     definitions: HashSet<Arc<str>>,
     /// Workers that may write, looked up in the open transaction.
@@ -108,9 +109,9 @@ impl Remembered {
 impl Known {
     pub(crate) fn new(tails: Tails) -> Known {
         Known {
-            executions: ByExecution::default(),
+            executions: HashMap::new(),
             touched: Vec::new(),
-            listed: 0,
+            unlisted: Vec::new(),
             tails,
             definitions: HashSet::new(),
             in_force: HashSet::new(),
@@ -125,7 +126,6 @@ impl Known {
         }
         self.data_version = data_version;
         self.group += 1;
-        self.listed = 0;
         self.in_force.clear();
     }
 
@@ -161,6 +161,7 @@ impl Known {
         self.in_force.clear();
         self.executions.clear();
         self.touched.clear();
+        self.unlisted.clear();
         self.definitions.clear();
     }
 
@@ -207,20 +208,23 @@ impl Known {
         self.executions.get(&execution).and_then(|known| known.last)
     }
 
+    /// A record is in the table `journal`: it is the last of its execution.
     pub(crate) fn wrote(&mut self, execution: ExecutionId, last: Last) {
         if let Some(known) = self.executions.get_mut(&execution) {
             known.last = Some(last);
+            self.unlisted.push(execution);
         }
     }
 
-    /// Writes down which records are the last, of the executions that the open transaction writes. It fails where they do
-    /// not go on from what is there: no two chains of one execution come to be, whatever else is wrong.
+    /// Writes down in the table `latest` which records are the last. It fails where that does not have the record that was
+    /// the last before: the execution would get a second end.
     pub(crate) fn write_latest(&mut self, conn: &Connection) -> Result<(), rusqlite::Error> {
         let mut insert = conn.prepare_cached("INSERT INTO latest (execution, position, number) VALUES (?, ?, ?)")?;
         let update = "UPDATE latest SET position = ?2, number = ?3 WHERE execution = ?1 AND position = ?4";
         let mut update = conn.prepare_cached(update)?;
-        for execution in &self.touched[self.listed..] {
-            let Some(known) = self.executions.get_mut(execution) else { continue };
+        for execution in self.unlisted.drain(..) {
+            let Some(known) = self.executions.get_mut(&execution) else { continue };
+            // It may have been written more than once since.
             let Some(Last { position, number }) = known.last.filter(|last| known.listed != Some(last.position)) else {
                 continue;
             };
@@ -232,7 +236,6 @@ impl Known {
                 return Err(rusqlite::Error::StatementChangedRows(changed));
             }
         }
-        self.listed = self.touched.len();
         Ok(())
     }
 

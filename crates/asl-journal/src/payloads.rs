@@ -3,7 +3,6 @@
 use crate::ExecutionId;
 use asl_value::Value;
 use std::collections::HashMap;
-use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -125,7 +124,7 @@ pub(crate) struct Tails(Arc<Mutex<Kept>>);
 
 #[derive(Default)]
 struct Kept {
-    tails: ByExecution<Numbering>,
+    tails: HashMap<ExecutionId, Numbering>,
     bytes: usize,
 }
 
@@ -158,28 +157,6 @@ impl Tails {
             });
             kept.bytes = kept.tails.values().map(|tail| tail.recent_bytes).sum();
         }
-    }
-}
-
-/// What is kept for each of many executions. Nobody chooses their numbers, and they are looked up several times for each
-/// record, so they are hashed by little more than themselves.
-pub(crate) type ByExecution<T> = HashMap<ExecutionId, T, BuildHasherDefault<Spread>>;
-
-#[derive(Default)]
-pub(crate) struct Spread(u64);
-
-impl Hasher for Spread {
-    fn write(&mut self, bytes: &[u8]) {
-        bytes.iter().for_each(|byte| self.write_i64((*byte).into()));
-    }
-
-    fn write_i64(&mut self, n: i64) {
-        // The golden ratio's bits: numbers in a row are spread over all of the table, and over all of a hash's bits.
-        self.0 = (self.0 ^ n.cast_unsigned()).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    }
-
-    fn finish(&self) -> u64 {
-        self.0
     }
 }
 

@@ -337,7 +337,9 @@ mod tests {
     use crate::{Definition, Journal, NewExecution, Record, schema};
     use asl_core::{Execution, ExecutionType, Input};
     use asl_expr::Timestamp;
+    use asl_task::embedded::ServiceTx;
     use asl_value::Value;
+    use futures_util::future::BoxFuture;
 
     fn started(bytes: usize) -> Input {
         new("", bytes).record.inputs.remove(0)
@@ -563,6 +565,34 @@ mod tests {
         writer.before = Before { callers: 1, answered, patience };
         writer.group(&mut conn, create("three").0);
         assert!(answered.elapsed() < patience, "nobody else was to come");
+    }
+
+    /// Asks for something else as soon as it is told how it went.
+    struct AsksAgain(mpsc::Sender<Job>, Job);
+
+    impl Transaction for AsksAgain {
+        fn run<'t>(&'t mut self, _: &'t mut (dyn ServiceTx + 't)) -> BoxFuture<'t, Result<Option<Append>, Told>> {
+            unreachable!("the transaction does not begin")
+        }
+
+        fn finish(self: Box<Self>, result: Result<(), JournalError>) {
+            result.unwrap_err();
+            self.0.try_send(self.1).ok().unwrap();
+        }
+    }
+
+    /// Those who wait when a transaction cannot begin are told why; who asks after that is another matter.
+    #[test]
+    fn a_failure_is_not_told_to_who_asks_after_it() {
+        let (mut writer, mut conn, queue) = writer();
+        let ((waits, mut one), (after, mut two)) = (create("one"), create("two"));
+        queue.try_send(waits).ok().unwrap();
+        conn.execute_batch("BEGIN").unwrap();
+        writer.group(&mut conn, Job::Transact(Box::new(AsksAgain(queue, after)), None));
+        assert!(one.try_recv().unwrap().is_err() && two.try_recv().is_err());
+        let next = writer.jobs.try_recv().unwrap();
+        writer.group(&mut conn, next);
+        assert!(two.try_recv().unwrap().is_ok());
     }
 
     /// What the database says reaches who asked, whatever he asked for.
