@@ -21,8 +21,10 @@ class RuntimeError extends Error {
 // call is under way, so that "the event loop is empty" means the handler's own work is done.
 class RuntimeApi {
   constructor(address) {
-    const [host, port] = address.split(':');
-    this.address = address;
+    const [authority, secret] = address.split('/');
+    const [host, port] = authority.split(':');
+    this.address = authority;
+    this.root = secret === undefined ? '' : `/${secret}`;
     this.received = Buffer.alloc(0);
     this.socket = net.connect({ host, port: Number(port), noDelay: true });
     this.socket.on('data', (chunk) => this.receive(chunk));
@@ -33,7 +35,7 @@ class RuntimeApi {
 
   call(method, resource, body = '', errorType = undefined) {
     const bytes = Buffer.from(body);
-    let head = `${method} /2018-06-01/runtime/${resource} HTTP/1.1\r\nHost: ${this.address}\r\n`;
+    let head = `${method} ${this.root}/2018-06-01/runtime/${resource} HTTP/1.1\r\nHost: ${this.address}\r\n`;
     head += `Content-Type: application/json\r\nContent-Length: ${bytes.length}\r\n`;
     if (errorType) {
       head += `Lambda-Runtime-Function-Error-Type: ${errorType.replace(/[^\x20-\x7e]/g, '?')}\r\n`;
@@ -236,19 +238,7 @@ async function handleOnce(handler) {
   }
 }
 
-// Standard input is a pipe that the engine holds: it closes when the engine ends.
-function endWithTheEngine() {
-  try {
-    const engine = new net.Socket({ fd: 0, readable: true, writable: false });
-    engine.on('close', () => process.exit(0)).on('error', () => {});
-    engine.resume().unref();
-  } catch {
-    // Started by hand, without that pipe: ends when it next asks for work.
-  }
-}
-
 async function main() {
-  endWithTheEngine();
   process.env.AWS_EXECUTION_ENV ??= `AWS_Lambda_nodejs${process.versions.node.split('.')[0]}.x`;
   api = new RuntimeApi(process.env.AWS_LAMBDA_RUNTIME_API);
   process.on('beforeExit', () => onEmptyLoop());

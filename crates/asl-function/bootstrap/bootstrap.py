@@ -28,15 +28,16 @@ class RuntimeApi:
     """The Runtime API over one keep-alive connection."""
 
     def __init__(self, address):
+        address, slash, secret = address.partition("/")
         host, port = address.rsplit(":", 1)
-        self.address = address
+        self.address, self.root = address, slash + secret
         self.socket = socket.create_connection((host, int(port)))
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.buffer = bytearray()
 
     def request(self, method, path, body=b"", content_type="application/json", error_type=None):
         head = (
-            f"{method} /2018-06-01/runtime/{path} HTTP/1.1\r\nHost: {self.address}\r\n"
+            f"{method} {self.root}/2018-06-01/runtime/{path} HTTP/1.1\r\nHost: {self.address}\r\n"
             f"Content-Type: {content_type}\r\nContent-Length: {len(body)}\r\n"
         )
         if error_type:
@@ -232,22 +233,7 @@ def set_up_logging(state):
     logging.getLogger().addHandler(handler)
 
 
-def end_with_the_engine():
-    """Standard input is a pipe that the engine holds: when it closes, the kernel sends SIGIO,
-    whose default is to end the process, even one whose handler never comes back."""
-    try:
-        import fcntl
-
-        pipe = os.dup(0)
-        os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
-        fcntl.fcntl(pipe, fcntl.F_SETOWN, -os.getpgrp())
-        fcntl.fcntl(pipe, fcntl.F_SETFL, fcntl.fcntl(pipe, fcntl.F_GETFL) | os.O_ASYNC)
-    except (ImportError, AttributeError, OSError):
-        pass  # A platform without it: the worker ends when it next asks for work.
-
-
 def main():
-    end_with_the_engine()
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(encoding="utf-8", errors="backslashreplace", line_buffering=True)
     os.environ.setdefault("AWS_EXECUTION_ENV", "AWS_Lambda_python%d.%d" % sys.version_info[:2])
