@@ -106,7 +106,7 @@ fn mistakes_are_told_with_place_and_remedy() {
         ("[[topics.T.Subscriptions]]\nProtocol = 'sms'\nEndpoint = 'Nope'\n", &["unknown value `sms`", "sqs"]),
         (
             "[functions.F]\nRuntime = 'python'\n",
-            &["asl.toml:1:12: function `F` has neither a File nor a Url", "add `File"],
+            &["asl.toml:1:12: function `F` has no File, no Command and no Url", "add `File"],
         ),
         ("[functions.F]\nFile = 'f.py'\n", &["asl.toml:1:12: function `F` has no Runtime", "python"]),
         ("[functions.F]\nRuntime = 'pyton'\nFile = 'f.py'\n", &["asl.toml:2:11: unknown value `pyton`", "`python`?"]),
