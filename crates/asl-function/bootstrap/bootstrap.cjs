@@ -7,13 +7,14 @@ const fs = require('fs');
 const net = require('net');
 const path = require('path');
 const { createRequire } = require('module');
-const { pathToFileURL } = require('url');
+const { fileURLToPath, pathToFileURL } = require('url');
 const { types } = require('util');
 
 class RuntimeError extends Error {
-  constructor(kind, message) {
+  constructor(kind, message, place = []) {
     super(message);
     this.name = `Runtime.${kind}`;
+    if (place.length) this.stack = [`${this.name}: ${this.message}`, ...place].join('\n');
   }
 }
 
@@ -98,6 +99,25 @@ async function loadModule(root, folder, name) {
   return found ? found.module : load(load.resolve(name, { paths: [root, path.resolve(root, folder)] }));
 }
 
+// File, line and text of a syntax error. CommonJS has them at the head of the stack; those of an ES module are told only by a
+// process that dies of it: one that imports it again, of which nothing runs because it cannot be read.
+function placeOf(error, base) {
+  let lines = String(error.stack).split('\n');
+  if (lines[0].startsWith('SyntaxError')) {
+    const file = [base + '.mjs', base + '.js'].find((name) => fs.existsSync(name));
+    if (!file) return [];
+    const script = `import(${JSON.stringify(pathToFileURL(file).href)})`;
+    const options = { encoding: 'utf8', timeout: 5000, env: {}, stdio: ['ignore', 'ignore', 'pipe'] };
+    const died = require('child_process').spawnSync(process.execPath, ['--input-type=module', '-e', script], options);
+    lines = String(died.stderr).split('\n');
+  }
+  const end = lines.findIndex((line) => line.startsWith('SyntaxError'));
+  const [first, ...text] = lines.slice(0, Math.max(end, 0)).filter((line) => line !== '');
+  const [, url, line] = (first || '').match(/^(.*):(\d+)$/) || [];
+  if (!url) return [];
+  return [`    at ${url.startsWith('file:') ? fileURLToPath(url) : url}:${line}`, ...text];
+}
+
 async function loadHandler(root, handler) {
   if (handler.includes('..')) {
     throw new RuntimeError(
@@ -113,7 +133,9 @@ async function loadHandler(root, handler) {
   try {
     loaded = await loadModule(root, folder, name);
   } catch (error) {
-    if (error instanceof SyntaxError) throw new RuntimeError('UserCodeSyntaxError', error);
+    if (error instanceof SyntaxError) {
+      throw new RuntimeError('UserCodeSyntaxError', error, placeOf(error, path.resolve(root, folder, name)));
+    }
     if (error?.code === 'MODULE_NOT_FOUND') throw new RuntimeError('ImportModuleError', error);
     throw error;
   }

@@ -141,6 +141,7 @@ def load_handler(name):
         module = importlib.import_module(module_name.replace("/", "."))
     except ImportError as error:
         message = f"Unable to import module '{module_name}': {error}"
+        tell_of_requirements()
         raise Fault("Runtime.ImportModuleError", message) from None
     except SyntaxError as error:
         trace = [f'  File "{error.filename}" Line {error.lineno}\n    {error.text}']
@@ -151,6 +152,16 @@ def load_handler(name):
     except AttributeError:
         message = f"Handler '{function_name}' missing on module '{module_name}'"
         raise Fault("Runtime.HandlerNotFound", message) from None
+
+
+def tell_of_requirements():
+    """What a function needs is installed by hand; the command is the answer to most failed imports."""
+    root = os.environ["LAMBDA_TASK_ROOT"]
+    if os.path.isfile(os.path.join(root, "requirements.txt")) and "VIRTUAL_ENV" not in os.environ:
+        sys.stderr.write(
+            f"[HINT] requirements.txt is not installed: python3 -m venv {root}/.venv && "
+            f"{root}/.venv/bin/pip install -r {root}/requirements.txt\n"
+        )
 
 
 def encode(value):

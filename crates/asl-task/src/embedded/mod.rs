@@ -62,5 +62,4 @@ pub use spec::{
 pub use store::{Dedup, ItemKey, ItemRange, Message, QueueState, ServiceTx, StoreError};
 pub use topic::delivery::{FailedDelivery, FunctionDelivery};
 
-pub(crate) use ids::md5_hex as md5;
 pub(crate) use services::{ServiceKind, name_of};

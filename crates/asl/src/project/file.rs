@@ -58,8 +58,7 @@ pub(super) struct Function {
     pub(super) file: Option<PathBuf>,
     /// The function in the file: `lambda_handler` (Python) or `handler` (Node) when absent; `module.function` in a folder.
     pub(super) handler: Option<String>,
-    /// Instead of `File`: a program and its arguments, started for each invocation: event on its standard input, result on its
-    /// standard output. A program with a slash is relative to the project file, another is looked for on `PATH`.
+    /// Instead of `File`: a program and its arguments, started for each invocation: event on stdin, result on stdout.
     pub(super) command: Option<Vec<String>>,
     /// Instead of `File`: a function elsewhere, invoked by POST of the payload.
     pub(super) url: Option<String>,
