@@ -82,6 +82,10 @@ impl CommandFunction {
                     continue;
                 }
             };
+            // A shutdown has found this process among the started ones, or is found here.
+            if self.slots.is_closed() {
+                return Err(InvokeError::ShutDown);
+            }
             let ended = match timeout(self.plan.timeout, self.run(&process.0, output, invocation)).await {
                 Ok(ended) => ended,
                 Err(_) => return Err(error::timed_out(id, self.plan.timeout)),
