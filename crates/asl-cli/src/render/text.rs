@@ -53,7 +53,7 @@ pub(crate) fn gist(cause: &str) -> String {
 fn handler_place(error: &Value) -> Option<(&str, &str)> {
     let frames = |name: &str| error[name].as_array().unwrap_or_default().iter().filter_map(Value::as_str);
     // Python tells the innermost frame last, Node first.
-    let python = frames("stackTrace").filter_map(python_frame).filter(|(file, _)| !is_library(file)).last();
+    let python = frames("stackTrace").filter_map(python_frame).rfind(|(file, _)| !is_library(file));
     python.or_else(|| frames("trace").filter_map(node_frame).find(|(file, _)| !is_library(file)))
 }
 

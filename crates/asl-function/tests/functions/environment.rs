@@ -42,3 +42,16 @@ async fn a_virtual_environment_brings_its_interpreter() {
     let expected = json!(["venv", folder.path().join(".venv")]);
     assert_eq!(Harness::new(spec).invoke(json!({})).await, Ok(expected));
 }
+
+#[tokio::test]
+async fn a_missing_package_is_told_with_the_command_that_installs_it() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = executable(folder.path(), "f.py", "import no_such_package\n");
+    executable(folder.path(), "requirements.txt", "no-such-package\n");
+    let mut spec = FunctionSpec::new("F", Code::Python { file, handler: "f".into() });
+    spec.inherit_environment = false;
+    let functions = Harness::new(spec);
+    assert_eq!(functions.invoke(json!({})).await.expect_err("no package").error, "Runtime.ImportModuleError");
+    let told = functions.texts(asl_function::LogStream::Stderr);
+    assert!(told.iter().any(|line| line.contains(".venv/bin/pip install -r ")), "{told:?}");
+}
