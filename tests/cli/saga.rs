@@ -21,7 +21,14 @@ const CASES: &[Case] = &[
         status: "SUCCEEDED",
         code: 0,
         fare_status: "completed",
-        says: &["RegisterFare", "ChargeFare", "charged $20.00", "CreditCustomerAccount", "NotifySuccess", "succeeded in"],
+        says: &[
+            "RegisterFare",
+            "ChargeFare",
+            "charged $20.00",
+            "CreditCustomerAccount",
+            "NotifySuccess",
+            "succeeded in",
+        ],
         queue: Some("SuccessfulTransactions"),
     },
     Case {
@@ -99,7 +106,10 @@ fn check_records(place: &Place, case: &Case) {
     let scanned = place.asl(&["table", "scan", "FaresTable", "--json"]);
     for secret in ["cc", "expiryDate", "cvv"] {
         let value = given[secret].as_str().unwrap();
-        assert!(!scanned.stdout.contains(&format!("\"{secret}\"")) && !scanned.stdout.contains(value), "{secret} is in the table");
+        assert!(
+            !scanned.stdout.contains(&format!("\"{secret}\"")) && !scanned.stdout.contains(value),
+            "{secret} is in the table"
+        );
     }
 
     for queue in ["SuccessfulTransactions", "FailedTransactions"] {

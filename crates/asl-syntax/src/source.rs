@@ -189,8 +189,7 @@ impl Outer {
     }
 
     fn offset(&self, offset: usize, is_end: bool) -> usize {
-        let after =
-            self.origins.partition_point(|o| if is_end { o.new.start < offset } else { o.new.start <= offset });
+        let after = self.origins.partition_point(|o| if is_end { o.new.start < offset } else { o.new.start <= offset });
         match after.checked_sub(1).map(|i| self.origins[i]) {
             Some(Origin { new, old, same: true }) => old.end.min(old.start + (offset.min(new.end) - new.start)),
             Some(Origin { old, .. }) if is_end => old.end,
@@ -299,7 +298,8 @@ mod tests {
             Origin { new: span(text, "two"), old: span(file, "!Ref Two"), same: false },
         ];
         let source = Source::with_substitutions("f", text, &values(&[("K", "longer")])).unwrap().made_of(file, origins);
-        for (wanted, found) in [("one", "one"), ("longer", "${K}"), ("wo", "!Ref Two"), ("one longer, two", &file[7..])] {
+        for (wanted, found) in [("one", "one"), ("longer", "${K}"), ("wo", "!Ref Two"), ("one longer, two", &file[7..])]
+        {
             let place = source.original_span(span(source.text(), wanted));
             assert_eq!(&source.original()[place.start..place.end], found, "{wanted}");
         }

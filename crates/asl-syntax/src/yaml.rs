@@ -231,8 +231,26 @@ fn is_text(tag: &Tag) -> bool {
 
 /// The functions of CloudFormation that have a short form `!NAME`, without their `Fn::`.
 const FUNCTIONS: [&str; 20] = [
-    "And", "Base64", "Cidr", "Condition", "Contains", "Equals", "FindInMap", "GetAZs", "GetAtt", "If", "ImportValue",
-    "Join", "Length", "Not", "Or", "Ref", "Select", "Split", "Sub", "ToJsonString",
+    "And",
+    "Base64",
+    "Cidr",
+    "Condition",
+    "Contains",
+    "Equals",
+    "FindInMap",
+    "GetAZs",
+    "GetAtt",
+    "If",
+    "ImportValue",
+    "Join",
+    "Length",
+    "Not",
+    "Or",
+    "Ref",
+    "Select",
+    "Split",
+    "Sub",
+    "ToJsonString",
 ];
 
 impl Reader {

@@ -50,7 +50,11 @@ pub(super) fn function(
     }
 }
 
-fn read(stack: &mut Stack, folders: Folders<'_>, model: &FunctionModel) -> Result<(FunctionSpec, Option<Inline>), Problem> {
+fn read(
+    stack: &mut Stack,
+    folders: Folders<'_>,
+    model: &FunctionModel,
+) -> Result<(FunctionSpec, Option<Inline>), Problem> {
     let language = match model.runtime.as_str() {
         name if name.starts_with("python") => Language::Python,
         name if name.starts_with("nodejs") => Language::Node,
@@ -203,7 +207,8 @@ fn needs_installing(stack: &mut Stack, folders: Folders<'_>, model: &FunctionMod
         if let Some((file, command)) = note {
             let span = model.places.get("CodeUri").or_else(|| model.places.get("Code")).copied();
             let message = format!("function `{}` has packages in {file} that are not installed", model.id);
-            let note = stack.problem(span.unwrap_or(Span::default()), message, &command);
+            let help = format!("install them with `{command}`");
+            let note = stack.problem(span.unwrap_or_default(), message, &help);
             return stack.notes.push(note);
         }
     }

@@ -39,9 +39,10 @@ impl Project {
                 problem.span = place(&places, source, definition, &backends, unsupported);
                 problem.help = missing.hint.as_ref().map(|hint| match (&self.file, &self.stack) {
                     (Some(file), _) => hint.replace("the project file", &shown(file)),
-                    (None, Some(stack)) => {
-                        hint.replace("the project file", &format!("an asl.toml beside {}, or a resource to it", stack.name))
-                    }
+                    (None, Some(stack)) => hint.replace(
+                        "the project file",
+                        &format!("an asl.toml beside {}, or a resource to it", stack.name),
+                    ),
                     (None, None) => hint.replace("the project file", "a file asl.toml beside the definition"),
                 });
                 problem

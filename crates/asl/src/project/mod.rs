@@ -35,17 +35,17 @@ mod file;
 mod opened;
 mod place;
 mod read;
-mod stack;
-mod template;
 #[cfg(feature = "schema")]
 mod schema;
+mod stack;
+mod template;
 
 pub use error::{Problem, ProjectError};
 pub use opened::{Opened, Wanted, is_template, machine_name};
-pub use stack::StackOptions;
-pub use template::{Declared, Definition as DefinitionPlace, Machine};
 #[cfg(feature = "schema")]
 pub use schema::schema;
+pub use stack::StackOptions;
+pub use template::{Declared, Definition as DefinitionPlace, Machine};
 
 use asl_function::{Code, FunctionSpec, Functions, LogSink};
 use asl_syntax::Source;
@@ -182,7 +182,11 @@ impl Project {
     /// What is wrong with resources of its template that not everything needs.
     pub fn broken(&self) -> Vec<Problem> {
         let absent = self.stack.as_ref().map_or(&[][..], |stack| &stack.absent);
-        absent.iter().filter(|absent| absent.broken && !self.has_function(&absent.name)).map(|a| a.problem.clone()).collect()
+        absent
+            .iter()
+            .filter(|absent| absent.broken && !self.has_function(&absent.name))
+            .map(|a| a.problem.clone())
+            .collect()
     }
 
     fn has_function(&self, name: &str) -> bool {
@@ -253,8 +257,8 @@ impl Project {
     /// # Errors
     /// The declarations do not fit together; never after [`Project::load`], which has checked that.
     pub fn services(&self) -> Result<Services, ProjectError> {
-        Services::new(&self.services, self.identity.clone()).map_err(|errors| {
-            ProjectError { problems: errors.iter().map(|error| self.service_problem(error)).collect() }
+        Services::new(&self.services, self.identity.clone()).map_err(|errors| ProjectError {
+            problems: errors.iter().map(|error| self.service_problem(error)).collect(),
         })
     }
 

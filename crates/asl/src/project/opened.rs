@@ -124,13 +124,7 @@ impl Project {
             }
         };
         let options = Options { format, kind: machine.kind, ..Options::default() };
-        Ok(Opened {
-            name: machine.name.clone(),
-            source,
-            options,
-            notes: stack.notes.clone(),
-            project: self.clone(),
-        })
+        Ok(Opened { name: machine.name.clone(), source, options, notes: stack.notes.clone(), project: self.clone() })
     }
 
     /// A definition with the values of a machine, and those of the project file over them. What has no value stays as it is,

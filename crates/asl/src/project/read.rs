@@ -1,7 +1,7 @@
 //! From the text of `asl.toml` to a [`Project`].
 
 use super::error::{Problem, ProjectError};
-use super::file::{BucketSpec, File, Function, Runtime, Setting, Substitution};
+use super::file::{BucketSpec, File, Function, Runtime, Setting, Substitution, TemplateSpec};
 use super::stack::{self, StackOptions};
 use super::{FILE_NAME, Project, place, shown};
 use asl_function::{Code, FunctionSpec};
@@ -74,7 +74,10 @@ fn template_of(
     let settings = |settings: &BTreeMap<String, Setting>| {
         settings.iter().map(|(name, value)| (name.clone(), value.0.clone())).collect::<BTreeMap<_, _>>()
     };
-    let mut parameters = spec.map(|spec| settings(&spec.parameters)).unwrap_or_default();
+    // Another template than the file's own has other parameters.
+    let same =
+        |spec: &&TemplateSpec| std::fs::canonicalize(root.join(&spec.file)).ok() == std::fs::canonicalize(&file).ok();
+    let mut parameters = spec.filter(same).map(|spec| settings(&spec.parameters)).unwrap_or_default();
     parameters.extend(options.parameters.clone());
     let name = options.name.clone().or_else(|| spec.and_then(|spec| spec.stack_name.clone()));
     let imports = spec.map(|spec| settings(&spec.imports)).unwrap_or_default();

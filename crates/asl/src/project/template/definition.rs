@@ -65,9 +65,9 @@ impl Scope<'_> {
         let mut numbers = BTreeMap::new();
         number(node, &mut numbers);
         for (number, call) in numbers.values() {
-            let value = self.text_of(call)?.ok_or_else(|| {
-                self.problem(call.span, "a definition takes a text here", "give it a value")
-            })?;
+            let value = self
+                .text_of(call)?
+                .ok_or_else(|| self.problem(call.span, "a definition takes a text here", "give it a value"))?;
             substitutions.insert(substitution(*number), value);
         }
         let mut text = Text { file: &self.text, text: String::new(), origins: Vec::new() };

@@ -77,7 +77,11 @@ impl Scope<'_> {
     }
 
     /// Exactly so many arguments, in a list.
-    pub(super) fn arguments<'n, const N: usize>(&self, function: &str, node: &'n Node) -> Result<[&'n Node; N], Problem> {
+    pub(super) fn arguments<'n, const N: usize>(
+        &self,
+        function: &str,
+        node: &'n Node,
+    ) -> Result<[&'n Node; N], Problem> {
         let items: Vec<&Node> = node.as_array().unwrap_or_default().iter().collect();
         let found = items.len();
         items.try_into().map_err(|_| {
@@ -136,12 +140,16 @@ impl Scope<'_> {
                 Ok(Some(scalar(span, Value::from(length))))
             }
             "Fn::ToJsonString" => text(self.resolved(argument)?.to_value().to_string()),
-            "Fn::And" | "Fn::Or" | "Fn::Not" | "Fn::Equals" => {
-                Err(self.problem(span, format!("{function} stands in Conditions only"), "name the condition with Fn::If"))
-            }
-            other => {
-                Err(self.problem(span, format!("the function {other} is not supported"), "write out what it stands for"))
-            }
+            "Fn::And" | "Fn::Or" | "Fn::Not" | "Fn::Equals" => Err(self.problem(
+                span,
+                format!("{function} stands in Conditions only"),
+                "name the condition with Fn::If",
+            )),
+            other => Err(self.problem(
+                span,
+                format!("the function {other} is not supported"),
+                "write out what it stands for",
+            )),
         }
     }
 
@@ -213,7 +221,9 @@ impl Scope<'_> {
             Some((id, attribute)) if !key.contains("::") => self.attribute(id, attribute, span)?,
             _ => {
                 let value = self.reference(key, span)?.map(|node| node.to_value()).unwrap_or_default();
-                let list = || value.as_array().map(|items| items.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(","));
+                let list = || {
+                    value.as_array().map(|items| items.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(","))
+                };
                 scalar_text(&value).or_else(list).unwrap_or_default()
             }
         };
@@ -247,7 +257,9 @@ impl Scope<'_> {
         let (number, list) = (self.needed_text(index)?, self.resolved(list)?);
         let items = list.as_array().ok_or_else(|| self.problem(argument.span, "Fn::Select takes from a list", ""))?;
         let found = number.parse::<usize>().ok().and_then(|at| items.get(at)).cloned();
-        found.ok_or_else(|| self.problem(index.span, format!("there is no item {number} among {}", items.len()), "count from 0"))
+        found.ok_or_else(|| {
+            self.problem(index.span, format!("there is no item {number} among {}", items.len()), "count from 0")
+        })
     }
 
     fn find_in_map(&self, argument: &Node) -> Result<Node, Problem> {

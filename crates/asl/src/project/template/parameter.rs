@@ -19,13 +19,18 @@ impl Scope<'_> {
         let value = match (given, default) {
             (Some(given), _) => given.clone(),
             (None, Some(_)) if kind.starts_with("AWS::SSM::") => {
-                return Err(self.no_value(member, span, format!("parameter `{name}` is read from SSM, which is not here")));
+                return Err(self.no_value(
+                    member,
+                    span,
+                    format!("parameter `{name}` is read from SSM, which is not here"),
+                ));
             }
             (None, Some(Value::Array(items))) => {
                 items.iter().map(|item| scalar_text(item).unwrap_or_default()).collect::<Vec<_>>().join(",")
             }
-            (None, Some(default)) => scalar_text(&default)
-                .ok_or_else(|| self.problem(member.key_span, format!("the Default of `{name}` is no text"), "write a text"))?,
+            (None, Some(default)) => scalar_text(&default).ok_or_else(|| {
+                self.problem(member.key_span, format!("the Default of `{name}` is no text"), "write a text")
+            })?,
             (None, None) => return Err(self.no_value(member, span, format!("parameter `{name}` has no value"))),
         };
         self.allowed(member, &value)?;

@@ -209,7 +209,10 @@ impl Scope<'_> {
         };
         let routed = || {
             let first = resource.property("RoutingConfiguration").and_then(|n| n.as_array()?.first());
-            first.or_else(|| resource.property("DeploymentPreference"))?.member("StateMachineVersionArn").map(|m| &m.value)
+            first
+                .or_else(|| resource.property("DeploymentPreference"))?
+                .member("StateMachineVersionArn")
+                .map(|m| &m.value)
         };
         let function = |reference: String| match reference.starts_with("arn:") {
             true => reference,
@@ -219,9 +222,15 @@ impl Scope<'_> {
             Ok(match resource.kind {
                 "AWS::Lambda::Version" => format!("{}:1", function(text(resource.property("FunctionName"))?)),
                 "AWS::Lambda::Alias" => {
-                    format!("{}:{}", function(text(resource.property("FunctionName"))?), text(resource.property("Name"))?)
+                    format!(
+                        "{}:{}",
+                        function(text(resource.property("FunctionName"))?),
+                        text(resource.property("Name"))?
+                    )
                 }
-                "AWS::StepFunctions::StateMachineVersion" => format!("{}:1", text(resource.property("StateMachineArn"))?),
+                "AWS::StepFunctions::StateMachineVersion" => {
+                    format!("{}:1", text(resource.property("StateMachineArn"))?)
+                }
                 _ => {
                     let version = text(routed())?;
                     let machine = version.rsplit_once(':').map_or(version.as_str(), |(machine, _)| machine);

@@ -3,7 +3,7 @@
 use super::super::error::{Problem, ProjectError};
 use super::globals::with_globals;
 use super::{Settings, reference};
-use asl_syntax::{Data, Member, Node, Span};
+use asl_syntax::{Data, Member, Node, Span, nearest};
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
@@ -101,13 +101,24 @@ impl<'t> Scope<'t> {
         scope.parameters = scope.section(root, "Parameters", &mut problems);
         scope.conditions = scope.section(root, "Conditions", &mut problems);
         scope.read_resources(root, &mut problems);
+        for name in settings.parameters.keys().filter(|name| !scope.parameters.contains_key(name.as_str())) {
+            let mut problem = Problem::new(file, text, format!("the template has no parameter `{name}`"));
+            let known = || scope.parameters.keys().copied();
+            let near = nearest(name, known()).map(|near| format!("did you mean `{near}`?"));
+            problem.help = near.or_else(|| Some(format!("it has {}", known().collect::<Vec<_>>().join(", "))));
+            problems.push(problem);
+        }
         if problems.is_empty() { Ok(scope) } else { Err(ProjectError { problems }) }
     }
 
     fn section(&self, root: &'t Node, name: &str, problems: &mut Vec<Problem>) -> BTreeMap<&'t str, &'t Member> {
         let Some(section) = root.member(name).filter(|m| !m.value.is_null()) else { return BTreeMap::new() };
         if section.value.as_object().is_none() {
-            problems.push(self.problem(section.value.span, format!("`{name}` is an object"), "write `NAME: {...}` in it"));
+            problems.push(self.problem(
+                section.value.span,
+                format!("`{name}` is an object"),
+                "write `NAME: {...}` in it",
+            ));
         }
         section.value.as_object().unwrap_or_default().iter().map(|member| (&*member.key, member)).collect()
     }
@@ -162,7 +173,9 @@ impl<'t> Scope<'t> {
         match resource.node.member("Condition") {
             Some(Member { value, .. }) => match value.as_str() {
                 Some(name) => self.holds(name, value.span),
-                None => Err(self.problem(value.span, "the Condition of a resource is a name", "name one of Conditions")),
+                None => {
+                    Err(self.problem(value.span, "the Condition of a resource is a name", "name one of Conditions"))
+                }
             },
             None => Ok(true),
         }
@@ -185,11 +198,7 @@ impl<'t> Scope<'t> {
     ///
     /// # Errors
     /// It is too deep, or too much was resolved already.
-    pub(super) fn deeper<T>(
-        &self,
-        span: Span,
-        step: impl FnOnce() -> Result<T, Problem>,
-    ) -> Result<T, Problem> {
+    pub(super) fn deeper<T>(&self, span: Span, step: impl FnOnce() -> Result<T, Problem>) -> Result<T, Problem> {
         {
             let mut memo = self.memo.borrow_mut();
             memo.depth += 1;

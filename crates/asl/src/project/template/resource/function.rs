@@ -46,7 +46,8 @@ fn sam_code(properties: &Properties<'_, '_>) -> Result<CodeModel, Problem> {
 }
 
 fn code(properties: &Properties<'_, '_>) -> Result<CodeModel, Problem> {
-    if let Some(inline) = properties.value("Code")?.as_ref().and_then(|code| code.get("ZipFile")).and_then(scalar_text) {
+    if let Some(inline) = properties.value("Code")?.as_ref().and_then(|code| code.get("ZipFile")).and_then(scalar_text)
+    {
         return Ok(CodeModel::Inline(inline));
     }
     located(properties, "Code", "S3Key")?.ok_or_else(|| properties.missing("Code"))

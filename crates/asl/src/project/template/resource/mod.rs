@@ -50,7 +50,8 @@ fn passed_over(scope: &Scope<'_>, model: &mut Model) {
     if !names.is_empty() {
         let shown = names.iter().take(5).cloned().collect::<Vec<_>>().join(", ");
         let more = if names.len() > 5 { format!(" and {} more", names.len() - 5) } else { String::new() };
-        let mut note = Problem::new(scope.file, &scope.text, format!("passed over, with no backend here: {shown}{more}"));
+        let mut note =
+            Problem::new(scope.file, &scope.text, format!("passed over, with no backend here: {shown}{more}"));
         note.help = None;
         model.notes.push(note);
     }
