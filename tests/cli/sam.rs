@@ -201,7 +201,7 @@ fn every_command_takes_a_template() {
     let template = "definitions/lab/template.yaml";
     place.asl(&["check", template]).ends(0).says("template.yaml (FareProcessingStateMachine-").says("): ok\n");
     assert!(place.asl(&["graph", template]).ends(0).stdout.contains("RefundFare"));
-    place.asl(&["test", template]).ends(0).says("3 cases of 1 file: 3 passed");
+    place.asl(&["test", template]).ends(0).says("6 cases of 1 file: 6 passed");
     let explained = place.asl(&["explain", template, "--stack-name", "rides"]);
     assert!(explained.ends(0).stdout.contains("rides-FaresTable-"), "{}", explained.stdout);
     // What `asl start` writes down is what a worker of the template runs.

@@ -5,7 +5,6 @@ use super::shown;
 use super::stack::Stack;
 use super::template::{Absent, CodeModel, FunctionModel};
 use asl_function::{Code, FunctionSpec, Functions, Identity, SpecError};
-use asl_syntax::Span;
 use asl_value::Value;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
