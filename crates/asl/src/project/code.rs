@@ -53,7 +53,7 @@ fn read(
     stack: &mut Stack,
     folders: Folders<'_>,
     model: &FunctionModel,
-) -> Result<(FunctionSpec, Option<Inline>), Problem> {
+) -> Result<(FunctionSpec, Option<Inline>), Box<Problem>> {
     let language = match model.runtime.as_str() {
         name if name.starts_with("python") => Language::Python,
         name if name.starts_with("nodejs") => Language::Node,
@@ -77,7 +77,7 @@ fn read(
     Ok((spec, inline))
 }
 
-fn at(stack: &Stack, model: &FunctionModel, property: &str, message: String, help: &str) -> Problem {
+fn at(stack: &Stack, model: &FunctionModel, property: &str, message: String, help: &str) -> Box<Problem> {
     let span = model.places.get(property).copied().unwrap_or(model.span);
     stack.problem(span, message, help)
 }
@@ -87,7 +87,7 @@ fn code(
     folders: Folders<'_>,
     model: &FunctionModel,
     language: Language,
-) -> Result<(Code, Option<Inline>), Problem> {
+) -> Result<(Code, Option<Inline>), Box<Problem>> {
     let handler = model.handler.clone();
     if let CodeModel::Inline(text) = &model.code {
         let extension = match language {
@@ -167,7 +167,7 @@ fn search_path(folders: Folders<'_>, model: &FunctionModel, language: Language, 
 }
 
 /// Whether the function can be started, told at its place in the template.
-fn checked(stack: &Stack, model: &FunctionModel, spec: &FunctionSpec) -> Result<(), Problem> {
+fn checked(stack: &Stack, model: &FunctionModel, spec: &FunctionSpec) -> Result<(), Box<Problem>> {
     let Err(error) = Functions::new(vec![spec.clone()], Arc::new(|_| {}), Identity::default()) else { return Ok(()) };
     let property = match &error {
         SpecError::Name { .. } => "FunctionName",
@@ -208,7 +208,7 @@ fn needs_installing(stack: &mut Stack, folders: Folders<'_>, model: &FunctionMod
             let message = format!("function `{}` has packages in {file} that are not installed", model.id);
             let help = format!("install them with `{command}`");
             let note = stack.problem(span.unwrap_or_default(), message, &help);
-            return stack.notes.push(note);
+            return stack.notes.push(*note);
         }
     }
 }

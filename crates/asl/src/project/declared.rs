@@ -59,7 +59,7 @@ impl Project {
         let mut problem = longest.max_by_key(|absent| absent.name.len())?.problem.clone();
         let what = format!("state `{}` of {} needs it", unsupported.state, source.name());
         problem.message = format!("{}; {what}", problem.message);
-        Some(problem)
+        Some(*problem)
     }
 
     /// What the tasks of this project's definitions can call.

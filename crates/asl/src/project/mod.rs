@@ -185,7 +185,7 @@ impl Project {
         absent
             .iter()
             .filter(|absent| absent.broken && !self.has_function(&absent.name))
-            .map(|a| a.problem.clone())
+            .map(|absent| (*absent.problem).clone())
             .collect()
     }
 

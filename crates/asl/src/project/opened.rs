@@ -118,7 +118,7 @@ impl Project {
                 let file = stack::definition_file(stack, machine).unwrap_or_else(|| PathBuf::from(path));
                 let text = std::fs::read_to_string(&file).map_err(|problem| {
                     let message = format!("the definition {} cannot be read: {problem}", shown(&file));
-                    stack.problem(*span, message, "paths are relative to the template")
+                    *stack.problem(*span, message, "paths are relative to the template")
                 })?;
                 (self.replaced(&shown(&file), &text, machine), format_of(&file))
             }

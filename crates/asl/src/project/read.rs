@@ -115,7 +115,7 @@ impl Project {
         let own = service_problem(&self.shown_file(), &self.text, error);
         let Some(stack) = self.stack.as_ref().filter(|_| own.span.is_none()) else { return own };
         match stack.place(&error.place) {
-            Some(span) => stack.problem(span, &error.problem, &error.hint),
+            Some(span) => *stack.problem(span, &error.problem, &error.hint),
             None => own,
         }
     }

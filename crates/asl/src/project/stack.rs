@@ -34,12 +34,12 @@ pub(crate) struct Stack {
 }
 
 impl Stack {
-    pub(super) fn problem(&self, span: Span, message: impl Into<String>, help: &str) -> Problem {
+    pub(super) fn problem(&self, span: Span, message: impl Into<String>, help: &str) -> Box<Problem> {
         let mut problem = Problem::new(&self.name, "", message);
         problem.text = self.text.clone();
         problem.span = Some(span);
         problem.help = (!help.is_empty()).then(|| help.to_owned());
-        problem
+        Box::new(problem)
     }
 
     /// The place of a key path of the services, or of the nearest one above it.
@@ -136,7 +136,7 @@ fn services(project: &mut Project, stack: &mut Stack, model: Model) {
     for (place, what) in notes {
         let span = stack.place(&place).unwrap_or_default();
         let note = stack.problem(span, format!("passed over: {what}, which does not run here"), "");
-        stack.notes.push(note);
+        stack.notes.push(*note);
     }
     project.services.tables.extend(model.tables);
     project.services.topics.extend(topics);

@@ -11,7 +11,7 @@ impl Scope<'_> {
     ///
     /// # Errors
     /// There is no such condition, or it cannot be told.
-    pub(super) fn holds(&self, name: &str, span: Span) -> Result<bool, Problem> {
+    pub(super) fn holds(&self, name: &str, span: Span) -> Result<bool, Box<Problem>> {
         if let Some(known) = self.memo.borrow().conditions.get(name) {
             return Ok(*known);
         }
@@ -25,11 +25,11 @@ impl Scope<'_> {
         Ok(held)
     }
 
-    fn condition(&self, node: &Node) -> Result<bool, Problem> {
+    fn condition(&self, node: &Node) -> Result<bool, Box<Problem>> {
         self.deeper(node.span, || self.condition_inside(node))
     }
 
-    fn condition_inside(&self, node: &Node) -> Result<bool, Problem> {
+    fn condition_inside(&self, node: &Node) -> Result<bool, Box<Problem>> {
         if let Some(name) = node.member("Condition").filter(|_| node.as_object().is_some_and(|o| o.len() == 1)) {
             let called = name.value.as_str();
             return called.map_or_else(

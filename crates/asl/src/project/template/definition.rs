@@ -61,7 +61,7 @@ impl Scope<'_> {
         &self,
         node: &Node,
         substitutions: &mut BTreeMap<String, String>,
-    ) -> Result<(String, Vec<Origin>), Problem> {
+    ) -> Result<(String, Vec<Origin>), Box<Problem>> {
         let mut numbers = BTreeMap::new();
         number(node, &mut numbers);
         for (number, call) in numbers.values() {
@@ -79,7 +79,7 @@ impl Scope<'_> {
     ///
     /// # Errors
     /// As [`Scope::resolve`].
-    pub(super) fn object_definition(&self, node: &Node) -> Result<(String, Vec<Origin>), Problem> {
+    pub(super) fn object_definition(&self, node: &Node) -> Result<(String, Vec<Origin>), Box<Problem>> {
         let node = self.resolved(node)?;
         let mut text = Text { file: &self.text, text: String::new(), origins: Vec::new() };
         write(&node, &mut text, None);
@@ -90,7 +90,7 @@ impl Scope<'_> {
     ///
     /// # Errors
     /// As [`Scope::resolve`].
-    pub(super) fn text_definition(&self, node: &Node) -> Result<(String, Vec<Origin>), Problem> {
+    pub(super) fn text_definition(&self, node: &Node) -> Result<(String, Vec<Origin>), Box<Problem>> {
         let mut text = Text { file: &self.text, text: String::new(), origins: Vec::new() };
         let mut cursor = node.span.start;
         match called(node) {

@@ -20,14 +20,14 @@ impl Scope<'_> {
     ///
     /// # Errors
     /// The first thing in it that cannot be resolved.
-    pub(super) fn resolve(&self, node: &Node) -> Result<Option<Node>, Problem> {
+    pub(super) fn resolve(&self, node: &Node) -> Result<Option<Node>, Box<Problem>> {
         self.deeper(node.span, || match called(node) {
             Some((function, argument)) => self.call(function, argument, node.span),
             None => self.members(node).map(Some),
         })
     }
 
-    fn members(&self, node: &Node) -> Result<Node, Problem> {
+    fn members(&self, node: &Node) -> Result<Node, Box<Problem>> {
         let data = match &node.data {
             Data::Scalar(_) => return Ok(node.clone()),
             Data::Array(items) => {
@@ -54,7 +54,7 @@ impl Scope<'_> {
     ///
     /// # Errors
     /// As [`Scope::resolve`], and for `AWS::NoValue`.
-    pub(super) fn resolved(&self, node: &Node) -> Result<Node, Problem> {
+    pub(super) fn resolved(&self, node: &Node) -> Result<Node, Box<Problem>> {
         self.resolve(node)?.ok_or_else(|| self.problem(node.span, "AWS::NoValue cannot stand here", "give it a value"))
     }
 
@@ -62,7 +62,7 @@ impl Scope<'_> {
     ///
     /// # Errors
     /// As [`Scope::resolve`], and for a list or an object.
-    pub(super) fn text_of(&self, node: &Node) -> Result<Option<String>, Problem> {
+    pub(super) fn text_of(&self, node: &Node) -> Result<Option<String>, Box<Problem>> {
         let Some(value) = self.resolve(node)?.map(|node| node.to_value()).filter(|value| !value.is_null()) else {
             return Ok(None);
         };
@@ -72,7 +72,7 @@ impl Scope<'_> {
         Ok(Some(text))
     }
 
-    fn needed_text(&self, node: &Node) -> Result<String, Problem> {
+    fn needed_text(&self, node: &Node) -> Result<String, Box<Problem>> {
         self.text_of(node)?.ok_or_else(|| self.problem(node.span, "a text is needed here", "give it a value"))
     }
 
@@ -81,7 +81,7 @@ impl Scope<'_> {
         &self,
         function: &str,
         node: &'n Node,
-    ) -> Result<[&'n Node; N], Problem> {
+    ) -> Result<[&'n Node; N], Box<Problem>> {
         let items: Vec<&Node> = node.as_array().unwrap_or_default().iter().collect();
         let found = items.len();
         items.try_into().map_err(|_| {
@@ -90,7 +90,7 @@ impl Scope<'_> {
         })
     }
 
-    fn call(&self, function: &str, argument: &Node, span: Span) -> Result<Option<Node>, Problem> {
+    fn call(&self, function: &str, argument: &Node, span: Span) -> Result<Option<Node>, Box<Problem>> {
         let text = |text: String| {
             self.count(text.len(), span)?;
             Ok(Some(scalar(span, Value::from(text))))
@@ -154,7 +154,7 @@ impl Scope<'_> {
     }
 
     /// `A.Arn`, `["A", "Arn"]`.
-    fn attribute_path(&self, argument: &Node) -> Result<(String, String), Problem> {
+    fn attribute_path(&self, argument: &Node) -> Result<(String, String), Box<Problem>> {
         let wrong = || self.problem(argument.span, "Fn::GetAtt takes a resource and an attribute", "write `Name.Arn`");
         if let Some(text) = argument.as_str() {
             let (id, attribute) = text.split_once('.').ok_or_else(wrong)?;
@@ -172,7 +172,7 @@ impl Scope<'_> {
     }
 
     /// `Fn::Sub`: a text, or a text and the values of its own names.
-    fn sub(&self, argument: &Node) -> Result<String, Problem> {
+    fn sub(&self, argument: &Node) -> Result<String, Box<Problem>> {
         let mut whole = String::new();
         self.each_part(argument, |part| {
             let (text, span) = match &part {
@@ -189,8 +189,8 @@ impl Scope<'_> {
     pub(super) fn each_part(
         &self,
         argument: &Node,
-        mut part: impl FnMut(Part<'_>) -> Result<(), Problem>,
-    ) -> Result<(), Problem> {
+        mut part: impl FnMut(Part<'_>) -> Result<(), Box<Problem>>,
+    ) -> Result<(), Box<Problem>> {
         let (template, own) = match argument.as_array() {
             Some([template, own]) => (template, Some(own)),
             Some(_) => return Err(self.problem(argument.span, "Fn::Sub takes a text, or a text and its values", "")),
@@ -213,7 +213,7 @@ impl Scope<'_> {
     }
 
     /// What `${key}` stands for in a `Fn::Sub`.
-    fn named(&self, key: &str, own: Option<&Node>, span: Span) -> Result<String, Problem> {
+    fn named(&self, key: &str, own: Option<&Node>, span: Span) -> Result<String, Box<Problem>> {
         if let Some(member) = own.and_then(|own| own.member(key)) {
             return self.needed_text(&member.value);
         }
@@ -230,7 +230,7 @@ impl Scope<'_> {
         Ok(found)
     }
 
-    fn join(&self, argument: &Node) -> Result<String, Problem> {
+    fn join(&self, argument: &Node) -> Result<String, Box<Problem>> {
         let [delimiter, list] = self.arguments("Fn::Join", argument)?;
         let delimiter = self.needed_text(delimiter)?;
         let list = self.resolved(list)?;
@@ -252,7 +252,7 @@ impl Scope<'_> {
         Ok(joined)
     }
 
-    fn select(&self, argument: &Node) -> Result<Node, Problem> {
+    fn select(&self, argument: &Node) -> Result<Node, Box<Problem>> {
         let [index, list] = self.arguments("Fn::Select", argument)?;
         let (number, list) = (self.needed_text(index)?, self.resolved(list)?);
         let items = list.as_array().ok_or_else(|| self.problem(argument.span, "Fn::Select takes from a list", ""))?;
@@ -262,7 +262,7 @@ impl Scope<'_> {
         })
     }
 
-    fn find_in_map(&self, argument: &Node) -> Result<Node, Problem> {
+    fn find_in_map(&self, argument: &Node) -> Result<Node, Box<Problem>> {
         let arguments = argument.as_array().unwrap_or_default();
         let [map, top, second, rest @ ..] = arguments else {
             return Err(self.problem(argument.span, "Fn::FindInMap takes a map and two keys", ""));
@@ -286,7 +286,7 @@ impl Scope<'_> {
         Ok(at.cloned().unwrap_or_else(|| scalar(argument.span, Value::Null)))
     }
 
-    fn import(&self, argument: &Node) -> Result<String, Problem> {
+    fn import(&self, argument: &Node) -> Result<String, Box<Problem>> {
         let name = self.needed_text(argument)?;
         self.settings.imports.get(&name).cloned().ok_or_else(|| {
             let help = format!("give it a value: `Imports = {{ \"{name}\" = \"...\" }}` under [template] in asl.toml");
@@ -295,7 +295,7 @@ impl Scope<'_> {
     }
 
     /// `Fn::Cidr` of IPv4: so many blocks of so many host bits.
-    fn cidr(&self, argument: &Node, span: Span) -> Result<Node, Problem> {
+    fn cidr(&self, argument: &Node, span: Span) -> Result<Node, Box<Problem>> {
         let wrong = || self.problem(argument.span, "Fn::Cidr takes a block, a count of 1 to 256, and bits", "");
         let [block, count, bits] = self.arguments("Fn::Cidr", argument)?;
         let (block, count, bits) = (self.needed_text(block)?, self.needed_text(count)?, self.needed_text(bits)?);

@@ -139,7 +139,7 @@ pub(super) enum CodeModel {
 pub(super) struct Absent {
     /// Its name, by which a state's parameters show that the state needs it.
     pub(super) name: String,
-    pub(super) problem: Problem,
+    pub(super) problem: Box<Problem>,
     /// It is wrong in the template, and not only of a type that has no backend.
     pub(super) broken: bool,
 }

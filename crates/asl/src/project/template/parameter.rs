@@ -10,7 +10,7 @@ impl Scope<'_> {
     ///
     /// # Errors
     /// It has none, or one that is not allowed.
-    pub(super) fn parameter(&self, member: &Member, span: Span) -> Result<Node, Problem> {
+    pub(super) fn parameter(&self, member: &Member, span: Span) -> Result<Node, Box<Problem>> {
         let name = &*member.key;
         let field = |key: &str| member.value.member(key).map(|m| &m.value);
         let kind = field("Type").and_then(Node::as_str).unwrap_or("String");
@@ -42,7 +42,7 @@ impl Scope<'_> {
         Ok(text(&value))
     }
 
-    fn no_value(&self, member: &Member, span: Span, message: String) -> Problem {
+    fn no_value(&self, member: &Member, span: Span, message: String) -> Box<Problem> {
         let name = &member.key;
         let help = format!(
             "give it one: --parameter {name}=VALUE, or `Parameters = {{ {name} = \"...\" }}` under [template] in asl.toml"
@@ -52,7 +52,7 @@ impl Scope<'_> {
         problem
     }
 
-    fn allowed(&self, member: &Member, value: &str) -> Result<(), Problem> {
+    fn allowed(&self, member: &Member, value: &str) -> Result<(), Box<Problem>> {
         let Some(values) = member.value.member("AllowedValues").and_then(|m| m.value.as_array()) else { return Ok(()) };
         let values: Vec<String> = values.iter().filter_map(|node| scalar_text(&node.to_value())).collect();
         if values.iter().any(|allowed| allowed == value) {

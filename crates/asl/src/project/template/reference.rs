@@ -72,7 +72,7 @@ impl Scope<'_> {
     ///
     /// # Errors
     /// There is nothing of that name, or it cannot be resolved.
-    pub(super) fn reference(&self, name: &str, span: Span) -> Result<Option<Node>, Problem> {
+    pub(super) fn reference(&self, name: &str, span: Span) -> Result<Option<Node>, Box<Problem>> {
         let text = |text: String| Ok(Some(Node { span, data: Data::Scalar(Value::from(text)) }));
         if let Some(pseudo) = name.strip_prefix("AWS::") {
             return match pseudo {
@@ -112,7 +112,7 @@ impl Scope<'_> {
         })
     }
 
-    fn unknown(&self, name: &str, span: Span) -> Problem {
+    fn unknown(&self, name: &str, span: Span) -> Box<Problem> {
         let known = self.resources.iter().map(|r| r.id).chain(self.parameters.keys().copied());
         let help = nearest(name, known)
             .map_or("declare it under Resources or Parameters".to_owned(), |near| format!("did you mean `{near}`?"));
@@ -120,7 +120,7 @@ impl Scope<'_> {
     }
 
     /// A resource that is referred to must be made.
-    fn refer(&self, resource: &Resource<'_>, span: Span) -> Result<(), Problem> {
+    fn refer(&self, resource: &Resource<'_>, span: Span) -> Result<(), Box<Problem>> {
         if !self.is_made(resource)? {
             let message = format!("resource `{}` is not made: its Condition does not hold", resource.id);
             return Err(self.problem(span, message, "ask for the same condition here, with Fn::If"));
@@ -128,7 +128,7 @@ impl Scope<'_> {
         Ok(())
     }
 
-    fn ref_of(&self, resource: &Resource<'_>, span: Span) -> Result<String, Problem> {
+    fn ref_of(&self, resource: &Resource<'_>, span: Span) -> Result<String, Box<Problem>> {
         self.refer(resource, span)?;
         if VERSIONS.contains(&resource.kind) {
             return self.version(resource);
@@ -154,7 +154,7 @@ impl Scope<'_> {
     ///
     /// # Errors
     /// There is no such resource or attribute, or it cannot be resolved.
-    pub(super) fn attribute(&self, id: &str, attribute: &str, span: Span) -> Result<String, Problem> {
+    pub(super) fn attribute(&self, id: &str, attribute: &str, span: Span) -> Result<String, Box<Problem>> {
         let Some(resource) = self.find(id) else {
             return self.generated(id, Some(attribute))?.ok_or_else(|| self.unknown(id, span));
         };
@@ -202,7 +202,7 @@ impl Scope<'_> {
     }
 
     /// The ARN of a version or alias.
-    fn version(&self, resource: &Resource<'_>) -> Result<String, Problem> {
+    fn version(&self, resource: &Resource<'_>) -> Result<String, Box<Problem>> {
         let text = |property: Option<&Node>| match property {
             Some(node) => self.text_of(node).map(Option::unwrap_or_default),
             None => Ok(String::new()),
@@ -240,7 +240,7 @@ impl Scope<'_> {
         })
     }
 
-    fn version_attribute(&self, resource: &Resource<'_>, attribute: &str) -> Result<Option<String>, Problem> {
+    fn version_attribute(&self, resource: &Resource<'_>, attribute: &str) -> Result<Option<String>, Box<Problem>> {
         Ok(match attribute {
             "Arn" | "AliasArn" | "FunctionArn" => Some(self.version(resource)?),
             "Version" => Some("1".to_owned()),
@@ -249,7 +249,7 @@ impl Scope<'_> {
     }
 
     /// What SAM makes beside a resource: the role of a function or state machine, its versions and aliases, the implicit API.
-    fn generated(&self, name: &str, attribute: Option<&str>) -> Result<Option<String>, Problem> {
+    fn generated(&self, name: &str, attribute: Option<&str>) -> Result<Option<String>, Box<Problem>> {
         const MACHINE: &str = "AWS::Serverless::StateMachine";
         const FUNCTION: &str = "AWS::Serverless::Function";
         let owner = |id: &str| self.find(id).filter(|resource| resource.is(&[MACHINE, FUNCTION]));

@@ -114,7 +114,7 @@ impl<'t> Scope<'t> {
     fn section(&self, root: &'t Node, name: &str, problems: &mut Vec<Problem>) -> BTreeMap<&'t str, &'t Member> {
         let Some(section) = root.member(name).filter(|m| !m.value.is_null()) else { return BTreeMap::new() };
         if section.value.as_object().is_none() {
-            problems.push(self.problem(
+            problems.push(*self.problem(
                 section.value.span,
                 format!("`{name}` is an object"),
                 "write `NAME: {...}` in it",
@@ -127,20 +127,20 @@ impl<'t> Scope<'t> {
         let members = root.member("Resources").and_then(|m| m.value.as_object()).unwrap_or_default();
         if members.len() > MAX_RESOURCES {
             let span = members[MAX_RESOURCES].key_span;
-            problems.push(self.problem(span, format!("more than {MAX_RESOURCES} resources"), "split the template"));
+            problems.push(*self.problem(span, format!("more than {MAX_RESOURCES} resources"), "split the template"));
             return;
         }
         let globals = root.member("Globals").map(|m| &m.value);
         if globals.map_or(0, size).saturating_mul(members.len()) > MAX_STEPS {
             let span = globals.map_or(Span::default(), |globals| globals.span);
-            problems.push(self.problem(span, "Globals are too large for so many resources", "shorten them"));
+            problems.push(*self.problem(span, "Globals are too large for so many resources", "shorten them"));
             return;
         }
         for member in members {
             let kind = member.value.member("Type").and_then(|m| m.value.as_str());
             let Some(kind) = kind else {
                 let help = "add `Type: AWS::...`; loops (Fn::ForEach) are not supported";
-                problems.push(self.problem(member.key_span, format!("resource `{}` has no Type", member.key), help));
+                problems.push(*self.problem(member.key_span, format!("resource `{}` has no Type", member.key), help));
                 continue;
             };
             let resource = Resource {
@@ -154,7 +154,7 @@ impl<'t> Scope<'t> {
                 let mut problem =
                     self.problem(member.key_span, format!("resource `{}` is there twice", member.key), "rename one");
                 problem.labels.push((self.resources[old].span, "the first one".to_owned()));
-                problems.push(problem);
+                problems.push(*problem);
             }
             self.resources.push(resource);
         }
@@ -169,7 +169,7 @@ impl<'t> Scope<'t> {
     ///
     /// # Errors
     /// The condition cannot be told.
-    pub(super) fn is_made(&self, resource: &Resource<'_>) -> Result<bool, Problem> {
+    pub(super) fn is_made(&self, resource: &Resource<'_>) -> Result<bool, Box<Problem>> {
         match resource.node.member("Condition") {
             Some(Member { value, .. }) => match value.as_str() {
                 Some(name) => self.holds(name, value.span),
@@ -182,23 +182,27 @@ impl<'t> Scope<'t> {
     }
 
     /// A mistake at a place of the template.
-    pub(super) fn problem(&self, span: Span, message: impl Into<String>, help: impl Into<String>) -> Problem {
+    pub(super) fn problem(&self, span: Span, message: impl Into<String>, help: impl Into<String>) -> Box<Problem> {
         let help: String = help.into();
-        Problem {
+        Box::new(Problem {
             file: self.file.to_owned(),
             text: self.text.clone(),
             span: Some(span),
             message: message.into(),
             labels: Vec::new(),
             help: (!help.is_empty()).then_some(help),
-        }
+        })
     }
 
     /// Runs `step` one level deeper.
     ///
     /// # Errors
     /// It is too deep, or too much was resolved already.
-    pub(super) fn deeper<T>(&self, span: Span, step: impl FnOnce() -> Result<T, Problem>) -> Result<T, Problem> {
+    pub(super) fn deeper<T>(
+        &self,
+        span: Span,
+        step: impl FnOnce() -> Result<T, Box<Problem>>,
+    ) -> Result<T, Box<Problem>> {
         {
             let mut memo = self.memo.borrow_mut();
             memo.depth += 1;
@@ -223,7 +227,7 @@ impl<'t> Scope<'t> {
     ///
     /// # Errors
     /// It, or all of them together, are too long.
-    pub(super) fn count(&self, bytes: usize, span: Span) -> Result<(), Problem> {
+    pub(super) fn count(&self, bytes: usize, span: Span) -> Result<(), Box<Problem>> {
         let mut memo = self.memo.borrow_mut();
         memo.bytes = memo.bytes.saturating_add(bytes);
         if bytes > MAX_TEXT_BYTES || memo.bytes > MAX_BYTES {
@@ -238,8 +242,8 @@ impl<'t> Scope<'t> {
         &self,
         what: &str,
         span: Span,
-        step: impl FnOnce() -> Result<T, Problem>,
-    ) -> Result<T, Problem> {
+        step: impl FnOnce() -> Result<T, Box<Problem>>,
+    ) -> Result<T, Box<Problem>> {
         if !self.memo.borrow_mut().open.insert(what.to_owned()) {
             return Err(self.problem(span, format!("{what} refers to itself"), "break the circle"));
         }
@@ -252,7 +256,7 @@ impl<'t> Scope<'t> {
     ///
     /// # Errors
     /// Its name cannot be resolved.
-    pub(super) fn physical(&self, resource: &Resource<'_>) -> Result<Arc<str>, Problem> {
+    pub(super) fn physical(&self, resource: &Resource<'_>) -> Result<Arc<str>, Box<Problem>> {
         if let Some(name) = self.memo.borrow().names.get(resource.id) {
             return Ok(name.clone());
         }

@@ -9,7 +9,12 @@ use std::collections::BTreeMap;
 
 const LAYERS: [&str; 2] = ["AWS::Serverless::LayerVersion", "AWS::Lambda::LayerVersion"];
 
-pub(super) fn read(scope: &Scope<'_>, resource: &Resource<'_>, name: &str, model: &mut Model) -> Result<(), Problem> {
+pub(super) fn read(
+    scope: &Scope<'_>,
+    resource: &Resource<'_>,
+    name: &str,
+    model: &mut Model,
+) -> Result<(), Box<Problem>> {
     let properties = Properties { scope, resource };
     let serverless = resource.kind == "AWS::Serverless::Function";
     let image = properties.text("PackageType")?.as_deref() == Some("Image") || resource.property("ImageUri").is_some();
@@ -38,14 +43,14 @@ pub(super) fn read(scope: &Scope<'_>, resource: &Resource<'_>, name: &str, model
     Ok(())
 }
 
-fn sam_code(properties: &Properties<'_, '_>) -> Result<CodeModel, Problem> {
+fn sam_code(properties: &Properties<'_, '_>) -> Result<CodeModel, Box<Problem>> {
     if let Some(inline) = properties.text("InlineCode")? {
         return Ok(CodeModel::Inline(inline));
     }
     located(properties, "CodeUri", "Key").map(|code| code.unwrap_or(CodeModel::Path(".".to_owned())))
 }
 
-fn code(properties: &Properties<'_, '_>) -> Result<CodeModel, Problem> {
+fn code(properties: &Properties<'_, '_>) -> Result<CodeModel, Box<Problem>> {
     if let Some(inline) = properties.value("Code")?.as_ref().and_then(|code| code.get("ZipFile")).and_then(scalar_text)
     {
         return Ok(CodeModel::Inline(inline));
@@ -54,7 +59,7 @@ fn code(properties: &Properties<'_, '_>) -> Result<CodeModel, Problem> {
 }
 
 /// A path, an object of a bucket, or the folder that `cdk` notes beside it.
-fn located(properties: &Properties<'_, '_>, name: &str, key: &str) -> Result<Option<CodeModel>, Problem> {
+fn located(properties: &Properties<'_, '_>, name: &str, key: &str) -> Result<Option<CodeModel>, Box<Problem>> {
     if let Some(asset) = properties.resource.asset() {
         return Ok(Some(CodeModel::Path(asset.to_owned())));
     }
@@ -69,7 +74,7 @@ fn located(properties: &Properties<'_, '_>, name: &str, key: &str) -> Result<Opt
     found.map(Some).ok_or_else(|| properties.wrong(name, &format!("{name} is a path, or an object with {key}")))
 }
 
-fn environment(properties: &Properties<'_, '_>) -> Result<BTreeMap<String, String>, Problem> {
+fn environment(properties: &Properties<'_, '_>) -> Result<BTreeMap<String, String>, Box<Problem>> {
     let mut variables = BTreeMap::new();
     let given = properties.resource.property("Environment").and_then(|node| node.member("Variables"));
     let given = given.and_then(|variables| variables.value.as_object()).unwrap_or_default();
@@ -82,7 +87,11 @@ fn environment(properties: &Properties<'_, '_>) -> Result<BTreeMap<String, Strin
 }
 
 /// The folders of the layers that are in the template; what others publish is not here.
-fn layers(properties: &Properties<'_, '_>, function: &mut FunctionModel, model: &mut Model) -> Result<(), Problem> {
+fn layers(
+    properties: &Properties<'_, '_>,
+    function: &mut FunctionModel,
+    model: &mut Model,
+) -> Result<(), Box<Problem>> {
     let Some(list) = properties.node("Layers")? else { return Ok(()) };
     let scope = properties.scope;
     for item in list.as_array().unwrap_or_default() {
@@ -97,14 +106,14 @@ fn layers(properties: &Properties<'_, '_>, function: &mut FunctionModel, model: 
             None => {
                 let message = format!("layer {arn} of `{}` is not in the template", function.id);
                 let help = "install what is in it beside the handler";
-                model.notes.push(scope.problem(item.span, message, help));
+                model.notes.push(*scope.problem(item.span, message, help));
             }
         }
     }
     Ok(())
 }
 
-fn content(scope: &Scope<'_>, layer: &Resource<'_>) -> Result<Option<String>, Problem> {
+fn content(scope: &Scope<'_>, layer: &Resource<'_>) -> Result<Option<String>, Box<Problem>> {
     let properties = Properties { scope, resource: layer };
     let serverless = layer.kind == "AWS::Serverless::LayerVersion";
     let (name, key) = if serverless { ("ContentUri", "Key") } else { ("Content", "S3Key") };

@@ -15,12 +15,12 @@ pub(super) fn read(scope: &Scope<'_>, resource: &Resource<'_>, name: &str, model
     let read = read_substitutions(&properties, &mut substitutions)
         .and_then(|()| definition(&properties, &mut substitutions))
         .and_then(|definition| Ok((definition, kind(&properties)?)));
-    let (definition, kind) = read.unwrap_or_else(|problem| (Definition::Unread(Box::new(problem)), Kind::Standard));
+    let (definition, kind) = read.unwrap_or_else(|problem| (Definition::Unread(problem), Kind::Standard));
     let (id, name) = (resource.id.to_owned(), name.to_owned());
     model.machines.push(Machine { id, name, kind, definition, substitutions, span: resource.span });
 }
 
-fn kind(properties: &Properties<'_, '_>) -> Result<Kind, Problem> {
+fn kind(properties: &Properties<'_, '_>) -> Result<Kind, Box<Problem>> {
     let name = if is_serverless(properties) { "Type" } else { "StateMachineType" };
     match properties.text(name)?.as_deref() {
         None | Some("STANDARD") => Ok(Kind::Standard),
@@ -33,7 +33,10 @@ fn is_serverless(properties: &Properties<'_, '_>) -> bool {
     properties.resource.kind == "AWS::Serverless::StateMachine"
 }
 
-fn read_substitutions(properties: &Properties<'_, '_>, values: &mut BTreeMap<String, String>) -> Result<(), Problem> {
+fn read_substitutions(
+    properties: &Properties<'_, '_>,
+    values: &mut BTreeMap<String, String>,
+) -> Result<(), Box<Problem>> {
     let Some(node) = properties.resource.property("DefinitionSubstitutions") else { return Ok(()) };
     let Some(members) = node.as_object() else {
         return Err(properties.wrong("DefinitionSubstitutions", "DefinitionSubstitutions is an object"));
@@ -49,7 +52,7 @@ fn read_substitutions(properties: &Properties<'_, '_>, values: &mut BTreeMap<Str
 fn definition(
     properties: &Properties<'_, '_>,
     substitutions: &mut BTreeMap<String, String>,
-) -> Result<Definition, Problem> {
+) -> Result<Definition, Box<Problem>> {
     let (scope, resource) = (properties.scope, properties.resource);
     let text = |(text, origins): (String, Vec<asl_syntax::Origin>)| Definition::Text(text.into(), origins);
     if let Some(node) = resource.property("Definition") {

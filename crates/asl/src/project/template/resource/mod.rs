@@ -57,7 +57,7 @@ fn passed_over(scope: &Scope<'_>, model: &mut Model) {
     }
 }
 
-fn read(scope: &Scope<'_>, resource: &Resource<'_>, name: &str, model: &mut Model) -> Result<(), Problem> {
+fn read(scope: &Scope<'_>, resource: &Resource<'_>, name: &str, model: &mut Model) -> Result<(), Box<Problem>> {
     match resource.kind {
         "AWS::Serverless::Function" | "AWS::Lambda::Function" => function::read(scope, resource, name, model),
         "AWS::Serverless::StateMachine" | "AWS::StepFunctions::StateMachine" => {
@@ -82,35 +82,35 @@ struct Properties<'s, 't> {
 }
 
 impl Properties<'_, '_> {
-    fn text(&self, name: &str) -> Result<Option<String>, Problem> {
+    fn text(&self, name: &str) -> Result<Option<String>, Box<Problem>> {
         self.resource.property(name).map_or(Ok(None), |node| self.scope.text_of(node))
     }
 
-    fn needed_text(&self, name: &str) -> Result<String, Problem> {
+    fn needed_text(&self, name: &str) -> Result<String, Box<Problem>> {
         self.text(name)?.ok_or_else(|| self.missing(name))
     }
 
-    fn missing(&self, name: &str) -> Problem {
+    fn missing(&self, name: &str) -> Box<Problem> {
         let message = format!("resource `{}` ({}) has no {name}", self.resource.id, self.resource.kind);
         self.scope.problem(self.resource.span, message, format!("add `{name}:` to its Properties"))
     }
 
     /// A property with its functions called.
-    fn node(&self, name: &str) -> Result<Option<Node>, Problem> {
+    fn node(&self, name: &str) -> Result<Option<Node>, Box<Problem>> {
         self.resource.property(name).map_or(Ok(None), |node| self.scope.resolve(node))
     }
 
-    fn value(&self, name: &str) -> Result<Option<Value>, Problem> {
+    fn value(&self, name: &str) -> Result<Option<Value>, Box<Problem>> {
         Ok(self.node(name)?.map(|node| node.to_value()).filter(|value| !value.is_null()))
     }
 
-    fn number(&self, name: &str) -> Result<Option<u32>, Problem> {
+    fn number(&self, name: &str) -> Result<Option<u32>, Box<Problem>> {
         let Some(text) = self.text(name)? else { return Ok(None) };
         let number = text.parse().ok();
         number.map(Some).ok_or_else(|| self.wrong(name, &format!("{name} is a whole number, not `{text}`")))
     }
 
-    fn flag(&self, name: &str) -> Result<bool, Problem> {
+    fn flag(&self, name: &str) -> Result<bool, Box<Problem>> {
         match self.text(name)?.as_deref() {
             None | Some("false") => Ok(false),
             Some("true") => Ok(true),
@@ -118,7 +118,7 @@ impl Properties<'_, '_> {
         }
     }
 
-    fn wrong(&self, name: &str, message: &str) -> Problem {
+    fn wrong(&self, name: &str, message: &str) -> Box<Problem> {
         let span = self.resource.property(name).map_or(self.resource.span, |node| node.span);
         self.scope.problem(span, message, "")
     }

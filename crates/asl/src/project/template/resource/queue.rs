@@ -7,7 +7,12 @@ use crate::project::template::scope::{Resource, Scope};
 use asl_task::embedded::{QueueSpec, RedrivePolicy};
 use asl_value::Value;
 
-pub(super) fn read(scope: &Scope<'_>, resource: &Resource<'_>, name: &str, model: &mut Model) -> Result<(), Problem> {
+pub(super) fn read(
+    scope: &Scope<'_>,
+    resource: &Resource<'_>,
+    name: &str,
+    model: &mut Model,
+) -> Result<(), Box<Problem>> {
     let properties = Properties { scope, resource };
     let default = QueueSpec::default();
     let spec = QueueSpec {
@@ -26,7 +31,7 @@ pub(super) fn read(scope: &Scope<'_>, resource: &Resource<'_>, name: &str, model
     Ok(())
 }
 
-fn redrive(properties: &Properties<'_, '_>) -> Result<Option<RedrivePolicy>, Problem> {
+fn redrive(properties: &Properties<'_, '_>) -> Result<Option<RedrivePolicy>, Box<Problem>> {
     let Some(policy) = properties.value("RedrivePolicy")? else { return Ok(None) };
     // A policy may be its JSON text.
     let policy = match policy.as_str().map(str::parse::<Value>) {

@@ -7,7 +7,12 @@ use crate::project::template::scope::{Resource, Scope};
 use asl_task::embedded::{KeyAttribute, KeyType, TableSpec};
 use asl_value::Value;
 
-pub(super) fn read(scope: &Scope<'_>, resource: &Resource<'_>, name: &str, model: &mut Model) -> Result<(), Problem> {
+pub(super) fn read(
+    scope: &Scope<'_>,
+    resource: &Resource<'_>,
+    name: &str,
+    model: &mut Model,
+) -> Result<(), Box<Problem>> {
     let properties = Properties { scope, resource };
     let spec = match resource.kind {
         "AWS::Serverless::SimpleTable" => simple(&properties)?,
@@ -18,10 +23,10 @@ pub(super) fn read(scope: &Scope<'_>, resource: &Resource<'_>, name: &str, model
     Ok(())
 }
 
-fn table(properties: &Properties<'_, '_>) -> Result<TableSpec, Problem> {
+fn table(properties: &Properties<'_, '_>) -> Result<TableSpec, Box<Problem>> {
     let schema = properties.value("KeySchema")?.ok_or_else(|| properties.missing("KeySchema"))?;
     let definitions = properties.value("AttributeDefinitions")?.unwrap_or_default();
-    let key = |role: &str| -> Result<Option<KeyAttribute>, Problem> {
+    let key = |role: &str| -> Result<Option<KeyAttribute>, Box<Problem>> {
         let mut entries = schema.as_array().into_iter().flatten();
         let entry = entries.find(|entry| member_text(entry, "KeyType").as_deref() == Some(role));
         let Some(name) = entry.and_then(|entry| member_text(entry, "AttributeName")) else { return Ok(None) };
@@ -40,7 +45,7 @@ fn table(properties: &Properties<'_, '_>) -> Result<TableSpec, Problem> {
     Ok(TableSpec { hash_key, range_key: key("RANGE")? })
 }
 
-fn simple(properties: &Properties<'_, '_>) -> Result<TableSpec, Problem> {
+fn simple(properties: &Properties<'_, '_>) -> Result<TableSpec, Box<Problem>> {
     let key = properties.value("PrimaryKey")?.unwrap_or(Value::Null);
     let name = member_text(&key, "Name").unwrap_or_else(|| "id".to_owned());
     let kind = match member_text(&key, "Type").as_deref() {

@@ -8,7 +8,12 @@ use asl_syntax::{Node, Span};
 use asl_task::embedded::{FilterPolicyScope, Protocol, SubscriptionRedrivePolicy, SubscriptionSpec, TopicSpec};
 use asl_value::Value;
 
-pub(super) fn read(scope: &Scope<'_>, resource: &Resource<'_>, name: &str, model: &mut Model) -> Result<(), Problem> {
+pub(super) fn read(
+    scope: &Scope<'_>,
+    resource: &Resource<'_>,
+    name: &str,
+    model: &mut Model,
+) -> Result<(), Box<Problem>> {
     let properties = Properties { scope, resource };
     let mut spec = TopicSpec {
         fifo_topic: properties.flag("FifoTopic")?,
@@ -43,12 +48,12 @@ pub(super) fn subscribe(scope: &Scope<'_>, model: &mut Model) {
 }
 
 /// The name of the topic that a subscription is of.
-fn topic_of(scope: &Scope<'_>, resource: &Resource<'_>) -> Result<String, Problem> {
+fn topic_of(scope: &Scope<'_>, resource: &Resource<'_>) -> Result<String, Box<Problem>> {
     let arn = Properties { scope, resource }.needed_text("TopicArn")?;
     Ok(arn.rsplit(':').next().unwrap_or(&arn).to_owned())
 }
 
-fn one(scope: &Scope<'_>, resource: &Resource<'_>, model: &mut Model) -> Result<(), Problem> {
+fn one(scope: &Scope<'_>, resource: &Resource<'_>, model: &mut Model) -> Result<(), Box<Problem>> {
     let topic = topic_of(scope, resource)?;
     let Some(node) = scope.resolve(&resource.properties)? else { return Ok(()) };
     let Some(subscription) = subscription(scope, &node, model)? else { return Ok(()) };
@@ -56,7 +61,7 @@ fn one(scope: &Scope<'_>, resource: &Resource<'_>, model: &mut Model) -> Result<
     let Some(count) = count else {
         let message = format!("the topic `{topic}` of the subscription `{}` is not in the template", resource.id);
         let note = scope.problem(resource.span, message, "declare the topic in the template");
-        model.notes.push(note);
+        model.notes.push(*note);
         return Ok(());
     };
     note_places(&format!("topics.{topic}"), count, &resource.properties, resource.span, model);
@@ -73,7 +78,7 @@ fn note_places(topic: &str, index: usize, node: &Node, span: Span, model: &mut M
 }
 
 /// A subscription; `None` for one whose protocol has no backend: mail, HTTP, text messages.
-fn subscription(scope: &Scope<'_>, node: &Node, model: &mut Model) -> Result<Option<SubscriptionSpec>, Problem> {
+fn subscription(scope: &Scope<'_>, node: &Node, model: &mut Model) -> Result<Option<SubscriptionSpec>, Box<Problem>> {
     let value = node.to_value();
     let needed = |name: &str| {
         member_text(&value, name)
@@ -84,7 +89,7 @@ fn subscription(scope: &Scope<'_>, node: &Node, model: &mut Model) -> Result<Opt
         "lambda" => Protocol::Lambda,
         other => {
             let message = format!("passed over: a subscription by {other}, which has no backend here");
-            model.notes.push(scope.problem(node.span, message, ""));
+            model.notes.push(*scope.problem(node.span, message, ""));
             return Ok(None);
         }
     };
