@@ -101,7 +101,8 @@ fn folder() -> Result<Option<PathBuf>, Trouble> {
     if below.len() > 1 {
         let names: Vec<String> = below.iter().map(|folder| shorter(folder).display().to_string()).collect();
         let message = format!("several folders here have a project: {}", names.join(", "));
-        let hint = format!("choose one with --project {}/{FILE_NAME}, or go into its folder", names[0]);
+        let file = Project::in_folder(&below[0]).map_or_else(|| below[0].join(FILE_NAME), |file| file);
+        let hint = format!("choose one with --project {}, or go into its folder", shorter(&file).display());
         return Err(Trouble::new(message).hint(hint));
     }
     Ok(below.pop())
@@ -116,8 +117,10 @@ fn beside(project_file: &Path) -> PathBuf {
 }
 
 fn nowhere() -> Trouble {
-    Trouble::new(format!("there is no project here: no {FILE_NAME} in this folder, above it, or directly below it"))
-        .hint("go to the project's folder, or name its file with --project, or a database with --db")
+    Trouble::new(format!(
+        "there is no project here: no {FILE_NAME} or template.yaml in this folder, above it, or directly below it"
+    ))
+    .hint("go to the project's folder, or name its file with --project, or a database with --db")
 }
 
 /// Without the working folder in front, for messages.

@@ -184,6 +184,9 @@ pub fn is_template(file: &Path) -> bool {
     if !["yaml", "yml", "json", "template"].contains(&ending.as_str()) {
         return false;
     }
+    if !file.is_file() {
+        return false;
+    }
     let Ok(text) = std::fs::read_to_string(file) else { return false };
     let says = text.contains("Resources") && (text.contains("AWS::") || text.contains("Type"));
     if !says {

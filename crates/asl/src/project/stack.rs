@@ -63,7 +63,11 @@ pub(super) fn add(
 ) -> Result<(), ProjectError> {
     let file = std::path::absolute(file).unwrap_or_else(|_| file.to_owned());
     let name = shown(&file);
-    let text = std::fs::read_to_string(&file).map_err(|problem| {
+    let read = match std::fs::metadata(&file) {
+        Ok(found) if !found.is_file() => Err(std::io::Error::other("it is no file")),
+        _ => std::fs::read_to_string(&file),
+    };
+    let text = read.map_err(|problem| {
         let mut unread = Problem::new(&name, "", format!("the template cannot be read: {problem}"));
         unread.help = Some("check the path; a template is YAML or JSON in UTF-8".to_owned());
         unread
@@ -97,10 +101,12 @@ pub(super) fn add(
     Ok(())
 }
 
-/// The folder's name; that of the stack for what `cdk` writes.
+/// The folder's name; that of the stack for what `cdk` writes, and of the project's folder for what `sam build` does.
 fn default_name(file: &Path) -> String {
     let name = file.file_name().unwrap_or_default().to_string_lossy();
-    let folder = || file.parent().and_then(Path::file_name).unwrap_or_default().to_string_lossy().into_owned();
+    let parent = file.parent().unwrap_or(Path::new(""));
+    let built = parent.ends_with(".aws-sam/build").then(|| parent.parent().and_then(Path::parent)).flatten();
+    let folder = || built.unwrap_or(parent).file_name().unwrap_or_default().to_string_lossy().into_owned();
     let name = name.strip_suffix(".template.json").map_or_else(folder, str::to_owned);
     template::of_stack(&name)
 }

@@ -130,12 +130,12 @@ impl Scope<'_> {
 
 /// The functions in a definition by their place, numbered as SAM does: members by name, elements in order.
 fn number<'n>(node: &'n Node, numbers: &mut BTreeMap<usize, (usize, &'n Node)>) {
-    let mut each = |child: &'n Node| match called(child) {
-        Some(_) => {
+    let mut each = |child: &'n Node| match called(child).is_some() || is_dynamic(child) {
+        true => {
             let next = numbers.len() + 1;
             numbers.entry(key(child)).or_insert((next, child));
         }
-        None => number(child, numbers),
+        false => number(child, numbers),
     };
     match &node.data {
         Data::Object(members) => {
@@ -146,6 +146,14 @@ fn number<'n>(node: &'n Node, numbers: &mut BTreeMap<usize, (usize, &'n Node)>) 
         Data::Array(items) => items.iter().for_each(each),
         Data::Scalar(_) => {}
     }
+}
+
+/// `{{resolve:SERVICE:KEY}}`, which SAM takes out of a definition too. What it stands for is known to AWS alone.
+fn is_dynamic(node: &Node) -> bool {
+    let inside = node.as_str().and_then(|text| text.strip_prefix("{{resolve:")?.strip_suffix("}}"));
+    inside.and_then(|text| text.split_once(':')).is_some_and(|(service, key)| {
+        !service.is_empty() && !key.is_empty() && service.bytes().all(|b| b.is_ascii_lowercase() || b == b'-')
+    })
 }
 
 /// What tells a function's call from every other: where it stands in memory, since an alias of YAML has its place alone.

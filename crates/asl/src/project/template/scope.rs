@@ -54,6 +54,7 @@ pub(super) struct Scope<'t> {
     pub(super) mappings: Option<&'t Node>,
     pub(super) conditions: BTreeMap<&'t str, &'t Member>,
     pub(super) resources: Vec<Resource<'t>>,
+    pub(super) notes: Vec<Problem>,
     by_id: HashMap<&'t str, usize>,
     pub(super) memo: RefCell<Memo>,
 }
@@ -94,6 +95,7 @@ impl<'t> Scope<'t> {
             mappings: root.member("Mappings").map(|m| &m.value),
             conditions: BTreeMap::new(),
             resources: Vec::new(),
+            notes: Vec::new(),
             by_id: HashMap::new(),
             memo: RefCell::default(),
         };
@@ -150,12 +152,16 @@ impl<'t> Scope<'t> {
                 node: &member.value,
                 properties: with_globals(kind, &member.value, globals),
             };
-            if let Some(old) = self.by_id.insert(resource.id, self.resources.len()) {
-                let mut problem =
-                    self.problem(member.key_span, format!("resource `{}` is there twice", member.key), "rename one");
-                problem.labels.push((self.resources[old].span, "the first one".to_owned()));
-                problems.push(*problem);
+            // Of two with one id the last counts, as AWS reads it.
+            if let Some(old) = self.by_id.get(resource.id).copied() {
+                let message = format!("resource `{}` is there twice: the last one counts", member.key);
+                let mut note = self.problem(member.key_span, message, "");
+                note.labels.push((self.resources[old].span, "passed over".to_owned()));
+                self.notes.push(*note);
+                self.resources[old] = resource;
+                continue;
             }
+            self.by_id.insert(resource.id, self.resources.len());
             self.resources.push(resource);
         }
     }

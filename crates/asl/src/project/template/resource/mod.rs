@@ -16,7 +16,7 @@ use asl_value::Value;
 
 /// What a template declares.
 pub(super) fn model(scope: &Scope<'_>) -> Model {
-    let mut model = Model::default();
+    let mut model = Model { notes: scope.notes.clone(), ..Model::default() };
     for resource in &scope.resources {
         let made = scope.is_made(resource);
         if let Ok(false) = made {
