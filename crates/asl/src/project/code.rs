@@ -1,9 +1,9 @@
 //! The code of a template's functions: where it is, what it needs on its path, what has to be installed.
 
 use super::error::Problem;
-use super::shown;
 use super::stack::Stack;
 use super::template::{Absent, CodeModel, FunctionModel};
+use super::{read, shown};
 use asl_function::{Code, FunctionSpec, Functions, Identity, SpecError};
 use asl_value::Value;
 use std::path::{Path, PathBuf};
@@ -40,7 +40,7 @@ pub(super) fn function(
     folders: Folders<'_>,
     model: &FunctionModel,
 ) -> Option<(FunctionSpec, Option<Inline>)> {
-    match read(stack, folders, model) {
+    match found(stack, folders, model) {
         Ok(read) => Some(read),
         Err(problem) => {
             stack.absent.push(Absent { name: model.name.clone(), problem, broken: true });
@@ -49,7 +49,7 @@ pub(super) fn function(
     }
 }
 
-fn read(
+fn found(
     stack: &mut Stack,
     folders: Folders<'_>,
     model: &FunctionModel,
@@ -70,9 +70,14 @@ fn read(
     spec.memory_mb = model.memory_mb.unwrap_or(spec.memory_mb);
     spec.environment.clone_from(&model.environment);
     search_path(folders, model, language, &mut spec);
+    if let Code::Python { file, .. } = &spec.code {
+        spec.virtual_env = read::virtual_env(folders.home, file).or_else(|| read::virtual_env(folders.root, file));
+    }
     if inline.is_none() {
         checked(stack, model, &spec)?;
-        needs_installing(stack, folders, model, language);
+        if spec.virtual_env.is_none() {
+            needs_installing(stack, folders, model, language);
+        }
     }
     Ok((spec, inline))
 }

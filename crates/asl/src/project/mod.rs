@@ -30,6 +30,7 @@
 
 mod code;
 mod declared;
+mod environment_file;
 mod error;
 mod file;
 mod opened;
@@ -264,7 +265,9 @@ impl Project {
 
     /// The declared buckets, ready to be read and written.
     pub fn buckets(&self) -> Buckets {
-        Buckets::new(self.buckets.clone())
+        let own = self.root.join(stack::BUCKETS);
+        let made = self.buckets.iter().filter(|(_, folder)| folder.starts_with(&own)).map(|(name, _)| name.clone());
+        Buckets::new(self.buckets.clone()).made_when_needed(made)
     }
 
     fn shown_file(&self) -> String {
@@ -276,6 +279,7 @@ impl Project {
         use asl_function::SpecError;
         let key = match (&spec.code, error) {
             (Code::Url { .. }, _) => "Url",
+            (Code::Command { .. }, SpecError::File { .. } | SpecError::Program { .. }) => "Command",
             (_, SpecError::Handler { .. }) => "Handler",
             (_, SpecError::Range { field, .. }) if *field == "timeout_ms" => "Timeout",
             (_, SpecError::Range { .. }) => "Concurrency",

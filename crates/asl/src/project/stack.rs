@@ -3,12 +3,15 @@
 use super::code::{self, Folders, Inline};
 use super::error::{Problem, ProjectError};
 use super::template::{self, Absent, CodeModel, Declared, Definition, Machine, Model, Settings};
-use super::{DATABASE, Project, shown};
+use super::{Project, shown};
 use asl_syntax::Span;
 use asl_task::embedded::Identity;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+
+/// Where a template's buckets are kept, from the project's folder.
+pub(super) const BUCKETS: &str = ".asl/buckets";
 
 /// What a template's stack is made with, over what a project file says.
 #[derive(Clone, Debug, Default)]
@@ -147,8 +150,8 @@ fn services(project: &mut Project, stack: &mut Stack, model: Model) {
     project.services.tables.extend(model.tables);
     project.services.topics.extend(topics);
     project.services.queues.extend(queues);
-    let folder = project.root.join(Path::new(DATABASE).parent().unwrap_or(Path::new("")));
-    project.buckets.extend(model.buckets.into_iter().map(|name| (name.clone(), folder.join("buckets").join(name))));
+    let folder = project.root.join(BUCKETS);
+    project.buckets.extend(model.buckets.into_iter().map(|name| (name.clone(), folder.join(name))));
 }
 
 /// The definition file of a machine.
