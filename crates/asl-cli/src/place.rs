@@ -1,7 +1,7 @@
 //! Which project and which database are meant.
 //!
-//! The rule: `--project` and `--db` if given. Else, for a definition, the nearest `asl.toml` in its folder or one above,
-//! or its folder alone. Else the nearest folder, from the working folder upwards, that has an `asl.toml` or an
+//! The rule: `--project` and `--db` if given. Else, for a definition, the nearest `asl.toml` or template in its folder or one
+//! above, or its folder alone. Else the nearest folder, from the working folder upwards, that has one of them or an
 //! `.asl/asl.db`; and if there is none, the one folder directly below the working folder that has.
 
 use crate::args::Place;
@@ -12,12 +12,15 @@ use std::path::{Path, PathBuf};
 
 /// The project of a command that names no definition.
 pub(crate) fn project(place: &Place) -> Result<Project, Trouble> {
+    let options = place.stack.options();
     if let Some(file) = &place.project {
-        return Ok(Project::load(file)?);
+        return Ok(Project::load_with(file, &options)?);
     }
     match folder()? {
-        Some(folder) if folder.join(FILE_NAME).is_file() => Ok(Project::load(&folder.join(FILE_NAME))?),
-        Some(folder) => Ok(Project::empty(folder)),
+        Some(folder) => match Project::in_folder(&folder) {
+            Some(file) => Ok(Project::load_with(&file, &options)?),
+            None => Ok(Project::empty(folder)),
+        },
         None => Err(nowhere()),
     }
 }
@@ -98,14 +101,15 @@ fn folder() -> Result<Option<PathBuf>, Trouble> {
     if below.len() > 1 {
         let names: Vec<String> = below.iter().map(|folder| shorter(folder).display().to_string()).collect();
         let message = format!("several folders here have a project: {}", names.join(", "));
-        let hint = format!("choose one with --project {}/{FILE_NAME}, or go into its folder", names[0]);
+        let file = Project::in_folder(&below[0]).map_or_else(|| below[0].join(FILE_NAME), |file| file);
+        let hint = format!("choose one with --project {}, or go into its folder", shorter(&file).display());
         return Err(Trouble::new(message).hint(hint));
     }
     Ok(below.pop())
 }
 
 fn is_project(folder: &Path) -> bool {
-    folder.join(FILE_NAME).is_file() || folder.join(DATABASE).is_file()
+    folder.join(DATABASE).is_file() || Project::in_folder(folder).is_some()
 }
 
 fn beside(project_file: &Path) -> PathBuf {
@@ -113,8 +117,10 @@ fn beside(project_file: &Path) -> PathBuf {
 }
 
 fn nowhere() -> Trouble {
-    Trouble::new(format!("there is no project here: no {FILE_NAME} in this folder, above it, or directly below it"))
-        .hint("go to the project's folder, or name its file with --project, or a database with --db")
+    Trouble::new(format!(
+        "there is no project here: no {FILE_NAME} or template.yaml in this folder, above it, or directly below it"
+    ))
+    .hint("go to the project's folder, or name its file with --project, or a database with --db")
 }
 
 /// Without the working folder in front, for messages.

@@ -80,3 +80,19 @@ fn aliases_cannot_grow_without_bound() {
     let deep: String = (0..600).map(|i| format!("{}a:\n", " ".repeat(i))).collect();
     assert_eq!(rules(&deep)[0].0, Rule::TooDeep);
 }
+
+#[test]
+fn a_template_has_the_short_forms_written_out() {
+    let text = "a: !GetAtt B.Arn\nb: !Sub ['${x}', {x: !Ref Y}]\nc: !If\n  - C\n  - yes\n  - n\nd: &d !Ref D\ne: *d\nf: !Condition C\n";
+    let source = Source::new("template.yaml", text);
+    let node = asl_syntax::parse_template(&source).unwrap();
+    assert_eq!(
+        node.to_value().to_string(),
+        r#"{"a":{"Fn::GetAtt":"B.Arn"},"b":{"Fn::Sub":["${x}",{"x":{"Ref":"Y"}}]},"c":{"Fn::If":["C",true,"n"]},"d":{"Ref":"D"},"e":{"Ref":"D"},"f":{"Condition":"C"}}"#
+    );
+    let span = node.member("a").unwrap().value.span;
+    assert!(text[span.start..span.end].ends_with("B.Arn"));
+    let bad = asl_syntax::parse_template(&Source::new("t", "a: !Nope x\n")).unwrap_err();
+    assert!(bad.message.contains("the tag !Nope is not supported"), "{}", bad.message);
+    assert!(asl_syntax::parse(&source, Format::Yaml).is_err(), "a definition has no functions");
+}

@@ -1,26 +1,24 @@
 //! `asl graph`.
 
-use super::check::bound;
-use super::run::machine_name;
-use super::{findings, load_options};
+use super::findings;
 use crate::args::{Graph, Picture, Place};
 use crate::exit::{Exit, Trouble, answer};
 use crate::place;
 use crate::render::look::Look;
 use asl::parts::syntax::{Options, Severity, Source, load};
-use asl::project::Project;
+use asl::project::{Project, Wanted};
 use asl::{Definition, Event, Journal, JournalOptions};
 use asl_render::{Statuses, TextOptions, dot, layout, mermaid, statuses, svg, text};
-use std::path::Path;
 use std::sync::Arc;
 
 pub(crate) async fn graph(args: Graph) -> Result<Exit, Trouble> {
-    let project = Project::of_definition(&args.definition, args.place.project.as_deref())?;
-    let source = bound(&args.definition, &project)?;
+    let wanted = args.place.stack.wanted(args.state_machine.as_deref());
+    let wanted = Wanted { unbound: true, ..wanted };
+    let opened = Project::open(&args.definition, args.place.project.as_deref(), &wanted)?;
     let (definition, statuses) = match &args.execution {
-        None => (definition(&source, load_options(&args.definition))?, None),
+        None => (definition(&opened.source, opened.options)?, None),
         Some(wanted) => {
-            let (definition, statuses) = executed(&args.definition, &args.place, &project, wanted).await?;
+            let (definition, statuses) = executed(&opened.name, &args.place, &opened.project, wanted).await?;
             (definition, Some(statuses))
         }
     };
@@ -46,7 +44,7 @@ fn definition(source: &Source, options: Options) -> Result<Arc<Definition>, Trou
 
 /// The definition that an execution ran, which the file may no longer hold, and what became of its states.
 async fn executed(
-    file: &Path,
+    name: &str,
     place: &Place,
     project: &Project,
     wanted: &str,
@@ -54,7 +52,6 @@ async fn executed(
     let database = place::shorter(&place::database_of(place, project));
     let journal = Journal::open_read_only(&database, JournalOptions::default()).await?;
     let row = place::execution(&journal, Some(wanted)).await?;
-    let name = machine_name(file);
     if row.state_machine != name {
         let message = format!("execution {} is one of `{}`, not of `{name}`", row.name, row.state_machine);
         return Err(Trouble::new(message).hint(format!("`asl list --definition {name}` shows those of {name}")));

@@ -25,24 +25,8 @@ pub(crate) mod worker;
 use crate::exit::Trouble;
 use crate::render::snippet::Finding;
 use asl::ParseError;
-use asl::parts::syntax::{self, Diagnostic, Format, Severity, Source};
-use std::path::Path;
+use asl::parts::syntax::{Diagnostic, Severity, Source};
 use std::time::{SystemTime, UNIX_EPOCH};
-
-/// The text of a definition's file.
-pub(crate) fn read_definition(file: &Path) -> Result<String, Trouble> {
-    std::fs::read_to_string(file).map_err(|problem| {
-        Trouble::new(format!("the definition {} cannot be read: {problem}", file.display()))
-            .hint("check the path; a definition is a JSON or YAML file in UTF-8")
-    })
-}
-
-/// Options for a definition in this file.
-pub(crate) fn load_options(file: &Path) -> syntax::Options {
-    let yaml = file.extension().is_some_and(|e| e.eq_ignore_ascii_case("yaml") || e.eq_ignore_ascii_case("yml"));
-    let format = if yaml { Format::Yaml } else { Format::Json };
-    syntax::Options { format, ..syntax::Options::default() }
-}
 
 /// What to show of diagnostics of a severity.
 pub(crate) fn findings(source: &Source, diagnostics: &[Diagnostic], severity: Severity) -> Vec<Finding> {

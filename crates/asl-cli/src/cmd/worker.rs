@@ -9,7 +9,7 @@ use asl::parts::function::LogLine;
 use asl::parts::mock::Mocks;
 use asl::{Engine, EventKind, Journal, Observer, Update};
 use clap::Args;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,6 +18,9 @@ pub(crate) const WORKER: &str = "asl worker";
 
 #[derive(Debug, Args)]
 pub(crate) struct WorkerArgs {
+    /// The project file or template, as --project names it
+    #[arg(value_name = "PROJECT", conflicts_with = "project")]
+    pub(crate) file: Option<PathBuf>,
     /// The most executions in memory at once; those that only wait do not count
     #[arg(long, value_name = "N", default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) max_active: u32,
@@ -31,7 +34,8 @@ pub(crate) struct WorkerArgs {
     pub(crate) place: Place,
 }
 
-pub(crate) async fn worker(args: WorkerArgs) -> Result<Exit, Trouble> {
+pub(crate) async fn worker(mut args: WorkerArgs) -> Result<Exit, Trouble> {
+    args.place.project = args.file.take().or(args.place.project);
     let project = place::project(&args.place)?;
     let log = Arc::new(Log { look: Look::of_stderr(), quiet: args.quiet });
     let sink = log.clone();

@@ -98,8 +98,18 @@ pub fn load(source: &Source, options: &Options) -> Loaded {
 pub fn parse(source: &Source, format: Format) -> Result<Node, Box<Diagnostic>> {
     match format {
         Format::Json => json::parse(source),
-        Format::Yaml => yaml::parse(source),
+        Format::Yaml => yaml::parse(source, yaml::Tags::Refused),
     }
+}
+
+/// Reads a CloudFormation template, in YAML or JSON, as such a tree; short forms of functions are written out:
+/// `!GetAtt A.Arn` is `{"Fn::GetAtt": "A.Arn"}`. YAML's words are read as AWS's tools do: `yes` is true.
+///
+/// # Errors
+/// As [`parse`]; and a tag that is no function's.
+pub fn parse_template(source: &Source) -> Result<Node, Box<Diagnostic>> {
+    let is_json = source.text().trim_start_matches(['\u{feff}', ' ', '\t', '\r', '\n']).starts_with('{');
+    if is_json { json::parse(source) } else { yaml::parse(source, yaml::Tags::Functions) }
 }
 
 /// What is being read: the place for errors is in the [`Item`]s, the rest is here.
