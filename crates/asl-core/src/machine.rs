@@ -504,10 +504,8 @@ impl Machine {
         }
     }
 
-    /// Fails when a payload is over the limit (or nested deeper than any text we would read back).
+    /// Fails when a payload is over the limit, or nested too deep for a record.
     pub(crate) fn check_size(&self, value: &Value, error: impl FnOnce() -> StateError) -> Result<(), StateError> {
-        let measure = value.measure();
-        let fits = measure.bytes <= self.limits.payload_bytes && measure.depth <= asl_value::MAX_DEPTH;
-        if fits { Ok(()) } else { Err(error()) }
+        if self.fits(value) { Ok(()) } else { Err(error()) }
     }
 }

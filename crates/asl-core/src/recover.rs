@@ -72,6 +72,7 @@ impl Machine {
             error.failure.cause =
                 Some(format!("{PREFIX}'{name}' (entered at the event id #{entered}). {cause}").into());
         }
+        error.failure = error.failure.within_limits();
         error
     }
 
@@ -121,7 +122,8 @@ impl Machine {
     }
 
     /// A scope failed. At the top that ends the execution; else the Parallel or Map around it has the error now.
-    pub(crate) fn fail_scope(&mut self, id: ScopeId, error: StateError) {
+    pub(crate) fn fail_scope(&mut self, id: ScopeId, mut error: StateError) {
+        error.failure = error.failure.within_limits();
         let scope = self.scopes.get(id);
         let last = scope.last;
         match scope.parent {

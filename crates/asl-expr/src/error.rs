@@ -1,10 +1,12 @@
 //! How expressions fail.
 
+use crate::{PathError, PathErrorKind};
+
 /// An expression that could not be evaluated, as AWS reports it. The machine puts in front of the cause which state it was.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{error}: {cause}")]
 pub struct EvalError {
-    /// The error's name: [`RUNTIME`] or [`INTRINSIC_FAILURE`].
+    /// The error's name: [`RUNTIME`], [`INTRINSIC_FAILURE`] or [`DATA_LIMIT`].
     pub error: &'static str,
     /// What happened, in AWS's words where they are known.
     pub cause: String,
@@ -15,6 +17,16 @@ pub const RUNTIME: &str = "States.Runtime";
 
 /// An intrinsic function that cannot work with the arguments it got.
 pub const INTRINSIC_FAILURE: &str = "States.IntrinsicFailure";
+
+/// An evaluation whose values take more than [`crate::MAX_BYTES`], or that takes more than [`crate::MAX_WORK`].
+pub const DATA_LIMIT: &str = "States.DataLimitExceeded";
+
+impl From<PathError> for EvalError {
+    fn from(e: PathError) -> EvalError {
+        let error = if e.kind == PathErrorKind::TooLarge { DATA_LIMIT } else { RUNTIME };
+        EvalError { error, cause: e.message }
+    }
+}
 
 impl EvalError {
     pub(crate) fn runtime(cause: String) -> EvalError {

@@ -50,6 +50,7 @@
 //! ```
 #![forbid(unsafe_code)]
 
+pub(crate) mod budget;
 mod env;
 pub mod error;
 mod intrinsic;
@@ -59,6 +60,7 @@ mod path;
 mod template;
 mod timestamp;
 
+pub use budget::{MAX_BYTES, MAX_WORK};
 pub use env::{Env, NoEnv};
 pub use error::{EvalError, SyntaxError};
 pub use intrinsic::Intrinsic;

@@ -53,4 +53,4 @@ pub use references::variable_references;
 pub use report::{Validation, create_error_message, plain_text, validate};
 pub use resource::{Pattern, Resource, ResourceError, ResourceKind};
 pub use source::{MissingBinding, MissingBindings, Source};
-pub use tree::{Data, Member, Node};
+pub use tree::{Data, MAX_TEXT_DEPTH, Member, Node};

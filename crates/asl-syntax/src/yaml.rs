@@ -6,8 +6,8 @@
 use crate::diagnostic::{Diagnostic, Rule};
 use crate::json::acceptable;
 use crate::source::Source;
-use crate::tree::{Data, Member, Node};
-use asl_value::{MAX_DEPTH, Number, Span, Value};
+use crate::tree::{Data, MAX_TEXT_DEPTH, Member, Node};
+use asl_value::{Number, Span, Value};
 use saphyr_parser::{Event, Parser, ScalarStyle, Span as YamlSpan, Tag};
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -143,8 +143,8 @@ impl Reader {
 
     fn start(&mut self, content: Content, anchor: usize, tag: Option<&Tag>, span: Span) -> Result<(), Mistake> {
         known_tag(tag, span)?;
-        if self.open.len() >= MAX_DEPTH {
-            let mistake = Mistake::new(span, format!("nested deeper than {MAX_DEPTH} levels"));
+        if self.open.len() >= MAX_TEXT_DEPTH {
+            let mistake = Mistake::new(span, format!("nested deeper than {MAX_TEXT_DEPTH} levels"));
             return Err(Mistake { rule: Rule::TooDeep, ..mistake });
         }
         self.open.push(Open { start: span.start, anchor, content });

@@ -72,7 +72,7 @@ fn test(variable: &Path, operator: &Operator, input: &Value, env: &dyn Env) -> R
         return Ok(found.is_ok() == *expected);
     }
     let value = found.map_err(|_| {
-        let text = variable.text();
+        let text = variable.text_in_document();
         StateError::runtime(format!(
             "Invalid path '{text}': The choice state's condition path references an invalid value."
         ))

@@ -43,7 +43,7 @@ fn after(now: Timestamp, seconds: i64) -> Result<Timestamp, StateError> {
 }
 
 fn seconds(path: &Path, input: &Value, env: &dyn Env) -> Result<i64, StateError> {
-    let text = path.text();
+    let text = path.text_in_document();
     let value = path.eval(input, env).map_err(|_| {
         StateError::runtime(format!("The SecondsPath parameter does not reference an input value: {text}"))
     })?;
@@ -60,7 +60,7 @@ fn seconds(path: &Path, input: &Value, env: &dyn Env) -> Result<i64, StateError>
 }
 
 fn timestamp(path: &Path, input: &Value, env: &dyn Env) -> Result<Timestamp, StateError> {
-    let text = path.text();
+    let text = path.text_in_document();
     let value = path.eval(input, env).map_err(|_| {
         StateError::runtime(format!("The TimestampPath parameter does not reference an input value: {text}"))
     })?;
