@@ -93,7 +93,10 @@ impl Exceeded {
     pub(crate) fn of_field(self, field: &str) -> EvalError {
         EvalError {
             error: error::DATA_LIMIT,
-            cause: format!("The evaluation of the field '{field}' exceeds the limits of one evaluation: {}.", self.why()),
+            cause: format!(
+                "The evaluation of the field '{field}' exceeds the limits of one evaluation: {}.",
+                self.why()
+            ),
         }
     }
 }

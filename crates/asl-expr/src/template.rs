@@ -1,8 +1,8 @@
 //! Payload templates: `Parameters`, `ItemSelector`, `ResultSelector`, `Assign` and their like.
 
 use crate::budget::Budget;
-use crate::{Env, EvalError, Intrinsic, Path, PathErrorKind, SyntaxError};
 use crate::path::Rows;
+use crate::{Env, EvalError, Intrinsic, Path, PathErrorKind, SyntaxError};
 use asl_value::{Key, Map, Value};
 
 /// What a template field whose key ends in `.$` holds.
@@ -62,13 +62,7 @@ impl Expr {
     }
 }
 
-fn eval_path(
-    path: &Path,
-    field: &str,
-    input: &Value,
-    env: &dyn Env,
-    budget: &Budget,
-) -> Result<Value, EvalError> {
+fn eval_path(path: &Path, field: &str, input: &Value, env: &dyn Env, budget: &Budget) -> Result<Value, EvalError> {
     let document = path.document(env, budget)?;
     let document = document.as_ref().unwrap_or(input);
     path.apply(document, Rows::Kept, budget).or_else(|e| match e.kind {

@@ -41,7 +41,10 @@ fn an_evaluation_ends_before_it_takes_too_much() {
         ("brackets", Value::from(format!("[{}1]", "[[],[]],".repeat(200_000)))),
         ("numbers", (0..20_000).collect::<Vec<i32>>().into_iter().map(Value::from).collect()),
         ("rows", (0..20_000).map(|_| Value::from("x".repeat(5_000))).collect()),
-        ("wide", (0..300).fold(Value::from("leaf"), |inner, i| Value::from_iter([("a", inner), ("b", Value::from(i))]))),
+        (
+            "wide",
+            (0..300).fold(Value::from("leaf"), |inner, i| Value::from_iter([("a", inner), ("b", Value::from(i))])),
+        ),
     ]);
     let many = |argument: &str| vec![argument; 10_000].join(", ");
     let calls = [
@@ -60,7 +63,8 @@ fn an_evaluation_ends_before_it_takes_too_much() {
         format!("States.Array({})", many("$.rows[?(@ == $.s)]")),
     ];
     let mut templates: Vec<Value> = calls.map(|call| Value::from_iter([("v.$", Value::from(call))])).into();
-    for expression in ["$.s", "$.wide..*", "$.wide..a..b", "States.JsonToString($.rows)", "$.rows[?(@ != 'x')]", "$$.x"] {
+    for expression in ["$.s", "$.wide..*", "$.wide..a..b", "States.JsonToString($.rows)", "$.rows[?(@ != 'x')]", "$$.x"]
+    {
         templates.push(members(10_000, |i| (format!("k{i}.$"), expression.to_owned())));
     }
     templates.push(vec![members(10, |i| (format!("k{i}.$"), "$.s".to_owned())); 1_000].into());

@@ -6,7 +6,7 @@ use crate::exit::{Exit, Trouble, answer, say};
 use crate::render::look::Look;
 use crate::render::snippet::{self, Finding};
 use crate::render::text::json;
-use asl::parts::syntax::{Diagnostic, Severity, Source, load, validate};
+use asl::parts::syntax::{Loaded, Severity, Source, load, validate};
 use asl::project::Project;
 use std::path::Path;
 use std::sync::Arc;
@@ -18,19 +18,19 @@ pub(crate) fn check(args: Check) -> Result<Exit, Trouble> {
             exit = if check_project(file, args.json)? { exit } else { Exit::Wrong };
             continue;
         }
-        let (source, diagnostics) = diagnose(file, args.project.as_deref())?;
-        let wrong = diagnostics.iter().filter(|diagnostic| diagnostic.is_error()).count();
+        let (source, loaded) = diagnose(file, args.project.as_deref())?;
+        let wrong = loaded.count(Severity::Error);
         if wrong > 0 {
             exit = Exit::Wrong;
         }
         if args.json {
-            answer(&json(&validate(&diagnostics, Severity::Warning, 0).to_value()))?;
+            answer(&json(&validate(&loaded.diagnostics, Severity::Warning, 0).to_value()))?;
             continue;
         }
         let look = Look::of_stdout();
-        answer(&snippet::draw(&findings(&source, &diagnostics, Severity::Error), look))?;
-        answer(&snippet::draw(&findings(&source, &diagnostics, Severity::Warning), look))?;
-        summarize(file, wrong, diagnostics.len() - wrong);
+        answer(&snippet::draw(&findings(&source, &loaded, Severity::Error), look))?;
+        answer(&snippet::draw(&findings(&source, &loaded, Severity::Warning), look))?;
+        summarize(file, wrong, loaded.count(Severity::Warning));
     }
     Ok(exit)
 }
@@ -68,10 +68,10 @@ pub(crate) fn bound(file: &Path, project: &Project) -> Result<Source, Trouble> {
     })
 }
 
-fn diagnose(file: &Path, project: Option<&Path>) -> Result<(Source, Vec<Diagnostic>), Trouble> {
+fn diagnose(file: &Path, project: Option<&Path>) -> Result<(Source, Loaded), Trouble> {
     let source = bound(file, &Project::of_definition(file, project)?)?;
     let loaded = load(&source, &load_options(file));
-    Ok((source, loaded.diagnostics))
+    Ok((source, loaded))
 }
 
 fn summarize(file: &Path, errors: usize, warnings: usize) {

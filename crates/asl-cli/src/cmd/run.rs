@@ -26,7 +26,7 @@ pub(crate) fn run(args: Run) -> Result<Exit, Trouble> {
     let source = project.source(&args.definition.to_string_lossy(), &text)?;
     let loaded = load(&source, &load_options(&args.definition));
     let Some(definition) = loaded.definition else {
-        return Err(Trouble::Places(findings(&source, &loaded.diagnostics, Severity::Error)));
+        return Err(Trouble::Places(findings(&source, &loaded, Severity::Error)));
     };
     if !args.quiet {
         mention(&args.definition, loaded.diagnostics.len(), look);

@@ -38,7 +38,7 @@ pub(crate) async fn start(args: Start) -> Result<Exit, Trouble> {
     let source = project.source(&args.definition.to_string_lossy(), &text)?;
     let loaded = load(&source, &load_options(&args.definition));
     let Some(definition) = loaded.definition else {
-        return Err(Trouble::Places(findings(&source, &loaded.diagnostics, Severity::Error)));
+        return Err(Trouble::Places(findings(&source, &loaded, Severity::Error)));
     };
     let functions = project.functions(Arc::new(|_| {}))?;
     project.check(&source, &definition, &functions, &Mocks::default())?;

@@ -99,8 +99,7 @@ fn whole_seconds(field: &NumberField, input: &Value, env: &Context, name: &str) 
 
 /// The parameters that are texts to their services: an object or array becomes its JSON text, a number or a boolean is
 /// refused (AWS).
-const TEXT_FIELDS: [(&str, &str, &str); 3] =
-    [("lambda", "invoke", "Payload"), ("sqs", "sendMessage", "MessageBody"), ("sns", "publish", "Message")];
+const TEXT_FIELDS: [(&str, &str, &str); 2] = [("lambda", "invoke", "Payload"), ("sqs", "sendMessage", "MessageBody")];
 
 /// What a service refuses before the call is made.
 fn check_parameters(resource: &Resource, parameters: &Value) -> Result<(), StateError> {

@@ -133,7 +133,7 @@ pub(super) fn apply(function: Function, args: &[Value], env: &dyn Env, budget: &
             budget.items(array(items)?.len())?;
             budget.value(items)?;
             Ok(unique(array(items)?))
-        },
+        }
         (Function::Base64Encode, [data]) => Ok(STANDARD.encode(short_text(data)?).into()),
         (Function::Base64Decode, [data]) => base64_decode(short_text(data)?),
         (Function::Hash, [data, algorithm]) => hash(data, text(algorithm)?, budget),
