@@ -10,6 +10,7 @@ use crate::input::{Input, Outcome, TaskId};
 use crate::machine::Machine;
 use crate::state::task::limit_subject;
 use crate::{DEPTH_LIMIT, scope::Scope};
+use asl_expr::Timestamp;
 use asl_value::Value;
 
 impl Machine {
@@ -35,6 +36,12 @@ impl Machine {
             Input::Stop(failure) => Input::Stop(failure.within_limits()),
             other => other,
         }
+    }
+
+    /// Admits an input and handles it. Gives what is to be recorded of it: nothing when it has no place any more.
+    pub fn accept(&mut self, input: Input, now: Timestamp) -> Option<Input> {
+        let input = self.admit(input);
+        self.handle(input.clone(), now).is_ok().then_some(input)
     }
 
     /// True when a value is within the limits of a payload and of depth.

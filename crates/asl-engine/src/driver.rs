@@ -303,12 +303,11 @@ impl Driver {
     async fn step(&mut self, inputs: Vec<Input>, letters: Vec<Letter>) -> Result<(), EngineError> {
         let now = time_for(&self.inner, &self.machine);
         // A late answer has no place any more, and leaves no trace.
-        let mut taken: Vec<Input> =
-            inputs.into_iter().filter_map(|input| self::taken(&mut self.machine, input, now)).collect();
+        let mut taken: Vec<Input> = inputs.into_iter().filter_map(|input| self.machine.accept(input, now)).collect();
         let mut mail: Vec<MailId> = Vec::new();
         let mut callers = Vec::new();
         for letter in letters {
-            let input = self::taken(&mut self.machine, letter.input, now);
+            let input = self.machine.accept(letter.input, now);
             match letter.from {
                 From::Caller(caller) => callers.push((caller, input.is_some())),
                 From::Inbox(id) => mail.push(id),
@@ -398,7 +397,7 @@ impl Driver {
                     let now = time_for(&backends, &machine);
                     let answers = calls::call_embedded(&backends, tx, &machine, &call, now).await?;
                     let inputs: Vec<Input> =
-                        answers.into_iter().filter_map(|input| taken(&mut machine, input, now)).collect();
+                        answers.into_iter().filter_map(|input| machine.accept(input, now)).collect();
                     let step = machine.run(now, BUDGET);
                     let effects = machine.take_effects();
                     let record = Record { now, inputs, steps: step.steps, events: effects.events.clone() };
@@ -413,12 +412,6 @@ impl Driver {
         self.act(now, effects, step);
         Ok(self)
     }
-}
-
-/// Hands an input to the machine, and gives what is to be recorded of it: nothing, when it has no place any more.
-fn taken(machine: &mut Machine, input: Input, now: Timestamp) -> Option<Input> {
-    let input = machine.admit(input);
-    machine.handle(input.clone(), now).is_ok().then_some(input)
 }
 
 /// The first run of an execution, to be written.

@@ -87,7 +87,8 @@ impl<'a> World<'a> {
         }
         let mut inputs = VecDeque::from([start]);
         loop {
-            let mut taken: Vec<Input> = inputs.drain(..).filter_map(|input| self.take(input)).collect();
+            let mut taken: Vec<Input> =
+                inputs.drain(..).filter_map(|input| self.machine.accept(input, self.now)).collect();
             loop {
                 if self.drive.snapshots {
                     self.machine = self.machine.clone();
@@ -108,11 +109,6 @@ impl<'a> World<'a> {
             }
             inputs.extend(self.wait()?);
         }
-    }
-
-    fn take(&mut self, input: Input) -> Option<Input> {
-        let input = self.machine.admit(input);
-        self.machine.handle(input.clone(), self.now).is_ok().then_some(input)
     }
 
     fn wait(&mut self) -> Option<Option<Input>> {
