@@ -20,7 +20,7 @@ pub(crate) type Assigned = Vec<(Arc<str>, Value)>;
 
 impl From<EvalError> for StateError {
     fn from(error: EvalError) -> StateError {
-        StateError::named(error.error, error.cause)
+        StateError::named(error.error, error.cause).hint(error.hint)
     }
 }
 
@@ -93,6 +93,7 @@ pub(crate) fn eval_path(path: &Path, input: &Value, env: &dyn Env) -> Result<Val
     path.eval(input, env).map_err(|e| {
         let error = if e.kind == PathErrorKind::TooLarge { "States.DataLimitExceeded" } else { "States.Runtime" };
         StateError::named(error, format!("Invalid path '{}' : {}", path.text_in_document(), e.message))
+            .hint(path.hint(input, env))
     })
 }
 

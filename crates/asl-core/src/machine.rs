@@ -86,13 +86,23 @@ pub enum Note {
         /// Which entry of `Choices`, from 0; `None` is `Default`.
         rule: Option<usize>,
     },
+    /// A path led nowhere: what is there instead. The error's cause is AWS's and does not say.
+    Hint {
+        /// The state.
+        state: Arc<str>,
+        /// `` `$.order` has no `lins`: did you mean `$.order.lines`? ``
+        hint: Arc<str>,
+    },
 }
 
 impl Note {
     /// The state it is about.
     pub fn state(&self) -> &Arc<str> {
         match self {
-            Note::Retry { state, .. } | Note::Caught { state, .. } | Note::Chose { state, .. } => state,
+            Note::Retry { state, .. }
+            | Note::Caught { state, .. }
+            | Note::Chose { state, .. }
+            | Note::Hint { state, .. } => state,
         }
     }
 }

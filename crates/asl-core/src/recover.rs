@@ -18,7 +18,10 @@ impl Machine {
     pub(crate) fn recover(&mut self, id: ScopeId, error: StateError) {
         let definition = self.definition.clone();
         let state = Machine::state_of(&definition, self.scopes.get(id));
-        let error = self.tell(id, state, error);
+        let mut error = self.tell(id, state, error);
+        if let Some(hint) = error.hint.take() {
+            self.note(Note::Hint { state: state.name.clone(), hint });
+        }
         if self.retry(id, state, &error) {
             return;
         }

@@ -2,7 +2,7 @@
 
 mod support;
 
-use asl_core::{Failure, HISTORY_LIMIT, Input, Limits, Machine, Outcome, PAYLOAD_LIMIT, Progress, TaskId};
+use asl_core::{Failure, HISTORY_LIMIT, Input, Limits, Machine, Note, Outcome, PAYLOAD_LIMIT, Progress, TaskId};
 use asl_expr::Timestamp;
 use asl_value::Value;
 use support::{EPOCH_MS, definition, identity};
@@ -179,6 +179,32 @@ fn no_state_makes_more_than_fits_into_a_record() {
 
 fn error_of(end: (Outcome, u64)) -> String {
     error(end).0
+}
+
+/// The history has AWS's words alone; what people need to know besides is a note.
+#[test]
+fn a_path_that_leads_nowhere_is_noted_with_what_is_there() {
+    for state in [
+        r#"{"Type": "Pass", "Parameters": {"v.$": "$.order.lins"}, "End": true}"#,
+        r#"{"Type": "Pass", "Parameters": {"v.$": "States.Array($.order.lins)"}, "End": true}"#,
+        r#"{"Type": "Pass", "OutputPath": "$.order.lins", "End": true}"#,
+        r#"{"Type": "Map", "ItemsPath": "$.order.lins", "ItemProcessor": {"StartAt": "I", "States": {"I": {"Type": "Succeed"}}}, "End": true}"#,
+        r#"{"Type": "Wait", "SecondsPath": "$.order.lins", "End": true}"#,
+        r#"{"Type": "Choice", "Choices": [{"Variable": "$.order.lins", "IsNull": true, "Next": "E"}], "Default": "E"}"#,
+    ] {
+        let text = format!(r#"{{"StartAt": "S", "States": {{"S": {state}, "E": {{"Type": "Succeed"}}}}}}"#);
+        let text = if state.contains("Choice") { text } else { text.replace(r#", "E": {"Type": "Succeed"}}}"#, "}}") };
+        let mut machine = Machine::new(definition(text, false));
+        let now = Timestamp::from_millis(EPOCH_MS);
+        let input: Value = r#"{"order": {"lines": []}}"#.parse().unwrap();
+        machine.handle(Input::Start(Box::new(identity(input, false))), now).unwrap();
+        machine.run(now, 100);
+        let notes = machine.take_effects().notes;
+        let hint = "`$.order` has no `lins`: did you mean `$.order.lines`?";
+        assert_eq!(notes, [Note::Hint { state: "S".into(), hint: hint.into() }], "{state}");
+        let Some(Outcome::Failed(failure)) = machine.outcome() else { panic!("it should fail") };
+        assert!(!failure.cause.as_deref().unwrap_or_default().contains("did you mean"));
+    }
 }
 
 /// What a driver records in the place of what is too deep or too large.

@@ -97,6 +97,7 @@ impl Exceeded {
                 "The evaluation of the field '{field}' exceeds the limits of one evaluation: {}.",
                 self.why()
             ),
+            hint: None,
         }
     }
 }

@@ -10,6 +10,8 @@ pub struct EvalError {
     pub error: &'static str,
     /// What happened, in AWS's words where they are known.
     pub cause: String,
+    /// What was there instead, for people: [`crate::Path::hint`]. No part of what is recorded.
+    pub hint: Option<String>,
 }
 
 /// A path that cannot be applied. Never caught by a state machine.
@@ -24,13 +26,17 @@ pub const DATA_LIMIT: &str = "States.DataLimitExceeded";
 impl From<PathError> for EvalError {
     fn from(e: PathError) -> EvalError {
         let error = if e.kind == PathErrorKind::TooLarge { DATA_LIMIT } else { RUNTIME };
-        EvalError { error, cause: e.message }
+        EvalError { error, cause: e.message, hint: None }
     }
 }
 
 impl EvalError {
+    pub(crate) fn hint(self, hint: Option<String>) -> EvalError {
+        EvalError { hint, ..self }
+    }
+
     pub(crate) fn runtime(cause: String) -> EvalError {
-        EvalError { error: RUNTIME, cause }
+        EvalError { error: RUNTIME, cause, hint: None }
     }
 }
 

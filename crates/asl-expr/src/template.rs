@@ -70,7 +70,8 @@ fn eval_path(path: &Path, field: &str, input: &Value, env: &dyn Env, budget: &Bu
         PathErrorKind::NotFound => Err(EvalError::runtime(format!(
             "The JSONPath '{}' specified for the field '{field}' could not be found in the input '{document}'",
             path.text_in_document()
-        ))),
+        ))
+        .hint(path.hint(input, env))),
         _ => Err(e.into()),
     })
 }

@@ -76,6 +76,7 @@ fn test(variable: &Path, operator: &Operator, input: &Value, env: &dyn Env) -> R
         StateError::runtime(format!(
             "Invalid path '{text}': The choice state's condition path references an invalid value."
         ))
+        .hint(variable.hint(input, env))
     })?;
     match operator {
         Operator::Is(kind, expected) => Ok(is(*kind, &value) == *expected),

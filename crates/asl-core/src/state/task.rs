@@ -277,7 +277,7 @@ pub(crate) fn time_out(machine: &mut Machine, id: ScopeId, class: Class) {
     let failure = Failure { error: Some("States.Timeout".into()), cause: None };
     emit(machine, id, &call.resource, TaskStage::TimedOut(failure.clone()));
     machine.command(Command::CancelTask(call.id));
-    settle(machine, id, call.id, Err(StateError { failure, class }));
+    settle(machine, id, call.id, Err(StateError { failure, class, hint: None }));
 }
 
 fn restart_heartbeat(machine: &mut Machine, id: ScopeId) {

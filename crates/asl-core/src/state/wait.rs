@@ -46,6 +46,7 @@ fn seconds(path: &Path, input: &Value, env: &dyn Env) -> Result<i64, StateError>
     let text = path.text_in_document();
     let value = path.eval(input, env).map_err(|_| {
         StateError::runtime(format!("The SecondsPath parameter does not reference an input value: {text}"))
+            .hint(path.hint(input, env))
     })?;
     match value.as_number() {
         Some(Number::Int(seconds)) if *seconds >= 0 => Ok(*seconds),
@@ -63,6 +64,7 @@ fn timestamp(path: &Path, input: &Value, env: &dyn Env) -> Result<Timestamp, Sta
     let text = path.text_in_document();
     let value = path.eval(input, env).map_err(|_| {
         StateError::runtime(format!("The TimestampPath parameter does not reference an input value: {text}"))
+            .hint(path.hint(input, env))
     })?;
     value.as_str().and_then(|s| Timestamp::parse(s).ok()).ok_or_else(|| {
         StateError::runtime(format!(

@@ -39,8 +39,8 @@ enum Arg {
 
 /// Why a call failed; the text of the whole expression is still missing.
 enum Failure {
-    /// A path argument leads nowhere.
-    Path(String),
+    /// A path argument leads nowhere; and what is there instead.
+    Path(String, Option<String>),
     /// The function cannot work with its arguments.
     Arguments(Function, String),
     /// What is wrong with the template of `States.Format`.
@@ -93,15 +93,18 @@ impl Intrinsic {
                 Failure::Exceeded(exceeded) => EvalError {
                     error: error::DATA_LIMIT,
                     cause: format!("{function}It exceeds the limits of one evaluation: {}.", exceeded.why()),
+                    hint: None,
                 },
                 Failure::Template(why) => EvalError {
                     error: error::INTRINSIC_FAILURE,
                     cause: format!("{function}Invalid template in States.Format: {why}"),
+                    hint: None,
                 },
-                Failure::Path(why) => EvalError::runtime(function + &why),
+                Failure::Path(why, hint) => EvalError::runtime(function + &why).hint(hint),
                 Failure::Arguments(which, why) => EvalError {
                     error: error::INTRINSIC_FAILURE,
                     cause: format!("{function}Invalid arguments in States.{}: {why}", which.name()),
+                    hint: None,
                 },
             }
         })
@@ -152,10 +155,10 @@ fn argument(path: &Path, input: &Value, env: &dyn Env, budget: &Budget) -> Resul
     path.eval_within(input, env, budget).map_err(|e| match e.kind {
         crate::PathErrorKind::NotFound => {
             let place = format!("The JsonPath argument for the field '{}'", path.text_in_document());
-            Failure::Path(format!("{place} could not be found in the input '{input}'"))
+            Failure::Path(format!("{place} could not be found in the input '{input}'"), path.hint(input, env))
         }
         crate::PathErrorKind::TooLarge => Failure::Exceeded(Exceeded::Bytes),
-        _ => Failure::Path(e.message),
+        _ => Failure::Path(e.message, None),
     })
 }
 
