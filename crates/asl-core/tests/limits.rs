@@ -207,6 +207,29 @@ fn a_path_that_leads_nowhere_is_noted_with_what_is_there() {
     }
 }
 
+/// All conditions of a Choice share what one evaluation may take.
+#[test]
+fn a_choice_with_any_conditions_ends_soon() {
+    let long = "x".repeat(240_000);
+    let compared = r#"{"Variable": "$.s", "IsNull": true, "Next": "E"}"#;
+    let walked = r#"{"Variable": "$..*..*..*", "IsNull": true, "Next": "E"}"#;
+    let both = |rule: &str, count: usize| {
+        let rules = vec![rule; count].join(", ");
+        format!(
+            r#"{{"StartAt": "C", "States": {{"E": {{"Type": "Succeed"}},
+                "C": {{"Type": "Choice", "Default": "E", "Choices": [{rules}]}}}}}}"#
+        )
+    };
+    let wide = (0..300).fold(Value::Null, |inner, i| Value::from_iter([("a", inner), ("b", Value::from(i))]));
+    let input = Value::from_iter([("s", Value::from(long)), ("wide", wide)]);
+    for (rule, count) in [(compared, 12_000), (walked, 12_000)] {
+        let (Outcome::Failed(failure), _) = run(&both(rule, count), &input, None) else { panic!("it should fail") };
+        let cause = failure.cause.unwrap();
+        assert!(cause.ends_with("take too many steps.") || cause.contains("references an invalid value"), "{cause}");
+    }
+    assert!(matches!(run(&both(compared, 1_000), &input, None).0, Outcome::Succeeded(_)));
+}
+
 /// What a driver records in the place of what is too deep or too large.
 #[test]
 fn an_input_is_admitted_as_what_it_comes_to() {

@@ -10,7 +10,7 @@ pub type Key = Arc<str>;
 
 /// A JSON document, or a part of one. Cloning costs a reference count. Dropping, comparing, measuring and writing one take
 /// no more stack the deeper it is nested.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub enum Value {
     /// `null`
     #[default]

@@ -10,6 +10,13 @@ impl fmt::Display for Value {
     }
 }
 
+impl fmt::Debug for Value {
+    /// The compact JSON, whatever the flags: in a dump, a value is a value.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write_value::<false>(self, f)
+    }
+}
+
 impl Value {
     /// Appends the compact text, what [`Display`](fmt::Display) gives, to `out`: the fast way to write much of it.
     pub fn write_to(&self, out: &mut String) {
