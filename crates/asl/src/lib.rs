@@ -35,6 +35,9 @@
 //! A service that other processes give work to calls [`Engine::serve`]: it takes on whatever [`Engine::submit`] writes down and
 //! whatever was interrupted. Several may share a database; each execution is run by one of them at a time.
 //!
+//! Functions that are processes (those of a [`project`]) end with your program, whatever they do, if its `main` begins with
+//! [`parts::function::supervisor::serve_if_asked`].
+//!
 //! The command line and the server are built on this crate; see also `examples/embed.rs`.
 #![forbid(unsafe_code)]
 
@@ -62,6 +65,7 @@ pub use state_machine::{DefinitionError, StateMachine};
 /// The parts for those who need more than the facade: diagnostics, functions, embedded services.
 pub mod parts {
     pub use asl_function as function;
+    pub use asl_store::{ItemKey, ServiceTx, StoreError};
     pub use asl_syntax as syntax;
     pub use asl_task::{bucket, embedded, mock};
 }
