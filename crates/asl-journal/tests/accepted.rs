@@ -36,11 +36,10 @@ enum Shape {
 fn text(shape: Shape, levels: usize) -> String {
     let states = match shape {
         Shape::Answer | Shape::Failure => format!(r#""S": {{{TASK}, "End": true}}"#),
-        Shape::Envelope => format!(
-            r#""S": {{"Type": "Task", "Resource": "arn:aws:states:::lambda:invoke", "ResultPath": "$.r.s", "End": true,
-                "Parameters": {{"FunctionName": "f"}}, "Catch": [{{"ErrorEquals": ["States.ALL"], "Next": "E"}}]}},
-               "E": {{"Type": "Succeed"}}"#
-        ),
+        Shape::Envelope => r#""S": {"Type": "Task", "Resource": "arn:aws:states:::lambda:invoke", "ResultPath": "$.r.s",
+                "End": true, "Parameters": {"FunctionName": "f"}, "Catch": [{"ErrorEquals": ["States.ALL"], "Next": "E"}]},
+               "E": {"Type": "Succeed"}"#
+            .to_owned(),
         Shape::Text => {
             r#""S": {"Type": "Pass", "Assign": {"v.$": "States.StringToJson($.t)"}, "End": true}"#.to_owned()
         }

@@ -42,7 +42,7 @@ impl Loader<'_> {
                 if let Some((entry, at)) = seen.get(text) {
                     let message =
                         format!("'{text}' is {done} by an earlier entry already, so this one never matches it");
-                    let earlier = self.keeps(Rule::NeverMatches).then(|| list.location()).unwrap_or_default();
+                    let earlier = if self.keeps(Rule::NeverMatches) { list.location() } else { String::new() };
                     self.error(Rule::NeverMatches, &name, message)
                         .help(format!("see {earlier}[{entry}]/ErrorEquals[{at}]"));
                 }
