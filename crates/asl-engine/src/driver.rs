@@ -303,19 +303,16 @@ impl Driver {
     async fn step(&mut self, inputs: Vec<Input>, letters: Vec<Letter>) -> Result<(), EngineError> {
         let now = time_for(&self.inner, &self.machine);
         // A late answer has no place any more, and leaves no trace.
-        let mut taken: Vec<Input> =
-            inputs.into_iter().filter(|input| self.machine.handle(input.clone(), now).is_ok()).collect();
+        let mut taken: Vec<Input> = inputs.into_iter().filter_map(|input| self.machine.accept(input, now)).collect();
         let mut mail: Vec<MailId> = Vec::new();
         let mut callers = Vec::new();
         for letter in letters {
-            let has_place = self.machine.handle(letter.input.clone(), now).is_ok();
+            let input = self.machine.accept(letter.input, now);
             match letter.from {
-                From::Caller(caller) => callers.push((caller, has_place)),
+                From::Caller(caller) => callers.push((caller, input.is_some())),
                 From::Inbox(id) => mail.push(id),
             }
-            if has_place {
-                taken.push(letter.input);
-            }
+            taken.extend(input);
         }
         let step = self.machine.run(now, BUDGET);
         let effects = self.machine.take_effects();
@@ -400,7 +397,7 @@ impl Driver {
                     let now = time_for(&backends, &machine);
                     let answers = calls::call_embedded(&backends, tx, &machine, &call, now).await?;
                     let inputs: Vec<Input> =
-                        answers.into_iter().filter(|input| machine.handle(input.clone(), now).is_ok()).collect();
+                        answers.into_iter().filter_map(|input| machine.accept(input, now)).collect();
                     let step = machine.run(now, BUDGET);
                     let effects = machine.take_effects();
                     let record = Record { now, inputs, steps: step.steps, events: effects.events.clone() };

@@ -235,6 +235,9 @@ impl Engine {
             return Err(EngineError::InputTooLarge { bytes: start.input.len() });
         }
         let input: Value = start.input.parse().map_err(EngineError::InvalidInput)?;
+        if input.measure().depth > asl_core::DEPTH_LIMIT {
+            return Err(EngineError::InputTooDeep);
+        }
         let machine = start.state_machine;
         let identity = &self.inner.identity;
         Ok(Execution {

@@ -36,6 +36,9 @@ pub enum EngineError {
         /// Its size.
         bytes: usize,
     },
+    /// The input is nested too deep.
+    #[error("the input is nested deeper than the limit of {limit} levels", limit = asl_core::DEPTH_LIMIT)]
+    InputTooDeep,
     /// States that nothing here can run.
     #[error("{} cannot run here: {}", if .0.len() == 1 { "one task" } else { "some tasks" }, list(.0))]
     Unsupported(Vec<Unsupported>),

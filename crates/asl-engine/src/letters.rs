@@ -69,7 +69,7 @@ impl Engine {
         }
         let (mut machine, _) = replay::rebuild(journal, row).await.map_err(Arc::new)?;
         let children = children(&machine);
-        let (now, input) = (self.inner.clock.now(), Input::Stop(failure.clone()));
+        let (now, input) = (self.inner.clock.now(), machine.admit(Input::Stop(failure.clone())));
         if machine.handle(input.clone(), now).is_ok() {
             let step = machine.run(now, BUDGET);
             let events = machine.take_effects().events;

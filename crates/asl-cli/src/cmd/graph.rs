@@ -39,7 +39,7 @@ pub(crate) async fn graph(args: Graph) -> Result<Exit, Trouble> {
 /// A definition can be drawn when it is valid, whether it can run here or not.
 fn definition(source: &Source, options: Options) -> Result<Arc<Definition>, Trouble> {
     let loaded = load(source, &options);
-    loaded.definition.ok_or_else(|| Trouble::Places(findings(source, &loaded.diagnostics, Severity::Error)))
+    loaded.definition.clone().ok_or_else(|| Trouble::Places(findings(source, &loaded, Severity::Error)))
 }
 
 /// The definition that an execution ran, which the file may no longer hold, and what became of its states.

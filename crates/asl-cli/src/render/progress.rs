@@ -65,6 +65,7 @@ impl Progress {
                 let error = error.error.as_deref().unwrap_or("the error");
                 self.line(name, "caught", Look::warn, &format!("{error} by rule {}, on to {next}", rule + 1));
             }
+            Note::Hint { hint, .. } => self.line(name, "hint", Look::warn, hint),
             // Where it leads is the next line.
             Note::Chose { .. } => {}
         }
