@@ -106,7 +106,7 @@ impl EngineBuilder {
     }
 
     /// How long other processes wait before they take over the executions of this engine when it is silent, though it seems
-    /// to live; 30 seconds unless set, and not less than 300 ms. An engine whose process is gone is succeeded at once.
+    /// to live; 30 seconds unless set, and not less than 300 ms. They judge by how long they have watched, never by a time. An engine whose process is gone is succeeded at once.
     pub fn lease(mut self, lease: Duration) -> EngineBuilder {
         self.settings.lease = lease.max(Duration::from_millis(300));
         self
@@ -126,7 +126,7 @@ impl EngineBuilder {
     }
 
     /// Makes chance the same in every run: what an execution draws (`States.UUID`, jitter, task tokens) follows from this
-    /// number and its name.
+    /// number and its name. For tests: whoever knows both can answer its tasks.
     pub fn seed(mut self, seed: u64) -> EngineBuilder {
         self.settings.seed = Some(seed);
         self

@@ -17,9 +17,11 @@ mod deliveries;
 mod driver;
 mod engine;
 mod error;
+mod fit;
 mod lease;
 mod letters;
 mod maps;
+mod notice;
 mod parked;
 mod post;
 mod redrive;
@@ -31,8 +33,10 @@ pub use asl_task::{Missing, Unsupported};
 pub use builder::EngineBuilder;
 pub use clock::{Clock, Hold};
 pub(crate) use definitions::load_stored;
+pub use definitions::stored_options;
 pub use engine::{Engine, Observer, StartExecution, Started, Update};
 pub use error::EngineError;
+pub use notice::Notice;
 pub use replay::{
     ChangedCall, Difference, Divergence, ExportError, Exported, Fork, Needed, ReplayError, Replayed, Trial, Verdict,
     Whose, replay, replay_exported, replay_kept, try_definition, try_kept,

@@ -200,7 +200,7 @@ impl Inner {
             self.registry().park(id, lease::wall_ms() + AGAIN_MS);
             self.due.notify_one();
         } else {
-            tracing::error!(execution = %id, %error, "an execution cannot go on");
+            self.leave_to_others(id, &error);
             self.registry().fail(id, error);
         }
     }
@@ -208,8 +208,8 @@ impl Inner {
     /// A claim of at most so many executions, with the workers that are gone now.
     pub(crate) async fn claim(self: &Arc<Inner>, limit: u32) -> Result<Claim, EngineError> {
         let journal = &self.own().await?.journal;
-        let gone = lease::gone(journal).await?;
-        Ok(Claim { now_ms: lease::wall_ms(), gone, only: None, limit })
+        let gone = self.gone(journal).await?;
+        Ok(Claim { gone, limit, ..Claim::default() })
     }
 
     /// Takes executions that are this worker's now: they come into memory as there is room.

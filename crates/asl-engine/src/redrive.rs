@@ -11,7 +11,7 @@ use tokio::sync::OwnedSemaphorePermit;
 
 /// Redrives an execution that somebody asked for. A child of a map run goes on with its parent only.
 pub(crate) async fn asked(engine: &Engine, row: &ExecutionRow) -> Result<(), EngineError> {
-    if row.state_machine_arn.contains('/') {
+    if row.is_child() {
         let why = "it is a child of a map run, which is redriven with the execution it belongs to".to_owned();
         return Err(EngineError::NotRedrivable { execution: row.name.clone(), why });
     }
