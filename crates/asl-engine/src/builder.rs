@@ -46,6 +46,7 @@ impl EngineBuilder {
                 max_active: MAX_ACTIVE,
                 clock: Clock::real(),
                 seed: None,
+                client: false,
             },
         }
     }
@@ -95,6 +96,13 @@ impl EngineBuilder {
     /// What other processes are told of this engine where they say who runs an execution; `an engine` unless set.
     pub fn called(mut self, what: &str) -> EngineBuilder {
         self.settings.what = what.to_owned();
+        self
+    }
+
+    /// For those who stop executions, answer their tasks and wait for them, and have none of the project's functions: what is to be
+    /// delivered to a function is left to those who have.
+    pub fn client(mut self) -> EngineBuilder {
+        self.settings.client = true;
         self
     }
 

@@ -88,6 +88,8 @@ pub(crate) struct Settings {
     pub(crate) clock: Clock,
     /// From which the seeds of executions are drawn; `None` draws each anew.
     pub(crate) seed: Option<u64>,
+    /// It runs nothing, and makes no deliveries.
+    pub(crate) client: bool,
 }
 
 /// Whether an engine takes on work.

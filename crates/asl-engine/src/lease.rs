@@ -275,7 +275,8 @@ impl Inner {
 
     async fn take_lease(self: &Arc<Inner>, first: Option<NewExecution>) -> Result<(Lease, First), EngineError> {
         // In one transaction, where the writer is quick enough to take both and not so quick that it takes one.
-        let (registered, next) = tokio::join!(register(self, first), crate::deliveries::first(self));
+        let next = async { if self.settings.client { None } else { crate::deliveries::first(self).await } };
+        let (registered, next) = tokio::join!(register(self, first), next);
         let (lease, written) = registered?;
         self.outbox.fetch_or(next.is_some(), Ordering::Relaxed);
         self.spawn_tasks(&lease.journal, next);
@@ -290,7 +291,7 @@ impl Inner {
         let phase = || self.phase.subscribe();
         // Taken once: the lease is made once.
         let bell = self.bell.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some(bell) = bell {
+        if let Some(bell) = bell.filter(|_| !self.settings.client) {
             tokio::spawn(crate::deliveries::run(weak.clone(), self.clock.hold(), bell, phase(), next_delivery));
         }
         tokio::spawn(crate::parked::run(weak.clone(), self.due.clone(), phase()));

@@ -11,6 +11,7 @@
 
 mod builder;
 mod calls;
+mod children;
 mod clock;
 mod definitions;
 mod deliveries;
@@ -31,6 +32,7 @@ mod worker;
 
 pub use asl_task::{Missing, Unsupported};
 pub use builder::EngineBuilder;
+pub use children::map_run_children;
 pub use clock::{Clock, Hold};
 pub(crate) use definitions::load_stored;
 pub use definitions::stored_options;

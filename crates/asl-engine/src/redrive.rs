@@ -43,6 +43,10 @@ async fn redriven(
 ) -> Result<Driver, EngineError> {
     let journal = engine.inner.own().await?.journal.clone();
     let (machine, _) = replay::rebuild(&journal, row).await.map_err(Arc::new)?;
+    let missing = engine.unsupported(machine.definition());
+    if !missing.is_empty() {
+        return Err(EngineError::Unsupported(missing));
+    }
     let refused =
         |why: asl_core::NotRedrivable| EngineError::NotRedrivable { execution: row.name.clone(), why: why.to_string() };
     machine.redrivable(engine.inner.clock.now()).map_err(refused)?;
