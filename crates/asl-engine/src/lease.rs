@@ -198,8 +198,9 @@ pub(crate) async fn keep(inner: Weak<Inner>, journal: Journal, lease: Duration) 
         }
         let asked = Instant::now();
         if asked > awake + lease / 6 {
-            // The process was held (Ctrl-Z, a debugger), and acted as little as it renewed. If nobody has taken over, it goes on.
-            until = until.max(asked + lease / 6);
+            // The process was held (Ctrl-Z, a debugger, a pause of its machine), and acted as little as it renewed. If nobody has
+            // taken over, it goes on; that time does not count.
+            until += asked - awake;
         }
         match tokio::time::timeout_at(until, journal.renew(beat(lease))).await {
             Ok(Ok(())) => {

@@ -200,13 +200,23 @@ impl Engine {
     /// runs it next. In vain when somebody was quicker.
     async fn decide(&self, row: &ExecutionRow) -> Result<(), EngineError> {
         let journal = &self.inner.own().await?.journal;
+        // Whatever else finds that it is this engine's own for a moment leaves it alone.
+        if !self.inner.registry().begin_load(row.id) {
+            return Ok(());
+        }
+        let decided = self.claim_and_take_in(journal, row).await;
+        self.inner.registry().forget(row.id);
+        self.inner.post.notify_one();
+        decided
+    }
+
+    async fn claim_and_take_in(&self, journal: &Journal, row: &ExecutionRow) -> Result<(), EngineError> {
         let claim = Claim { only: Some(row.id), ..self.inner.claim(1).await? };
         if journal.claim(claim).await?.is_empty() {
             return Ok(());
         }
         let decided = self.take_in(journal, row).await;
         journal.give_back(vec![row.id]).await?;
-        self.inner.post.notify_one();
         decided
     }
 

@@ -131,7 +131,9 @@ impl Inner {
         let mut definitions: HashMap<String, Arc<Definition>> = HashMap::new();
         let mut read = Vec::new();
         for load in loads {
-            let Some(Recorded { row, records, mail }) = recorded.remove(&load.id) else {
+            // What belongs to somebody else by now is theirs to run.
+            let own = recorded.remove(&load.id).filter(|found| found.row.owner == journal.writes_as());
+            let Some(Recorded { row, records, mail }) = own else {
                 self.registry().forget(load.id);
                 continue;
             };

@@ -12,6 +12,10 @@ use crate::lease::{WorkerId, WorkerRow};
 use std::collections::HashMap;
 use std::time::Duration;
 
+/// Between two looks at most this part of the lease counts as watched. A worker may stand still a few times between two of its
+/// renewals before these pieces add up to the sixth that it stops early.
+const PIECES: u32 = 20;
+
 /// What one observer has seen of the workers of a database.
 #[derive(Clone, Debug, Default)]
 pub struct Liveness {
@@ -37,7 +41,7 @@ impl Liveness {
         for worker in workers {
             let lease = Duration::from_millis(worker.lease_ms);
             let before = self.watched.get(&worker.id).filter(|before| before.beat == worker.beat);
-            let piece = since.min(lease / 10);
+            let piece = since.min(lease / PIECES);
             let seen = Watched {
                 beat: worker.beat,
                 silent: before.map_or(Duration::ZERO, |before| before.silent.saturating_add(piece)),
@@ -89,11 +93,10 @@ mod tests {
         // Two looks with a day between them are a piece of watching, not a day.
         let mut liveness = Liveness::default();
         let day = Duration::from_secs(86_400);
-        for n in 0..10 {
+        for n in 0..=PIECES {
             assert_eq!(liveness.look(day * n, &[row(7)]), [], "{n}");
         }
-        assert_eq!(liveness.look(day * 10, &[row(7)]), []);
-        assert_eq!(liveness.look(day * 11, &[row(7)]), [WorkerId(1)]);
+        assert_eq!(liveness.look(day * (PIECES + 1), &[row(7)]), [WorkerId(1)]);
         // A clock that would run back adds nothing.
         let mut liveness = Liveness::default();
         assert!((0..100).all(|n| liveness.look(day * (100 - n), &[row(7)]).is_empty()));

@@ -81,11 +81,12 @@ impl Journal {
     /// Watches for commits.
     ///
     /// # Errors
-    /// When the database cannot be opened once more.
+    /// [`JournalError::Gone`] when the file was deleted or replaced, or when the database cannot be opened once more.
     pub async fn watcher(&self) -> Result<Watcher, JournalError> {
         let on = match &self.file {
             None => On::Memory(self.counts.clone()),
             Some(file) => {
+                file.is_there(&self.place.path)?;
                 let conn = SqliteConnection::connect_with(&self.readers.pool.connect_options()).await;
                 On::File(Box::new(conn.map_err(|e| self.place.failed(e))?), file.clone())
             }
