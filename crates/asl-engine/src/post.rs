@@ -22,7 +22,8 @@ const ASK: Duration = Duration::from_millis(50);
 const ASK_IDLE: Duration = Duration::from_millis(100);
 /// Nobody has written for so long.
 const IDLE: Duration = Duration::from_secs(1);
-/// How often it is asked whether a worker is gone: nobody writes that down.
+/// How often it is asked whether a worker is gone, at least: nobody writes that down, and of the time in between only small pieces count
+/// as watched.
 const LOOK_FOR_GONE: Duration = Duration::from_secs(1);
 /// How often the write-ahead log is seen to.
 const TEND_LOG: Duration = Duration::from_secs(1);
@@ -85,7 +86,8 @@ impl Watch {
         }
         let left = if changed || poked { self.take_mail(inner).await? } else { false };
         let takes_on = inner.serving.load(Ordering::Relaxed) && inner.phase.borrow().takes_on();
-        let due = self.looked.is_none_or(|looked| looked.elapsed() >= LOOK_FOR_GONE);
+        let every = LOOK_FOR_GONE.min(inner.settings.lease / 30);
+        let due = self.looked.is_none_or(|looked| looked.elapsed() >= every);
         if takes_on && (changed || poked || due) {
             return Ok(self.take_on(inner, due).await? || left);
         }
@@ -147,12 +149,18 @@ impl Watch {
 }
 
 /// False when its driver cannot take it now.
-fn hand(inner: &Inner, mail: Mail) -> bool {
+fn hand(inner: &Arc<Inner>, mail: Mail) -> bool {
     let mut registry = inner.registry();
     if matches!(registry.get(mail.execution), None | Some(Held::Parked { .. })) {
-        // It reads its mail when it is loaded.
-        registry.park(mail.execution, i64::MIN);
-        inner.due.notify_one();
+        // It reads its mail when it is loaded: with others where there is room, and without waiting for room where there is
+        // none. Whoever sent it waits to hear what became of it.
+        if inner.slots.available_permits() > 0 {
+            registry.park(mail.execution, i64::MIN);
+            inner.due.notify_one();
+        } else {
+            let inner = inner.clone();
+            tokio::spawn(async move { inner.load_with(mail.execution, Vec::new()).await });
+        }
         return true;
     }
     if matches!(registry.get(mail.execution), Some(Held::Broken(_))) {

@@ -178,6 +178,28 @@ async fn an_answer_needs_nobody_who_runs_the_execution() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_answer_does_not_wait_for_room() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("asl.db");
+    let work = Work::default();
+    let gate = Work { open: Some(Arc::default()), ..Work::default() };
+    let owner =
+        builder(&path).await.function("Work", work.clone()).function("Gate", gate.clone()).max_active(1).build();
+    let waits = start(&owner, TOKEN, "waits").await;
+    work.called.notified().await;
+    until("it to leave memory", async || owner.load() == (0, 1)).await;
+    let busy = start(&owner, &CALL.replace("Work", "Gate"), "busy").await;
+    gate.called.notified().await;
+    let token = work.tokens.lock().unwrap().pop().unwrap();
+    let began = std::time::Instant::now();
+    builder(&path).await.client().build().send_task_success(&token, Value::Null).await.unwrap();
+    assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
+    owner.wait(&waits.arn).await.unwrap();
+    gate.open.unwrap().notify_one();
+    owner.wait(&busy.arn).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_token_does_not_follow_from_what_others_see() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("asl.db");
@@ -259,7 +281,7 @@ async fn a_worker_that_is_silent_is_succeeded_when_it_was_watched_for_its_lease(
     let journal = submitter.journal();
     let silent = journal.as_worker(journal.register(silent).await.unwrap());
     silent.claim(asl_journal::Claim { limit: 1, ..Default::default() }).await.unwrap();
-    let other = builder(&path).await.build();
+    let other = builder(&path).await.lease(Duration::from_secs(2)).build();
     let began = std::time::Instant::now();
     other.serve().await.unwrap();
     assert_eq!(other.resume().await.unwrap(), Vec::<Arc<str>>::new(), "who has not watched it knows nothing");
