@@ -276,7 +276,7 @@ async fn obeys(steps: Vec<Step>) {
                 let claimed = handles[w].0.claim(everything(&numbers_of)).await;
                 assert_eq!(claimed.is_ok(), model.writes(w), "{claimed:?}");
                 let Ok(claimed) = claimed else { continue };
-                gone.iter().for_each(|n| drop(model.workers.insert(*n, true)));
+                model.workers.extend(gone.iter().map(|n| (*n, true)));
                 let is_left = |e: &usize| model.owner[*e].is_none_or(|owner| model.workers[&owner]);
                 let orphans: Vec<usize> = (0..numbers.len()).filter(is_left).collect();
                 orphans.iter().for_each(|e| model.owner[*e] = Some(w));
