@@ -160,7 +160,7 @@ mod tests {
             assert!(!same_token(&token, &other));
             assert_ne!(token[..33], other[..33]);
         }
-        assert!(same_token(&token, &token.to_string()) && !same_token(&token, &token[1..]) && !same_token("", &token));
+        assert!(same_token(&token, &token.clone()) && !same_token(&token, &token[1..]) && !same_token("", &token));
         for bad in ["", "g", "kg", "k0g", "zz", "0123456789abcdefg6", "k00000000000000000000000000000000g6é6", "é"] {
             assert_eq!(read_task_token(bad), None, "{bad}");
         }
