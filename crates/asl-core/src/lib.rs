@@ -30,16 +30,16 @@ mod redrive;
 mod scope;
 mod state;
 mod timers;
+mod token;
 
 pub use context::draw;
 pub use error::{Class, StateError};
 pub use event::{Event, EventId, EventKind, Failure};
-pub use input::{
-    Command, Execution, ExecutionType, Input, Outcome, Rejected, TaskCall, TaskId, read_task_token, task_token,
-};
+pub use input::{Command, Execution, ExecutionType, Input, Outcome, Rejected, TaskCall, TaskId};
 pub use machine::{Effects, Machine, Note, Progress, Step};
-pub use map_run::{ChildCall, MapCommand, MapRunId, ReadItems, ResultFile, WriteResults};
+pub use map_run::{ChildCall, MapCommand, MapRunId, ReadItems, ResultFile, WriteResults, flow_of_machine, is_child};
 pub use redrive::NotRedrivable;
+pub use token::{TokenKey, read_task_token, same_token, task_token};
 
 /// The most events a history can hold (AWS limit). The last one ends the execution.
 pub const HISTORY_LIMIT: EventId = 25_000;

@@ -10,7 +10,7 @@ use crate::maps::MapWork;
 use crate::registry::Active;
 use asl_core::{Command, Effects, Execution, Failure, Input, Machine, MapCommand, Outcome, Progress, Step, TaskCall};
 use asl_expr::Timestamp;
-use asl_journal::{Append, Definition as Stored, ExecutionId, Journal, JournalError, MailId, NewExecution, Record};
+use asl_journal::{Append, Definition as Stored, ExecutionId, Journal, JournalError, NewExecution, Record, Verdict};
 use asl_syntax::Definition;
 use asl_task::Backend;
 use std::collections::VecDeque;
@@ -304,13 +304,13 @@ impl Driver {
         let now = time_for(&self.inner, &self.machine);
         // A late answer has no place any more, and leaves no trace.
         let mut taken: Vec<Input> = inputs.into_iter().filter_map(|input| self.machine.accept(input, now)).collect();
-        let mut mail: Vec<MailId> = Vec::new();
+        let mut mail: Vec<Verdict> = Vec::new();
         let mut callers = Vec::new();
         for letter in letters {
             let input = self.machine.accept(letter.input, now);
             match letter.from {
                 From::Caller(caller) => callers.push((caller, input.is_some())),
-                From::Inbox(id) => mail.push(id),
+                From::Inbox(id) => mail.push(Verdict { mail: id, taken: input.is_some() }),
             }
             taken.extend(input);
         }
@@ -319,7 +319,7 @@ impl Driver {
         if taken.is_empty() && step.steps == 0 && effects.events.is_empty() {
             self.progress = step.progress;
             if !mail.is_empty() {
-                self.journal.discard(mail).await?;
+                self.journal.discard(mail.into_iter().map(|verdict| verdict.mail).collect()).await?;
             }
         } else {
             self.linger_ms = LINGER_MS;

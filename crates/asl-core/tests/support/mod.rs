@@ -181,6 +181,7 @@ pub(crate) fn identity(input: Value, express: bool) -> Execution {
         region: "us-east-1".into(),
         execution_type: if express { ExecutionType::Express } else { ExecutionType::Standard },
         seed: 7,
+        token_key: None,
         input_text: input.to_string().into(),
         input,
     }
