@@ -125,6 +125,7 @@ fn references_are_what_is_read_from_outside() {
     let expected = [
         Reference::Variable("rate".into()),
         Reference::States(Some("input".into())),
+        Reference::Function("sum".into()),
         Reference::Variable("other".into()),
         Reference::Field("name".into()),
         Reference::Root,

@@ -32,19 +32,21 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod ancestry;
+mod ast;
 mod bounds;
+mod budget;
 mod codes;
-mod convert;
-mod engine;
+mod compile;
+mod eval;
 mod functions;
-mod grammar;
-mod guard;
 mod lexer;
 mod messages;
-mod paths;
+mod parser;
+mod program;
 mod references;
-mod syntax;
 mod template;
+mod value;
 
 pub use bounds::Bounds;
 pub use references::Reference;
@@ -57,6 +59,10 @@ use std::sync::Arc;
 pub trait JsonataEnv {
     /// The object `$states`: `input` and `context`, and where they are legal `result` and `errorOutput`.
     fn states(&self) -> Value;
+    /// One member of `$states`, which may be had without the others.
+    fn states_member(&self, name: &str) -> Option<Value> {
+        self.states().get(name).cloned()
+    }
     /// The value of a workflow variable; `None` where it has not been assigned.
     fn variable(&self, name: &str) -> Option<Value>;
     /// 64 random bits, for `$random()`, `$uuid()` and `$shuffle`.
@@ -97,7 +103,8 @@ pub struct Expression(Arc<Parsed>);
 #[derive(Debug)]
 struct Parsed {
     text: String,
-    program: engine::Program,
+    program: program::Program,
+    references: Vec<Reference>,
 }
 
 impl Expression {
@@ -106,8 +113,10 @@ impl Expression {
     /// # Errors
     /// The first mistake, in the words of the reference implementation.
     pub fn parse(text: &str) -> Result<Expression, JsonataSyntaxError> {
-        let program = engine::Program::parse(text)?;
-        Ok(Expression(Arc::new(Parsed { text: text.to_owned(), program })))
+        let (expr, labels) = parser::parse(text).map_err(messages::syntax)?;
+        let program = compile::compile(&expr, &labels, None);
+        let references = references::references(&expr);
+        Ok(Expression(Arc::new(Parsed { text: text.to_owned(), program, references })))
     }
 
     /// The text it was parsed from.
@@ -117,7 +126,7 @@ impl Expression {
 
     /// What it reads from outside, each once, in the order of the text.
     pub fn references(&self) -> &[Reference] {
-        self.0.program.references()
+        &self.0.references
     }
 
     /// Its value; `None` when there is none (`undefined`).
@@ -125,7 +134,7 @@ impl Expression {
     /// # Errors
     /// What the expression raises, a bound it ran into, or a result that is no JSON.
     pub fn eval(&self, env: &dyn JsonataEnv) -> Result<Option<Value>, JsonataError> {
-        self.0.program.eval(None, env, &Bounds::AWS)
+        self.eval_on(None, env, &Bounds::AWS)
     }
 
     /// As [`Expression::eval`], with `input` as the context item `$` that states do not have, and other bounds.
@@ -138,6 +147,17 @@ impl Expression {
         env: &dyn JsonataEnv,
         bounds: &Bounds,
     ) -> Result<Option<Value>, JsonataError> {
-        self.0.program.eval(input, env, bounds)
+        self.eval_measured(input, env, bounds).0
+    }
+
+    /// As [`Expression::eval_on`], with how many units of work were done, also when it failed.
+    pub fn eval_measured(
+        &self,
+        input: Option<&Value>,
+        env: &dyn JsonataEnv,
+        bounds: &Bounds,
+    ) -> (Result<Option<Value>, JsonataError>, usize) {
+        let (found, work) = eval::evaluate(&self.0.program, input, env, bounds);
+        (found.map_err(|fail| fail.told(bounds.depth)), work)
     }
 }
