@@ -34,6 +34,7 @@ pages! {
     JsonataDelimiters "jsonata-delimiters",
     JsonataSyntax "jsonata-syntax",
     JsonataReference "jsonata-reference",
+    JsonataMistake "jsonata-mistake",
     BadTimestamp "bad-timestamp",
     BadResource "bad-resource",
     UnknownIntegration "unknown-integration",

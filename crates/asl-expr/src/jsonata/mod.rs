@@ -41,6 +41,7 @@ mod compile;
 mod eval;
 mod functions;
 mod lexer;
+mod lints;
 mod messages;
 mod parser;
 mod program;
@@ -49,6 +50,7 @@ mod template;
 mod value;
 
 pub use bounds::Bounds;
+pub use lints::Mistaken;
 pub use references::Reference;
 pub use template::{EvaluationError, JsonataTemplate, JsonataTemplateError, JsonataTemplateErrorKind};
 
@@ -105,6 +107,7 @@ struct Parsed {
     text: String,
     program: program::Program,
     references: Vec<Reference>,
+    mistaken: Vec<Mistaken>,
 }
 
 impl Expression {
@@ -116,7 +119,8 @@ impl Expression {
         let (expr, labels) = parser::parse(text).map_err(messages::syntax)?;
         let program = compile::compile(&expr, &labels, None);
         let references = references::references(&expr);
-        Ok(Expression(Arc::new(Parsed { text: text.to_owned(), program, references })))
+        let mistaken = lints::lint(&expr, text);
+        Ok(Expression(Arc::new(Parsed { text: text.to_owned(), program, references, mistaken })))
     }
 
     /// The text it was parsed from.
@@ -127,6 +131,12 @@ impl Expression {
     /// What it reads from outside, each once, in the order of the text.
     pub fn references(&self) -> &[Reference] {
         &self.0.references
+    }
+
+    /// What a run would certainly refuse, though it is JSONata: functions that do not exist, wrong numbers of arguments,
+    /// strings where numbers must be. In the order of the text.
+    pub fn mistaken(&self) -> &[Mistaken] {
+        &self.0.mistaken
     }
 
     /// Its value; `None` when there is none (`undefined`).

@@ -134,8 +134,10 @@ impl Walk {
             Kind::Block(parts) => self.scoped(&[], parts),
             Kind::Lambda { params, body, .. } => self.scoped(params, std::slice::from_ref(body)),
             Kind::Call { procedure, args } => {
-                // `length(x)` is an error of its own, and no read of a field.
-                if procedure.plain_name().is_none() {
+                // `length(x)` is an error of its own, and no read of a field; a variable of the workflow is no function.
+                let unknown = |name: &String| !self.bound(name) && !functions::is_function(name);
+                let called = matches!(&procedure.kind, Kind::Variable(name) if !name.is_empty() && unknown(name));
+                if procedure.plain_name().is_none() && !called {
                     self.node(procedure);
                 }
                 args.iter().flatten().for_each(|arg| self.node(arg));

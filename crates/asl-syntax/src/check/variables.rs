@@ -15,6 +15,8 @@ pub(crate) struct Variables {
     parents: HashMap<FlowId, (FlowId, StateId)>,
     assigned: Vec<Mention>,
     read: Vec<Mention>,
+    /// Names of functions, which are read where a variable has such a name.
+    maybe_read: Vec<Mention>,
 }
 
 #[derive(Clone)]
@@ -59,6 +61,12 @@ impl Loader<'_> {
     pub(crate) fn note_variable_read(&mut self, name: &str, span: Span, location: String) {
         let mention = self.mention(name, span, location);
         self.variables.read.push(mention);
+    }
+
+    /// The current state names a function, or reads a variable of that name if there is one.
+    pub(crate) fn note_maybe_read(&mut self, name: &str, span: Span, location: String) {
+        let mention = self.mention(name, span, location);
+        self.variables.maybe_read.push(mention);
     }
 
     fn mention(&self, name: &str, span: Span, location: String) -> Mention {
@@ -115,7 +123,7 @@ impl Loader<'_> {
 
     fn unused(&mut self, variables: &Variables, assigned: &Assigned<'_>) {
         let mut read: HashSet<(FlowId, &str)> = HashSet::new();
-        for mention in &variables.read {
+        for mention in variables.read.iter().chain(&variables.maybe_read) {
             read.extend(variables.visible(mention.flow).map(|flow| (flow, &*mention.name)));
         }
         for (_, mentions) in assigned.iter().filter(|(place, _)| !read.contains(place)) {

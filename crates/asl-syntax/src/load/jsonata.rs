@@ -82,6 +82,11 @@ impl Loader<'_> {
                 for reference in expression.references() {
                     self.reference(item, inside, begin, reference);
                 }
+                for mistaken in expression.mistaken() {
+                    let span = self.inside(item, begin + mistaken.offset, mistaken.len);
+                    let message = mistaken.message.clone();
+                    self.error_at(Rule::JsonataMistake, item.location(), span, message).help(mistaken.help.clone());
+                }
             }
             Err(error) => {
                 let offset = error.offset.min(inside.len());
@@ -99,6 +104,11 @@ impl Loader<'_> {
             Reference::Variable(name) => {
                 let span = self.naming(item, text, begin, &format!("${name}"));
                 return self.note_variable_read(name, span, item.location());
+            }
+            // A variable may have the name of a function: then it is read here.
+            Reference::Function(name) => {
+                let span = self.naming(item, text, begin, &format!("${name}"));
+                return self.note_maybe_read(name, span, item.location());
             }
             Reference::States(None) => return,
             Reference::States(Some(field)) => {

@@ -84,6 +84,14 @@ impl Run<'_> {
         }
     }
 
+    fn renamed(&self, function: &Val, name: &str) {
+        if let Val::Function(function) = function
+            && let Function::Builtin(builtin) = &**function
+        {
+            self.called.borrow_mut().insert(builtin.name, name.into());
+        }
+    }
+
     /// Calls a function.
     ///
     /// # Errors
@@ -135,6 +143,9 @@ impl Run<'_> {
                 Ok(found)
             }
             Function::Chain(first, second) => {
+                // The reference chains by way of a function of its own, whose parameters are named so.
+                self.renamed(first, "f");
+                self.renamed(second, "g");
                 let given = args.into_iter().next().unwrap_or_default();
                 self.budget.enter()?;
                 let between = self.apply(first, vec![given], context)?;

@@ -2,7 +2,7 @@
 
 use super::{Answer, Env, Run};
 use crate::jsonata::ast::Op;
-use crate::jsonata::functions::string;
+use crate::jsonata::functions::{Function, string};
 use crate::jsonata::messages::{Fail, coded};
 use crate::jsonata::program::Node;
 use crate::jsonata::value::{Build, List, Val};
@@ -35,6 +35,10 @@ pub(in crate::jsonata) fn truth(run: &Run<'_>, value: &Val) -> Result<bool, Fail
                 any |= truth(run, &item)?;
             }
             any
+        }
+        // To the reference, functions are objects with members, but for those that were handed over.
+        Val::Function(function) => {
+            !matches!(&**function, Function::Wrapped(_) | Function::Regex(_) | Function::Next(_))
         }
         _ => false,
     })

@@ -117,7 +117,8 @@ impl Run<'_> {
             } else if streaming {
                 tuples = Some(self.tuple_step(step, &items, tuples, path, frame)?);
             } else {
-                found = self.step(step, &items, frame, at == last)?;
+                let stepped = at > 1 || (at == 1 && !path.steps[0].cons);
+                found = self.step(step, &items, frame, at == last, stepped)?;
             }
             if !streaming && (found.is_undefined() || found.list().is_some_and(|list| list.len() == 0)) {
                 break;
@@ -155,11 +156,18 @@ impl Run<'_> {
         }
     }
 
-    fn step(&self, step: &Step, items: &Items, frame: &Env, last: bool) -> Answer {
+    /// The results of a step over `items`, which may have been `stepped` to, and not written in brackets.
+    fn step(&self, step: &Step, items: &Items, frame: &Env, last: bool, stepped: bool) -> Answer {
         let node = match &step.action {
             Action::Node(node) => node,
             Action::Sort(terms) => {
-                let mut sorted = self.order_by(terms, &items.array(self)?, frame)?;
+                let mut sorted = match items {
+                    // What a step gave is a sequence, also where it is one array's items.
+                    Items::Of(value) if stepped && items.len() == 1 && !value.flags().sequence => {
+                        Seq::one(&self.budget, items.get(0), SEQUENCE)?
+                    }
+                    items => self.order_by(terms, &items.array(self)?, frame)?,
+                };
                 for stage in &step.stages {
                     if let Stage::Filter(filter) = stage {
                         sorted = self.filter(filter, &sorted, frame, None)?;

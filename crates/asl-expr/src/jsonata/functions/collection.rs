@@ -238,7 +238,11 @@ pub(super) fn clone(call: &Call, args: &[Val]) -> Answer {
 }
 
 pub(in crate::jsonata) fn cloned(run: &Run<'_>, value: &Val) -> Answer {
-    copy(run, value, 0)
+    match value {
+        // The document, of which the context is the only item.
+        Val::Seq(seq) if seq.flags.outer => copy(run, seq.items.first().unwrap_or(&Val::Undefined), 0),
+        value => copy(run, value, 0),
+    }
 }
 
 fn copy(run: &Run<'_>, value: &Val, depth: usize) -> Answer {

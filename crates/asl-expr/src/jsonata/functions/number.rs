@@ -71,7 +71,7 @@ pub(super) fn rounded_to(n: f64, precision: f64) -> f64 {
         let text = text(n);
         let (mantissa, exponent) = text.split_once('e').unwrap_or((&text, "0"));
         let exponent = exponent.parse::<f64>().unwrap_or(0.0) + by;
-        format!("{mantissa}e{exponent}").parse().unwrap_or(f64::NAN)
+        format!("{mantissa}e{}", self::text(exponent)).parse().unwrap_or(f64::NAN)
     };
     let shifts = precision != 0.0 && !precision.is_nan();
     let shifted = if shifts { shift(n, precision) } else { n };
@@ -190,6 +190,12 @@ pub(super) fn format_base(_: &Call, args: &[Val]) -> Answer {
         return Ok(Val::string(text(n)));
     }
     let (mut rest, mut digits) = (n.abs(), Vec::new());
+    // JavaScript gives up the digits that a double does not have.
+    while rest >= 9_007_199_254_740_992.0 {
+        digits.push('0');
+        rest /= radix;
+    }
+    rest = rest.floor();
     while rest >= 1.0 && digits.len() < 1100 {
         digits.push(char::from_digit((rest % radix) as u32, radix as u32).unwrap_or('0'));
         rest = (rest / radix).floor();

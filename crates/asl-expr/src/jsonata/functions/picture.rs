@@ -213,9 +213,10 @@ fn digits_of(n: f64, places: usize, symbols: &Symbols) -> Vec<char> {
     text.chars().map(shift).collect()
 }
 
-fn insert(text: &mut Vec<char>, at: Option<usize>, symbol: &[char]) {
-    // JavaScript counts a negative place from the end, and stops at either end.
-    let at = at.unwrap_or(0).min(text.len());
+/// Puts `symbol` at a place; like JavaScript's `slice`, a negative one counts from the end.
+fn insert(text: &mut Vec<char>, at: i64, symbol: &[char]) {
+    let length = text.len() as i64;
+    let at = if at < 0 { (length + at).max(0) } else { at.min(length) } as usize;
     text.splice(at..at, symbol.iter().copied());
 }
 
@@ -289,17 +290,17 @@ fn write(n: f64, parts: &Parts, symbols: &Symbols) -> Result<Vec<char>, Fail> {
     let mut at = point(&text);
     if format.regular > 0 {
         for group in 1..=(at.saturating_sub(1)) / format.regular {
-            insert(&mut text, at.checked_sub(group * format.regular), &symbols.grouping);
+            insert(&mut text, at as i64 - (group * format.regular) as i64, &symbols.grouping);
         }
     } else {
         for place in &format.groups {
-            insert(&mut text, at.checked_sub(*place), &symbols.grouping);
+            insert(&mut text, at as i64 - *place as i64, &symbols.grouping);
             at += 1;
         }
     }
     let at = point(&text);
     for place in &format.fraction_groups {
-        insert(&mut text, Some(place + at + 1), &symbols.grouping);
+        insert(&mut text, (place + at + 1) as i64, &symbols.grouping);
     }
     let at = point(&text);
     if find(&parts.whole, &symbols.decimal, 0).is_none() || at + 1 == text.len() {

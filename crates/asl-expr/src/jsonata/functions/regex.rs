@@ -193,19 +193,17 @@ fn matches(
 ) -> Result<(), Fail> {
     let regex = pattern.regex(run)?;
     run.spend(text.len() / 4)?;
-    let mut at = 0;
-    let mut first = true;
-    while let Some(found) = regex.captures_at(text, at) {
+    let mut next = regex.captures_at(text, 0);
+    while let Some(found) = next {
         run.spend(16)?;
-        let whole = found.get(0).map_or(0..0, |m| m.range());
-        if whole.is_empty() && !first {
+        let more = see(&found)?;
+        let end = found.get(0).map_or(text.len(), |m| m.end());
+        // The next one is looked for also where enough were found.
+        next = if end < text.len() { regex.captures_at(text, end) } else { None };
+        if next.as_ref().is_some_and(|next| next.get(0).is_some_and(|m| m.is_empty())) {
             return coded("D1004", &[]);
         }
-        if !see(&found)? {
-            break;
-        }
-        (at, first) = (whole.end, false);
-        if at >= text.len() {
+        if !more {
             break;
         }
     }
@@ -254,10 +252,11 @@ fn asked(
     let mut found = ask(call, function, Some(text))?;
     while let Some(one) = found {
         call.run.spend(20)?;
-        if !see(&one)? {
+        let more = see(&one)?;
+        found = if one.next.is_function() { ask(call, &one.next, None)? } else { None };
+        if !more {
             break;
         }
-        found = if one.next.is_function() { ask(call, &one.next, None)? } else { None };
     }
     Ok(())
 }
@@ -358,8 +357,8 @@ pub(super) fn split(call: &Call, args: &[Val]) -> Answer {
         }
         None => {
             let separator = separator.as_str().unwrap_or("undefined");
-            // JavaScript drops the fraction of this limit.
-            let most = limit.map_or(usize::MAX, |limit| limit as usize);
+            // JavaScript makes an unsigned integer of 32 bits of this limit.
+            let most = limit.map_or(usize::MAX, |limit| limit.trunc().rem_euclid(4_294_967_296.0) as usize);
             let every = text.char_indices().map(|(at, c)| &text[at..at + c.len_utf8()]);
             let pieces: Box<dyn Iterator<Item = &str>> =
                 if separator.is_empty() { Box::new(every) } else { Box::new(text.split(separator)) };
@@ -478,10 +477,9 @@ pub(super) fn replace(call: &Call, args: &[Val]) -> Answer {
         None => {
             call.run.spend(text.len() / 8)?;
             let pattern = pattern.as_str().unwrap_or("undefined");
-            let Some(template) = replacement.as_str() else {
-                return fail("$replace of a string by a function is not supported: give a regular expression");
-            };
             for (at, _) in text.match_indices(pattern) {
+                // JavaScript would write the function's source.
+                let Some(template) = replacement.as_str() else { return coded("D3012", &[]) };
                 if !replacing.put(at..at + pattern.len(), template)? {
                     break;
                 }

@@ -109,10 +109,11 @@ impl Signature {
         (self.params.iter().map(|param| param.least).sum(), most)
     }
 
-    /// True when the argument at `index` can be nothing but a number.
-    pub(in crate::jsonata) fn wants_number(&self, index: usize) -> bool {
-        let plain = self.params.iter().take(index + 1).all(|param| param.least == 1 && param.most == 1);
-        plain && self.params.get(index).is_some_and(|param| param.kind == 'n')
+    /// True when the argument at `index` of `count` can be nothing but a number.
+    pub(in crate::jsonata) fn wants_number(&self, index: usize, count: usize) -> bool {
+        // With fewer, the context may stand in for one.
+        let placed = count == self.params.len() || self.params.iter().all(|param| !param.context);
+        placed && self.params.get(index).is_some_and(|param| param.kind == 'n')
     }
 
     /// The arguments as the function takes them: contexts filled in, single values in arrays where arrays are wanted.

@@ -193,6 +193,8 @@ impl Writer<'_, '_> {
             n if self.round && n.is_infinite() => return super::out_of_range(n),
             // Short whole numbers, which are the most, need no rounding.
             n if n.fract() == 0.0 && n.abs() < 1e15 => _ = write!(self.out, "{}", n as i64),
+            // Whole ones have all their digits, also where they are more than 15.
+            n if n.fract() == 0.0 && n.abs() < 1e21 => self.out.push_str(&number::json(n)),
             n if self.round && n.is_finite() => self.out.push_str(&number::json(number::rounded(n))),
             n => self.out.push_str(&number::json(n)),
         }

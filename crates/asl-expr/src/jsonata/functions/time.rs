@@ -147,6 +147,7 @@ fn format_marker(marker: &Marker, fields: &Fields, offset: [f64; 2]) -> Result<S
                 return marker.integer.as_ref().map_or(Ok("undefined".to_owned()), |f| integer::format(value, f));
             };
             let name = match component {
+                'M' | 'x' | 'F' if value.is_nan() => None,
                 'M' | 'x' => MONTHS.get((value - 1.0) as usize),
                 'F' => DAYS.get(value as usize),
                 _ => return no_name(component),
