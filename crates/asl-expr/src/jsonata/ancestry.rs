@@ -23,6 +23,11 @@ impl Ancestry {
         self.slots.len() - 1
     }
 
+    /// How many slots there are.
+    pub(super) fn len(&self) -> usize {
+        self.slots.len()
+    }
+
     /// The label of each slot.
     pub(super) fn labels(self) -> Vec<usize> {
         self.slots.into_iter().map(|slot| slot.label).collect()

@@ -16,6 +16,9 @@ pub struct Mistaken {
     pub len: usize,
 }
 
+/// Where arguments are told.
+const PAGE: &str = "its page in the documentation of JSONata tells what it takes";
+
 /// Finds such mistakes, in the order of the text.
 pub(super) fn lint(expr: &Expr, text: &str) -> Vec<Mistaken> {
     let mut bound = Vec::new();
@@ -114,27 +117,27 @@ impl<'a> Lint<'a> {
             let help = "write the expression itself: AWS has turned $eval off".to_owned();
             return self.note(procedure, "$eval cannot be used".to_owned(), help);
         }
-        if args.iter().all(Option::is_some) {
-            self.counted(procedure, builtin, args.len() + before);
+        if args.iter().any(Option::is_none) || self.counted(procedure, builtin, args.len() + before) {
+            return;
         }
-        let Some(signature) = builtin.signature() else { return };
-        for (index, arg) in args.iter().enumerate() {
-            let Some(arg) = arg else { continue };
-            if matches!(arg.kind, Kind::String(_))
-                && arg.is_plain()
-                && signature.wants_number(index + before, args.len() + before)
-            {
-                let message = format!("Argument {} of ${name} must be a number, not a string", index + before + 1);
-                self.note(arg, message, "write it without quotes, or make a number with $number()".to_owned());
-            }
-        }
+        let letters = std::iter::repeat_n('?', before).chain(args.iter().flatten().map(letter)).collect::<Vec<_>>();
+        let Some(index) = builtin.signature().and_then(|signature| signature.refuses(&letters)) else { return };
+        let what = index.checked_sub(before).and_then(|at| args.get(at)).and_then(Option::as_ref);
+        let (message, help) = match what.map(letter) {
+            None => (format!("${name} lacks its argument {}", index + 1), ""),
+            Some('s') => (format!("Argument {} of ${name} cannot be a string", index + 1), "$number() makes a number of it"),
+            Some(_) => (format!("Argument {} of ${name} is not of a type that it takes", index + 1), ""),
+        };
+        let help = if help.is_empty() { PAGE } else { help };
+        self.note(what.unwrap_or(procedure), message, help.to_owned());
     }
 
-    fn counted(&mut self, procedure: &Expr, builtin: &Builtin, count: usize) {
-        let Some(signature) = builtin.signature() else { return };
+    /// True when the number of arguments is wrong.
+    fn counted(&mut self, procedure: &Expr, builtin: &Builtin, count: usize) -> bool {
+        let Some(signature) = builtin.signature() else { return false };
         let (least, most) = signature.counts();
         if (least..=most).contains(&count) {
-            return;
+            return false;
         }
         let takes = match (least, most) {
             (least, usize::MAX) => format!("at least {least}"),
@@ -143,6 +146,22 @@ impl<'a> Lint<'a> {
         };
         let plural = if takes == "1" { "" } else { "s" };
         let message = format!("${} takes {takes} argument{plural}, not {count}", builtin.name);
-        self.note(procedure, message, "its page in the documentation of JSONata tells them".to_owned());
+        self.note(procedure, message, PAGE.to_owned());
+        true
+    }
+}
+
+/// The letter of the type that an argument certainly has; `?` for any.
+fn letter(arg: &Expr) -> char {
+    match &arg.kind {
+        _ if !arg.is_plain() => '?',
+        Kind::Null => 'l',
+        Kind::Bool(_) => 'b',
+        Kind::Number(_) => 'n',
+        Kind::String(_) => 's',
+        Kind::Array(_) => 'a',
+        Kind::Object(_) => 'o',
+        Kind::Regex { .. } | Kind::Lambda { .. } | Kind::Transform(_) => 'f',
+        _ => '?',
     }
 }

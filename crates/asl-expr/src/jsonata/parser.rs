@@ -7,8 +7,12 @@ use super::functions::signature;
 use super::lexer::{Kind as TokenKind, Lexer, Mistake, Token};
 use super::messages::quoted;
 
-/// How deep a text may nest, and how long a chain of operators may be.
-const DEEPEST: usize = 400;
+/// How deep a text may nest.
+const DEEPEST: usize = 160;
+/// How high its tree may be: a chain of operators is as high as it is long.
+const HIGHEST: usize = 400;
+/// How many `%` there may be.
+const MOST_PARENTS: usize = 200;
 
 /// A part of the text, parsed, with the token that the reference's own tree has for it.
 struct Operand {
@@ -35,7 +39,7 @@ pub(super) fn parse(text: &str) -> Result<(Expr, Vec<usize>), Mistake> {
     let end = Token { kind: TokenKind::End, text: String::new(), start: 0 };
     let mut parser =
         Parser { lexer: Lexer::new(text), token: end, depth: 0, late: None, ancestry: Ancestry::default() };
-    let operand = parser.all()?;
+    let operand = parser.all().map_err(|mistake| *mistake)?;
     if let Some(mistake) = parser.late {
         return Err(mistake);
     }
@@ -54,7 +58,9 @@ struct Parser<'a> {
     ancestry: Ancestry,
 }
 
-type Parsed = Result<Operand, Mistake>;
+/// Boxed, so that a level of nesting needs little of the stack; so do functions of their own for what nests.
+type Fallible<T> = Result<T, Box<Mistake>>;
+type Parsed = Fallible<Box<Operand>>;
 
 /// How tightly a token binds to what is left of it.
 fn binding(token: &Token) -> u8 {
@@ -106,23 +112,23 @@ impl Parser<'_> {
     }
 
     /// Goes on to the next token.
-    fn step(&mut self, after_operand: bool) -> Result<Token, Mistake> {
+    fn step(&mut self, after_operand: bool) -> Fallible<Token> {
         let next = self.lexer.next(after_operand)?;
         if next.kind == TokenKind::Operator && matches!(next.text.as_str(), "!" | "~") {
-            return Err(Mistake::at("S0204", &next));
+            return Err(Box::new(Mistake::at("S0204", &next)));
         }
         Ok(std::mem::replace(&mut self.token, next))
     }
 
     /// Goes past the operator that must be here.
-    fn expect(&mut self, operator: &str, after_operand: bool) -> Result<(), Mistake> {
+    fn expect(&mut self, operator: &str, after_operand: bool) -> Fallible<()> {
         if self.is(operator) {
             return self.step(after_operand).map(|_| ());
         }
         let code = if self.token.kind == TokenKind::End { "S0203" } else { "S0202" };
         let mut mistake = Mistake::at(code, &self.token);
         mistake.value = Some(quoted(operator));
-        Err(mistake)
+        Err(Box::new(mistake))
     }
 
     /// Notes a mistake that the reference finds after it has read all of the text.
@@ -131,17 +137,17 @@ impl Parser<'_> {
     }
 
     fn operand(&self, expr: Expr, token: Token, form: Form) -> Parsed {
-        if expr.height > DEEPEST {
-            return Err(Mistake::at("S0299", &token));
+        if expr.height > HIGHEST {
+            return Err(Box::new(Mistake::at("S0299", &token)));
         }
-        Ok(Operand { expr, token, form })
+        Ok(Box::new(Operand { expr, token, form }))
     }
 
     fn all(&mut self) -> Parsed {
         self.step(false)?;
         let operand = self.expression(0)?;
         if self.token.kind != TokenKind::End {
-            return Err(Mistake::at("S0201", &self.token));
+            return Err(Box::new(Mistake::at("S0201", &self.token)));
         }
         Ok(operand)
     }
@@ -149,7 +155,7 @@ impl Parser<'_> {
     fn expression(&mut self, right: u8) -> Parsed {
         self.depth += 1;
         if self.depth > DEEPEST {
-            return Err(Mistake::at("S0299", &self.token));
+            return Err(Box::new(Mistake::at("S0299", &self.token)));
         }
         let token = self.step(true)?;
         let mut left = self.prefix(token)?;
@@ -161,12 +167,12 @@ impl Parser<'_> {
         Ok(left)
     }
 
-    fn inner(&mut self, right: u8) -> Result<Expr, Mistake> {
+    fn inner(&mut self, right: u8) -> Fallible<Expr> {
         Ok(self.expression(right)?.expr)
     }
 
     /// `one` as long as a comma follows, up to `end`.
-    fn list(&mut self, end: &str, mut one: impl FnMut(&mut Self) -> Result<(), Mistake>) -> Result<(), Mistake> {
+    fn list(&mut self, end: &str, mut one: impl FnMut(&mut Self) -> Fallible<()>) -> Fallible<()> {
         if !self.is(end) {
             loop {
                 one(self)?;
@@ -179,7 +185,7 @@ impl Parser<'_> {
         self.expect(end, true)
     }
 
-    fn pairs(&mut self) -> Result<Vec<(Expr, Expr)>, Mistake> {
+    fn pairs(&mut self) -> Fallible<Vec<(Expr, Expr)>> {
         let mut pairs = Vec::new();
         self.list("}", |parser| {
             let key = parser.inner(0)?;
@@ -221,54 +227,72 @@ impl Parser<'_> {
     }
 
     fn prefix_operator(&mut self, token: Token) -> Parsed {
+        match token.text.as_str() {
+            "-" => self.negated(token),
+            "(" => self.block(token),
+            "[" => self.array(token),
+            "{" => self.object(token),
+            "|" => self.transform(token),
+            _ => self.word(token),
+        }
+    }
+
+    /// An operator that stands for itself.
+    fn word(&mut self, token: Token) -> Parsed {
         let at = token.start;
-        let mut expr = match token.text.as_str() {
+        let expr = match token.text.as_str() {
             "and" | "or" | "in" => path(Expr::new(Kind::Name(token.text.clone()), at)),
             "*" => Expr::new(Kind::Wildcard, at),
             "**" => Expr::new(Kind::Descendant, at),
+            "%" if self.ancestry.len() >= MOST_PARENTS => return Err(Box::new(Mistake::at("S0299", &token))),
             "%" => Expr::new(Kind::Parent(self.ancestry.parent()), at),
-            "-" => {
-                let mut operand = self.inner(70)?;
-                if let Kind::Number(n) = &mut operand.kind {
-                    *n = -*n;
-                    operand
-                } else {
-                    let mut expr = Expr { height: operand.height + 1, ..Expr::default() };
-                    self.ancestry.push(&mut expr, &operand);
-                    Expr { kind: Kind::Negate(Box::new(operand)), at, ..expr }
-                }
-            }
-            "(" => self.block()?,
-            "[" => self.array()?,
-            "{" => {
-                let pairs = self.pairs()?;
-                let mut expr = Expr { height: above(pairs.iter().flat_map(|(k, v)| [k, v])), ..Expr::default() };
-                for (key, value) in &pairs {
-                    self.ancestry.push(&mut expr, key);
-                    self.ancestry.push(&mut expr, value);
-                }
-                Expr { kind: Kind::Object(pairs), ..expr }
-            }
-            "|" => {
-                let pattern = self.inner(0)?;
-                self.expect("|", false)?;
-                let update = self.inner(0)?;
-                let mut delete = None;
-                if self.is(",") {
-                    self.expect(",", false)?;
-                    delete = Some(self.inner(0)?);
-                }
-                self.expect("|", false)?;
-                let height = above([&pattern, &update].into_iter().chain(&delete));
-                Expr { kind: Kind::Transform(Box::new((pattern, update, delete))), height, ..Expr::default() }
-            }
-            _ => return Err(Mistake::at("S0211", &token)),
+            _ => return Err(Box::new(Mistake::at("S0211", &token))),
         };
-        expr.at = at;
         self.operand(expr, token, Form::Other)
     }
 
-    fn block(&mut self) -> Result<Expr, Mistake> {
+    fn negated(&mut self, token: Token) -> Parsed {
+        let mut operand = self.inner(70)?;
+        let expr = if let Kind::Number(n) = &mut operand.kind {
+            *n = -*n;
+            operand.at = token.start;
+            operand
+        } else {
+            let mut expr = Expr { height: operand.height + 1, at: token.start, ..Expr::default() };
+            self.ancestry.push(&mut expr, &operand);
+            Expr { kind: Kind::Negate(Box::new(operand)), ..expr }
+        };
+        self.operand(expr, token, Form::Other)
+    }
+
+    fn object(&mut self, token: Token) -> Parsed {
+        let pairs = self.pairs()?;
+        let height = above(pairs.iter().flat_map(|(k, v)| [k, v]));
+        let mut expr = Expr { height, at: token.start, ..Expr::default() };
+        for (key, value) in &pairs {
+            self.ancestry.push(&mut expr, key);
+            self.ancestry.push(&mut expr, value);
+        }
+        expr.kind = Kind::Object(pairs);
+        self.operand(expr, token, Form::Other)
+    }
+
+    fn transform(&mut self, token: Token) -> Parsed {
+        let pattern = self.inner(0)?;
+        self.expect("|", false)?;
+        let update = self.inner(0)?;
+        let mut delete = None;
+        if self.is(",") {
+            self.expect(",", false)?;
+            delete = Some(self.inner(0)?);
+        }
+        self.expect("|", false)?;
+        let height = above([&pattern, &update].into_iter().chain(&delete));
+        let expr = Expr::new(Kind::Transform(Box::new((pattern, update, delete))), token.start);
+        self.operand(Expr { height, ..expr }, token, Form::Other)
+    }
+
+    fn block(&mut self, token: Token) -> Parsed {
         let mut parts = Vec::new();
         while !self.is(")") {
             parts.push(self.inner(0)?);
@@ -278,16 +302,17 @@ impl Parser<'_> {
             self.expect(";", false)?;
         }
         self.expect(")", true)?;
-        let mut expr = Expr { height: above(&parts), ..Expr::default() };
+        let mut expr = Expr { height: above(&parts), at: token.start, ..Expr::default() };
         for part in &parts {
             self.ancestry.push(&mut expr, part);
             let first = if let Kind::Path { steps, .. } = &part.kind { steps.first() } else { None };
             expr.cons_array |= part.cons_array || first.is_some_and(|step| step.cons_array);
         }
-        Ok(Expr { kind: Kind::Block(parts), ..expr })
+        expr.kind = Kind::Block(parts);
+        self.operand(expr, token, Form::Other)
     }
 
-    fn array(&mut self) -> Result<Expr, Mistake> {
+    fn array(&mut self, token: Token) -> Parsed {
         let mut items = Vec::new();
         self.list("]", |parser| {
             let mut item = parser.inner(0)?;
@@ -300,11 +325,12 @@ impl Parser<'_> {
             items.push(item);
             Ok(())
         })?;
-        let mut expr = Expr { height: above(&items), ..Expr::default() };
+        let mut expr = Expr { height: above(&items), at: token.start, ..Expr::default() };
         for item in &items {
             self.ancestry.push(&mut expr, item);
         }
-        Ok(Expr { kind: Kind::Array(items), ..expr })
+        expr.kind = Kind::Array(items);
+        self.operand(expr, token, Form::Other)
     }
 
     fn binary_of(&mut self, op: Op, left: Expr, right: Expr, at: usize) -> Expr {
@@ -314,76 +340,106 @@ impl Parser<'_> {
         Expr { kind: Kind::Binary(op, Box::new([left, right])), ..expr }
     }
 
-    fn infix(&mut self, token: Token, mut left: Operand) -> Parsed {
-        let at = token.start;
-        let mut form = Form::Other;
-        let expr = match token.text.as_str() {
-            "(" => return self.call(token, left),
-            "." => {
-                let right = self.inner(75)?;
-                self.join(left.expr, right)
-            }
-            "[" if self.is("]") => {
-                self.expect("]", false)?;
-                keep_array(&mut left);
-                return Ok(left);
-            }
-            "[" => {
-                form = left.form;
-                // What is written stays a name or `@` for a `[]` that follows.
-                left.expr = self.predicate(left.expr, at)?;
-                return self.operand(left.expr, token, form);
-            }
-            "{" => self.grouping(left.expr, at)?,
-            "^" => self.order_by(left.expr, at)?,
-            ":=" => {
-                if left.form != Form::Variable || left.token.kind != TokenKind::Variable {
-                    return Err(Mistake::at("S0212", &left.token));
-                }
-                let value = self.inner(9)?;
-                let mut expr = Expr { height: value.height + 1, at, ..Expr::default() };
-                self.ancestry.push(&mut expr, &value);
-                Expr { kind: Kind::Bind(left.token.text, Box::new(value)), ..expr }
-            }
-            "@" | "#" => {
-                let name = self.expression(80)?;
-                if name.form != Form::Variable || name.token.kind != TokenKind::Variable {
-                    return Err(Mistake { offset: name.token.start, ..Mistake::at("S0214", &token) });
-                }
-                if token.text == "@" {
-                    form = Form::Focus;
-                    self.focus(left.expr, name.token.text, at)
-                } else {
-                    index(left.expr, name.token.text)
-                }
-            }
-            "?" => {
-                let then = self.inner(0)?;
-                let mut otherwise = None;
-                if self.is(":") {
-                    self.expect(":", false)?;
-                    otherwise = Some(self.inner(0)?);
-                }
-                let height = above([&left.expr, &then].into_iter().chain(&otherwise));
-                let mut expr = Expr { height, at, ..Expr::default() };
-                for part in [&left.expr, &then].into_iter().chain(&otherwise) {
-                    self.ancestry.push(&mut expr, part);
-                }
-                Expr { kind: Kind::Condition(Box::new((left.expr, then, otherwise))), ..expr }
-            }
-            "~>" => {
-                let right = self.inner(40)?;
-                let keep_array = left.expr.keep_array || right.keep_array;
-                let height = above([&left.expr, &right]);
-                Expr { keep_array, height, ..Expr::new(Kind::Apply(Box::new([left.expr, right])), at) }
-            }
-            text => {
-                let Some(op) = Op::of(text) else { return Err(Mistake::at("S0201", &token)) };
-                let right = self.inner(binding(&token))?;
-                self.binary_of(op, left.expr, right, at)
-            }
-        };
+    fn infix(&mut self, token: Token, left: Box<Operand>) -> Parsed {
+        match token.text.as_str() {
+            "(" => self.call(token, left),
+            "." => self.dot(token, left),
+            "[" => self.bracket(token, left),
+            "{" => self.grouping(token, left),
+            "^" => self.order_by(token, left),
+            ":=" => self.bind(token, left),
+            "@" | "#" => self.naming(token, left),
+            "?" => self.condition(token, left),
+            "~>" => self.apply(token, left),
+            _ => self.binary(token, left),
+        }
+    }
+
+    fn dot(&mut self, token: Token, left: Box<Operand>) -> Parsed {
+        let right = self.expression(75)?;
+        let expr = self.join(left.expr, right.expr);
+        self.operand(expr, token, Form::Other)
+    }
+
+    fn bracket(&mut self, token: Token, mut left: Box<Operand>) -> Parsed {
+        if self.is("]") {
+            self.expect("]", false)?;
+            keep_array(&mut left);
+            return Ok(left);
+        }
+        // What is written stays a name or `@` for a `[]` that follows.
+        let form = left.form;
+        let expr = self.predicate(left.expr, token.start)?;
         self.operand(expr, token, form)
+    }
+
+    fn bind(&mut self, token: Token, left: Box<Operand>) -> Parsed {
+        if left.form != Form::Variable || left.token.kind != TokenKind::Variable {
+            return Err(Box::new(Mistake::at("S0212", &left.token)));
+        }
+        let value = self.expression(9)?;
+        self.bind_of(token, *left, *value)
+    }
+
+    fn bind_of(&mut self, token: Token, left: Operand, value: Operand) -> Parsed {
+        let value = value.expr;
+        let mut expr = Expr { height: value.height + 1, at: token.start, ..Expr::default() };
+        self.ancestry.push(&mut expr, &value);
+        expr.kind = Kind::Bind(left.token.text, Box::new(value));
+        self.operand(expr, token, Form::Other)
+    }
+
+    /// `left@$name` and `left#$name`
+    fn naming(&mut self, token: Token, left: Box<Operand>) -> Parsed {
+        let name = self.expression(80)?;
+        if name.form != Form::Variable || name.token.kind != TokenKind::Variable {
+            return Err(Box::new(Mistake { offset: name.token.start, ..Mistake::at("S0214", &token) }));
+        }
+        if token.text == "@" {
+            let expr = self.focus(left.expr, name.token.text, token.start);
+            self.operand(expr, token, Form::Focus)
+        } else {
+            self.operand(index(left.expr, name.token.text), token, Form::Other)
+        }
+    }
+
+    fn condition(&mut self, token: Token, condition: Box<Operand>) -> Parsed {
+        let then = self.expression(0)?;
+        let mut otherwise = None;
+        if self.is(":") {
+            self.expect(":", false)?;
+            otherwise = Some(self.expression(0)?);
+        }
+        self.condition_of(token, condition.expr, then.expr, otherwise.map(|part| part.expr))
+    }
+
+    fn condition_of(&mut self, token: Token, condition: Expr, then: Expr, otherwise: Option<Expr>) -> Parsed {
+        let height = above([&condition, &then].into_iter().chain(&otherwise));
+        let mut expr = Expr { height, at: token.start, ..Expr::default() };
+        for part in [&condition, &then].into_iter().chain(&otherwise) {
+            self.ancestry.push(&mut expr, part);
+        }
+        expr.kind = Kind::Condition(Box::new((condition, then, otherwise)));
+        self.operand(expr, token, Form::Other)
+    }
+
+    fn apply(&mut self, token: Token, left: Box<Operand>) -> Parsed {
+        let right = self.expression(40)?;
+        self.apply_of(token, left.expr, right.expr)
+    }
+
+    fn apply_of(&mut self, token: Token, left: Expr, right: Expr) -> Parsed {
+        let keep_array = left.keep_array || right.keep_array;
+        let height = above([&left, &right]);
+        let expr = Expr::new(Kind::Apply(Box::new([left, right])), token.start);
+        self.operand(Expr { keep_array, height, ..expr }, token, Form::Other)
+    }
+
+    fn binary(&mut self, token: Token, left: Box<Operand>) -> Parsed {
+        let Some(op) = Op::of(&token.text) else { return Err(Box::new(Mistake::at("S0201", &token))) };
+        let right = self.expression(binding(&token))?;
+        let expr = self.binary_of(op, left.expr, right.expr, token.start);
+        self.operand(expr, token, Form::Other)
     }
 
     /// `left.right`
@@ -436,7 +492,7 @@ impl Parser<'_> {
     }
 
     /// `left[...]`
-    fn predicate(&mut self, mut left: Expr, at: usize) -> Result<Expr, Mistake> {
+    fn predicate(&mut self, mut left: Expr, at: usize) -> Fallible<Expr> {
         let in_path = matches!(left.kind, Kind::Path { .. });
         if last_step(&mut left).group.is_some() {
             self.late(Mistake::new("S0209", at));
@@ -459,18 +515,20 @@ impl Parser<'_> {
     }
 
     /// `left{...}`
-    fn grouping(&mut self, mut left: Expr, at: usize) -> Result<Expr, Mistake> {
+    fn grouping(&mut self, token: Token, left: Box<Operand>) -> Parsed {
+        let (at, mut left) = (token.start, left.expr);
         if left.group.is_some() {
             self.late(Mistake::new("S0210", at));
         }
         let pairs = self.pairs()?;
         left.height = left.height.max(above(pairs.iter().flat_map(|(k, v)| [k, v])));
         left.group = Some(pairs);
-        Ok(left)
+        self.operand(left, token, Form::Other)
     }
 
     /// `left^(...)`
-    fn order_by(&mut self, left: Expr, at: usize) -> Result<Expr, Mistake> {
+    fn order_by(&mut self, token: Token, left: Box<Operand>) -> Parsed {
+        let at = token.start;
         self.expect("(", false)?;
         let mut terms = Vec::new();
         loop {
@@ -485,7 +543,7 @@ impl Parser<'_> {
             self.expect(",", false)?;
         }
         self.expect(")", false)?;
-        let mut result = path(left);
+        let mut result = path(left.expr);
         let mut step = Expr { height: above(terms.iter().map(|term| &term.expr)), at, ..Expr::default() };
         for term in &terms {
             self.ancestry.push(&mut step, &term.expr);
@@ -498,7 +556,7 @@ impl Parser<'_> {
         if let Err(mistake) = self.ancestry.resolve(&mut result) {
             self.late(mistake);
         }
-        Ok(result)
+        self.operand(result, token, Form::Other)
     }
 
     /// `left@$name`
@@ -516,8 +574,8 @@ impl Parser<'_> {
         left
     }
 
-    fn call(&mut self, token: Token, procedure: Operand) -> Parsed {
-        let mut args: Vec<Option<Operand>> = Vec::new();
+    fn call(&mut self, token: Token, procedure: Box<Operand>) -> Parsed {
+        let mut args: Vec<Option<Box<Operand>>> = Vec::new();
         self.list(")", |parser| {
             if parser.is("?") {
                 parser.step(false)?;
@@ -530,9 +588,10 @@ impl Parser<'_> {
         let is_lambda = procedure.form == Form::Name
             && procedure.token.kind == TokenKind::Name
             && matches!(procedure.token.text.as_str(), "function" | "\u{3bb}");
-        if is_lambda {
-            return self.lambda(token, args);
-        }
+        if is_lambda { self.lambda(token, args) } else { self.called(token, *procedure, args) }
+    }
+
+    fn called(&mut self, token: Token, procedure: Operand, args: Vec<Option<Box<Operand>>>) -> Parsed {
         let parts = args.iter().flatten().map(|arg| &arg.expr).chain([&procedure.expr]);
         let mut expr = Expr { height: above(parts), at: token.start, ..Expr::default() };
         for arg in args.iter().flatten() {
@@ -543,39 +602,59 @@ impl Parser<'_> {
         self.operand(expr, token, Form::Other)
     }
 
-    fn lambda(&mut self, token: Token, args: Vec<Option<Operand>>) -> Parsed {
-        let is_variable = |arg: &Operand| arg.form == Form::Variable && arg.token.kind == TokenKind::Variable;
-        let wrong = args.iter().position(|arg| !arg.as_ref().is_some_and(is_variable));
-        if let Some(index) = wrong {
-            let question = Token { kind: TokenKind::Operator, text: "?".to_owned(), start: token.start };
-            let found = args[index].as_ref().map_or(&question, |arg| &arg.token);
-            return Err(Mistake { value: Some((index + 1).to_string()), ..Mistake::at("S0208", found) });
-        }
-        let params = args.into_iter().flatten().map(|arg| arg.token.text).collect();
-        let mut signature = None;
-        if self.is("<") {
-            let (start, mut text, mut depth) = (self.token.start, "<".to_owned(), 1);
-            while depth > 0 && !self.is("{") && self.token.kind != TokenKind::End {
-                self.step(false)?;
-                depth += i32::from(self.is("<")) - i32::from(self.is(">"));
-                text.push_str(&self.token.text);
-            }
-            self.expect(">", false)?;
-            if let Err((code, offset)) = signature::Signature::parse(&text) {
-                return Err(Mistake::new(code, start + offset));
-            }
-            signature = Some(text);
-        }
+    fn lambda(&mut self, token: Token, args: Vec<Option<Box<Operand>>>) -> Parsed {
+        let params = params(&token, args)?;
+        let signature = self.signature()?;
         self.expect("{", false)?;
-        let body = self.inner(0)?;
+        let body = self.expression(0)?;
         self.expect("}", false)?;
+        self.lambda_of(token, params, signature, *body)
+    }
+
+    fn lambda_of(&mut self, token: Token, params: Vec<String>, signature: Option<String>, body: Operand) -> Parsed {
+        let body = Box::new(body.expr);
         let height = body.height + 1;
-        let expr = Expr {
-            height,
-            ..Expr::new(Kind::Lambda { params, signature, body: Box::new(body) }, token.start)
-        };
+        let expr = Expr { height, ..Expr::new(Kind::Lambda { params, signature, body }, token.start) };
         self.operand(expr, token, Form::Other)
     }
+
+    /// `<s-n:s>`
+    fn signature(&mut self) -> Fallible<Option<String>> {
+        if !self.is("<") {
+            return Ok(None);
+        }
+        let (start, mut text, mut depth) = (self.token.start, "<".to_owned(), 1);
+        while depth > 0 && !self.is("{") && self.token.kind != TokenKind::End {
+            self.step(false)?;
+            depth += i32::from(self.is("<")) - i32::from(self.is(">"));
+            text.push_str(&self.token.text);
+        }
+        self.expect(">", false)?;
+        match signature::Signature::parse(&text) {
+            Ok(_) => Ok(Some(text)),
+            Err((code, offset)) => Err(Box::new(Mistake::new(code, start + offset))),
+        }
+    }
+}
+
+/// The names of parameters: all arguments must be variables.
+fn params(token: &Token, args: Vec<Option<Box<Operand>>>) -> Fallible<Vec<String>> {
+    let mut params = Vec::with_capacity(args.len());
+    for (index, arg) in args.into_iter().enumerate() {
+        let arg = arg.map(|arg| (arg.form == Form::Variable, arg.token));
+        match arg {
+            Some((true, name)) if name.kind == TokenKind::Variable => params.push(name.text),
+            other => {
+                let question = || Token { kind: TokenKind::Operator, text: "?".to_owned(), start: token.start };
+                let found = other.map_or_else(question, |(_, token)| token);
+                return Err(Box::new(Mistake {
+                    value: Some((index + 1).to_string()),
+                    ..Mistake::at("S0208", &found)
+                }));
+            }
+        }
+    }
+    Ok(params)
 }
 
 /// `left[]`

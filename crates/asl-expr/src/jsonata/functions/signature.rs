@@ -109,11 +109,13 @@ impl Signature {
         (self.params.iter().map(|param| param.least).sum(), most)
     }
 
-    /// True when the argument at `index` of `count` can be nothing but a number.
-    pub(in crate::jsonata) fn wants_number(&self, index: usize, count: usize) -> bool {
-        // With fewer, the context may stand in for one.
-        let placed = count == self.params.len() || self.params.iter().all(|param| !param.context);
-        placed && self.params.get(index).is_some_and(|param| param.kind == 'n')
+    /// The first argument that does not fit, by the letters of their types; `?` may be any.
+    pub(in crate::jsonata) fn refuses(&self, letters: &[char]) -> Option<usize> {
+        if shares(&self.params, letters, true).is_some() {
+            return None;
+        }
+        let fitting = (1..=self.params.len()).map_while(|n| shares(&self.params[..n], letters, false));
+        Some(fitting.last().map_or(0, |found| found.iter().sum()))
     }
 
     /// The arguments as the function takes them: contexts filled in, single values in arrays where arrays are wanted.
@@ -165,7 +167,7 @@ impl Signature {
 
 impl Param {
     fn takes(&self, letter: char) -> bool {
-        self.class.contains(letter)
+        self.class.contains(letter) || letter == '?'
     }
 }
 
