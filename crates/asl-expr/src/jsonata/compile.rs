@@ -14,11 +14,21 @@ use std::sync::Arc;
 /// Compiles an expression; `labels` are those of its `%`. The numbers of names go on from those of `before`, if it is to
 /// run with it.
 pub(super) fn compile(expr: &Expr, labels: &[usize], before: Option<(&[Key], &[Key])>) -> Program {
+    compile_with(expr, labels, before, false)
+}
+
+/// As [`compile`]; with `plain`, nothing is recognised: every part goes the general way.
+pub(super) fn compile_with(
+    expr: &Expr,
+    labels: &[usize],
+    before: Option<(&[Key], &[Key])>,
+    plain: bool,
+) -> Program {
     let names = assigned([expr]);
     let slots = names.len();
     let (outside, known) = before.unwrap_or_default();
     let mut compiler =
-        Compiler { labels, scopes: Vec::new(), outside: outside.to_vec(), names: known.to_vec() };
+        Compiler { labels, scopes: Vec::new(), outside: outside.to_vec(), names: known.to_vec(), plain };
     if slots > 0 {
         compiler.scopes.push(names);
     }
@@ -34,6 +44,8 @@ struct Compiler<'a> {
     outside: Vec<Key>,
     /// The names that paths give to items.
     names: Vec<Key>,
+    /// Nothing is recognised.
+    plain: bool,
 }
 
 /// The names that are given to values in the frame that `exprs` are in, each once.
@@ -135,6 +147,16 @@ impl Compiler<'_> {
         Node::Then(Box::new(Then { node, predicates, group, keep: expr.keep_array, frame }))
     }
 
+    /// A part that is looked at before it is evaluated, unless nothing is recognised.
+    fn general(&mut self, expr: &Expr) -> Node {
+        match self.node(expr) {
+            node @ (Node::Name(_) | Node::Variable(_)) if self.plain => {
+                Node::Then(Box::new(Then { node, predicates: Vec::new(), group: None, keep: false, frame: None }))
+            }
+            node => node,
+        }
+    }
+
     fn group(&mut self, pairs: &[(Expr, Expr)]) -> Group {
         Group { pairs: pairs.iter().map(|(key, value)| (self.node(key), self.node(value))).collect() }
     }
@@ -229,7 +251,7 @@ impl Compiler<'_> {
         };
         let keys: Option<Vec<String>> = pairs.iter().map(|(key, _)| plain(key)).collect();
         match keys {
-            Some(keys) if keys.iter().enumerate().all(|(at, key)| !keys[..at].contains(key)) => {
+            Some(keys) if !self.plain && keys.iter().enumerate().all(|(at, key)| !keys[..at].contains(key)) => {
                 let members = keys.into_iter().zip(pairs);
                 Node::Members(members.map(|(key, (_, value))| (key.into(), self.node(value))).collect())
             }
@@ -254,7 +276,7 @@ impl Compiler<'_> {
             args: args.iter().map(|arg| arg.as_ref().map(|arg| self.node(arg))).collect(),
             name: name.map(Arc::from),
             meant,
-            procedure: self.node(procedure),
+            procedure: self.general(procedure),
         }
     }
 
@@ -313,7 +335,8 @@ impl Compiler<'_> {
     }
 
     fn path(&mut self, expr: &Expr, steps: &[Expr], keep_singleton: bool) -> Node {
-        if !keep_singleton
+        if !self.plain
+            && !keep_singleton
             && expr.group.is_none()
             && !expr.tuple
             && let Some(fields) = self.fields(steps)
@@ -388,7 +411,7 @@ impl Compiler<'_> {
                     terms.map(|term| Term { descending: term.descending, node: self.node(&term.expr) }).collect(),
                 )
             }
-            _ => Action::Node(self.node(step)),
+            _ => Action::Node(self.general(step)),
         };
         let stages = step.stages.iter().map(|stage| match stage {
             ast::Stage::Filter(filter) => Stage::Filter(self.node(filter)),

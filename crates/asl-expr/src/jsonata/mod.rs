@@ -116,8 +116,21 @@ impl Expression {
     /// # Errors
     /// The first mistake, in the words of the reference implementation.
     pub fn parse(text: &str) -> Result<Expression, JsonataSyntaxError> {
+        Expression::parse_with(text, false)
+    }
+
+    /// As [`Expression::parse`], but nothing is recognised that could be done faster: for the law that it means the same.
+    ///
+    /// # Errors
+    /// As [`Expression::parse`].
+    #[doc(hidden)]
+    pub fn parse_plain(text: &str) -> Result<Expression, JsonataSyntaxError> {
+        Expression::parse_with(text, true)
+    }
+
+    fn parse_with(text: &str, plain: bool) -> Result<Expression, JsonataSyntaxError> {
         let (expr, labels) = parser::parse(text).map_err(messages::syntax)?;
-        let program = compile::compile(&expr, &labels, None);
+        let program = compile::compile_with(&expr, &labels, None, plain);
         let references = references::references(&expr);
         let mistaken = lints::lint(&expr, text);
         Ok(Expression(Arc::new(Parsed { text: text.to_owned(), program, references, mistaken })))

@@ -78,17 +78,23 @@ impl Run<'_> {
     fn called(&self, builtin: &'static Builtin, call: &Call) {
         let Some(name) = &call.name else { return };
         if **name != *builtin.name {
-            self.called.borrow_mut().insert(builtin.name, Arc::clone(name));
+            self.rename(builtin, name);
         } else if !self.called.borrow().is_empty() {
-            self.called.borrow_mut().remove(builtin.name);
+            self.called.borrow_mut().retain(|(known, _)| *known != builtin.name);
         }
+    }
+
+    fn rename(&self, builtin: &'static Builtin, name: &str) {
+        let mut called = self.called.borrow_mut();
+        called.retain(|(known, _)| *known != builtin.name);
+        called.push((builtin.name, name.into()));
     }
 
     fn renamed(&self, function: &Val, name: &str) {
         if let Val::Function(function) = function
             && let Function::Builtin(builtin) = &**function
         {
-            self.called.borrow_mut().insert(builtin.name, name.into());
+            self.rename(builtin, name);
         }
     }
 
@@ -167,8 +173,9 @@ impl Run<'_> {
     /// A function of the language, on the arguments of a call.
     fn native(&self, builtin: &'static Builtin, args: Vec<Val>, context: &Val) -> Answer {
         builtin.call(self, args, context).map_err(|fail| {
-            let called = self.called.borrow().get(builtin.name).cloned();
-            fail.named(Some(called.as_deref().unwrap_or(builtin.name)))
+            let called = self.called.borrow();
+            let name = called.iter().find(|(known, _)| *known == builtin.name);
+            fail.named(Some(name.map_or(builtin.name, |(_, name)| name)))
         })
     }
 

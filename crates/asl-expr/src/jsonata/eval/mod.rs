@@ -25,7 +25,6 @@ use super::value::{Build, Flags, List, PLAIN, Record, SEQUENCE, Seq, Val};
 use super::{Bounds, JsonataEnv};
 use asl_value::{Key, Value};
 use std::cell::{Cell, OnceCell, RefCell};
-use std::collections::HashMap;
 use std::rc::{Rc, Weak};
 use std::sync::Arc;
 
@@ -45,7 +44,7 @@ pub(super) struct Run<'e> {
     now_ms: OnceCell<i64>,
     random: Cell<Option<u64>>,
     /// What functions were called by last, where that is not their name.
-    called: RefCell<HashMap<&'static str, Arc<str>>>,
+    pub(super) called: RefCell<Vec<(&'static str, Arc<str>)>>,
     /// The patterns that were paid for.
     pub(super) patterns: RefCell<Vec<*const super::functions::regex::Pattern>>,
     /// The frames that functions keep.
