@@ -135,6 +135,17 @@ impl JsonataEnv for Context<'_> {
         Value::from(out)
     }
 
+    fn states_member(&self, name: &str) -> Option<Value> {
+        match (name, self.subject) {
+            ("input", _) => Some(self.machine.scopes.get(self.scope).input.clone()),
+            ("context", _) => Some(self.context()),
+            ("result", Some(Subject::Result(value))) | ("errorOutput", Some(Subject::Error(value))) => {
+                Some(value.clone())
+            }
+            _ => None,
+        }
+    }
+
     fn variable(&self, name: &str) -> Option<Value> {
         Env::variable(self, name)
     }

@@ -193,6 +193,8 @@ rules! {
     UnusedVariable = "unused-variable" Lint Warning,
     /// A variable that is read and never assigned.
     UnassignedVariable = "unassigned-variable" Lint Warning,
+    /// A JSONata expression that a run would certainly refuse.
+    JsonataMistake = "jsonata-mistake" Lint Warning,
     /// A field that does nothing where it stands.
     NoEffect = "no-effect" Lint Warning,
     /// A Choice without `Default`.

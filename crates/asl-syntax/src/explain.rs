@@ -35,6 +35,7 @@ pages! {
     JsonataDelimiters "jsonata-delimiters",
     JsonataSyntax "jsonata-syntax",
     JsonataReference "jsonata-reference",
+    JsonataMistake "jsonata-mistake",
     BadTimestamp "bad-timestamp",
     BadResource "bad-resource",
     UnknownIntegration "unknown-integration",

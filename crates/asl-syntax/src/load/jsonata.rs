@@ -77,11 +77,15 @@ impl Loader<'_> {
         let inside = &text[2..text.len() - 2];
         let begin = 2 + inside.len() - inside.trim_start().len();
         let inside = inside.trim();
-        self.note_words(inside);
         match Expression::parse(inside) {
             Ok(expression) => {
                 for reference in expression.references() {
                     self.reference(item, inside, begin, reference);
+                }
+                for mistaken in expression.mistaken() {
+                    let span = self.inside(item, begin + mistaken.offset, mistaken.len);
+                    let message = mistaken.message.clone();
+                    self.error_at(Rule::JsonataMistake, item, span, message).help(mistaken.help.clone());
                 }
             }
             Err(error) => {
@@ -100,6 +104,11 @@ impl Loader<'_> {
             Reference::Variable(name) => {
                 let span = self.naming(item, text, begin, &format!("${name}"));
                 return self.note_variable_read(name, span, item);
+            }
+            // A variable may have the name of a function: then it is read here.
+            Reference::Function(name) => {
+                let span = self.naming(item, text, begin, &format!("${name}"));
+                return self.note_maybe_read(name, span, item);
             }
             Reference::States(None) => return,
             Reference::States(Some(field)) => {
