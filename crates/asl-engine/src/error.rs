@@ -73,7 +73,7 @@ pub enum EngineError {
     /// The embedded services could not be read or written.
     #[error("the embedded services could not be reached: {0}")]
     Services(String),
-    /// The execution is set aside: nobody runs it until it is asked for.
+    /// The execution is set aside: nobody runs it until it is asked for, or a while has passed.
     #[error("{execution} is set aside: {why}")]
     SetAside {
         /// Its name.

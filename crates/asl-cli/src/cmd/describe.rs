@@ -122,6 +122,7 @@ fn lines(row: &ExecutionRow, data: &Data, run_by: &str, look: Look) -> String {
     ];
     facts.extend(data.unread.is_none().then(|| ("input", whole(&data.input))));
     facts.extend(row.set_aside.iter().map(|why| ("why", why.clone())));
+    facts.extend(row.tried_again.iter().map(|again| ("next try", again.whole_seconds().to_string())));
     facts.extend(data.unread.iter().map(|why| ("damage", why.clone())));
     facts.extend(data.output.iter().map(|output| ("output", whole(output))));
     facts.extend(row.error.iter().map(|error| ("error", error.clone())));

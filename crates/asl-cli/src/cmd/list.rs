@@ -139,6 +139,9 @@ fn item(row: &ExecutionRow) -> Value {
 pub(crate) fn set_aside(row: &ExecutionRow, item: &mut Map) {
     if let Some(why) = &row.set_aside {
         item.insert("setAside", why.as_str());
+        if let Some(again) = row.tried_again {
+            item.insert("triedAgainDate", again.to_cli_string());
+        }
     }
 }
 
