@@ -97,7 +97,8 @@ fn kills_from_outside_keep_nothing_from_its_end() {
         stats.add(&report.stats);
     }
     eprintln!("{stats:?}");
-    assert!(stats.crashes > 5_000 && stats.set_aside * 100 < stats.executions, "{stats:?}");
+    // Some were blamed, or this says nothing about those.
+    assert!(stats.crashes > 20_000 && stats.set_aside > 20, "{stats:?}");
 }
 
 #[test]
