@@ -154,6 +154,12 @@ pub(crate) struct List {
     /// Only those of this definition, by its name (fare, for fare.asl.json)
     #[arg(long, value_name = "NAME")]
     pub(crate) definition: Option<String>,
+    /// Only children of Distributed Maps, which are left out otherwise
+    #[arg(long)]
+    pub(crate) children: bool,
+    /// Only children of this map run
+    #[arg(long, value_name = "ARN", conflicts_with = "children")]
+    pub(crate) map_run: Option<String>,
     /// At most so many
     #[arg(long, value_name = "N")]
     pub(crate) limit: Option<u32>,

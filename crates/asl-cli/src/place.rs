@@ -7,7 +7,8 @@
 use crate::args::Place;
 use crate::exit::Trouble;
 use asl::project::{DATABASE, FILE_NAME, Project};
-use asl::{ExecutionRow, Filter, Journal, JournalOptions};
+use asl::{ExecutionRow, Filter, Journal, JournalOptions, Which};
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// The project of a command that names no definition.
@@ -65,28 +66,38 @@ pub(crate) async fn change(database: &Path) -> Result<Journal, Trouble> {
     write(database).await
 }
 
-/// The execution of that name or ARN, or whose name alone begins so; without one the last.
+/// The execution of that name or ARN, or whose name alone begins so; without one the last. Children of Distributed Maps are
+/// meant only where they are named, and nothing else is.
 pub(crate) async fn execution(journal: &Journal, wanted: Option<&str>) -> Result<ExecutionRow, Trouble> {
+    let parents = || Filter { which: Which::Parents, ..Filter::default() };
     let Some(wanted) = wanted else {
-        let last = journal.executions(&Filter { limit: Some(1), ..Filter::default() }).await?.pop();
+        let last = journal.executions(&Filter { limit: Some(1), ..parents() }).await?.pop();
         return last
             .ok_or_else(|| Trouble::new("there is no execution yet").hint("start one with `asl run DEFINITION`"));
     };
     if let Some(row) = journal.execution(wanted).await? {
         return Ok(row);
     }
-    let begins = Filter { name_prefix: Some(wanted.to_owned()), limit: Some(4), ..Filter::default() };
-    let mut rows = journal.executions(&begins).await?;
+    let begins = |which| Filter { which, name_prefix: Some(wanted.to_owned()), limit: Some(4), ..Filter::default() };
+    let mut rows = journal.executions(&begins(Which::Parents)).await?;
+    if rows.is_empty() {
+        rows = journal.executions(&begins(Which::Children)).await?;
+    }
     match rows.len() {
         1 => Ok(rows.remove(0)),
         0 => Err(Trouble::new(format!("there is no execution `{wanted}`")).hint("`asl list` shows which there are")),
-        _ => {
-            let names: Vec<&str> = rows.iter().take(3).map(|row| row.name.as_str()).collect();
-            let more = if rows.len() > 3 { ", ..." } else { "" };
-            let several = format!("several executions begin with `{wanted}`: {}{more}", names.join(", "));
-            Err(Trouble::new(several).hint("write more of the name"))
-        }
+        _ => Err(several(wanted, &rows)),
     }
+}
+
+fn several(wanted: &str, rows: &[ExecutionRow]) -> Trouble {
+    let shown = &rows[..rows.len().min(3)];
+    let distinct: BTreeSet<&str> = shown.iter().map(|row| row.name.as_str()).collect();
+    let by_name = distinct.len() == shown.len();
+    let names: Vec<&str> = shown.iter().map(|row| if by_name { row.name.as_str() } else { row.arn.as_str() }).collect();
+    let more = if rows.len() > shown.len() { ", ..." } else { "" };
+    let several = format!("several executions begin with `{wanted}`: {}{more}", names.join(", "));
+    Trouble::new(several).hint(if by_name { "write more of the name" } else { "name the one that is meant by its ARN" })
 }
 
 fn folder() -> Result<Option<PathBuf>, Trouble> {

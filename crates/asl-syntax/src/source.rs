@@ -1,6 +1,6 @@
 //! The text of a definition, with its `${Key}` substitutions and the way back to the original places.
 
-use crate::near::nearest;
+use asl_expr::nearest;
 use asl_value::{Span, Value};
 use std::collections::BTreeMap;
 use std::fmt;

@@ -1,13 +1,13 @@
 //! YAML text to the nodes of the same tree: what JSON can say, nothing more.
 //!
-//! Words that YAML 1.1 and 1.2 read differently (`yes`, `off`, `0123`) are refused, because the tools that would carry the
-//! same file to AWS read them in the other way.
+//! Numbers that YAML 1.1 and 1.2 read differently (`0123`) are refused, because the tools that would carry the same file to
+//! AWS read them in the other way; of words (`yes`, `off`) the loader warns.
 
 use crate::diagnostic::{Diagnostic, Rule};
 use crate::json::acceptable;
 use crate::source::Source;
-use crate::tree::{Data, Member, Node};
-use asl_value::{MAX_DEPTH, Number, Span, Value};
+use crate::tree::{Data, MAX_TEXT_DEPTH as MAX_DEPTH, Member, Node};
+use asl_value::{Number, Span, Value};
 use saphyr_parser::{Event, Parser, ScalarStyle, Span as YamlSpan, Tag};
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -319,9 +319,6 @@ fn plain(text: &str, span: Span) -> Result<Value, Mistake> {
         "true" | "True" | "TRUE" => return Ok(Value::Bool(true)),
         "false" | "False" | "FALSE" => return Ok(Value::Bool(false)),
         _ => {}
-    }
-    if ["yes", "no", "on", "off", "y", "n"].contains(&text.to_ascii_lowercase().as_str()) {
-        return Err(quote("is a boolean in YAML 1.1 and a text in YAML 1.2"));
     }
     let digits = text.strip_prefix(['-', '+']).unwrap_or(text);
     if digits.len() > 1 && digits.starts_with('0') && digits.bytes().all(|b| b.is_ascii_digit()) {

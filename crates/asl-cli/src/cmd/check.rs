@@ -45,16 +45,15 @@ pub(crate) fn check(args: Check) -> Result<Exit, Trouble> {
 /// What is wrong with a definition. True when nothing is.
 fn diagnosed(opened: &Opened, name: &str, as_json: bool) -> Result<bool, Trouble> {
     let loaded = load(&opened.source, &opened.options);
-    let diagnostics = loaded.diagnostics;
-    let wrong = diagnostics.iter().filter(|diagnostic| diagnostic.is_error()).count();
+    let wrong = loaded.count(Severity::Error);
     if as_json {
-        answer(&json(&validate(&diagnostics, Severity::Warning, 0).to_value()))?;
+        answer(&json(&validate(&loaded.diagnostics, Severity::Warning, 0).to_value()))?;
         return Ok(wrong == 0);
     }
     let look = Look::of_stdout();
-    answer(&snippet::draw(&findings(&opened.source, &diagnostics, Severity::Error), look))?;
-    answer(&snippet::draw(&findings(&opened.source, &diagnostics, Severity::Warning), look))?;
-    summarize(name, wrong, diagnostics.len() - wrong);
+    answer(&snippet::draw(&findings(&opened.source, &loaded, Severity::Error), look))?;
+    answer(&snippet::draw(&findings(&opened.source, &loaded, Severity::Warning), look))?;
+    summarize(name, wrong, loaded.count(Severity::Warning));
     Ok(wrong == 0)
 }
 

@@ -75,7 +75,7 @@ fn checked(source: Source, options: &asl::parts::syntax::Options) -> Result<Text
     let loaded = load(&source, options);
     match loaded.definition {
         Some(definition) => Ok(Text { definition, source, format: options.format }),
-        None => Err(Trouble::Places(findings(&source, &loaded.diagnostics, Severity::Error))),
+        None => Err(Trouble::Places(findings(&source, &loaded, Severity::Error))),
     }
 }
 

@@ -26,7 +26,7 @@ pub(crate) fn run(args: Run) -> Result<Exit, Trouble> {
     let Opened { project, source, name, .. } = &opened;
     let loaded = load(source, &opened.options);
     let Some(definition) = loaded.definition else {
-        return Err(Trouble::Places(findings(source, &loaded.diagnostics, Severity::Error)));
+        return Err(Trouble::Places(findings(source, &loaded, Severity::Error)));
     };
     if !args.quiet {
         note(&opened.notes, look);

@@ -41,7 +41,7 @@ pub(crate) async fn start(args: Start) -> Result<Exit, Trouble> {
     let Opened { project, source, name, .. } = opened;
     let loaded = load(&source, &opened.options);
     let Some(definition) = loaded.definition else {
-        return Err(Trouble::Places(findings(&source, &loaded.diagnostics, Severity::Error)));
+        return Err(Trouble::Places(findings(&source, &loaded, Severity::Error)));
     };
     let functions = project.functions(Arc::new(|_| {}))?;
     project.check(&source, &definition, &functions, &Mocks::default())?;

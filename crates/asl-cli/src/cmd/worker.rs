@@ -7,7 +7,7 @@ use crate::place;
 use crate::render::look::Look;
 use asl::parts::function::LogLine;
 use asl::parts::mock::Mocks;
-use asl::{Engine, EventKind, Journal, Observer, Update};
+use asl::{Engine, EventKind, Journal, Notice, Observer, Update};
 use clap::Args;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -99,6 +99,11 @@ impl Log {
 }
 
 impl Observer for Log {
+    /// Also where nothing but errors is asked for: what is left stays where it is until somebody does something.
+    fn notice(&self, notice: &Notice) {
+        say(&format!("{}: {notice}\n", self.look.warn("warning")));
+    }
+
     fn observe(&self, update: &Update<'_>) {
         let name = &update.execution.name;
         let machine = self.look.strong(&update.execution.state_machine_name);
