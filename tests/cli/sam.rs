@@ -374,6 +374,7 @@ fn a_project_file_adds_to_a_template_and_overrides_it() {
         .asl(&["run", "infra/template.yaml", "--project", "asl.toml", "--parameter", "Stag=x"])
         .ends(2)
         .says("did you mean `Stage`?");
+    place.asl(&["check", "asl.toml"]).ends(0).says("asl.toml: ok");
     place
         .asl(&["run", "infra/template.yaml"])
         .ends(2)
