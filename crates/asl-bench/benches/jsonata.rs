@@ -128,7 +128,8 @@ fn of_node(document: &str) -> Option<Vec<f64>> {
         .arg(texts.to_string())
         .output()
         .ok()?;
-    let times: Vec<f64> = String::from_utf8_lossy(&output.stdout).lines().filter_map(|line| line.parse().ok()).collect();
+    let times: Vec<f64> =
+        String::from_utf8_lossy(&output.stdout).lines().filter_map(|line| line.parse().ok()).collect();
     (times.len() == EXPRESSIONS.len()).then_some(times)
 }
 

@@ -215,10 +215,8 @@ fn jsonata_loop() -> Figure {
         "Done": {"Type": "Succeed"},
     }}));
     let (path_machine, input) = loop_of(ROUNDS);
-    let rounds = in_turns(
-        SLICE,
-        [&mut transitions_of(machine, input.clone()), &mut transitions_of(path_machine, input)],
-    );
+    let rounds =
+        in_turns(SLICE, [&mut transitions_of(machine, input.clone()), &mut transitions_of(path_machine, input)]);
     let mut rates: Vec<f64> = rounds.iter().map(|[ours, _]| *ours).collect();
     Figure::higher("machine: the same loop in JSONata", median(&mut rates), "transitions/s")
         .beside(rounds.into_iter().map(<(f64, f64)>::from), "in JSONPath")
@@ -233,8 +231,7 @@ fn jsonata_map(items: u32) -> Figure {
         }}}))
     };
     let jsonata = map("JSONata", json!({"Type": "Pass", "Output": {"next": "{% $states.input + 1 %}"}, "End": true}));
-    let path =
-        map("JSONPath", json!({"Type": "Pass", "Parameters": {"next.$": "States.MathAdd($, 1)"}, "End": true}));
+    let path = map("JSONPath", json!({"Type": "Pass", "Parameters": {"next.$": "States.MathAdd($, 1)"}, "End": true}));
     let input: Value = (0..items).map(|n| Value::from(i64::from(n))).collect();
     let each = |machine: &Arc<Definition>| {
         std::hint::black_box(run(machine, &input));

@@ -138,7 +138,9 @@ impl JsonataEnv for Context<'_> {
         match (name, self.subject) {
             ("input", _) => Some(self.machine.scopes.get(self.scope).input.clone()),
             ("context", _) => Some(self.context()),
-            ("result", Some(Subject::Result(value))) | ("errorOutput", Some(Subject::Error(value))) => Some(value.clone()),
+            ("result", Some(Subject::Result(value))) | ("errorOutput", Some(Subject::Error(value))) => {
+                Some(value.clone())
+            }
             _ => None,
         }
     }

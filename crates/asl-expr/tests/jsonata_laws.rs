@@ -39,16 +39,67 @@ fn document() -> impl Strategy<Value = Value> {
 /// Paths, and what stands around them.
 fn expression() -> impl Strategy<Value = String> {
     let start = prop::sample::select(vec![
-        "$states.input", "$states.input.a", "$a", "$b.c", "$", "a", "b.c", "$$", "[a, b]", "(a)", "{'a': a}", "[$a]", "a[]",
-        "$a[0]", "$append(a, b)", "$v", "*", "$spread($)", "[[a]]",
+        "$states.input",
+        "$states.input.a",
+        "$a",
+        "$b.c",
+        "$",
+        "a",
+        "b.c",
+        "$$",
+        "[a, b]",
+        "(a)",
+        "{'a': a}",
+        "[$a]",
+        "a[]",
+        "$a[0]",
+        "$append(a, b)",
+        "$v",
+        "*",
+        "$spread($)",
+        "[[a]]",
     ]);
     let step = prop::sample::select(vec![
-        ".a", ".b", ".c", ".a.b", ".$", ".a[]", "[0]", "[a = 1]", "[b > 'a']", "[-1]", ".[a]", ".[a, b]", ".{'a': a, 'b': $}",
-        ".{a: b}", "^(a)", ".*", ".(a)", ".(b.c)", ".`a`", "{'k': $}", "[]", ".$string()", ".$count($)", "@$v.a", "#$i.b", ".%",
+        ".a",
+        ".b",
+        ".c",
+        ".a.b",
+        ".$",
+        ".a[]",
+        "[0]",
+        "[a = 1]",
+        "[b > 'a']",
+        "[-1]",
+        ".[a]",
+        ".[a, b]",
+        ".{'a': a, 'b': $}",
+        ".{a: b}",
+        "^(a)",
+        ".*",
+        ".(a)",
+        ".(b.c)",
+        ".`a`",
+        "{'k': $}",
+        "[]",
+        ".$string()",
+        ".$count($)",
+        "@$v.a",
+        "#$i.b",
+        ".%",
     ]);
     let around = prop::sample::select(vec![
-        "@", "$count(@)", "[@]", "{'a': @}.a", "($v := @; $v.a)", "@ = 1", "$map(@, function($x){ $x.a })", "@ & ''", "[@].a",
-        "$map([1], function($x){ @ })", "@ ~> $string()", "{'a': @, 'b': {'c': @}}.b.c",
+        "@",
+        "$count(@)",
+        "[@]",
+        "{'a': @}.a",
+        "($v := @; $v.a)",
+        "@ = 1",
+        "$map(@, function($x){ $x.a })",
+        "@ & ''",
+        "[@].a",
+        "$map([1], function($x){ @ })",
+        "@ ~> $string()",
+        "{'a': @, 'b': {'c': @}}.b.c",
     ]);
     (start, prop::collection::vec(step, 0..4), around)
         .prop_map(|(start, steps, around)| around.replace('@', &format!("{start}{}", steps.concat())))
@@ -88,7 +139,9 @@ proptest! {
 
 #[test]
 fn what_a_result_does_not_change_is_the_same_allocation() {
-    let input: Value = r#"{"items": [{"id": 2, "tags": ["a"]}, {"id": 1, "tags": ["b"]}], "one": {"deep": [[1, 2]]}}"#.parse().unwrap();
+    let input: Value = r#"{"items": [{"id": 2, "tags": ["a"]}, {"id": 1, "tags": ["b"]}], "one": {"deep": [[1, 2]]}}"#
+        .parse()
+        .unwrap();
     let world = World(input.clone());
     let eval = |text: &str| Expression::parse(text).unwrap().eval(&world).unwrap().unwrap();
     let [first, second] = [&input["items"][0], &input["items"][1]];
@@ -103,7 +156,11 @@ fn what_a_result_does_not_change_is_the_same_allocation() {
         let found = eval(text);
         assert!(found[0].same_node(first) && found[1].same_node(second), "{text}");
     }
-    for text in ["$sort($states.input.items, function($a, $b){ $a.id > $b.id })", "$states.input.items^(id)", "$reverse($states.input.items)"] {
+    for text in [
+        "$sort($states.input.items, function($a, $b){ $a.id > $b.id })",
+        "$states.input.items^(id)",
+        "$reverse($states.input.items)",
+    ] {
         let found = eval(text);
         assert!(found[0].same_node(second) && found[1].same_node(first), "{text}");
     }

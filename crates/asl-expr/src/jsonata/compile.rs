@@ -18,17 +18,11 @@ pub(super) fn compile(expr: &Expr, labels: &[usize], before: Option<(&[Key], &[K
 }
 
 /// As [`compile`]; with `plain`, nothing is recognised: every part goes the general way.
-pub(super) fn compile_with(
-    expr: &Expr,
-    labels: &[usize],
-    before: Option<(&[Key], &[Key])>,
-    plain: bool,
-) -> Program {
+pub(super) fn compile_with(expr: &Expr, labels: &[usize], before: Option<(&[Key], &[Key])>, plain: bool) -> Program {
     let names = assigned([expr]);
     let slots = names.len();
     let (outside, known) = before.unwrap_or_default();
-    let mut compiler =
-        Compiler { labels, scopes: Vec::new(), outside: outside.to_vec(), names: known.to_vec(), plain };
+    let mut compiler = Compiler { labels, scopes: Vec::new(), outside: outside.to_vec(), names: known.to_vec(), plain };
     if slots > 0 {
         compiler.scopes.push(names);
     }
@@ -134,7 +128,8 @@ impl Compiler<'_> {
             let mut names = Vec::new();
             self.carried(std::slice::from_ref(expr), &mut names);
             let labels = names.iter().map(|name| self.label(name)).collect();
-            let inside = expr.predicates.iter().chain(group.into_iter().flatten().flat_map(|(key, value)| [key, value]));
+            let inside =
+                expr.predicates.iter().chain(group.into_iter().flatten().flat_map(|(key, value)| [key, value]));
             names.extend(assigned(inside).into_iter().filter(|name| !names.contains(name)).collect::<Vec<_>>());
             frame = Some(TupleFrame { labels, slots: names.len() });
             self.scopes.push(names);

@@ -125,7 +125,9 @@ impl<'a> Lint<'a> {
         let what = index.checked_sub(before).and_then(|at| args.get(at)).and_then(Option::as_ref);
         let (message, help) = match what.map(letter) {
             None => (format!("${name} lacks its argument {}", index + 1), ""),
-            Some('s') => (format!("Argument {} of ${name} cannot be a string", index + 1), "$number() makes a number of it"),
+            Some('s') => {
+                (format!("Argument {} of ${name} cannot be a string", index + 1), "$number() makes a number of it")
+            }
             Some(_) => (format!("Argument {} of ${name} is not of a type that it takes", index + 1), ""),
         };
         let help = if help.is_empty() { PAGE } else { help };

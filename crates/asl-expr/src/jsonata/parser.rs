@@ -647,10 +647,7 @@ fn params(token: &Token, args: Vec<Option<Box<Operand>>>) -> Fallible<Vec<String
             other => {
                 let question = || Token { kind: TokenKind::Operator, text: "?".to_owned(), start: token.start };
                 let found = other.map_or_else(question, |(_, token)| token);
-                return Err(Box::new(Mistake {
-                    value: Some((index + 1).to_string()),
-                    ..Mistake::at("S0208", &found)
-                }));
+                return Err(Box::new(Mistake { value: Some((index + 1).to_string()), ..Mistake::at("S0208", &found) }));
             }
         }
     }

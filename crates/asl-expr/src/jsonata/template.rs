@@ -116,12 +116,7 @@ impl JsonataTemplate {
     }
 }
 
-fn evaluate(
-    expression: &Expression,
-    field: &str,
-    path: &str,
-    env: &dyn JsonataEnv,
-) -> Result<Value, EvaluationError> {
+fn evaluate(expression: &Expression, field: &str, path: &str, env: &dyn JsonataEnv) -> Result<Value, EvaluationError> {
     let tail = match expression.eval(env) {
         Ok(Some(value)) => return Ok(value),
         Ok(None) => "returned nothing (undefined).".to_owned(),

@@ -18,7 +18,8 @@ pub(crate) struct Known {
 impl Known {
     pub(crate) fn covers(&self, text: &str, reference: &str, here: &str) -> bool {
         let one = |parts: &[String], of: &str| parts.is_empty() || parts.iter().any(|part| of.contains(part.as_str()));
-        let coded = |of: &str| of.as_bytes().get(5) == Some(&b':') && of.as_bytes()[1..5].iter().all(u8::is_ascii_digit);
+        let coded =
+            |of: &str| of.as_bytes().get(5) == Some(&b':') && of.as_bytes()[1..5].iter().all(u8::is_ascii_digit);
         let errors = !self.errors || (coded(reference) && coded(here));
         errors && one(&self.expression, text) && one(&self.reference, reference) && one(&self.here, here)
     }

@@ -166,7 +166,7 @@ fn the_reference_agrees_but_for_the_listed_differences() {
     };
     let known = known::load();
     let documents: Value = generate::DOCUMENTS.parse().expect("the documents are JSON");
-    let (count, seed) = (number("ASL_JSONATA_CASES", 4000), number("ASL_JSONATA_SEED", 1));
+    let (count, seed) = (number("ASL_JSONATA_CASES", 20_000), number("ASL_JSONATA_SEED", 1));
     let mut generator = Generator::new(seed);
     let mut cases: Vec<(String, usize)> = known.iter().map(|rule| (rule.example.clone(), 0)).collect();
     cases.extend((0..count).map(|_| generator.case()));

@@ -15,7 +15,7 @@ pub(super) use call::Closure;
 pub(super) use frame::{Env, Frame};
 pub(super) use operators::{equal, truth, utf16_order};
 pub(super) use transform::Transformer;
-pub(super) use tuple::{Tuples, Thunk};
+pub(super) use tuple::{Thunk, Tuples};
 
 use super::budget::Budget;
 use super::functions::{Builtin, Function};
@@ -250,9 +250,9 @@ impl Run<'_> {
     /// The function of the language that a variable is, if nothing has taken its name.
     fn builtin(&self, variable: &Variable, frame: &Env) -> Option<&'static Builtin> {
         let Source::World(place, Some(builtin)) = &variable.source else { return None };
-        let bound = frame.as_ref().is_some_and(|frame| {
-            variable.places.iter().any(|(up, slot)| frame.get(*up, *slot).is_some())
-        });
+        let bound = frame
+            .as_ref()
+            .is_some_and(|frame| variable.places.iter().any(|(up, slot)| frame.get(*up, *slot).is_some()));
         (!bound && self.outside(*place).is_undefined()).then_some(builtin)
     }
 

@@ -146,12 +146,8 @@ impl Run<'_> {
     fn kept_singleton(&self, found: Val) -> Answer {
         let flags = found.flags();
         match found {
-            found if flags.cons && !flags.sequence => {
-                Seq::one(&self.budget, found, Flags { keep: true, ..SEQUENCE })
-            }
-            Val::Seq(seq) if flags.sequence && seq.items.len() < 2 => {
-                seq.flagged(Flags { keep: true, ..flags })
-            }
+            found if flags.cons && !flags.sequence => Seq::one(&self.budget, found, Flags { keep: true, ..SEQUENCE }),
+            Val::Seq(seq) if flags.sequence && seq.items.len() < 2 => seq.flagged(Flags { keep: true, ..flags }),
             found => Ok(found),
         }
     }

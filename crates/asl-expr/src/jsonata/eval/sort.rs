@@ -119,12 +119,7 @@ impl Run<'_> {
         Ok(Rc::new(sorted))
     }
 
-    fn order(
-        &self,
-        terms: &[Term],
-        count: usize,
-        ask: impl FnMut(usize, usize) -> Answer,
-    ) -> Result<Vec<usize>, Fail> {
+    fn order(&self, terms: &[Term], count: usize, ask: impl FnMut(usize, usize) -> Answer) -> Result<Vec<usize>, Fail> {
         self.budget.length(count.saturating_mul(terms.len()))?;
         let charge = crate::jsonata::budget::Charge::new(&self.budget);
         charge.add(count * terms.len() * size_of::<Val>())?;

@@ -153,4 +153,3 @@ impl Run<'_> {
 fn address(node: &Rc<Record>) -> usize {
     Rc::as_ptr(node).addr()
 }
-

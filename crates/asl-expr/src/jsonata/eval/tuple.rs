@@ -180,13 +180,7 @@ impl Run<'_> {
         Ok(())
     }
 
-    fn stages(
-        &self,
-        stages: &[Stage],
-        mut found: Rc<Tuples>,
-        path: &Path,
-        frame: &Env,
-    ) -> Result<Rc<Tuples>, Fail> {
+    fn stages(&self, stages: &[Stage], mut found: Rc<Tuples>, path: &Path, frame: &Env) -> Result<Rc<Tuples>, Fail> {
         for stage in stages {
             match stage {
                 Stage::Filter(filter) => found = self.filter_tuples(filter, &found, frame, &path.frame)?,

@@ -2,8 +2,8 @@
 
 use super::{Answer, Call, coded, string::given};
 use crate::jsonata::messages::quoted;
-use base64::Engine as _;
 use crate::jsonata::value::Val;
+use base64::Engine as _;
 
 /// Of the low byte of each UTF-16 unit.
 pub(super) fn base64encode(call: &Call, args: &[Val]) -> Answer {

@@ -76,9 +76,7 @@ impl Function {
         1 + match self {
             Function::Builtin(_) | Function::Regex(_) | Function::Next(_) => 0,
             Function::Lambda(closure) => deepest(&closure.frame).max(closure.input.depth()),
-            Function::Partial { of, args } => {
-                of.depth().max(args.iter().flatten().map(Val::depth).max().unwrap_or(0))
-            }
+            Function::Partial { of, args } => of.depth().max(args.iter().flatten().map(Val::depth).max().unwrap_or(0)),
             Function::Chain(first, second) => first.depth().max(second.depth()),
             Function::Wrapped(inner) => inner.depth(),
             Function::Transform(transformer) => deepest(&transformer.frame),
@@ -277,6 +275,11 @@ fn mismatch<T>(index: usize) -> Result<T, Fail> {
 
 /// What a call costs, whatever it does.
 const CALL_WORK: usize = 10;
+
+/// What reading a picture of so many bytes costs: some of it takes time by the square.
+fn picture_work(bytes: usize) -> usize {
+    20 + bytes.saturating_mul(8).saturating_add(bytes.saturating_mul(bytes) / 16)
+}
 
 /// The argument at `index`, undefined when there is none.
 fn arg(args: &[Val], index: usize) -> &Val {

@@ -111,7 +111,8 @@ fn mistake(parts: &Parts, symbols: &Symbols) -> Option<&'static str> {
     let twice = |symbol: &[char]| find(whole, symbol, 0) != find_last(whole, symbol);
     let has = |symbol: &[char]| find(whole, symbol, 0).is_some();
     let digit_in = |part: &[char]| part.iter().any(|c| symbols.is_digit(*c));
-    let grouping = |at: Option<usize>| at.and_then(|at| whole.get(at)).is_some_and(|c| Symbols::is(*c, &symbols.grouping));
+    let grouping =
+        |at: Option<usize>| at.and_then(|at| whole.get(at)).is_some_and(|c| Symbols::is(*c, &symbols.grouping));
     let decimal = find(whole, &symbols.decimal, 0);
     let doubled: Vec<char> = [&symbols.grouping[..], &symbols.grouping[..]].concat();
     let optional = find(&parts.integer, &symbols.digit, 0);
@@ -124,18 +125,12 @@ fn mistake(parts: &Parts, symbols: &Symbols) -> Option<&'static str> {
         (has(&symbols.percent) && has(&symbols.per_mille), "D3084"),
         (!parts.mantissa.iter().any(|c| symbols.is_place(*c)), "D3085"),
         (parts.active.iter().any(|c| !symbols.is_active(*c)), "D3086"),
-        (
-            decimal.is_some_and(|at| grouping(at.checked_sub(1)) || grouping(Some(at + 1))),
-            "D3087",
-        ),
+        (decimal.is_some_and(|at| grouping(at.checked_sub(1)) || grouping(Some(at + 1))), "D3087"),
         (decimal.is_none() && parts.integer.last().is_some_and(|c| Symbols::is(*c, &symbols.grouping)), "D3088"),
         (has(&doubled), "D3089"),
         (optional.is_some_and(|at| digit_in(&parts.integer[..at])), "D3090"),
         (optional_fraction.is_some_and(|at| digit_in(&parts.fraction[at..])), "D3091"),
-        (
-            exponent.is_some_and(|e| !e.is_empty()) && (has(&symbols.percent) || has(&symbols.per_mille)),
-            "D3092",
-        ),
+        (exponent.is_some_and(|e| !e.is_empty()) && (has(&symbols.percent) || has(&symbols.per_mille)), "D3092"),
         (exponent.is_some_and(|e| e.is_empty() || e.iter().any(|c| !symbols.is_digit(*c))), "D3093"),
     ];
     checks.iter().rev().find(|(wrong, _)| *wrong).map(|(_, code)| *code)
@@ -222,7 +217,7 @@ fn insert(text: &mut Vec<char>, at: i64, symbol: &[char]) {
 
 pub(super) fn format_number(call: &Call, args: &[Val]) -> Answer {
     let (Some(n), Val::String(picture)) = (number::given(args, 0), arg(args, 1)) else { return Ok(Val::Undefined) };
-    call.run.spend(50 + picture.len() * 8)?;
+    call.run.spend(50 + super::picture_work(picture.len()))?;
     let symbols = Symbols::new(arg(args, 2));
     let subpictures: Vec<Vec<char>> = match symbols.separator.as_str() {
         "" => vec![picture.chars().collect()],

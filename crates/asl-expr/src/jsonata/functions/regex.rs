@@ -372,7 +372,13 @@ pub(super) fn split(call: &Call, args: &[Val]) -> Answer {
 }
 
 /// The text that stands for `$n`; `$1` is a group, `$0` the match, `$$` a dollar. Calls `put` with each piece.
-fn substitute<'t>(template: &'t str, whole: &'t str, groups: &dyn Fn(usize) -> &'t str, count: usize, out: &mut String) {
+fn substitute<'t>(
+    template: &'t str,
+    whole: &'t str,
+    groups: &dyn Fn(usize) -> &'t str,
+    count: usize,
+    out: &mut String,
+) {
     let most_digits = if count == 0 { 1 } else { (count as f64).log10().floor() as usize + 1 };
     let mut rest = template;
     while let Some((before, after)) = rest.split_once('$') {

@@ -131,7 +131,9 @@ impl Signature {
         let fits = |(param, arg): (&Param, &Val)| param.most == 1 && param.takes(letter(arg));
         if args.len() == self.params.len() && self.params.iter().zip(&args).all(fits) {
             let pairs = self.params.iter().zip(args).enumerate();
-            return pairs.map(|(at, (param, arg))| if param.kind == 'a' { array(param, arg, at, budget) } else { Ok(arg) }).collect();
+            return pairs
+                .map(|(at, (param, arg))| if param.kind == 'a' { array(param, arg, at, budget) } else { Ok(arg) })
+                .collect();
         }
         self.fit(&args, context, budget)
     }
