@@ -50,6 +50,7 @@ fn execution(input: &Value) -> Execution {
         region: "us-east-1".into(),
         execution_type: ExecutionType::Standard,
         seed: 1,
+        token_key: None,
         input_text: "{}".into(),
         input: input.clone(),
     }

@@ -2,9 +2,9 @@
 
 use crate::codec::{Row, encode};
 use crate::error::JournalError;
-use crate::lease::{Claimed, WorkerId};
+use crate::lease::Claimed;
 use crate::payloads::{Mark, Numbering, Tails};
-use crate::{Append, ExecutionId, Record};
+use crate::{Append, ExecutionId, Record, WorkerId};
 use rusqlite::Connection;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -152,6 +152,15 @@ impl Known {
         for claimed in executions {
             if let Some(remembered) = self.executions.get_mut(&claimed.id) {
                 remembered.owner = Some(worker);
+            }
+        }
+    }
+
+    /// Executions are nobody's.
+    pub(crate) fn disown(&mut self, executions: &[ExecutionId]) {
+        for execution in executions {
+            if let Some(remembered) = self.executions.get_mut(execution) {
+                remembered.owner = None;
             }
         }
     }

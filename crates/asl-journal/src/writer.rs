@@ -9,10 +9,10 @@ use crate::codec::Row;
 use crate::error::{JournalError, Place};
 use crate::group::{Group, Job, Told, Transaction};
 use crate::known::{Known, Last, Ready, Remembered};
-use crate::lease::{WorkerId, register};
+use crate::lease::register;
 use crate::payloads::{Numbering, Tails};
 use crate::service::SqliteTx;
-use crate::{Append, ExecutionId};
+use crate::{Append, ExecutionId, WorkerId};
 use futures_util::FutureExt;
 use rusqlite::{Connection, OptionalExtension};
 use std::panic::AssertUnwindSafe;
@@ -337,7 +337,7 @@ mod tests {
     use crate::{Definition, Journal, NewExecution, Record, schema};
     use asl_core::{Execution, ExecutionType, Input};
     use asl_expr::Timestamp;
-    use asl_task::embedded::ServiceTx;
+    use asl_store::ServiceTx;
     use asl_value::Value;
     use futures_util::future::BoxFuture;
 
@@ -356,6 +356,7 @@ mod tests {
             region: "".into(),
             execution_type: ExecutionType::Standard,
             seed: 0,
+            token_key: None,
             input_text: input.to_string().into(),
             input,
         };
@@ -484,7 +485,7 @@ mod tests {
     /// Registers a worker.
     fn worker((writer, conn, _): &mut (Writer, Connection, mpsc::Sender<Job>)) -> WorkerId {
         let worker =
-            NewWorker { what: String::new(), process: 1, lock: None, lease_until_ms: 9, now_ms: 0, gone: Vec::new() };
+            NewWorker { what: String::new(), process: 1, lock: None, beat: 9, lease_ms: 30_000, gone: Vec::new() };
         let (reply, mut registered) = oneshot::channel();
         writer.group(conn, Job::Lease(LeaseJob::Register(worker, reply)));
         registered.try_recv().unwrap().unwrap()
@@ -601,7 +602,7 @@ mod tests {
         let (mut writer, mut conn, _queue) = writer();
         conn.execute_batch("ALTER TABLE worker RENAME TO w; ALTER TABLE inbox RENAME TO i").unwrap();
         let worker =
-            NewWorker { what: String::new(), process: 1, lock: None, lease_until_ms: 0, now_ms: 0, gone: Vec::new() };
+            NewWorker { what: String::new(), process: 1, lock: None, beat: 0, lease_ms: 30_000, gone: Vec::new() };
         let (reply, mut registered) = oneshot::channel();
         writer.group(&mut conn, Job::Lease(LeaseJob::Register(worker, reply)));
         let (reply, mut renewed) = oneshot::channel();

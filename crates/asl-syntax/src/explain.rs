@@ -15,6 +15,7 @@ macro_rules! pages {
 pages! {
     JsonSyntax "json-syntax",
     YamlSyntax "yaml-syntax",
+    YamlBoolean "yaml-boolean",
     NotAnObject "not-an-object",
     TooLarge "too-large",
     TooDeep "too-deep",

@@ -1,6 +1,5 @@
 //! What is written and read: records, executions, definitions.
 
-use crate::lease::WorkerId;
 use asl_core::{Event, EventId, Execution, Input, Outcome};
 use asl_expr::Timestamp;
 use std::fmt;
@@ -14,6 +13,16 @@ pub struct ExecutionId(pub i64);
 impl fmt::Display for ExecutionId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "#{}", self.0)
+    }
+}
+
+/// The number of a worker in its store: the fencing token, never given twice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct WorkerId(pub i64);
+
+impl fmt::Display for WorkerId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.0)
     }
 }
 
@@ -33,7 +42,7 @@ pub struct Record {
 
 impl Record {
     /// True when it redrives its execution: one that ended goes on.
-    pub(crate) fn redrives(&self) -> bool {
+    pub fn redrives(&self) -> bool {
         self.inputs.iter().any(|input| matches!(input, Input::Redrive))
     }
 }
@@ -45,7 +54,7 @@ pub struct Definition {
     pub hash: Arc<str>,
     /// The name of the state machine.
     pub name: Arc<str>,
-    /// Its text: JSON.
+    /// Its text: JSON or YAML, as it was loaded.
     pub text: Arc<str>,
 }
 
@@ -161,6 +170,27 @@ pub struct ExecutionRow {
     pub redriven: Option<Timestamp>,
 }
 
+impl ExecutionRow {
+    /// True for a child of a map run.
+    pub fn is_child(&self) -> bool {
+        asl_core::is_child(&self.state_machine_arn)
+    }
+}
+
+/// Executions that somebody started, and those that Distributed Maps did.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Which {
+    /// Both.
+    #[default]
+    All,
+    /// Only those that are no children of map runs.
+    Parents,
+    /// Only children of map runs.
+    Children,
+    /// Only children of the map runs of this Distributed Map, by its state machine's ARN: `...:stateMachine:sm/label`.
+    OfFamily(String),
+}
+
 /// Which executions to list. The default is all of them.
 #[derive(Clone, Debug, Default)]
 pub struct Filter {
@@ -168,6 +198,8 @@ pub struct Filter {
     pub status: Option<Status>,
     /// Only those of the state machine with this name or ARN.
     pub state_machine: Option<String>,
+    /// Only these of parents and children.
+    pub which: Which,
     /// Only those whose name begins so.
     pub name_prefix: Option<String>,
     /// At most so many.
