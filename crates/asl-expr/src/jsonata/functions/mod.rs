@@ -203,24 +203,7 @@ pub(super) fn find(name: &str) -> Option<&'static Builtin> {
 
 /// The function that `name` is most likely a misspelling of.
 pub(super) fn nearest(name: &str) -> Option<&'static str> {
-    let plain = |text: &str| text.to_lowercase().replace(['_', '-'], "");
-    let wanted = plain(name);
-    BUILTINS.iter().map(|builtin| builtin.name).find(|known| distance(&plain(known), &wanted) <= 1 + wanted.len() / 6)
-}
-
-/// How many letters have to be changed, added or taken away.
-fn distance(a: &str, b: &str) -> usize {
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, x) in a.bytes().enumerate() {
-        let mut before = i;
-        row[0] = i + 1;
-        for (j, y) in b.bytes().enumerate() {
-            let cost = before + usize::from(x != y);
-            before = row[j + 1];
-            row[j + 1] = cost.min(before + 1).min(row[j] + 1);
-        }
-    }
-    row[b.len()]
+    crate::nearest(name, BUILTINS.iter().map(|builtin| builtin.name))
 }
 
 /// Names that stand for functions unless something binds them.
