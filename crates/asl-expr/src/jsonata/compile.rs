@@ -62,11 +62,7 @@ fn assigned<'e>(exprs: impl IntoIterator<Item = &'e Expr>) -> Vec<String> {
                 });
                 return;
             }
-            Kind::Bind(name, _) => {
-                if !names.contains(name) {
-                    names.push(name.clone());
-                }
-            }
+            Kind::Bind(name, _) if !names.contains(name) => names.push(name.clone()),
             _ => {}
         }
         if !matches!(expr.kind, Kind::Lambda { .. } | Kind::Transform(_)) {

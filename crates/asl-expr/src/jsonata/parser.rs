@@ -465,15 +465,13 @@ impl Parser<'_> {
         for step in &mut steps[added..] {
             *keep_singleton |= step.keep_array;
             match &mut step.kind {
-                Kind::Number(_) | Kind::Bool(_) | Kind::Null => {
-                    if self.late.is_none() {
-                        let value = match &step.kind {
-                            Kind::Number(n) => super::functions::number::json(*n),
-                            Kind::Bool(b) => b.to_string(),
-                            _ => "null".to_owned(),
-                        };
-                        self.late = Some(Mistake { value: Some(value), ..Mistake::new("S0213", step.at) });
-                    }
+                Kind::Number(n) => {
+                    let value = Some(super::functions::number::json(*n));
+                    self.late.get_or_insert(Mistake { value, ..Mistake::new("S0213", step.at) });
+                }
+                Kind::Bool(_) | Kind::Null => {
+                    let value = if let Kind::Bool(b) = step.kind { b.to_string() } else { "null".to_owned() };
+                    self.late.get_or_insert(Mistake { value: Some(value), ..Mistake::new("S0213", step.at) });
                 }
                 Kind::String(text) => step.kind = Kind::Name(std::mem::take(text)),
                 _ => {}
