@@ -15,6 +15,7 @@ mod time;
 
 use super::eval::{Closure, Run, Transformer};
 use super::messages::{self, Fail};
+use super::program::Comparison;
 use super::value::Val;
 use signature::Signature;
 use std::rc::Rc;
@@ -67,6 +68,16 @@ impl Function {
             Function::Regex(_) => 2,
             Function::Next(_) => 0,
             Function::Chain(..) | Function::Transform(_) => 1,
+        }
+    }
+
+    /// The comparison that it may be.
+    fn comparison(function: &Val) -> Option<&Comparison> {
+        let Val::Function(function) = function else { return None };
+        match &**function {
+            Function::Lambda(closure) => closure.lambda.comparison.as_ref(),
+            Function::Wrapped(inner) => Function::comparison(inner),
+            _ => None,
         }
     }
 
