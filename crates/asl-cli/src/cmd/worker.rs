@@ -1,6 +1,6 @@
 //! `asl worker`: runs what nobody runs, until it is told to stop.
 
-use super::run::{Interrupt, engine};
+use super::run::{Interrupt, engine, note};
 use crate::args::Place;
 use crate::exit::{Exit, Trouble, say};
 use crate::place;
@@ -41,6 +41,9 @@ pub(crate) async fn worker(mut args: WorkerArgs) -> Result<Exit, Trouble> {
     args.place.project = args.file.take().or(args.place.project);
     let project = place::project(&args.place)?;
     let log = Arc::new(Log { look: Look::of_stderr(), quiet: args.quiet });
+    if !args.quiet {
+        note(project.notes(), log.look);
+    }
     let sink = log.clone();
     let functions = project.functions(Arc::new(move |line: LogLine| sink.function(&line)))?;
     let mut signals = Interrupt::listen()?;
