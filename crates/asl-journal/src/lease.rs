@@ -86,6 +86,9 @@ impl Except {
     }
 }
 
+/// Number, ARN, definition and deaths of an execution.
+type Row = (i64, String, String, Option<u32>);
+
 /// An execution that is a worker's now.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Claimed {
@@ -102,7 +105,7 @@ pub struct Claimed {
 }
 
 impl Claimed {
-    fn new((id, arn, definition, deaths): (i64, String, String, Option<u32>)) -> Claimed {
+    fn new((id, arn, definition, deaths): Row) -> Claimed {
         Claimed {
             id: ExecutionId(id),
             arn: arn.into(),
@@ -234,8 +237,7 @@ impl Journal {
                    LEFT JOIN latest l ON l.execution = x.id WHERE x.status = 'RUNNING' AND x.owner = ? ORDER BY x.id";
         let own = self.owner.map_or(0, |worker| worker.0);
         let mut conn = self.reader().await?;
-        let rows: Result<Vec<(i64, String, String, Option<u32>)>, _> =
-            sqlx::query_as(sql).bind(own).fetch_all(&mut *conn).await;
+        let rows: Result<Vec<Row>, _> = sqlx::query_as(sql).bind(own).fetch_all(&mut *conn).await;
         Ok(rows.map_err(|e| self.place.failed(e))?.into_iter().map(Claimed::new).collect())
     }
 
