@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// From the top down: a crate may depend on those below it in this list, and on no other of ours.
-const LAYERS: [&str; 14] = [
+const LAYERS: [&str; 15] = [
     "asl-cli",
     "asl-conformance",
     "asl-bench",
@@ -16,6 +16,7 @@ const LAYERS: [&str; 14] = [
     "asl-journal",
     "asl-task",
     "asl-function",
+    "asl-aws",
     "asl-render",
     "asl-core",
     "asl-syntax",
