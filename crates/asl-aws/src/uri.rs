@@ -7,7 +7,7 @@ fn unreserved(byte: u8) -> bool {
 }
 
 /// A text with all but unreserved characters encoded, and but for those in `safe`.
-pub fn encode(text: &str, safe: &[u8]) -> String {
+pub(crate) fn encode(text: &str, safe: &[u8]) -> String {
     let mut out = String::with_capacity(text.len());
     for byte in text.bytes() {
         if unreserved(byte) || safe.contains(&byte) {
@@ -20,25 +20,9 @@ pub fn encode(text: &str, safe: &[u8]) -> String {
 }
 
 /// Fields as the body of a form: a blank is a plus.
-pub fn form(fields: &[(String, String)]) -> String {
+pub(crate) fn form(fields: &[(String, String)]) -> String {
     let field = |(name, value): &(String, String)| {
         format!("{}={}", encode(name, b" ").replace(' ', "+"), encode(value, b" ").replace(' ', "+"))
     };
     fields.iter().map(field).collect::<Vec<_>>().join("&")
-}
-
-/// The text behind percent encoding, where it is one.
-pub fn decode(text: &str) -> Option<String> {
-    let mut out = Vec::with_capacity(text.len());
-    let mut bytes = text.bytes();
-    while let Some(byte) = bytes.next() {
-        if byte == b'%' {
-            let pair = [bytes.next()?, bytes.next()?];
-            let pair = std::str::from_utf8(&pair).ok()?;
-            out.push(u8::from_str_radix(pair, 16).ok()?);
-        } else {
-            out.push(byte);
-        }
-    }
-    String::from_utf8(out).ok()
 }
