@@ -102,6 +102,10 @@ impl Check<'_> {
         let text = value.as_str().unwrap_or("-");
         match member.location {
             Location::Uri if text.is_empty() => self.complain(format!("The value for the field '{}' cannot be empty", member.key)),
+            // What carries a request would follow such a part, and leave it out.
+            Location::Uri if text.split('/').any(|part| matches!(part, "." | "..")) => {
+                self.complain(format!("The value for the field '{}' must not have . or .. as a part of a path", member.key));
+            }
             Location::Header if text.contains(['\r', '\n', '\0']) => {
                 self.complain(format!("The value for the field '{}' must not have line breaks", member.key));
             }

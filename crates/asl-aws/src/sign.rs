@@ -62,7 +62,7 @@ pub fn sign(request: &mut HttpRequest, credentials: &Credentials, scope: &Scope)
     if let Some(token) = &credentials.token {
         request.headers.push(("X-Amz-Security-Token".to_owned(), token.expose().to_owned()));
     }
-    if scope.style == Style::S3 {
+    if scope.style != Style::Usual {
         request.headers.push(("X-Amz-Content-SHA256".to_owned(), body.clone()));
     }
     let headers = signed_headers(request);

@@ -8,7 +8,7 @@ mod read;
 mod table;
 
 pub use names::member_name;
-pub use table::{Partition, entry_names, partition_of, service, version};
+pub use table::{Partition, entry_names, partition_of, resource_of, service, version};
 
 use std::sync::Arc;
 

@@ -135,6 +135,11 @@ pub fn service(resource: &str) -> Option<Arc<Service>> {
     Some(entry.service.get_or_init(load).clone())
 }
 
+/// The name in resource ARNs of the service that the AWS command line calls so: `sfn` for `stepfunctions`.
+pub fn resource_of(command: &str) -> Option<&'static str> {
+    table().entries.iter().find(|e| e.command == command).map(|e| e.resource)
+}
+
 /// The partition of a region. One that the table does not know belongs to the partition whose regions begin as it does
 /// (`us-gov-north-1`: that of `us-gov-west-1`), or to `aws`.
 pub fn partition_of(region: &str) -> &'static Partition {

@@ -176,7 +176,7 @@ fn rest_body(
     };
     let value = members.iter().find(|(m, _)| m.name == payload.name).map(|(_, value)| *value);
     match (payload.ty, value) {
-        (Type::String, value) => request.body = value.and_then(Value::as_str).unwrap_or("").as_bytes().to_vec(),
+        (Type::String | Type::JsonText, value) => request.body = value.and_then(Value::as_str).unwrap_or("").as_bytes().to_vec(),
         (Type::Blob | Type::Streaming, value) => request.body = value.map_or(vec![], blob::of_value),
         (ty, Some(value)) if json => {
             request.body = json::encode(service, ty, value).to_string().into_bytes();
@@ -236,7 +236,7 @@ fn rest_result(service: &Service, output: &Structure, operation: &Operation, res
     match payload {
         Some(payload) => {
             let value = match payload.ty {
-                Type::String => Value::from(response.text()?),
+                Type::String | Type::JsonText => Value::from(response.text()?),
                 Type::Blob | Type::Streaming => blob::to_value(&response.body),
                 Type::EventStream => return Err(Broken::new("the result is a stream of events")),
                 _ if response.body.is_empty() => return Ok(Value::from(made)),
