@@ -32,7 +32,8 @@ pub fn check(service: &Service, operation: &Operation, parameters: &Value, token
 /// The names of the parameters that an operation does not have, in AWS's words; a template's `.$` is left away.
 pub fn unknown<'a>(service: &Service, operation: &Operation, keys: impl Iterator<Item = &'a str>) -> Vec<String> {
     let input = service.input(operation);
-    let unknown = keys.filter(|key| !input.is_some_and(|i| find(service, i, key.trim_end_matches(".$")).is_some()));
+    let known = |key: &str| input.and_then(|i| find(service, i, key.trim_end_matches(".$"))).is_some();
+    let unknown = keys.filter(|key| !known(key));
     unknown.map(not_supported).collect()
 }
 
@@ -101,10 +102,15 @@ impl Check<'_> {
     fn place(&mut self, member: &Member, value: &Value) {
         let text = value.as_str().unwrap_or("-");
         match member.location {
-            Location::Uri if text.is_empty() => self.complain(format!("The value for the field '{}' cannot be empty", member.key)),
+            Location::Uri if text.is_empty() => {
+                self.complain(format!("The value for the field '{}' cannot be empty", member.key))
+            }
             // What carries a request would follow such a part, and leave it out.
             Location::Uri if text.split('/').any(|part| matches!(part, "." | "..")) => {
-                self.complain(format!("The value for the field '{}' must not have . or .. as a part of a path", member.key));
+                self.complain(format!(
+                    "The value for the field '{}' must not have . or .. as a part of a path",
+                    member.key
+                ));
             }
             Location::Header if text.contains(['\r', '\n', '\0']) => {
                 self.complain(format!("The value for the field '{}' must not have line breaks", member.key));
@@ -144,7 +150,9 @@ impl Check<'_> {
         match service.shape(ty) {
             Some(Shape::Structure(structure)) => self.structure(structure, value, field),
             Some(Shape::List { item, .. }) => match value.as_array() {
-                Some(items) => items.iter().map(|i| if i.is_null() { Value::Null } else { self.value(*item, i, field) }).collect(),
+                Some(items) => {
+                    items.iter().map(|i| if i.is_null() { Value::Null } else { self.value(*item, i, field) }).collect()
+                }
                 None => self.must_be(field, "an ARRAY"),
             },
             Some(Shape::Map { value: of, .. }) => match value.as_object() {

@@ -252,7 +252,7 @@ impl Core {
                 Ok(Ok(answer)) => return Ok(answer),
                 Ok(Err(Unread::Fault(fault, date))) => {
                     let again = self.again(&fault, date.as_deref(), signer).await;
-                    (CallError::Fault(fault), again)
+                    (CallError::Fault(*fault), again)
                 }
                 Ok(Err(Unread::Broken(broken))) => (http(endpoint, &broken.to_string()), None),
                 Err(error) => (http(endpoint, &error.message), retry::of_send(error.kind)),
@@ -315,20 +315,24 @@ fn http(endpoint: &Endpoint, reason: &str) -> CallError {
 fn supported(service: &Service, operation: &Operation) -> Result<(), CallError> {
     let name = format!("{}:{}", service.resource, operation.name);
     if service.streams(operation) {
-        return Err(CallError::Unsupported(format!("{name} sends or receives a stream of events, which a task cannot")));
+        return Err(CallError::Unsupported(format!(
+            "{name} sends or receives a stream of events, which a task cannot"
+        )));
     }
     if service.bearer && !operation.traits.unsigned {
         return Err(CallError::Unsupported(format!("{name} wants a bearer token, which AWS credentials do not give")));
     }
     if operation.traits.discovery {
-        return Err(CallError::Unsupported(format!("{name} wants its endpoint to be looked up first, which is not supported")));
+        return Err(CallError::Unsupported(format!(
+            "{name} wants its endpoint to be looked up first, which is not supported"
+        )));
     }
     Ok(())
 }
 
 enum Unread {
     /// A refusal, and the service's date.
-    Fault(Fault, Option<String>),
+    Fault(Box<Fault>, Option<String>),
     Broken(Broken),
 }
 
@@ -339,7 +343,7 @@ fn read(service: &Service, operation: &Operation, response: Response) -> Result<
         if late {
             fault.status = 500;
         }
-        return Err(Unread::Fault(fault, response.header("date").map(str::to_owned)));
+        return Err(Unread::Fault(Box::new(fault), response.header("date").map(str::to_owned)));
     }
     let result = protocol::result(service, operation, &response).map_err(Unread::Broken)?;
     let result = custom::result(service, operation, &response, result);

@@ -40,7 +40,12 @@ fn route53(parameters: Value) -> Value {
 ///
 /// # Errors
 /// A checksum that is not computed here, in words.
-pub(crate) fn request(service: &Service, operation: &Operation, parameters: &Value, request: &mut Request) -> Result<(), String> {
+pub(crate) fn request(
+    service: &Service,
+    operation: &Operation,
+    parameters: &Value,
+    request: &mut Request,
+) -> Result<(), String> {
     match &*service.resource {
         "glacier" => request.default_header("x-amz-glacier-version", &service.api_version),
         "apigateway" => request.default_header("Accept", "application/json"),
@@ -51,7 +56,8 @@ pub(crate) fn request(service: &Service, operation: &Operation, parameters: &Val
     if wanted.is_none() && !operation.traits.checksum_required {
         return Ok(());
     }
-    let given = |n: &str| n.to_ascii_lowercase().starts_with("x-amz-checksum-") || n.eq_ignore_ascii_case("content-md5");
+    let given =
+        |n: &str| n.to_ascii_lowercase().starts_with("x-amz-checksum-") || n.eq_ignore_ascii_case("content-md5");
     if request.headers.iter().any(|(name, _)| given(name)) {
         return Ok(());
     }

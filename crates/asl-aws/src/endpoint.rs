@@ -41,9 +41,16 @@ impl Endpoint {
     ///
     /// # Errors
     /// A region or an address that is none.
-    pub fn new(service: &Service, operation: &Operation, region: &str, address: Option<&str>) -> Result<Endpoint, EndpointError> {
+    pub fn new(
+        service: &Service,
+        operation: &Operation,
+        region: &str,
+        address: Option<&str>,
+    ) -> Result<Endpoint, EndpointError> {
         // A region becomes part of a host: it must not be able to name another one.
-        let plain = |text: &str| !text.is_empty() && text.len() < 64 && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
+        let plain = |text: &str| {
+            !text.is_empty() && text.len() < 64 && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
+        };
         if !plain(region) {
             return Err(EndpointError::Region(region.to_owned()));
         }
@@ -79,11 +86,19 @@ impl Endpoint {
     ///
     /// # Errors
     /// A text that cannot stand in a host's name.
-    pub fn address(&mut self, service: &Service, parameters: &Value, request: &mut Request, own: bool) -> Result<(), EndpointError> {
+    pub fn address(
+        &mut self,
+        service: &Service,
+        parameters: &Value,
+        request: &mut Request,
+        own: bool,
+    ) -> Result<(), EndpointError> {
         if own {
             return Ok(());
         }
-        let label = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.'));
+        let label = |text: &str| {
+            !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.'))
+        };
         if !request.host_prefix.is_empty() {
             if !label(request.host_prefix.trim_end_matches('.')) {
                 return Err(EndpointError::Label(request.host_prefix.clone()));

@@ -33,8 +33,17 @@ pub enum Style {
 
 const ALGORITHM: &str = "AWS4-HMAC-SHA256";
 /// Headers that what carries a request may change.
-const NOT_SIGNED: [&str; 9] =
-    ["authorization", "connection", "content-length", "expect", "te", "trailer", "transfer-encoding", "upgrade", "user-agent"];
+const NOT_SIGNED: [&str; 9] = [
+    "authorization",
+    "connection",
+    "content-length",
+    "expect",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+    "user-agent",
+];
 
 pub(crate) fn hex(bytes: &[u8]) -> String {
     use std::fmt::Write;

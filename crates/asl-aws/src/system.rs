@@ -158,7 +158,13 @@ impl System for Real {
 
     async fn run(&self, command: &str, timeout_ms: u64) -> io::Result<Vec<u8>> {
         let mut shell = tokio::process::Command::new("sh");
-        shell.arg("-c").arg(command).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null()).kill_on_drop(true);
+        shell
+            .arg("-c")
+            .arg(command)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .kill_on_drop(true);
         let mut child = shell.spawn()?;
         let output = child.stdout.take().ok_or_else(|| io::Error::other("no output"))?;
         let read = async {
@@ -173,7 +179,8 @@ impl System for Real {
 
     async fn send(&self, request: &HttpRequest, limits: &Limits) -> Result<Response, SendError> {
         let method = reqwest::Method::from_bytes(request.method.as_bytes()).unwrap_or_default();
-        let mut sent = self.client(limits)?.request(method, request.url()).timeout(Duration::from_millis(limits.timeout_ms));
+        let mut sent =
+            self.client(limits)?.request(method, request.url()).timeout(Duration::from_millis(limits.timeout_ms));
         for (name, value) in &request.headers {
             sent = sent.header(name, value);
         }

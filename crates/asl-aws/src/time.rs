@@ -56,7 +56,10 @@ impl Timestamp {
         let whole = seconds.floor();
         let fits = whole.is_finite() && RANGE.contains(&(whole as i64));
         let micros = ((seconds - whole) * 1e6).round() as u32;
-        fits.then_some(Timestamp { seconds: whole as i64 + i64::from(micros / 1_000_000), nanos: micros % 1_000_000 * 1000 })
+        fits.then_some(Timestamp {
+            seconds: whole as i64 + i64::from(micros / 1_000_000),
+            nanos: micros % 1_000_000 * 1000,
+        })
     }
 
     /// Reads any of the three forms: ISO 8601 with an offset, RFC 822, or seconds since 1970.
@@ -168,8 +171,7 @@ fn iso(text: &str) -> Option<Timestamp> {
         None => (text, "00:00:00Z"),
     };
     let mut parts = day.splitn(3, '-');
-    let date =
-        (digits(parts.next()?, 4..=4)?, digits(parts.next()?, 2..=2)?, digits(parts.next()?, 2..=2)?);
+    let date = (digits(parts.next()?, 4..=4)?, digits(parts.next()?, 2..=2)?, digits(parts.next()?, 2..=2)?);
     let end = clock.find(['Z', 'z', '+', '-']).unwrap_or(clock.len());
     let zone = if end == clock.len() { 0 } else { offset(&clock[end..])? };
     at(date, &clock[..end], zone)
@@ -206,7 +208,9 @@ mod tests {
         assert_eq!(Timestamp::parse("Fri, 28 Aug 2026 20:34:59 GMT"), Some(whole));
         assert_eq!(whole.basic(), "20260828T203459Z");
         assert_eq!(Timestamp::parse("2026-08-28").map(|t| t.to_string()).as_deref(), Some("2026-08-28T00:00:00Z"));
-        for bad in ["", "soon", "2026-13-01T00:00:00Z", "2026-08-28T25:00:00Z", "1e400", "Fri, 28 Foo 2026 20:34:59 GMT"] {
+        for bad in
+            ["", "soon", "2026-13-01T00:00:00Z", "2026-08-28T25:00:00Z", "1e400", "Fri, 28 Foo 2026 20:34:59 GMT"]
+        {
             assert_eq!(Timestamp::parse(bad), None, "{bad}");
         }
     }

@@ -34,7 +34,9 @@ pub struct Credentials {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum CredentialsError {
     /// Nothing names any.
-    #[error("there are no AWS credentials: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or a profile (`aws configure`), or run where AWS gives some")]
+    #[error(
+        "there are no AWS credentials: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or a profile (`aws configure`), or run where AWS gives some"
+    )]
     None,
     /// A profile that is not there.
     #[error("there is no AWS profile '{0}' in ~/.aws/config or ~/.aws/credentials")]

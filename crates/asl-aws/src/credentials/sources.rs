@@ -91,7 +91,8 @@ fn profile<'a>(core: &'a Core, name: &'a str, depth: usize) -> Pin<Box<dyn Futur
                 (None, Some("Ec2InstanceMetadata")) => instance(core).await?,
                 _ => return Err(bad("it has a role_arn, but neither source_profile nor credential_source")),
             };
-            let role = Role { arn, session: session.unwrap_or_else(|| "asl".to_owned()), external_id: get("external_id") };
+            let role =
+                Role { arn, session: session.unwrap_or_else(|| "asl".to_owned()), external_id: get("external_id") };
             return assume(core, &source, &role).await;
         }
         if let Some(found) = keys(section) {
@@ -117,7 +118,14 @@ fn keys(section: &Section) -> Option<Credentials> {
 }
 
 /// Calls an operation that gives credentials.
-async fn call(core: &Core, name: (&str, &str), parameters: Value, signer: Signer<'_>, region: Option<&str>, member: &str) -> Found {
+async fn call(
+    core: &Core,
+    name: (&str, &str),
+    parameters: Value,
+    signer: Signer<'_>,
+    region: Option<&str>,
+    member: &str,
+) -> Found {
     let place = || format!("{}:{}", name.0, name.1);
     let service = service(name.0).ok_or_else(|| CredentialsError::place(place(), "no such service"))?;
     let operation = service.operation(name.1).ok_or_else(|| CredentialsError::place(place(), "no such operation"))?;
@@ -215,7 +223,8 @@ async fn container(core: &Core) -> Found {
         None => core.variable("AWS_CONTAINER_CREDENTIALS_FULL_URI").unwrap_or_default(),
     };
     let host = reqwest::Url::parse(&url).ok().and_then(|u| u.host_str().map(str::to_owned)).unwrap_or_default();
-    let local = [ECS_HOST, "169.254.170.23", "127.0.0.1", "localhost", "[::1]", "[fd00:ec2::23]"].contains(&host.as_str());
+    let local =
+        [ECS_HOST, "169.254.170.23", "127.0.0.1", "localhost", "[::1]", "[fd00:ec2::23]"].contains(&host.as_str());
     if !url.starts_with("https://") && !local {
         return Err(bad(format!("'{host}' is neither this machine nor spoken to by https")));
     }
@@ -244,7 +253,12 @@ async fn instance(core: &Core) -> Found {
     let header = || vec![("x-aws-ec2-metadata-token".to_owned(), token.clone())];
     let list = format!("{base}/latest/meta-data/iam/security-credentials/");
     let names = get(core, "GET", &list, header()).await.map_err(bad)?;
-    let name = names.lines().next().map(str::trim).filter(|n| !n.is_empty()).ok_or_else(|| bad("the instance has no role".to_owned()))?;
+    let name = names
+        .lines()
+        .next()
+        .map(str::trim)
+        .filter(|n| !n.is_empty())
+        .ok_or_else(|| bad("the instance has no role".to_owned()))?;
     let text = get(core, "GET", &format!("{list}{name}"), header()).await.map_err(bad)?;
     let value: Option<Value> = text.parse().ok();
     value.and_then(|v| Credentials::read(&v)).ok_or_else(|| bad("the answer has none".to_owned()))

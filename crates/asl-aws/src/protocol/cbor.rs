@@ -184,7 +184,10 @@ impl<'a> Reader<'a> {
             (0, Some(n)) => Item::Number(Value::from(n)),
             (1, Some(n)) => Item::Number(negative(n)),
             (2, _) => Item::Bytes(self.string(2, length)?),
-            (3, _) => Item::Text(String::from_utf8(self.string(3, length)?).map_err(|_| Broken::new("a text of the CBOR is not UTF-8"))?),
+            (3, _) => Item::Text(
+                String::from_utf8(self.string(3, length)?)
+                    .map_err(|_| Broken::new("a text of the CBOR is not UTF-8"))?,
+            ),
             (4, _) => Item::Array(self.array(length, depth)?),
             (5, _) => Item::Map(self.map(length, depth)?),
             (6, Some(1)) => match self.item(depth + 1)? {
@@ -240,9 +243,7 @@ impl<'a> Reader<'a> {
     fn map(&mut self, length: Option<u64>, depth: usize) -> Result<Vec<(String, Item)>, Broken> {
         let (mut entries, mut count) = (vec![], 0);
         while length.is_none_or(|l| count < l) {
-            let Some(key) = self.item(depth + 1)? else {
-                if length.is_none() { break } else { return Err(ends()) }
-            };
+            let Some(key) = self.item(depth + 1)? else { if length.is_none() { break } else { return Err(ends()) } };
             let value = self.item(depth + 1)?.ok_or_else(ends)?;
             if let Item::Text(key) = key {
                 entries.push((key, value));
@@ -267,7 +268,13 @@ impl<'a> Reader<'a> {
 }
 
 fn special(float: f64) -> &'static str {
-    if float.is_nan() { "NaN" } else if float > 0.0 { "Infinity" } else { "-Infinity" }
+    if float.is_nan() {
+        "NaN"
+    } else if float > 0.0 {
+        "Infinity"
+    } else {
+        "-Infinity"
+    }
 }
 
 fn negative(n: u64) -> Value {

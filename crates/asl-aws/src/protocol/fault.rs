@@ -70,7 +70,10 @@ fn plain(response: &Response) -> String {
     if !text.is_empty() && !text.starts_with('<') {
         return text.chars().take(MAX_TEXT).collect();
     }
-    REASONS.iter().find(|(status, _)| *status == response.status).map_or(String::new(), |(_, reason)| (*reason).to_owned())
+    REASONS
+        .iter()
+        .find(|(status, _)| *status == response.status)
+        .map_or(String::new(), |(_, reason)| (*reason).to_owned())
 }
 
 /// `com.amazon#NotFoundException:http://…` is `NotFoundException`.

@@ -108,7 +108,11 @@ pub fn request(service: &Service, operation: &Operation, parameters: &Value) -> 
                 ("X-Amz-Target".to_owned(), format!("{}.{}", service.target_prefix, operation.name)),
                 ("Content-Type".to_owned(), format!("application/x-amz-json-{}", service.json_version)),
             ];
-            let body = if input.is_some() { json::encode(service, operation.input, parameters) } else { Value::empty_object() };
+            let body = if input.is_some() {
+                json::encode(service, operation.input, parameters)
+            } else {
+                Value::empty_object()
+            };
             request.body = body.to_string().into_bytes();
         }
         Protocol::Query | Protocol::Ec2 => {
@@ -176,7 +180,9 @@ fn rest_body(
     };
     let value = members.iter().find(|(m, _)| m.name == payload.name).map(|(_, value)| *value);
     match (payload.ty, value) {
-        (Type::String | Type::JsonText, value) => request.body = value.and_then(Value::as_str).unwrap_or("").as_bytes().to_vec(),
+        (Type::String | Type::JsonText, value) => {
+            request.body = value.and_then(Value::as_str).unwrap_or("").as_bytes().to_vec()
+        }
         (Type::Blob | Type::Streaming, value) => request.body = value.map_or(vec![], blob::of_value),
         (ty, Some(value)) if json => {
             request.body = json::encode(service, ty, value).to_string().into_bytes();
@@ -228,7 +234,12 @@ fn json_body(service: &Service, ty: Type, response: &Response) -> Result<Value, 
     json::decode(service, ty, &wire)
 }
 
-fn rest_result(service: &Service, output: &Structure, operation: &Operation, response: &Response) -> Result<Value, Broken> {
+fn rest_result(
+    service: &Service,
+    output: &Structure,
+    operation: &Operation,
+    response: &Response,
+) -> Result<Value, Broken> {
     let mut made = Map::new();
     rest::unbind(service, output, response, &mut made)?;
     let json = service.protocol() == Protocol::RestJson;
@@ -247,7 +258,9 @@ fn rest_result(service: &Service, output: &Structure, operation: &Operation, res
         }
         None if response.body.iter().all(u8::is_ascii_whitespace) => {}
         None if json => {
-            let Value::Object(body) = json_body(service, operation.output, response)? else { return Ok(Value::from(made)) };
+            let Value::Object(body) = json_body(service, operation.output, response)? else {
+                return Ok(Value::from(made));
+            };
             for (key, value) in body.iter() {
                 if output.by_key(key).is_some_and(|m| m.location == Location::Body) {
                     made.insert(key.clone(), value.clone());

@@ -97,7 +97,12 @@ fn header(service: &Service, ty: Type, value: &Value) -> Option<String> {
 }
 
 /// Reads the members that stand in headers and the status.
-pub(super) fn unbind(service: &Service, structure: &Structure, response: &Response, into: &mut Map) -> Result<(), Broken> {
+pub(super) fn unbind(
+    service: &Service,
+    structure: &Structure,
+    response: &Response,
+    into: &mut Map,
+) -> Result<(), Broken> {
     for member in &structure.members {
         match member.location {
             Location::Status => {

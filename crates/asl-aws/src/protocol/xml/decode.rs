@@ -20,7 +20,11 @@ pub(in crate::protocol) fn decode(service: &Service, ty: Type, element: &Element
 }
 
 /// The members of a structure that stand in the body.
-pub(in crate::protocol) fn decode_map(service: &Service, structure: &Structure, element: &Element) -> Result<Map, Broken> {
+pub(in crate::protocol) fn decode_map(
+    service: &Service,
+    structure: &Structure,
+    element: &Element,
+) -> Result<Map, Broken> {
     let mut made = Map::new();
     for member in structure.members.iter().filter(|m| m.location == Location::Body) {
         if let Some(value) = decode_member(service, member, element)? {
@@ -92,9 +96,7 @@ pub(in crate::protocol) fn decode_text(ty: Type, text: &str) -> Result<Value, Br
             (None, _) => return Err(bad("number")),
         },
         Type::Timestamp(_) => Value::from(Timestamp::parse(trimmed).ok_or_else(|| bad("time"))?.to_string()),
-        Type::Blob | Type::Streaming => {
-            blob::to_value(&blob::from_base64(trimmed).ok_or_else(|| bad("base64"))?)
-        }
+        Type::Blob | Type::Streaming => blob::to_value(&blob::from_base64(trimmed).ok_or_else(|| bad("base64"))?),
         _ => Value::from(text),
     })
 }

@@ -45,7 +45,8 @@ impl Writer<'_> {
         members: impl Iterator<Item = (&'a Member, &'a Value)> + Clone,
     ) {
         let attributes = members.clone().filter(|(m, _)| m.attribute);
-        let attributes: Vec<_> = attributes.map(|(m, v)| (m.wire.to_string(), scalar_text(m.ty, v, TimeFormat::Iso8601))).collect();
+        let attributes: Vec<_> =
+            attributes.map(|(m, v)| (m.wire.to_string(), scalar_text(m.ty, v, TimeFormat::Iso8601))).collect();
         self.element(name, space, &attributes, |writer| {
             for (member, value) in members.filter(|(m, _)| !m.attribute) {
                 let space = member.namespace.as_ref().map(|(prefix, uri)| (&**prefix, &**uri));
@@ -54,10 +55,18 @@ impl Writer<'_> {
         });
     }
 
-    fn element(&mut self, name: &str, space: Option<(&str, &str)>, attributes: &[(String, String)], inner: impl FnOnce(&mut Self)) {
+    fn element(
+        &mut self,
+        name: &str,
+        space: Option<(&str, &str)>,
+        attributes: &[(String, String)],
+        inner: impl FnOnce(&mut Self),
+    ) {
         self.out.push('<');
         self.out.push_str(name);
-        let space = space.map(|(prefix, uri)| (if prefix.is_empty() { "xmlns".to_owned() } else { format!("xmlns:{prefix}") }, uri.to_owned()));
+        let space = space.map(|(prefix, uri)| {
+            (if prefix.is_empty() { "xmlns".to_owned() } else { format!("xmlns:{prefix}") }, uri.to_owned())
+        });
         for (name, value) in space.iter().chain(attributes) {
             self.out.push(' ');
             self.out.push_str(name);
@@ -90,7 +99,9 @@ impl Writer<'_> {
                     items.iter().for_each(|i| self.value(*item, i, name, None, false));
                 } else {
                     let inner = item_name.as_deref().unwrap_or("member");
-                    self.element(name, space, &[], |w| items.iter().for_each(|i| w.value(*item, i, inner, None, false)));
+                    self.element(name, space, &[], |w| {
+                        items.iter().for_each(|i| w.value(*item, i, inner, None, false))
+                    });
                 }
             }
             (Some(Shape::Map { value: of, flattened, key_name, value_name }), Value::Object(entries)) => {

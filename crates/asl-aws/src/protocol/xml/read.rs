@@ -203,7 +203,9 @@ mod tests {
     fn what_is_not_xml_is_refused() {
         let deep = "<a>".repeat(1000);
         let bomb = "<!DOCTYPE x [<!ENTITY a \"aa\">]><x>&a;</x>";
-        for bad in ["", "text", "<a>", "<a></b>", "<a b></a>", "<a>&x;</a>", "<a>&", "</a>", "<>", "<a b='", bomb, &deep] {
+        for bad in
+            ["", "text", "<a>", "<a></b>", "<a b></a>", "<a>&x;</a>", "<a>&", "</a>", "<>", "<a b='", bomb, &deep]
+        {
             assert!(read(bad).is_err(), "{bad}");
         }
     }
