@@ -7,7 +7,8 @@ use crate::place;
 use crate::render::grid::grid;
 use crate::render::look::Look;
 use crate::render::text::json;
-use asl::parts::embedded::{ItemKey, Services};
+use asl::parts::ItemKey;
+use asl::parts::embedded::Services;
 use asl::project::Project;
 use asl::{Journal, JournalOptions, Map, Value};
 
