@@ -245,9 +245,11 @@ impl Core {
         unsigned: &HttpRequest,
         signer: Signer<'_>,
     ) -> Result<Answer, CallError> {
+        let mut limits = self.settings.limits;
+        limits.timeout_ms = limits.timeout_ms.max(custom::longest_ms(service, operation).unwrap_or(0));
         let mut attempt = 1;
         loop {
-            let sent = self.attempt(endpoint, unsigned, signer).await?;
+            let sent = self.attempt(endpoint, unsigned, signer, &limits).await?;
             let (error, again) = match sent.map(|response| read(service, operation, response)) {
                 Ok(Ok(answer)) => return Ok(answer),
                 Ok(Err(Unread::Fault(fault, date))) => {
@@ -270,6 +272,7 @@ impl Core {
         endpoint: &Endpoint,
         unsigned: &HttpRequest,
         signer: Signer<'_>,
+        limits: &Limits,
     ) -> Result<Result<Response, SendError>, CallError> {
         let credentials = match signer {
             Signer::Nobody => None,
@@ -285,7 +288,7 @@ impl Core {
             sign(&mut request, &credentials, &Scope { region, service, at, style: endpoint.style });
         }
         request.headers.push(("User-Agent".to_owned(), concat!("asl/", env!("CARGO_PKG_VERSION")).to_owned()));
-        Ok(self.system.send(&request, &self.settings.limits).await)
+        Ok(self.system.send(&request, limits).await)
     }
 
     /// Whether a refused request is sent again. Corrects the clock, and forgets credentials that are over.

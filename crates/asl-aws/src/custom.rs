@@ -18,6 +18,17 @@ pub(crate) fn parameters(service: &Service, parameters: Value) -> Value {
     }
 }
 
+/// How long the service may take for an operation that answers when the work is done, in milliseconds.
+pub(crate) fn longest_ms(service: &Service, operation: &Operation) -> Option<u64> {
+    match (&*service.resource, &*operation.name) {
+        // Fifteen minutes, and the start.
+        ("lambda", "Invoke") => Some(930_000),
+        ("sfn", "StartSyncExecution" | "TestState") => Some(330_000),
+        ("bedrockruntime", "InvokeModel" | "Converse") | ("sagemakerruntime", "InvokeEndpoint") => Some(600_000),
+        _ => None,
+    }
+}
+
 fn with(parameters: Value, key: &str, value: &str) -> Value {
     let mut made: Map = parameters.as_object().cloned().unwrap_or_default();
     made.insert(key, value);

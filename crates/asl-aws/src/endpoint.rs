@@ -140,6 +140,11 @@ fn access_point(arn: &str, region: &str) -> Option<String> {
     good.then(|| format!("{name}-{account}.s3-accesspoint.{region}.{}", partition_of(region).suffix))
 }
 
+/// Whether a text is an address that requests can be sent to.
+pub fn is_address(text: &str) -> bool {
+    parse(text).is_ok()
+}
+
 /// The parts of an address: https or not, host and port, path without its last `/`.
 fn parse(address: &str) -> Result<(bool, String, String), EndpointError> {
     let bad = || EndpointError::Address(address.to_owned());

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
-use std::sync::OnceLock;
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::io::AsyncReadExt;
 
@@ -105,21 +105,38 @@ pub const MAX_FILE: u64 = 1 << 20;
 /// The world as it is.
 #[derive(Debug, Default)]
 pub struct Real {
-    client: OnceLock<Result<reqwest::Client, String>>,
+    clients: Mutex<Vec<(Way, reqwest::Client)>>,
+}
+
+/// What a connection depends on: how long it may take to be made, in milliseconds, and whether a proxy may stand between.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Way {
+    connect_timeout_ms: u64,
+    direct: bool,
 }
 
 impl Real {
-    fn client(&self, limits: &Limits) -> Result<&reqwest::Client, SendError> {
-        let build = || {
-            // reqwest takes the process's provider; this one does no harm if the program has chosen another.
-            let _ = rustls::crypto::ring::default_provider().install_default();
-            let builder = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none());
-            let connect = Duration::from_millis(limits.connect_timeout_ms);
-            builder.connect_timeout(connect).build().map_err(|e| reason(&e))
-        };
-        let client = self.client.get_or_init(build).as_ref();
-        client.map_err(|message| SendError { kind: SendErrorKind::Connect, message: message.clone() })
+    fn client(&self, request: &HttpRequest, limits: &Limits) -> Result<reqwest::Client, SendError> {
+        let way = Way { connect_timeout_ms: limits.connect_timeout_ms, direct: is_here(&request.host) };
+        let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, client)) = clients.iter().find(|(w, _)| *w == way) {
+            return Ok(client.clone());
+        }
+        // reqwest takes the process's provider; this one does no harm if the program has chosen another.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let builder = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none());
+        let builder = builder.connect_timeout(Duration::from_millis(way.connect_timeout_ms));
+        let builder = if way.direct { builder.no_proxy() } else { builder };
+        let built = builder.build();
+        let client = built.map_err(|e| SendError { kind: SendErrorKind::Connect, message: reason(&e) })?;
+        clients.push((way, client.clone()));
+        Ok(client)
     }
+}
+
+/// This machine, or what the machine's own network gives credentials: no proxy has business with that.
+fn is_here(host: &str) -> bool {
+    ["127.", "localhost", "[::1]", "169.254.", "[fd00:ec2:"].iter().any(|start| host.starts_with(start))
 }
 
 /// An error with what lies behind it.
@@ -179,8 +196,10 @@ impl System for Real {
 
     async fn send(&self, request: &HttpRequest, limits: &Limits) -> Result<Response, SendError> {
         let method = reqwest::Method::from_bytes(request.method.as_bytes()).unwrap_or_default();
-        let mut sent =
-            self.client(limits)?.request(method, request.url()).timeout(Duration::from_millis(limits.timeout_ms));
+        let mut sent = self
+            .client(request, limits)?
+            .request(method, request.url())
+            .timeout(Duration::from_millis(limits.timeout_ms));
         for (name, value) in &request.headers {
             sent = sent.header(name, value);
         }

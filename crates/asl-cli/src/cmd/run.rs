@@ -82,7 +82,8 @@ pub(crate) fn engine(
     progress: Option<Arc<Progress>>,
 ) -> Result<EngineBuilder, Trouble> {
     let builder = Engine::builder(journal.clone()).called(what).identity(project.identity.clone()).functions(functions);
-    let builder = builder.services(project.services()?).buckets(project.buckets()).mocks(mocks);
+    let builder =
+        builder.services(project.services()?).buckets(project.buckets()).aws(project.aws.clone()).mocks(mocks);
     Ok(match progress {
         Some(progress) => builder.observer(progress),
         None => builder,

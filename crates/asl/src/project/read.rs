@@ -28,6 +28,7 @@ pub(super) fn load(file: &Path) -> Result<Project, ProjectError> {
     let names = parsed.functions.keys().cloned().collect();
     let values = reader.substitutions(&parsed, &project.identity);
     project.substitutions = values;
+    project.aws = reader.aws(&parsed);
     project.buckets = parsed.buckets.iter().filter_map(|(name, b)| reader.bucket(name, b)).collect();
     project.services =
         ServicesSpec { tables: parsed.tables, topics: parsed.topics, queues: parsed.queues, functions: names };
@@ -92,7 +93,7 @@ fn near_or_known(word: &str, known: &[&str], list: &str) -> Option<String> {
 }
 
 /// Reads what serde alone cannot check, and notes what is wrong.
-struct Reader<'a> {
+pub(super) struct Reader<'a> {
     name: &'a str,
     text: &'a str,
     root: &'a Path,
@@ -100,7 +101,7 @@ struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    fn report(&mut self, path: &str, message: impl Into<String>, help: impl Into<String>) {
+    pub(super) fn report(&mut self, path: &str, message: impl Into<String>, help: impl Into<String>) {
         let mut problem = Problem::new(self.name, self.text, message);
         problem.span = place::find(self.text, path);
         problem.help = Some(help.into());
