@@ -1,6 +1,7 @@
 //! What can be asked for.
 
 use asl::Status;
+use asl::project::{StackOptions, Wanted};
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
@@ -57,16 +58,45 @@ pub(crate) enum Command {
     Test(crate::cmd::test::Test),
     /// Draw a definition, and what became of an execution of it
     Graph(Graph),
-    /// Explain a rule that `asl check` names
+    /// Explain a rule that `asl check` names, or what is made of a template
     Explain(Explain),
+}
+
+/// What a template's stack is made with.
+#[derive(Debug, Default, ClapArgs)]
+pub(crate) struct Stack {
+    /// The name of a template's stack, which the names of its resources begin with [default: the folder's]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) stack_name: Option<String>,
+    /// A parameter of a template; may be given more than once
+    #[arg(long = "parameter", value_name = "NAME=VALUE", value_parser = parameter)]
+    pub(crate) parameters: Vec<(String, String)>,
+}
+
+fn parameter(text: &str) -> Result<(String, String), String> {
+    let (name, value) = text.split_once('=').ok_or("write NAME=VALUE")?;
+    Ok((name.to_owned(), value.to_owned()))
+}
+
+impl Stack {
+    pub(crate) fn options(&self) -> StackOptions {
+        StackOptions { name: self.stack_name.clone(), parameters: self.parameters.iter().cloned().collect() }
+    }
+
+    /// The state machine of a template that is wanted.
+    pub(crate) fn wanted(&self, state_machine: Option<&str>) -> Wanted {
+        Wanted { state_machine: state_machine.map(str::to_owned), stack: self.options(), unbound: false }
+    }
 }
 
 /// Where things are.
 #[derive(Debug, ClapArgs)]
 pub(crate) struct Place {
-    /// The project file [default: the nearest asl.toml]
+    /// The project file, or a SAM or CloudFormation template [default: the nearest asl.toml or template.yaml]
     #[arg(long, value_name = "FILE")]
     pub(crate) project: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) stack: Stack,
     /// The database [default: .asl/asl.db beside the project file]
     #[arg(long, value_name = "FILE")]
     pub(crate) db: Option<PathBuf>,
@@ -74,8 +104,11 @@ pub(crate) struct Place {
 
 #[derive(Debug, ClapArgs)]
 pub(crate) struct Run {
-    /// The definition: JSON, or YAML in a file named .yaml or .yml
+    /// The definition: JSON, or YAML in a file named .yaml or .yml; or a SAM or CloudFormation template
     pub(crate) definition: PathBuf,
+    /// Of a template with several: the state machine, its logical id or name
+    #[arg(long, value_name = "NAME")]
+    pub(crate) state_machine: Option<String>,
     /// The input, a file of JSON; - reads stdin [default: {}]
     #[arg(long, short, value_name = "FILE")]
     pub(crate) input: Option<PathBuf>,
@@ -121,6 +154,12 @@ pub(crate) struct List {
     /// Only those of this definition, by its name (fare, for fare.asl.json)
     #[arg(long, value_name = "NAME")]
     pub(crate) definition: Option<String>,
+    /// Only children of Distributed Maps, which are left out otherwise
+    #[arg(long)]
+    pub(crate) children: bool,
+    /// Only children of this map run
+    #[arg(long, value_name = "ARN", conflicts_with = "children")]
+    pub(crate) map_run: Option<String>,
     /// At most so many
     #[arg(long, value_name = "N")]
     pub(crate) limit: Option<u32>,
@@ -225,21 +264,29 @@ pub(crate) struct Get {
 
 #[derive(Debug, ClapArgs)]
 pub(crate) struct Check {
-    /// Definitions: JSON, or YAML in files named .yaml or .yml; and project files, named .toml
+    /// Definitions: JSON, or YAML in files named .yaml or .yml; templates; and project files, named .toml
     #[arg(required = true, value_name = "FILE")]
     pub(crate) files: Vec<PathBuf>,
+    /// Of a template, only this state machine: its logical id or name
+    #[arg(long, value_name = "NAME")]
+    pub(crate) state_machine: Option<String>,
     /// JSON, in the shape of `aws stepfunctions validate-state-machine-definition`: one line a definition
     #[arg(long)]
     pub(crate) json: bool,
     /// The project file, which gives ${...} their values [default: the nearest asl.toml]
     #[arg(long, value_name = "FILE")]
     pub(crate) project: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) stack: Stack,
 }
 
 #[derive(Debug, ClapArgs)]
 pub(crate) struct Graph {
-    /// The definition: JSON, or YAML in a file named .yaml or .yml
+    /// The definition: JSON, or YAML in a file named .yaml or .yml; or a SAM or CloudFormation template
     pub(crate) definition: PathBuf,
+    /// Of a template with several: the state machine, its logical id or name
+    #[arg(long, value_name = "NAME")]
+    pub(crate) state_machine: Option<String>,
     /// What to draw it as
     #[arg(long, short, value_enum, default_value_t = Picture::Text)]
     pub(crate) format: Picture,
@@ -261,6 +308,12 @@ pub(crate) enum Picture {
 
 #[derive(Debug, ClapArgs)]
 pub(crate) struct Explain {
-    /// The rule, such as missing-target; none lists them all
+    /// The rule, such as missing-target, none lists them all; or a template, to see what is made of it
+    #[arg(value_name = "RULE|TEMPLATE")]
     pub(crate) rule: Option<String>,
+    /// Of a template: JSON, with every state machine's definition as it runs here
+    #[arg(long)]
+    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) stack: Stack,
 }

@@ -2,6 +2,7 @@
 
 use crate::render::look::Look;
 use crate::render::snippet::{self, Finding};
+use crate::talk;
 use asl::project::{Problem, ProjectError};
 use asl::{EngineError, JournalError};
 use std::io::{self, Write};
@@ -16,7 +17,7 @@ pub(crate) enum Exit {
     Failed,
     /// A definition was found wrong by `asl check`.
     Wrong,
-    /// Somebody pressed Ctrl-C.
+    /// Somebody pressed Ctrl-C, or sent SIGTERM.
     Interrupted,
     /// It was not waited for any longer.
     WaitedEnough,
@@ -123,12 +124,12 @@ pub(crate) fn error(look: Look, message: &str, hint: Option<&str>) {
 
 /// Talk: to stderr. That nobody listens is no reason to stop.
 pub(crate) fn say(text: &str) {
-    let mut stderr = io::stderr().lock();
-    let _ = stderr.write_all(text.as_bytes()).and_then(|()| stderr.flush());
+    talk::say(text.as_bytes());
 }
 
 /// What was asked for: to stdout. A reader who has seen enough (a closed pipe) is no error.
 pub(crate) fn answer(text: &str) -> Result<(), Trouble> {
+    talk::before_an_answer();
     let mut stdout = io::stdout().lock();
     match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
         Err(problem) if problem.kind() != io::ErrorKind::BrokenPipe => {

@@ -9,6 +9,7 @@ mod cmd;
 mod exit;
 mod place;
 mod render;
+mod talk;
 mod threads;
 
 use args::{Args, Command};
@@ -23,12 +24,19 @@ use threads::Threads;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
+    // First of all: this program is also the supervisor of its functions.
+    asl::parts::function::supervisor::serve_if_asked();
     let args = Args::parse();
     trace();
-    match dispatch(args) {
+    if matches!(args.command, Command::Run(_) | Command::Resume(_) | Command::Redrive(_) | Command::Worker(_)) {
+        talk::stop_nobody();
+    }
+    let code = match dispatch(args) {
         Ok(exit) => exit.into(),
         Err(trouble) => trouble.tell(Look::of_stderr()),
-    }
+    };
+    talk::end();
+    code
 }
 
 fn dispatch(args: Args) -> Result<Exit, exit::Trouble> {
@@ -60,6 +68,6 @@ fn dispatch(args: Args) -> Result<Exit, exit::Trouble> {
 /// The engine's own log, for those who ask for it: `ASL_LOG=debug asl run ...`.
 fn trace() {
     if let Ok(filter) = tracing_subscriber::EnvFilter::try_from_env("ASL_LOG") {
-        tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+        tracing_subscriber::fmt().with_env_filter(filter).with_writer(|| talk::Log).init();
     }
 }

@@ -86,13 +86,23 @@ pub enum Note {
         /// Which entry of `Choices`, from 0; `None` is `Default`.
         rule: Option<usize>,
     },
+    /// A path led nowhere: what is there instead. The error's cause is AWS's and does not say.
+    Hint {
+        /// The state.
+        state: Arc<str>,
+        /// `` `$.order` has no `lins`: did you mean `$.order.lines`? ``
+        hint: Arc<str>,
+    },
 }
 
 impl Note {
     /// The state it is about.
     pub fn state(&self) -> &Arc<str> {
         match self {
-            Note::Retry { state, .. } | Note::Caught { state, .. } | Note::Chose { state, .. } => state,
+            Note::Retry { state, .. }
+            | Note::Caught { state, .. }
+            | Note::Chose { state, .. }
+            | Note::Hint { state, .. } => state,
         }
     }
 }
@@ -504,10 +514,8 @@ impl Machine {
         }
     }
 
-    /// Fails when a payload is over the limit (or nested deeper than any text we would read back).
+    /// Fails when a payload is over the limit, or nested too deep for a record.
     pub(crate) fn check_size(&self, value: &Value, error: impl FnOnce() -> StateError) -> Result<(), StateError> {
-        let measure = value.measure();
-        let fits = measure.bytes <= self.limits.payload_bytes && measure.depth <= asl_value::MAX_DEPTH;
-        if fits { Ok(()) } else { Err(error()) }
+        if self.fits(value) { Ok(()) } else { Err(error()) }
     }
 }

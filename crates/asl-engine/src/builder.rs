@@ -49,6 +49,7 @@ impl EngineBuilder {
                 max_active: MAX_ACTIVE,
                 clock: Clock::real(),
                 seed: None,
+                client: false,
             },
         }
     }
@@ -107,6 +108,13 @@ impl EngineBuilder {
         self
     }
 
+    /// For those who stop executions, answer their tasks and wait for them, and have none of the project's functions: what is to be
+    /// delivered to a function is left to those who have.
+    pub fn client(mut self) -> EngineBuilder {
+        self.settings.client = true;
+        self
+    }
+
     /// The most executions in memory at once; 10,000 unless set. Those that only wait for a time or a task token are not
     /// in memory, and a parent whose Distributed Map is at work is not counted.
     pub fn max_active(mut self, executions: usize) -> EngineBuilder {
@@ -115,7 +123,7 @@ impl EngineBuilder {
     }
 
     /// How long other processes wait before they take over the executions of this engine when it is silent, though it seems
-    /// to live; 30 seconds unless set, and not less than 300 ms. An engine whose process is gone is succeeded at once.
+    /// to live; 30 seconds unless set, and not less than 300 ms. They judge by how long they have watched, never by a time. An engine whose process is gone is succeeded at once.
     pub fn lease(mut self, lease: Duration) -> EngineBuilder {
         self.settings.lease = lease.max(Duration::from_millis(300));
         self
@@ -135,7 +143,7 @@ impl EngineBuilder {
     }
 
     /// Makes chance the same in every run: what an execution draws (`States.UUID`, jitter, task tokens) follows from this
-    /// number and its name.
+    /// number and its name. For tests: whoever knows both can answer its tasks.
     pub fn seed(mut self, seed: u64) -> EngineBuilder {
         self.settings.seed = Some(seed);
         self

@@ -10,7 +10,7 @@ use crate::maps::MapWork;
 use crate::registry::Active;
 use asl_core::{Command, Effects, Execution, Failure, Input, Machine, MapCommand, Outcome, Progress, Step, TaskCall};
 use asl_expr::Timestamp;
-use asl_journal::{Append, Definition as Stored, ExecutionId, Journal, JournalError, MailId, NewExecution, Record};
+use asl_journal::{Append, Definition as Stored, ExecutionId, Journal, JournalError, NewExecution, Record, Verdict};
 use asl_syntax::Definition;
 use asl_task::Backend;
 use std::collections::VecDeque;
@@ -303,26 +303,23 @@ impl Driver {
     async fn step(&mut self, inputs: Vec<Input>, letters: Vec<Letter>) -> Result<(), EngineError> {
         let now = time_for(&self.inner, &self.machine);
         // A late answer has no place any more, and leaves no trace.
-        let mut taken: Vec<Input> =
-            inputs.into_iter().filter(|input| self.machine.handle(input.clone(), now).is_ok()).collect();
-        let mut mail: Vec<MailId> = Vec::new();
+        let mut taken: Vec<Input> = inputs.into_iter().filter_map(|input| self.machine.accept(input, now)).collect();
+        let mut mail: Vec<Verdict> = Vec::new();
         let mut callers = Vec::new();
         for letter in letters {
-            let has_place = self.machine.handle(letter.input.clone(), now).is_ok();
+            let input = self.machine.accept(letter.input, now);
             match letter.from {
-                From::Caller(caller) => callers.push((caller, has_place)),
-                From::Inbox(id) => mail.push(id),
+                From::Caller(caller) => callers.push((caller, input.is_some())),
+                From::Inbox(id) => mail.push(Verdict { mail: id, taken: input.is_some() }),
             }
-            if has_place {
-                taken.push(letter.input);
-            }
+            taken.extend(input);
         }
         let step = self.machine.run(now, BUDGET);
         let effects = self.machine.take_effects();
         if taken.is_empty() && step.steps == 0 && effects.events.is_empty() {
             self.progress = step.progress;
             if !mail.is_empty() {
-                self.journal.discard(mail).await?;
+                self.journal.discard(mail.into_iter().map(|verdict| verdict.mail).collect()).await?;
             }
         } else {
             self.linger_ms = LINGER_MS;
@@ -400,7 +397,7 @@ impl Driver {
                     let now = time_for(&backends, &machine);
                     let answers = calls::call_embedded(&backends, tx, &machine, &call, now).await?;
                     let inputs: Vec<Input> =
-                        answers.into_iter().filter(|input| machine.handle(input.clone(), now).is_ok()).collect();
+                        answers.into_iter().filter_map(|input| machine.accept(input, now)).collect();
                     let step = machine.run(now, BUDGET);
                     let effects = machine.take_effects();
                     let record = Record { now, inputs, steps: step.steps, events: effects.events.clone() };

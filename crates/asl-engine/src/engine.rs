@@ -4,12 +4,14 @@ use crate::builder::EngineBuilder;
 use crate::clock::Clock;
 use crate::driver::Driver;
 use crate::error::EngineError;
+use crate::fit::Left;
 use crate::lease::Lease;
+use crate::notice::Notice;
 use crate::registry::{Active, End, Held, Registry};
-use crate::{deliveries, redrive, replay};
-use asl_core::{Event, Execution, ExecutionType, Machine, Note, Outcome};
+use crate::{deliveries, lease, redrive, replay};
+use asl_core::{Event, Execution, ExecutionType, Machine, Note, Outcome, TokenKey};
 use asl_expr::Timestamp;
-use asl_journal::{Definition as Stored, ExecutionId, ExecutionRow, Journal, JournalError, MailId, Status};
+use asl_journal::{Definition as Stored, ExecutionId, ExecutionRow, Journal, JournalError, Liveness, MailId, Status};
 use asl_syntax::Definition;
 use asl_task::embedded::Identity;
 use asl_task::{Backends, Unsupported};
@@ -18,7 +20,7 @@ use sha2::{Digest, Sha256};
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::sync::{Notify, OnceCell, OwnedSemaphorePermit, Semaphore, mpsc, watch};
 
 /// How often an execution that another process runs is looked at by those who wait for it.
@@ -30,6 +32,11 @@ const NAP: Duration = Duration::from_secs(60);
 pub trait Observer: Send + Sync {
     /// One record of one execution. Called from the driver: return quickly.
     fn observe(&self, update: &Update<'_>);
+
+    /// Something that whoever runs the engine should know. Told once.
+    fn notice(&self, notice: &Notice) {
+        let _ = notice;
+    }
 }
 
 /// What came of one run of an execution.
@@ -81,6 +88,8 @@ pub(crate) struct Settings {
     pub(crate) clock: Clock,
     /// From which the seeds of executions are drawn; `None` draws each anew.
     pub(crate) seed: Option<u64>,
+    /// It runs nothing, and makes no deliveries.
+    pub(crate) client: bool,
 }
 
 /// Whether an engine takes on work.
@@ -123,6 +132,11 @@ pub(crate) struct Inner {
     pub(crate) due: Arc<Notify>,
     /// The database should be looked at.
     pub(crate) post: Arc<Notify>,
+    /// What was seen of the other workers, by the clock since the engine was made.
+    pub(crate) liveness: Mutex<Liveness>,
+    pub(crate) made: Instant,
+    /// What is left to others.
+    pub(crate) left: Mutex<Left>,
     registry: Mutex<Registry>,
 }
 
@@ -162,6 +176,9 @@ impl Engine {
             outbox: AtomicBool::new(false),
             due: Arc::default(),
             post: Arc::default(),
+            liveness: Mutex::default(),
+            made: Instant::now(),
+            left: Mutex::default(),
             registry: Mutex::default(),
         };
         Engine { inner: Arc::new(inner) }
@@ -219,22 +236,20 @@ impl Engine {
         check_name("a state machine", start.state_machine)?;
         let name = start.name.map_or_else(|| new_name(self.inner.clock.now()), str::to_owned);
         check_name("an execution", &name)?;
-        // Not to be told from the name, for task tokens follow from it.
-        let drawn = || {
-            let (high, low) = uuid::Uuid::new_v4().as_u64_pair();
-            high ^ low.rotate_left(32)
-        };
-        let seed = self.inner.settings.seed.map_or_else(drawn, |seed| seeded(seed, &name));
-        let execution = self.identify(&start, &name, seed)?;
+        let chance = self.inner.settings.seed.map_or_else(Chance::drawn, |seed| Chance::seeded(seed, &name));
+        let execution = self.identify(&start, &name, chance)?;
         let definition = stored(&start.definition, start.state_machine);
         Ok((execution, definition, Machine::new(start.definition)))
     }
 
-    fn identify(&self, start: &StartExecution<'_>, name: &str, seed: u64) -> Result<Execution, EngineError> {
+    fn identify(&self, start: &StartExecution<'_>, name: &str, chance: Chance) -> Result<Execution, EngineError> {
         if start.input.len() > asl_core::PAYLOAD_LIMIT {
             return Err(EngineError::InputTooLarge { bytes: start.input.len() });
         }
         let input: Value = start.input.parse().map_err(EngineError::InvalidInput)?;
+        if input.measure().depth > asl_core::DEPTH_LIMIT {
+            return Err(EngineError::InputTooDeep);
+        }
         let machine = start.state_machine;
         let identity = &self.inner.identity;
         Ok(Execution {
@@ -245,7 +260,8 @@ impl Engine {
             role_arn: format!("arn:aws:iam::{}:role/{machine}", identity.account).into(),
             region: identity.region.as_str().into(),
             execution_type: ExecutionType::Standard,
-            seed,
+            seed: chance.seed,
+            token_key: Some(chance.token_key),
             input_text: start.input.into(),
             input,
         })
@@ -253,7 +269,7 @@ impl Engine {
 
     /// Goes on with every execution in the journal that has not ended and that no living process runs: from its records,
     /// with its tasks handed out again. Those of this engine that a failure of the journal ended are among them. Returns
-    /// their ARNs. One that cannot go on says why to those who wait for it.
+    /// their ARNs. One that cannot go on says why to those who wait for it; those that cannot run here are left to others.
     ///
     /// # Errors
     /// When the journal cannot be read or written.
@@ -263,7 +279,8 @@ impl Engine {
         let journal = &self.inner.own().await?.journal;
         let own = journal.claimed().await?;
         let left: Vec<_> = own.into_iter().filter(|own| self.inner.registry().can_be_adopted(own.id)).collect();
-        let claimed = journal.claim(self.inner.claim(u32::MAX).await?).await?;
+        let claimed = self.inner.claim_fitting(journal, self.inner.claim(u32::MAX).await?).await?;
+        lease::sweep_locks(journal).await?;
         let resumed = || left.iter().chain(&claimed);
         self.inner.adopt(resumed().map(|claimed| claimed.id));
         Ok(resumed().map(|claimed| claimed.arn.clone()).collect())
@@ -397,7 +414,9 @@ impl Inner {
         if let Some(lease) = self.lease.get()
             && let Err(error) = lease.journal.release().await
         {
-            tracing::debug!(%error, "the lease was not given back; it runs out");
+            tracing::debug!(%error, "the lease was not given back; others find its lock free");
+        } else if let Some(lease) = self.lease.get() {
+            lease.is_given_back();
         }
         self.backends.functions.shutdown().await;
     }
@@ -466,11 +485,28 @@ impl Inner {
     }
 }
 
-/// The seed of an execution of that name.
-fn seeded(seed: u64, name: &str) -> u64 {
-    let hash = Sha256::digest(name.as_bytes());
-    let place = hash.iter().take(8).fold(0, |place, byte| place << 8 | u64::from(*byte));
-    asl_core::draw(seed, place, 0)
+/// What an execution draws from: what others may see of it, and its secret.
+struct Chance {
+    seed: u64,
+    token_key: TokenKey,
+}
+
+impl Chance {
+    /// Of the operating system: one does not follow from the other.
+    fn drawn() -> Chance {
+        let (high, low) = uuid::Uuid::new_v4().as_u64_pair();
+        // Six bits of a UUID are not drawn; three of them have more than the key's 256.
+        let drawn = (0..3).fold(Sha256::new(), |hash, _| hash.chain_update(uuid::Uuid::new_v4().as_bytes()));
+        Chance { seed: high ^ low.rotate_left(32), token_key: TokenKey::new(drawn.finalize().into()) }
+    }
+
+    /// Of an execution of that name, where chance is to be the same in every run: no secret then.
+    fn seeded(seed: u64, name: &str) -> Chance {
+        let hash = Sha256::digest(name.as_bytes());
+        let place = hash.iter().take(8).fold(0, |place, byte| place << 8 | u64::from(*byte));
+        let key = Sha256::new().chain_update(seed.to_be_bytes()).chain_update(name);
+        Chance { seed: asl_core::draw(seed, place, 0), token_key: TokenKey::new(key.finalize().into()) }
+    }
 }
 
 pub(crate) fn stored(definition: &Definition, name: &str) -> Stored {

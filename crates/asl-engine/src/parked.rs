@@ -131,7 +131,9 @@ impl Inner {
         let mut definitions: HashMap<String, Arc<Definition>> = HashMap::new();
         let mut read = Vec::new();
         for load in loads {
-            let Some(Recorded { row, records, mail }) = recorded.remove(&load.id) else {
+            // What belongs to somebody else by now is theirs to run.
+            let own = recorded.remove(&load.id).filter(|found| found.row.owner == journal.writes_as());
+            let Some(Recorded { row, records, mail }) = own else {
                 self.registry().forget(load.id);
                 continue;
             };
@@ -200,7 +202,7 @@ impl Inner {
             self.registry().park(id, lease::wall_ms() + AGAIN_MS);
             self.due.notify_one();
         } else {
-            tracing::error!(execution = %id, %error, "an execution cannot go on");
+            self.leave_to_others(id, &error);
             self.registry().fail(id, error);
         }
     }
@@ -208,8 +210,8 @@ impl Inner {
     /// A claim of at most so many executions, with the workers that are gone now.
     pub(crate) async fn claim(self: &Arc<Inner>, limit: u32) -> Result<Claim, EngineError> {
         let journal = &self.own().await?.journal;
-        let gone = lease::gone(journal).await?;
-        Ok(Claim { now_ms: lease::wall_ms(), gone, only: None, limit })
+        let gone = self.gone(journal).await?;
+        Ok(Claim { gone, limit, ..Claim::default() })
     }
 
     /// Takes executions that are this worker's now: they come into memory as there is room.

@@ -11,7 +11,7 @@ use tokio::sync::OwnedSemaphorePermit;
 
 /// Redrives an execution that somebody asked for. A child of a map run goes on with its parent only.
 pub(crate) async fn asked(engine: &Engine, row: &ExecutionRow) -> Result<(), EngineError> {
-    if row.state_machine_arn.contains('/') {
+    if row.is_child() {
         let why = "it is a child of a map run, which is redriven with the execution it belongs to".to_owned();
         return Err(EngineError::NotRedrivable { execution: row.name.clone(), why });
     }
@@ -43,6 +43,10 @@ async fn redriven(
 ) -> Result<Driver, EngineError> {
     let journal = engine.inner.own().await?.journal.clone();
     let (machine, _) = replay::rebuild(&journal, row).await.map_err(Arc::new)?;
+    let missing = engine.unsupported(machine.definition());
+    if !missing.is_empty() {
+        return Err(EngineError::Unsupported(missing));
+    }
     let refused =
         |why: asl_core::NotRedrivable| EngineError::NotRedrivable { execution: row.name.clone(), why: why.to_string() };
     machine.redrivable(engine.inner.clock.now()).map_err(refused)?;

@@ -156,6 +156,15 @@ impl Known {
         }
     }
 
+    /// Executions are nobody's.
+    pub(crate) fn disown(&mut self, executions: &[ExecutionId]) {
+        for execution in executions {
+            if let Some(remembered) = self.executions.get_mut(execution) {
+                remembered.owner = None;
+            }
+        }
+    }
+
     /// After a failure, or when somebody else wrote: all is looked up again.
     pub(crate) fn clear(&mut self) {
         self.in_force.clear();

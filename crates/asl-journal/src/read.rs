@@ -3,7 +3,7 @@
 use crate::error::{JournalError, Place};
 use crate::open::{connect_to_read, in_the_background};
 use crate::service::SqliteTx;
-use crate::{Definition, ExecutionId, ExecutionRow, Filter, Journal, Status, WorkerId};
+use crate::{Definition, ExecutionId, ExecutionRow, Filter, Journal, Status, Which, WorkerId};
 use asl_expr::Timestamp;
 use asl_store::ServiceTx;
 use futures_util::FutureExt;
@@ -109,6 +109,11 @@ const HEADER: &str = "SELECT x.id, x.arn, x.name, x.state_machine, x.state_machi
                       FROM latest l JOIN journal j ON j.position = l.position WHERE l.execution = x.id), x.owner, \
                       x.redrive_count, x.redriven_ms FROM execution x WHERE ";
 
+/// Those that are no child of a map run; [`asl_core::is_child`] as SQL has it.
+const PARENTS: &str = " AND instr(x.state_machine_arn, '/') = 0";
+/// How many executions of one name are told of.
+const CANDIDATES: i64 = 4;
+
 fn header(row: &SqliteRow) -> Result<ExecutionRow, sqlx::Error> {
     let status: &str = row.try_get(6)?;
     let stopped: Option<i64> = row.try_get(8)?;
@@ -167,6 +172,12 @@ impl Journal {
             let column = if machine.starts_with("arn:") { "state_machine_arn" } else { "state_machine" };
             query.push(format_args!(" AND x.{column} = ")).push_bind(machine.clone());
         }
+        match &filter.which {
+            Which::All => {}
+            Which::Parents => drop(query.push(PARENTS)),
+            Which::Children => drop(query.push(" AND instr(x.state_machine_arn, '/') > 0")),
+            Which::OfFamily(arn) => drop(query.push(" AND x.state_machine_arn = ").push_bind(arn.clone())),
+        }
         if let Some(prefix) = &filter.name_prefix {
             query.push(" AND substr(x.name, 1, ").push_bind(prefix.chars().count() as i64);
             query.push(") = ").push_bind(prefix.clone());
@@ -175,15 +186,30 @@ impl Journal {
         self.headers(query).await
     }
 
-    /// The execution with this ARN, or the latest with this name.
+    /// The execution with this ARN or this name. A child of a map run is found by its name where no other execution has it.
     ///
     /// # Errors
-    /// When the database cannot be read.
+    /// [`JournalError::Ambiguous`] when several have the name, or when the database cannot be read.
     pub async fn execution(&self, arn_or_name: &str) -> Result<Option<ExecutionRow>, JournalError> {
         let mut query = QueryBuilder::new(HEADER);
-        query.push(if arn_or_name.starts_with("arn:") { "x.arn = " } else { "x.name = " });
-        query.push_bind(arn_or_name.to_owned()).push(" ORDER BY x.id DESC LIMIT 1");
-        Ok(self.headers(query).await?.pop())
+        if arn_or_name.starts_with("arn:") {
+            query.push("x.arn = ").push_bind(arn_or_name.to_owned());
+            return Ok(self.headers(query).await?.pop());
+        }
+        query.push("x.name = ").push_bind(arn_or_name.to_owned()).push(PARENTS);
+        query.push(" ORDER BY x.id DESC LIMIT ").push_bind(CANDIDATES);
+        let mut named = self.headers(query).await?;
+        if named.is_empty() {
+            let mut query = QueryBuilder::new(HEADER);
+            query.push("x.name = ").push_bind(arn_or_name.to_owned());
+            query.push(" ORDER BY x.id DESC LIMIT ").push_bind(CANDIDATES);
+            named = self.headers(query).await?;
+        }
+        if named.len() > 1 {
+            let candidates = named.into_iter().map(|row| row.arn).collect();
+            return Err(JournalError::Ambiguous { name: arn_or_name.to_owned(), candidates });
+        }
+        Ok(named.pop())
     }
 
     /// The execution with this number.

@@ -356,6 +356,7 @@ mod tests {
             region: "".into(),
             execution_type: ExecutionType::Standard,
             seed: 0,
+            token_key: None,
             input_text: input.to_string().into(),
             input,
         };
@@ -484,7 +485,7 @@ mod tests {
     /// Registers a worker.
     fn worker((writer, conn, _): &mut (Writer, Connection, mpsc::Sender<Job>)) -> WorkerId {
         let worker =
-            NewWorker { what: String::new(), process: 1, lock: None, lease_until_ms: 9, now_ms: 0, gone: Vec::new() };
+            NewWorker { what: String::new(), process: 1, lock: None, beat: 9, lease_ms: 30_000, gone: Vec::new() };
         let (reply, mut registered) = oneshot::channel();
         writer.group(conn, Job::Lease(LeaseJob::Register(worker, reply)));
         registered.try_recv().unwrap().unwrap()
@@ -601,7 +602,7 @@ mod tests {
         let (mut writer, mut conn, _queue) = writer();
         conn.execute_batch("ALTER TABLE worker RENAME TO w; ALTER TABLE inbox RENAME TO i").unwrap();
         let worker =
-            NewWorker { what: String::new(), process: 1, lock: None, lease_until_ms: 0, now_ms: 0, gone: Vec::new() };
+            NewWorker { what: String::new(), process: 1, lock: None, beat: 0, lease_ms: 30_000, gone: Vec::new() };
         let (reply, mut registered) = oneshot::channel();
         writer.group(&mut conn, Job::Lease(LeaseJob::Register(worker, reply)));
         let (reply, mut renewed) = oneshot::channel();

@@ -15,14 +15,21 @@ const LANE_GAP: i32 = 5;
 /// Lays out a state machine. Takes about a second for ten thousand states; lines that are too long to be drawn then end
 /// at a [`NodeKind::Jump`].
 pub fn layout(definition: &Definition) -> Graph {
+    layout_flow(definition, FlowId::TOP)
+}
+
+/// Lays out one flow of a state machine, with what is inside of it: what a child of a Distributed Map runs.
+pub fn layout_flow(definition: &Definition, top: FlowId) -> Graph {
     let mut flows: Vec<Option<(Plan, Drawn)>> = definition.flows.iter().map(|_| None).collect();
     let mut groups: BTreeMap<StateId, (i32, i32)> = BTreeMap::new();
-    for flow in inside_out(definition) {
-        let plan = plan(definition, flow, &groups);
+    for flow in inside_out(definition, top) {
+        let plan = plan(definition, flow, flow == top, &groups);
         let drawn = draw(&plan.items, &plan.links);
         flows[flow.0 as usize] = Some((plan, drawn));
         // The owner is drawn later, when all its flows have their size.
-        if let Some(owner) = definition.flow(flow).owner {
+        if flow != top
+            && let Some(owner) = definition.flow(flow).owner
+        {
             let state = definition.state(owner);
             let inner: Option<Vec<&Drawn>> =
                 inner_flows(state).iter().map(|f| flows[f.0 as usize].as_ref().map(|(_, d)| d)).collect();
@@ -32,7 +39,7 @@ pub fn layout(definition: &Definition) -> Graph {
         }
     }
     let mut graph = Graph { comment: definition.comment.clone(), ..Graph::default() };
-    let mut todo = VecDeque::from([(FlowId::TOP, Point::new(1, 0), None)]);
+    let mut todo = VecDeque::from([(top, Point::new(1, 0), None)]);
     while let Some((flow, at, group)) = todo.pop_front() {
         let Some((plan, drawn)) = &flows[flow.0 as usize] else { continue };
         if group.is_none() {
@@ -61,10 +68,10 @@ pub fn layout(definition: &Definition) -> Graph {
     graph
 }
 
-/// The flows, each after those inside of it.
-fn inside_out(definition: &Definition) -> Vec<FlowId> {
+/// A flow and those inside of it, each after those inside of it.
+fn inside_out(definition: &Definition, top: FlowId) -> Vec<FlowId> {
     let mut order = Vec::with_capacity(definition.flows.len());
-    let mut todo = vec![FlowId::TOP];
+    let mut todo = vec![top];
     while let Some(flow) = todo.pop() {
         order.push(flow);
         for state in &definition.flow(flow).states {

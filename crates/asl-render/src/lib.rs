@@ -45,7 +45,7 @@ mod text;
 mod tracks;
 
 pub use dot::dot;
-pub use layout::layout;
+pub use layout::{layout, layout_flow};
 pub use mermaid::mermaid;
 pub use model::{Edge, EdgeKind, Graph, Group, Label, Node, NodeKind, Place, Point, Rect};
 pub use status::{Status, Statuses, statuses};

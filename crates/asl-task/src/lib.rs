@@ -10,6 +10,7 @@ pub mod aws;
 mod backend;
 pub mod bucket;
 pub mod embedded;
+mod folder;
 pub mod function;
 mod integration;
 pub mod mock;

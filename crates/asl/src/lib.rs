@@ -35,6 +35,9 @@
 //! A service that other processes give work to calls [`Engine::serve`]: it takes on whatever [`Engine::submit`] writes down and
 //! whatever was interrupted. Several may share a database; each execution is run by one of them at a time.
 //!
+//! Functions that are processes (those of a [`project`]) end with your program, whatever they do, if its `main` begins with
+//! [`parts::function::supervisor::serve_if_asked`].
+//!
 //! The command line and the server are built on this crate; see also `examples/embed.rs`.
 #![forbid(unsafe_code)]
 
@@ -43,15 +46,16 @@ pub mod project;
 mod state_machine;
 pub mod testing;
 
-pub use asl_core::{Event, EventKind, Execution, Failure, Note, Outcome, event::to_aws};
+pub use asl_core::{Event, EventKind, Execution, Failure, Note, Outcome, event::to_aws, flow_of_machine};
 pub use asl_engine::{
     ChangedCall, Clock, Difference, Divergence, Engine, EngineBuilder, EngineError, ExportError, Exported, Fork, Hold,
-    Holder, Needed, Observer, ReplayError, Replayed, StartExecution, Started, Trial, Unsupported, Update, Verdict,
-    Whose, holders, replay, replay_exported, replay_kept, try_definition, try_kept,
+    Holder, Needed, Notice, Observer, ReplayError, Replayed, StartExecution, Started, Trial, Unsupported, Update,
+    Verdict, Whose, holders, map_run_children, replay, replay_exported, replay_kept, stored_options, try_definition,
+    try_kept,
 };
 pub use asl_expr::Timestamp;
 pub use asl_journal::{
-    Durability, ExecutionRow, Filter, Journal, JournalError, Kept, KeptError, Options as JournalOptions, Status,
+    Durability, ExecutionRow, Filter, Journal, JournalError, Kept, KeptError, Options as JournalOptions, Status, Which,
     WorkerId, WorkerRow,
 };
 pub use asl_syntax::{Definition, Diagnostic};

@@ -1,13 +1,14 @@
 //! `asl check`: definitions and project files, without running anything.
 
-use super::{findings, load_options, read_definition};
+use super::findings;
+use super::run::note;
 use crate::args::Check;
 use crate::exit::{Exit, Trouble, answer, say};
 use crate::render::look::Look;
 use crate::render::snippet::{self, Finding};
 use crate::render::text::json;
-use asl::parts::syntax::{Diagnostic, Severity, Source, load, validate};
-use asl::project::Project;
+use asl::parts::syntax::{Severity, load, validate};
+use asl::project::{Opened, Problem, Project, Wanted, is_template};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -18,21 +19,49 @@ pub(crate) fn check(args: Check) -> Result<Exit, Trouble> {
             exit = if check_project(file, args.json)? { exit } else { Exit::Wrong };
             continue;
         }
-        let (source, diagnostics) = diagnose(file, args.project.as_deref())?;
-        let wrong = diagnostics.iter().filter(|diagnostic| diagnostic.is_error()).count();
-        if wrong > 0 {
-            exit = Exit::Wrong;
+        let wanted = Wanted { unbound: true, ..args.stack.wanted(args.state_machine.as_deref()) };
+        let is_template = is_template(file);
+        let mut project = None;
+        for opened in Project::open_all(file, args.project.as_deref(), &wanted)? {
+            let right = match opened {
+                Ok(opened) => {
+                    let shown = if is_template { format!(" ({})", opened.name) } else { String::new() };
+                    let right = diagnosed(&opened, &format!("{}{shown}", file.display()), args.json)?;
+                    project = Some(opened.project);
+                    right
+                }
+                Err(error) => told(&error.problems)?,
+            };
+            exit = if right { exit } else { Exit::Wrong };
         }
-        if args.json {
-            answer(&json(&validate(&diagnostics, Severity::Warning, 0).to_value()))?;
-            continue;
+        if let Some(project) = project.filter(|_| is_template) {
+            note(project.notes(), Look::of_stderr());
+            exit = if told(&project.broken())? { exit } else { Exit::Wrong };
         }
-        let look = Look::of_stdout();
-        answer(&snippet::draw(&findings(&source, &diagnostics, Severity::Error), look))?;
-        answer(&snippet::draw(&findings(&source, &diagnostics, Severity::Warning), look))?;
-        summarize(file, wrong, diagnostics.len() - wrong);
     }
     Ok(exit)
+}
+
+/// What is wrong with a definition. True when nothing is.
+fn diagnosed(opened: &Opened, name: &str, as_json: bool) -> Result<bool, Trouble> {
+    let loaded = load(&opened.source, &opened.options);
+    let wrong = loaded.count(Severity::Error);
+    if as_json {
+        answer(&json(&validate(&loaded.diagnostics, Severity::Warning, 0).to_value()))?;
+        return Ok(wrong == 0);
+    }
+    let look = Look::of_stdout();
+    answer(&snippet::draw(&findings(&opened.source, &loaded, Severity::Error), look))?;
+    answer(&snippet::draw(&findings(&opened.source, &loaded, Severity::Warning), look))?;
+    summarize(name, wrong, loaded.count(Severity::Warning));
+    Ok(wrong == 0)
+}
+
+/// Shows problems of a project or template. True when there are none.
+fn told(problems: &[Problem]) -> Result<bool, Trouble> {
+    let findings: Vec<Finding> = problems.iter().map(Finding::from).collect();
+    answer(&snippet::draw(&findings, Look::of_stdout()))?;
+    Ok(findings.is_empty())
 }
 
 /// A project file: everything in it, and whether the functions' code is there. True when nothing is wrong.
@@ -58,23 +87,7 @@ fn check_project(file: &Path, json: bool) -> Result<bool, Trouble> {
     Ok(findings.is_empty())
 }
 
-/// Values for `${...}` come from the project, where there is one: without it they stand as they are.
-pub(crate) fn bound(file: &Path, project: &Project) -> Result<Source, Trouble> {
-    let text = read_definition(file)?;
-    let name = file.to_string_lossy();
-    Ok(match project.file {
-        Some(_) => project.source(&name, &text)?,
-        None => Source::new(&*name, text),
-    })
-}
-
-fn diagnose(file: &Path, project: Option<&Path>) -> Result<(Source, Vec<Diagnostic>), Trouble> {
-    let source = bound(file, &Project::of_definition(file, project)?)?;
-    let loaded = load(&source, &load_options(file));
-    Ok((source, loaded.diagnostics))
-}
-
-fn summarize(file: &Path, errors: usize, warnings: usize) {
+fn summarize(name: &str, errors: usize, warnings: usize) {
     let count = |n: usize, what: &str| format!("{n} {what}{}", if n == 1 { "" } else { "s" });
     let look = Look::of_stderr();
     let verdict = match (errors, warnings) {
@@ -84,5 +97,5 @@ fn summarize(file: &Path, errors: usize, warnings: usize) {
         _ => format!("{}, {}", look.bad(&count(errors, "error")), look.warn(&count(warnings, "warning"))),
     };
     let explain = if errors + warnings > 0 { "; `asl explain RULE` tells more" } else { "" };
-    say(&format!("{}: {verdict}{explain}\n", file.display()));
+    say(&format!("{name}: {verdict}{explain}\n"));
 }

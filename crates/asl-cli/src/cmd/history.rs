@@ -1,12 +1,12 @@
 //! `asl history`.
 
 use crate::args::History;
-use crate::exit::{Exit, Trouble, answer};
+use crate::exit::{Exit, Trouble, answer, say};
 use crate::place;
 use crate::render::event;
 use crate::render::look::Look;
 use crate::render::text::json;
-use asl::{Event, Map, Value, to_aws};
+use asl::{Event, Map, Status, Value, to_aws};
 
 pub(crate) async fn history(args: History) -> Result<Exit, Trouble> {
     let journal = place::read(&args.place).await?;
@@ -14,6 +14,13 @@ pub(crate) async fn history(args: History) -> Result<Exit, Trouble> {
     if args.records {
         let kept = journal.keep(&row).await?;
         journal.close().await;
+        if row.status == Status::Running {
+            let warning = Look::of_stderr().warn("warning");
+            say(&format!(
+                "{warning}: these records hold the key of the task tokens of {}, which has not ended: keep them to yourself\n",
+                row.name
+            ));
+        }
         answer(&kept)?;
         return Ok(Exit::Done);
     }

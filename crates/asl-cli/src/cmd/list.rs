@@ -7,40 +7,69 @@ use crate::place;
 use crate::render::grid::Grid;
 use crate::render::look::Look;
 use crate::render::text::{duration, json};
-use asl::{ExecutionRow, Filter, Holder, Map, Status, Value};
+use asl::{ExecutionRow, Filter, Holder, Journal, Map, Status, Value, Which};
+use std::collections::HashSet;
+use std::sync::Arc;
 
 /// How many executions are in memory at a time, however many there are.
 const PAGE: u32 = 1_000;
 
 pub(crate) async fn list(args: List) -> Result<Exit, Trouble> {
     let journal = place::read(&args.place).await?;
-    let mut filter = Filter { status: args.status, state_machine: args.definition, ..Filter::default() };
+    let which = match &args.map_run {
+        Some(_) => Which::Children,
+        None if args.children => Which::Children,
+        // A Map's own name, `fare/Each`, is that of children alone.
+        None if args.definition.as_ref().is_some_and(|name| name.contains('/')) => Which::All,
+        None => Which::Parents,
+    };
+    let of_run = match &args.map_run {
+        Some(map_run) => Some(children(&journal, map_run).await?),
+        None => None,
+    };
+    let mut filter = Filter { status: args.status, state_machine: args.definition, which, ..Filter::default() };
     let header = ["DEFINITION", "STATUS", "STARTED", "TOOK", "RUN BY", "NAME"];
     let mut grid = Grid::new(&header, &[], Look::of_stdout());
     let mut left = args.limit.unwrap_or(u32::MAX);
-    let mut is_first = true;
+    let (mut is_first, mut found) = (true, false);
     loop {
-        filter.limit = Some(left.min(PAGE));
-        let rows = journal.executions(&filter).await?;
+        // Of those of a map run it is not known before which of the page they are.
+        filter.limit = Some(if of_run.is_some() { PAGE } else { left.min(PAGE) });
+        let mut rows = journal.executions(&filter).await?;
         let holders = asl::holders(&journal).await?;
-        left -= rows.len() as u32;
         filter.before = rows.last().map(|row| row.id);
-        let is_last = left == 0 || rows.len() < PAGE as usize;
+        let was_full = rows.len() == PAGE as usize;
+        if let Some(of_run) = &of_run {
+            rows.retain(|row| of_run.contains(row.arn.as_str()));
+            rows.truncate(left as usize);
+        }
+        left -= rows.len() as u32;
+        let is_last = left == 0 || !was_full;
         if args.json {
             answer(&part(rows.iter().map(item).collect(), is_first, is_last))?;
         } else if !rows.is_empty() {
             let cells: Vec<Vec<String>> = rows.iter().map(|row| cells(row, &holders)).collect();
             answer(&grid.page(&cells))?;
-        } else if is_first {
-            say("no execution is like that\n");
         }
+        found |= !rows.is_empty();
         if is_last {
             break;
         }
         is_first = false;
     }
     journal.close().await;
+    if !found && !args.json {
+        say("no execution is like that\n");
+    }
     Ok(Exit::Done)
+}
+
+async fn children(journal: &Journal, map_run: &str) -> Result<HashSet<Arc<str>>, Trouble> {
+    let found = asl::map_run_children(journal, map_run).await.map_err(|error| Trouble::new(error.to_string()))?;
+    found.ok_or_else(|| {
+        Trouble::new(format!("there is no map run `{map_run}`"))
+            .hint("`asl history` of its execution shows its ARN, at MapRunStarted")
+    })
 }
 
 /// A part of `{"executions": [...]}`: these, and what stands before the first and behind the last of all.

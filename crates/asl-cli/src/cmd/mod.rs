@@ -25,29 +25,28 @@ pub(crate) mod worker;
 use crate::exit::Trouble;
 use crate::render::snippet::Finding;
 use asl::ParseError;
-use asl::parts::syntax::{self, Diagnostic, Format, Severity, Source};
-use std::path::Path;
+use asl::parts::syntax::{self, Loaded, Severity, Source};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-/// The text of a definition's file.
-pub(crate) fn read_definition(file: &Path) -> Result<String, Trouble> {
-    std::fs::read_to_string(file).map_err(|problem| {
-        Trouble::new(format!("the definition {} cannot be read: {problem}", file.display()))
-            .hint("check the path; a definition is a JSON or YAML file in UTF-8")
-    })
-}
-
-/// Options for a definition in this file.
-pub(crate) fn load_options(file: &Path) -> syntax::Options {
-    let yaml = file.extension().is_some_and(|e| e.eq_ignore_ascii_case("yaml") || e.eq_ignore_ascii_case("yml"));
-    let format = if yaml { Format::Yaml } else { Format::Json };
-    syntax::Options { format, ..syntax::Options::default() }
-}
-
-/// What to show of diagnostics of a severity.
-pub(crate) fn findings(source: &Source, diagnostics: &[Diagnostic], severity: Severity) -> Vec<Finding> {
-    let wanted = diagnostics.iter().filter(|diagnostic| diagnostic.severity == severity);
-    wanted.map(|diagnostic| Finding::of(source, diagnostic)).collect()
+/// What to show of diagnostics of a severity: the first hundred, and how many more there are.
+pub(crate) fn findings(source: &Source, loaded: &Loaded, severity: Severity) -> Vec<Finding> {
+    let wanted = loaded.diagnostics.iter().filter(|diagnostic| diagnostic.severity == severity);
+    let mut shown: Vec<Finding> =
+        wanted.take(syntax::MAX_SHOWN).map(|diagnostic| Finding::of(source, diagnostic)).collect();
+    let more = loaded.count(severity) - shown.len();
+    if more > 0 {
+        shown.push(Finding {
+            severity,
+            rule: None,
+            message: format!("{more} more {}s are not shown", severity.as_str().to_ascii_lowercase()),
+            file: source.name().to_owned(),
+            text: source.original().clone(),
+            span: None,
+            labels: Vec::new(),
+            help: None,
+        });
+    }
+    shown
 }
 
 /// What is to be told of a file that should be JSON and is not.

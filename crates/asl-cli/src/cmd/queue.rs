@@ -46,20 +46,21 @@ impl From<Failed> for Trouble {
     }
 }
 
-async fn open(place: &Place) -> Result<(Services, Journal), Trouble> {
+async fn open(place: &Place, name: &str) -> Result<(String, Services, Journal), Trouble> {
     let project = place::project(place)?;
     let services = project.services()?;
-    Ok((services, place::change(&place::database_of(place, &project)).await?))
+    let name = project.physical(name).to_owned();
+    Ok((name, services, place::change(&place::database_of(place, &project)).await?))
 }
 
 async fn receive(args: Receive) -> Result<Exit, Trouble> {
-    let (services, journal) = open(&args.place).await?;
+    let (name, services, journal) = open(&args.place, &args.name).await?;
     let now_ms = now_ms();
     let visibility_timeout_ms = args.visibility_timeout.map(|seconds| i64::from(seconds) * 1000);
     // Receipt handles differ from one receive to the next: no two happen at the same time in one process.
     let seed = (now_ms.unsigned_abs() << 20) ^ u64::from(std::process::id());
     let receive = embedded::Receive { limit: args.max, visibility_timeout_ms, now_ms, seed };
-    let (name, asked) = (args.name, services.clone());
+    let asked = services.clone();
     let messages = journal.transact(move |tx| {
         Box::pin(async move {
             let messages = asked.receive_messages(tx, &name, &receive).await?;
@@ -76,7 +77,7 @@ async fn peek(args: Peek) -> Result<Exit, Trouble> {
     let services = project.services()?;
     let database = place::shorter(&place::database_of(&args.place, &project));
     let journal = Journal::open_read_only(&database, JournalOptions::default()).await?;
-    let (name, asked, now_ms) = (args.name, services.clone(), now_ms());
+    let (name, asked, now_ms) = (project.physical(&args.name).to_owned(), services.clone(), now_ms());
     let messages = journal.inspect(move |tx| {
         Box::pin(async move { asked.peek_messages(tx, &name, 0, args.max, now_ms).await.map_err(Failed::from) })
     });

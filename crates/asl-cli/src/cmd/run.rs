@@ -1,6 +1,6 @@
 //! `asl run`: everything is checked first; only then is the database touched.
 
-use super::{findings, load_options, mocks, not_json, read_definition};
+use super::{findings, mocks, not_json};
 use crate::args::Run;
 use crate::exit::{Exit, Trouble, answer, error, say};
 use crate::place;
@@ -12,7 +12,7 @@ use asl::parts::function::{LogLine, LogSink};
 use asl::parts::mock::Mocks;
 use asl::parts::syntax::model::{Definition, State, StateKind};
 use asl::parts::syntax::{Severity, load};
-use asl::project::Project;
+use asl::project::{Opened, Problem, Project};
 use asl::{Clock, Engine, EngineBuilder, EngineError, Failure, FunctionSet, Journal, Outcome, StartExecution, Value};
 use std::io::Read;
 use std::path::Path;
@@ -21,33 +21,33 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 pub(crate) fn run(args: Run) -> Result<Exit, Trouble> {
     let look = Look::of_stderr();
-    let text = read_definition(&args.definition)?;
-    let project = Project::of_definition(&args.definition, args.place.project.as_deref())?;
-    let source = project.source(&args.definition.to_string_lossy(), &text)?;
-    let loaded = load(&source, &load_options(&args.definition));
+    let wanted = args.place.stack.wanted(args.state_machine.as_deref());
+    let opened = Project::open(&args.definition, args.place.project.as_deref(), &wanted)?;
+    let Opened { project, source, name, .. } = &opened;
+    let loaded = load(source, &opened.options);
     let Some(definition) = loaded.definition else {
-        return Err(Trouble::Places(findings(&source, &loaded.diagnostics, Severity::Error)));
+        return Err(Trouble::Places(findings(source, &loaded, Severity::Error)));
     };
     if !args.quiet {
+        note(&opened.notes, look);
         mention(&args.definition, loaded.diagnostics.len(), look);
     }
     let progress = Arc::new(Progress::new(Some(&definition), look));
     let functions = project.functions(log_sink(&progress, args.quiet))?;
-    let name = machine_name(&args.definition);
     let mocks = match &args.mock {
-        Some(file) => mocks::load(file, &name, args.mock_case.as_deref(), Some(&definition))?,
+        Some(file) => mocks::load(file, name, args.mock_case.as_deref(), Some(&definition))?,
         None => Mocks::default(),
     };
-    project.check(&source, &definition, &functions, &mocks)?;
+    project.check(source, &definition, &functions, &mocks)?;
     let input = read_input(args.input.as_deref())?;
 
     threads(&definition).block_on(async {
         let mut interrupt = Interrupt::listen()?;
-        let journal = place::write(&place::database_of(&args.place, &project)).await?;
+        let journal = place::write(&place::database_of(&args.place, project)).await?;
         let clock = if args.skip_time { Clock::skipping(Clock::real().now()) } else { Clock::real() };
-        let engine = engine("asl run", &project, functions, mocks, &journal, (!args.quiet).then_some(progress))?;
+        let engine = engine("asl run", project, functions, mocks, &journal, (!args.quiet).then_some(progress))?;
         let engine = engine.clock(clock).build();
-        let start = StartExecution { definition, state_machine: &name, name: args.name.as_deref(), input: &input };
+        let start = StartExecution { definition, state_machine: name, name: args.name.as_deref(), input: &input };
         let ended = match engine.start(start).await {
             Ok(started) => follow(engine.wait_for(&started), &started.name, &mut interrupt).await,
             Err(refused) => Err(refused.into()),
@@ -61,6 +61,15 @@ pub(crate) fn run(args: Run) -> Result<Exit, Trouble> {
 fn threads(definition: &Definition) -> Threads {
     let is_distributed = |state: &State| matches!(&state.kind, StateKind::Map(map) if map.distributed.is_some());
     if definition.states.iter().any(is_distributed) { Threads::Cores } else { Threads::One }
+}
+
+/// A quiet line for each note about a template.
+pub(crate) fn note(notes: &[Problem], look: Look) {
+    for note in notes {
+        let place = note.line_column().map_or_else(String::new, |(line, column)| format!(":{line}:{column}"));
+        let help = note.help.as_ref().map_or_else(String::new, |help| format!("; {help}"));
+        say(&format!("{}\n", look.dim(&format!("note: {}{place}: {}{help}", note.file, note.message))));
+    }
 }
 
 /// Warnings do not keep a definition from running: that there are some is enough here.
@@ -99,17 +108,26 @@ pub(crate) fn log_sink(progress: &Arc<Progress>, quiet: bool) -> LogSink {
     Arc::new(move |line: LogLine| progress.log(&line))
 }
 
-/// Ctrl-C, from when it is listened for: it no longer ends the process by itself then.
-pub(crate) struct Interrupt(Signal);
+/// Ctrl-C, or what `kill` and service managers send: from when it is listened for, it no longer ends the process by itself.
+pub(crate) struct Interrupt {
+    interrupt: Signal,
+    terminate: Signal,
+}
 
 impl Interrupt {
     pub(crate) fn listen() -> Result<Interrupt, Trouble> {
-        let listening = signal(SignalKind::interrupt());
-        listening.map(Interrupt).map_err(|problem| Trouble::new(format!("Ctrl-C cannot be listened for: {problem}")))
+        let listen = |kind, name| {
+            signal(kind).map_err(|problem| Trouble::new(format!("{name} cannot be listened for: {problem}")))
+        };
+        let interrupt = listen(SignalKind::interrupt(), "Ctrl-C")?;
+        Ok(Interrupt { interrupt, terminate: listen(SignalKind::terminate(), "SIGTERM")? })
     }
 
     pub(crate) async fn came(&mut self) {
-        self.0.recv().await;
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
     }
 }
 
@@ -162,16 +180,6 @@ fn complain(what: &str, failure: &Failure) {
     }
 }
 
-/// `fare` for `definitions/fare.asl.json`.
-pub(crate) fn machine_name(definition: &Path) -> String {
-    let name = definition.file_name().unwrap_or_default().to_string_lossy();
-    let stem = ["json", "yaml", "yml", "asl"].iter().fold(&*name, |name, end| {
-        name.strip_suffix(end).and_then(|stem| stem.strip_suffix('.')).filter(|stem| !stem.is_empty()).unwrap_or(name)
-    });
-    let allowed = |c: char| if c.is_alphanumeric() || "-_.".contains(c) { c } else { '-' };
-    stem.chars().map(allowed).take(80).collect()
-}
-
 pub(crate) fn read_input(file: Option<&Path>) -> Result<String, Trouble> {
     let Some(file) = file else { return Ok("{}".to_owned()) };
     let mut bytes = Vec::new();
@@ -187,25 +195,5 @@ pub(crate) fn read_input(file: Option<&Path>) -> Result<String, Trouble> {
     match parsed {
         Ok(_) => Ok(text),
         Err(problem) => Err(not_json("the input", &name, &text, &problem)),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_machine_is_named_after_its_file() {
-        let table = [
-            ("definitions/fare.asl.json", "fare"),
-            ("fare.json", "fare"),
-            ("a.b.asl.yaml", "a.b"),
-            ("my fare.asl.yml", "my-fare"),
-            (".json", ".json"),
-            ("fare", "fare"),
-        ];
-        for (file, name) in table {
-            assert_eq!(machine_name(Path::new(file)), name);
-        }
     }
 }

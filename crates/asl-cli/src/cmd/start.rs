@@ -1,7 +1,7 @@
 //! `asl start`: an execution is written down, and a worker runs it.
 
-use super::run::{engine, machine_name, read_input};
-use super::{findings, load_options, read_definition};
+use super::findings;
+use super::run::{engine, read_input};
 use crate::args::Place;
 use crate::exit::{Exit, Trouble, answer, say};
 use crate::place;
@@ -9,7 +9,7 @@ use crate::render::look::Look;
 use crate::render::text::json;
 use asl::parts::mock::Mocks;
 use asl::parts::syntax::{Severity, load};
-use asl::project::Project;
+use asl::project::{Opened, Project};
 use asl::{Map, StartExecution, Value};
 use clap::Args;
 use std::path::PathBuf;
@@ -17,8 +17,11 @@ use std::sync::Arc;
 
 #[derive(Debug, Args)]
 pub(crate) struct Start {
-    /// The definition: JSON, or YAML in a file named .yaml or .yml
+    /// The definition: JSON, or YAML in a file named .yaml or .yml; or a SAM or CloudFormation template
     pub(crate) definition: PathBuf,
+    /// Of a template with several: the state machine, its logical id or name
+    #[arg(long, value_name = "NAME")]
+    pub(crate) state_machine: Option<String>,
     /// The input, a file of JSON; - reads stdin [default: {}]
     #[arg(long, short, value_name = "FILE")]
     pub(crate) input: Option<PathBuf>,
@@ -33,17 +36,16 @@ pub(crate) struct Start {
 }
 
 pub(crate) async fn start(args: Start) -> Result<Exit, Trouble> {
-    let text = read_definition(&args.definition)?;
-    let project = Project::of_definition(&args.definition, args.place.project.as_deref())?;
-    let source = project.source(&args.definition.to_string_lossy(), &text)?;
-    let loaded = load(&source, &load_options(&args.definition));
+    let wanted = args.place.stack.wanted(args.state_machine.as_deref());
+    let opened = Project::open(&args.definition, args.place.project.as_deref(), &wanted)?;
+    let Opened { project, source, name, .. } = opened;
+    let loaded = load(&source, &opened.options);
     let Some(definition) = loaded.definition else {
-        return Err(Trouble::Places(findings(&source, &loaded.diagnostics, Severity::Error)));
+        return Err(Trouble::Places(findings(&source, &loaded, Severity::Error)));
     };
     let functions = project.functions(Arc::new(|_| {}))?;
     project.check(&source, &definition, &functions, &Mocks::default())?;
     let input = read_input(args.input.as_deref())?;
-    let name = machine_name(&args.definition);
 
     let journal = place::write(&place::database_of(&args.place, &project)).await?;
     let engine = engine("asl start", &project, functions, Mocks::default(), &journal, None)?.build();

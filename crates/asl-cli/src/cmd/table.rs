@@ -32,6 +32,7 @@ async fn open(place: &Place) -> Result<(Project, Services, Journal), Trouble> {
 
 async fn scan(args: Scan) -> Result<Exit, Trouble> {
     let (project, services, journal) = open(&args.place).await?;
+    let args = Scan { name: project.physical(&args.name).to_owned(), ..args };
     let limit = args.limit.map_or(usize::MAX, |limit| limit as usize);
     let mut items: Vec<Value> = Vec::new();
     let mut after: Option<ItemKey> = None;
@@ -96,7 +97,8 @@ fn plain(attribute: &Value) -> String {
 }
 
 async fn get(args: Get) -> Result<Exit, Trouble> {
-    let (_, services, journal) = open(&args.place).await?;
+    let (project, services, journal) = open(&args.place).await?;
+    let args = Get { name: project.physical(&args.name).to_owned(), ..args };
     let (name, key, range) = (args.name.clone(), args.key.clone(), args.range.clone());
     let item = journal.inspect(move |tx| {
         Box::pin(async move { services.get_item(tx, &name, &key, range.as_deref()).await.map_err(Failed::from) })

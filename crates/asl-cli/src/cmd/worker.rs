@@ -7,18 +7,20 @@ use crate::place;
 use crate::render::look::Look;
 use asl::parts::function::LogLine;
 use asl::parts::mock::Mocks;
-use asl::{Engine, EventKind, Journal, Observer, Update};
+use asl::{Engine, EventKind, Journal, Notice, Observer, Update};
 use clap::Args;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::signal::unix::{SignalKind, signal};
 
 /// What other processes see.
 pub(crate) const WORKER: &str = "asl worker";
 
 #[derive(Debug, Args)]
 pub(crate) struct WorkerArgs {
+    /// The project file or template, as --project names it
+    #[arg(value_name = "PROJECT", conflicts_with = "project")]
+    pub(crate) file: Option<PathBuf>,
     /// The most executions in memory at once; those that only wait do not count
     #[arg(long, value_name = "N", default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) max_active: u32,
@@ -32,12 +34,13 @@ pub(crate) struct WorkerArgs {
     pub(crate) place: Place,
 }
 
-pub(crate) async fn worker(args: WorkerArgs) -> Result<Exit, Trouble> {
+pub(crate) async fn worker(mut args: WorkerArgs) -> Result<Exit, Trouble> {
+    args.place.project = args.file.take().or(args.place.project);
     let project = place::project(&args.place)?;
     let log = Arc::new(Log { look: Look::of_stderr(), quiet: args.quiet });
     let sink = log.clone();
     let functions = project.functions(Arc::new(move |line: LogLine| sink.function(&line)))?;
-    let mut signals = Signals::listen()?;
+    let mut signals = Interrupt::listen()?;
     let database = place::database_of(&args.place, &project);
     let journal = place::write(&database).await?;
     let builder = engine(WORKER, &project, functions, Mocks::default(), &journal, None);
@@ -61,7 +64,7 @@ async fn drain(
     journal: Journal,
     args: &WorkerArgs,
     log: &Log,
-    signals: &mut Signals,
+    signals: &mut Interrupt,
     database: &Path,
 ) -> Result<Exit, Trouble> {
     log.say(&format!("stopping within {} s; Ctrl-C again stops at once\n", args.drain_timeout));
@@ -74,28 +77,6 @@ async fn drain(
     let s = if open == 1 { "" } else { "s" };
     log.say(&format!("stopped; {open} open execution{s} in {}\n", place::shorter(database).display()));
     Ok(Exit::Done)
-}
-
-/// Ctrl-C, or what `kill` and service managers send.
-struct Signals {
-    interrupt: Interrupt,
-    terminate: tokio::signal::unix::Signal,
-}
-
-impl Signals {
-    fn listen() -> Result<Signals, Trouble> {
-        let terminate = signal(SignalKind::terminate());
-        let terminate =
-            terminate.map_err(|problem| Trouble::new(format!("SIGTERM cannot be listened for: {problem}")))?;
-        Ok(Signals { interrupt: Interrupt::listen()?, terminate })
-    }
-
-    async fn came(&mut self) {
-        tokio::select! {
-            () = self.interrupt.came() => {}
-            _ = self.terminate.recv() => {}
-        }
-    }
 }
 
 /// A line for each beginning and each end. It remembers nothing, however many executions there are.
@@ -118,6 +99,11 @@ impl Log {
 }
 
 impl Observer for Log {
+    /// Also where nothing but errors is asked for: what is left stays where it is until somebody does something.
+    fn notice(&self, notice: &Notice) {
+        say(&format!("{}: {notice}\n", self.look.warn("warning")));
+    }
+
     fn observe(&self, update: &Update<'_>) {
         let name = &update.execution.name;
         let machine = self.look.strong(&update.execution.state_machine_name);

@@ -6,7 +6,7 @@ use super::look::Look;
 use super::text::{duration, gist, one_line};
 use crate::exit::say;
 use asl::parts::function::LogLine;
-use asl::{Definition, Event, EventKind, Failure, Note, Observer, Timestamp, Update};
+use asl::{Definition, Event, EventKind, Failure, Note, Notice, Observer, Timestamp, Update};
 use asl_core::event::{IterationStage, TaskStage};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -65,6 +65,7 @@ impl Progress {
                 let error = error.error.as_deref().unwrap_or("the error");
                 self.line(name, "caught", Look::warn, &format!("{error} by rule {}, on to {next}", rule + 1));
             }
+            Note::Hint { hint, .. } => self.line(name, "hint", Look::warn, hint),
             // Where it leads is the next line.
             Note::Chose { .. } => {}
         }
@@ -114,6 +115,10 @@ impl Progress {
 }
 
 impl Observer for Progress {
+    fn notice(&self, notice: &Notice) {
+        say(&format!("{}: {notice}\n", self.look.warn("warning")));
+    }
+
     fn observe(&self, update: &Update<'_>) {
         let Some(first) = update.events.first() else { return };
         let mut trails = self.trails.lock().unwrap_or_else(PoisonError::into_inner);

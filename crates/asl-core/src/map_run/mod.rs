@@ -24,6 +24,7 @@ use std::sync::Arc;
 
 pub(crate) use limits::{Kind, number};
 pub(crate) use names::flow_of;
+pub use names::{flow_of_machine, is_child};
 pub(crate) use progress::{abandon, answer};
 pub(crate) use redrive::redrive;
 pub(crate) use start::start;

@@ -208,7 +208,7 @@ fn succeeded(machine: &mut Machine, id: ScopeId) -> EventId {
 pub(super) fn fail(machine: &mut Machine, id: ScopeId, failure: Failure) {
     stop_children(machine, id);
     machine.emit_in(id, EventKind::MapRunFailed(failure.clone()));
-    settle(machine, id, Err(StateError { failure, class: Class::MapRun }));
+    settle(machine, id, Err(StateError { failure, class: Class::MapRun, hint: None }));
 }
 
 fn settle(machine: &mut Machine, id: ScopeId, result: Result<Value, StateError>) {

@@ -57,6 +57,10 @@ def inner(customer):
     raise PaymentAuthException(f"not authorised: {customer}")
 
 
+def named_in_two_lines(event, context):
+    raise type("One\r\nTwo: \x7f é", (Exception,), {})("why")
+
+
 def wrong_signature(event):
     return event
 
@@ -139,3 +143,7 @@ def meets(event, context):
     while not os.path.exists(event["other"]):
         time.sleep(0.005)
     return "met"
+
+
+def where(event, context):
+    return os.environ["AWS_LAMBDA_RUNTIME_API"]

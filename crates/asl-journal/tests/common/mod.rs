@@ -36,6 +36,7 @@ pub(crate) fn execution(name: &str, machine: &str, input_text: &str) -> Executio
         region: "us-east-1".into(),
         execution_type: ExecutionType::Standard,
         seed: u64::MAX,
+        token_key: Some(asl_core::TokenKey::new(std::array::from_fn(|n| n as u8))),
         input_text: input_text.into(),
         input: input_text.parse().unwrap_or_default(),
     }

@@ -43,6 +43,7 @@ impl Sim<'_> {
         let now = self.time_for(&driver.machine);
         let (mut inputs, mut asks) = (Vec::new(), Vec::new());
         for Delivery { input, ask } in deliveries {
+            let input = driver.machine.admit(input);
             if driver.machine.handle(input.clone(), now).is_ok() {
                 inputs.push(input);
                 asks.extend(ask);

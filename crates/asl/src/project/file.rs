@@ -19,6 +19,8 @@ pub(super) struct File {
     /// The account that ARNs show.
     #[cfg_attr(feature = "schema", schemars(regex(pattern = "^[0-9]{12}$")))]
     pub(super) account: Option<String>,
+    /// A SAM or CloudFormation template, which this file adds to.
+    pub(super) template: Option<TemplateSpec>,
     /// What each `${Key}` of a definition stands for.
     #[serde(default)]
     pub(super) substitutions: BTreeMap<String, Substitution>,
@@ -71,6 +73,36 @@ pub(super) struct AwsSpec {
     pub(super) max_response_bytes: Option<usize>,
 }
 
+/// A SAM or CloudFormation template. What the project file declares under the same name, or logical id, comes before it.
+#[derive(Debug, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields, rename_all = "PascalCase")]
+pub(super) struct TemplateSpec {
+    /// The template, relative to the project file.
+    pub(super) file: PathBuf,
+    /// The stack's name, which the names of resources begin with: the folder's when absent.
+    pub(super) stack_name: Option<String>,
+    /// Values of the template's parameters, over their defaults.
+    #[serde(default)]
+    pub(super) parameters: BTreeMap<String, Setting>,
+    /// What other stacks export, for `Fn::ImportValue`.
+    #[serde(default)]
+    pub(super) imports: BTreeMap<String, Setting>,
+}
+
+/// A text; a number, true and false are written out.
+#[derive(Debug)]
+pub(super) struct Setting(pub(super) String);
+
+impl<'de> Deserialize<'de> for Setting {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Setting, D::Error> {
+        match Substitution::deserialize(from)? {
+            Substitution::Text(text) => Ok(Setting(text)),
+            Substitution::Arn(_) => Err(de::Error::custom("expected a text, a number, true or false")),
+        }
+    }
+}
+
 /// A folder that stands for an S3 bucket: where a Distributed Map reads its items and writes its results.
 #[derive(Debug, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
@@ -80,7 +112,7 @@ pub(super) struct BucketSpec {
     pub(super) path: PathBuf,
 }
 
-/// A function: a file with its runtime, or a URL.
+/// A function: a file with its runtime, a command, or a URL.
 #[derive(Debug, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, rename_all = "PascalCase")]
@@ -91,6 +123,8 @@ pub(super) struct Function {
     pub(super) file: Option<PathBuf>,
     /// The function in the file: `lambda_handler` (Python) or `handler` (Node) when absent; `module.function` in a folder.
     pub(super) handler: Option<String>,
+    /// Instead of `File`: a program and its arguments, started for each invocation: event on stdin, result on stdout.
+    pub(super) command: Option<Vec<String>>,
     /// Instead of `File`: a function elsewhere, invoked by POST of the payload.
     pub(super) url: Option<String>,
     /// How long one invocation may take: 1 to 900 seconds, 3 when absent.
@@ -101,9 +135,13 @@ pub(super) struct Function {
     /// How many invocations at the same time, at most: 1 to 1000, 4 when absent.
     #[cfg_attr(feature = "schema", schemars(range(min = 1, max = 1000)))]
     pub(super) concurrency: Option<usize>,
-    /// Environment variables, over those of `asl` itself.
+    /// Environment variables, over those of `EnvironmentFile` and of `asl` itself.
     #[serde(default)]
     pub(super) environment: BTreeMap<String, String>,
+    /// A file with a line `NAME=value` for each variable, relative to the project file.
+    pub(super) environment_file: Option<PathBuf>,
+    /// Whether the function sees the environment of `asl` itself, with the AWS credentials of the shell in it: true when absent.
+    pub(super) inherit_environment: Option<bool>,
 }
 
 /// `python`, `node`, `provided`, or one of AWS's identifiers of them (`python3.13`, `nodejs22.x`, `provided.al2023`).

@@ -106,11 +106,21 @@ fn mistakes_are_told_with_place_and_remedy() {
         ("[[topics.T.Subscriptions]]\nProtocol = 'sms'\nEndpoint = 'Nope'\n", &["unknown value `sms`", "sqs"]),
         (
             "[functions.F]\nRuntime = 'python'\n",
-            &["asl.toml:1:12: function `F` has neither a File nor a Url", "add `File"],
+            &["asl.toml:1:12: function `F` has no File, no Command and no Url", "add `File"],
         ),
         ("[functions.F]\nFile = 'f.py'\n", &["asl.toml:1:12: function `F` has no Runtime", "python"]),
         ("[functions.F]\nRuntime = 'pyton'\nFile = 'f.py'\n", &["asl.toml:2:11: unknown value `pyton`", "`python`?"]),
-        ("[functions.F]\nUrl = 'http://x'\nFile = 'f.py'\n", &["asl.toml:2:7: ", "not both"]),
+        ("[functions.F]\nUrl = 'http://x'\nFile = 'f.py'\n", &["asl.toml:2:7: ", "not File and Url"]),
+        (
+            "[functions.F]\nCommand = ['x']\nFile = 'f.py'\n",
+            &["asl.toml:2:1: ", "not File and Command", "leave one out"],
+        ),
+        ("[functions.F]\nCommand = ['x']\nRuntime = 'node'\n", &["asl.toml:3:11: ", "with a Command has no Runtime"]),
+        ("[functions.F]\nCommand = 'x y'\n", &["asl.toml:2:11: ", "a sequence"]),
+        (
+            "[functions.F]\nCommand = ['x']\nEnvironmentFile = 'none.env'\n",
+            &["asl.toml:3:19: none.env cannot be read", "each line is NAME=value"],
+        ),
         ("[functions.F]\nUrl = 'http://x'\nHandler = 'h'\n", &["asl.toml:3:11: ", "leave it out"]),
         ("[functions.F]\nRuntime = 'python'\nFile = 'f.py'\nTimeout = 901\n", &["asl.toml:4:11: 901 is out of range"]),
         ("[functions.F]\nRuntime = 'python'\nFile = 'f.py'\ntimeout = 9\n", &["unknown key `timeout`", "`Timeout`?"]),
@@ -212,6 +222,22 @@ fn a_project_is_found_upwards_and_may_be_absent() {
     assert_eq!((project.file.is_none(), project.root.as_path()), (true, elsewhere.path()));
     let missing = Project::load(&elsewhere.path().join("none.toml")).unwrap_err().to_string();
     assert!(missing.contains("none.toml: the project file cannot be read"), "{missing}");
+}
+
+/// On a stack half as large as the threads of other programs have.
+#[test]
+fn a_project_file_nested_in_any_way_is_refused() {
+    let nested = |open: &str, close: &str| format!("{}{}", open.repeat(30_000), close.repeat(30_000));
+    let texts = [
+        format!("x = {}", nested("[", "]")),
+        format!("x = {}1{}", "{a = ".repeat(30_000), "}".repeat(30_000)),
+        format!("{} = 1", vec!["a"; 30_000].join(".")),
+        format!("[{}]\n", vec!["functions"; 30_000].join(".")),
+        format!("[[{}]]\n", vec!["functions"; 30_000].join(".")),
+        format!("x = {{{} = 1}}", vec!["a"; 30_000].join(".")),
+    ];
+    let work = move || texts.iter().for_each(|text| assert!(project_with(text).1.is_err()));
+    std::thread::Builder::new().stack_size(1 << 20).spawn(work).unwrap().join().unwrap();
 }
 
 #[test]
