@@ -155,6 +155,22 @@ fn without_a_line_for_it_a_service_is_refused_at_its_place() {
 }
 
 #[test]
+fn the_command_comes_before_the_project_file() {
+    let (url, _requests) = server(vec![Some((200, "{\"Labels\":[]}"))]);
+    let place = place(LOOK, "aws-sdk:ecs", &url);
+    let args = ["run", "m.asl.json", "--input", "input.json", "--backend", "aws-sdk:rekognition=aws"];
+    let ran: common::Ran = with_keys(&place, &args).output().unwrap().into();
+    assert_eq!(ran.ends(0).json()["Labels"], serde_json::json!([]));
+    let off = ["run", "m.asl.json", "--backend", "aws-sdk:rekognition=off"];
+    place.asl(&off).ends(2).says("aws-sdk:rekognition:detectLabels is switched off");
+    for (choice, words) in
+        [("rekognition=aws", "aws-sdk:rekognition"), ("sns=moon", "embedded, aws, mock, off"), ("sns", "SERVICE=WHAT")]
+    {
+        place.asl(&["run", "m.asl.json", "--backend", choice]).ends(2).says(words);
+    }
+}
+
+#[test]
 fn without_credentials_the_error_says_what_to_do() {
     let place = place(LOOK, "aws-sdk:rekognition", "http://127.0.0.1:9");
     let mut command = place.command(&["run", "m.asl.json", "--input", "input.json"]);

@@ -4,6 +4,7 @@ use asl_aws::model;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::fmt;
+use std::str::FromStr;
 
 /// What runs the tasks of a service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
@@ -28,6 +29,16 @@ impl fmt::Display for Choice {
             Choice::Mock => "mock",
             Choice::Off => "off",
         })
+    }
+}
+
+impl FromStr for Choice {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Choice, String> {
+        let all = [Choice::Embedded, Choice::Aws, Choice::Mock, Choice::Off];
+        let found = all.into_iter().find(|choice| choice.to_string() == text);
+        found.ok_or_else(|| format!("`{text}` is none of embedded, aws, mock, off"))
     }
 }
 
@@ -95,6 +106,15 @@ impl Choices {
                 Ok(())
             }
         }
+    }
+
+    /// The same, with one choice over what it was before.
+    ///
+    /// # Errors
+    /// As [`Choices::new`].
+    pub fn with(mut self, service: &str, choice: Choice) -> Result<Choices, ChoiceError> {
+        self.set(service, choice)?;
+        Ok(self)
     }
 
     /// The same with mocks where AWS was chosen: for tests, which call nothing outside.

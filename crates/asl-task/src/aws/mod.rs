@@ -56,9 +56,14 @@ impl Aws {
         made
     }
 
+    /// The same with other choices.
+    pub fn with_choices(&self, choices: Choices) -> Aws {
+        Aws::new(choices, self.0.settings.clone())
+    }
+
     /// The same for tests, which call nothing at AWS: where it was chosen, mocks are.
     pub fn mocked(&self) -> Aws {
-        Aws::new(self.0.choices.mocked(), self.0.settings.clone())
+        self.with_choices(self.0.choices.mocked())
     }
 
     /// What is chosen for each service.
