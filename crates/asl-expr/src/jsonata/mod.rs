@@ -71,6 +71,10 @@ pub trait JsonataEnv {
     fn random(&self) -> u64;
     /// The time in milliseconds since 1970, for `$now()` and `$millis()`; asked once in an evaluation.
     fn now_ms(&self) -> i64;
+    /// Told how much work an evaluation was, in the units of [`Bounds::work`], when it is over.
+    fn worked(&self, units: u64) {
+        let _ = units;
+    }
 }
 
 /// A text that is no JSONata expression.
