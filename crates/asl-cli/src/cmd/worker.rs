@@ -1,6 +1,6 @@
 //! `asl worker`: runs what nobody runs, until it is told to stop.
 
-use super::run::{Interrupt, engine};
+use super::run::{Interrupt, engine, note};
 use crate::args::{BackendChoices, Place};
 use crate::exit::{Exit, Trouble, say};
 use crate::place;
@@ -44,6 +44,9 @@ pub(crate) async fn worker(mut args: WorkerArgs) -> Result<Exit, Trouble> {
     let mut project = place::project(&args.place)?;
     project.aws = args.backends.over(&project.aws);
     let log = Arc::new(Log { look: Look::of_stderr(), quiet: args.quiet });
+    if !args.quiet {
+        note(project.notes(), log.look);
+    }
     let sink = log.clone();
     let functions = project.functions(Arc::new(move |line: LogLine| sink.function(&line)))?;
     let mut signals = Interrupt::listen()?;
