@@ -89,6 +89,18 @@ impl Stack {
     }
 }
 
+/// `64K`, `512M`, `2G`, or bytes.
+pub(crate) fn size(text: &str) -> Result<usize, String> {
+    let (digits, shift) = match text.strip_suffix(['K', 'k', 'M', 'm', 'G', 'g']) {
+        Some(digits) if text.ends_with(['K', 'k']) => (digits, 10),
+        Some(digits) if text.ends_with(['M', 'm']) => (digits, 20),
+        Some(digits) => (digits, 30),
+        None => (text, 0),
+    };
+    let bytes: Option<usize> = digits.parse().ok().and_then(|n: usize| n.checked_mul(1 << shift));
+    bytes.filter(|bytes| *bytes > 0).ok_or_else(|| "a size such as 512M or 2G is needed".to_owned())
+}
+
 /// Where things are.
 #[derive(Debug, ClapArgs)]
 pub(crate) struct Place {
@@ -127,12 +139,18 @@ pub(crate) struct Run {
     /// Skip waits, back-offs and timeouts: they take no real time, and the history has the times they would have had
     #[arg(long)]
     pub(crate) skip_time: bool,
+    /// The most bytes of inputs, variables and results in memory before no child of a Distributed Map is let in (K, M, G)
+    #[arg(long, value_name = "SIZE", default_value = "1G", value_parser = size)]
+    pub(crate) max_memory: usize,
     #[command(flatten)]
     pub(crate) place: Place,
 }
 
 #[derive(Debug, ClapArgs)]
 pub(crate) struct Resume {
+    /// Only these, by name, the beginning of the name, or ARN [default: all that nobody runs, those set aside too]
+    #[arg(value_name = "EXECUTION")]
+    pub(crate) executions: Vec<String>,
     /// Answer tasks from a mock configuration, as `asl run --mock` does
     #[arg(long, value_name = "FILE")]
     pub(crate) mock: Option<PathBuf>,

@@ -26,7 +26,7 @@ impl Machine {
                 let cause = Failure::new("", cause).within_limits().cause.unwrap_or_default();
                 Input::TaskRejected { task, cause }
             }
-            Input::MapItems { run, items } if !is_shallow(&items) => {
+            Input::MapItems { run, items } | Input::MapPiece { run, items, .. } if !is_shallow(&items) => {
                 let cause = format!("The items are nested deeper than {DEPTH_LIMIT} levels.");
                 Input::MapFailed { run, failure: Failure::new("States.ItemReaderFailed", cause) }
             }
@@ -34,6 +34,7 @@ impl Machine {
             Input::ChildDone { run, child, outcome } => Input::ChildDone { run, child, outcome: within(outcome) },
             Input::MapRunDone { run, outcome } => Input::MapRunDone { run, outcome: within(outcome) },
             Input::Stop(failure) => Input::Stop(failure.within_limits()),
+            Input::Fail(failure) => Input::Fail(failure.within_limits()),
             other => other,
         }
     }

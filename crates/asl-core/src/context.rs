@@ -120,6 +120,17 @@ impl Env for Context<'_> {
         let place = (self.machine.last_event() << 20) ^ scope.entered ^ self.item.map_or(0, |i| i.index << 40);
         draw(execution.map_or(0, |e| e.seed), place, draw_number)
     }
+
+    fn worked(&self, units: u64) {
+        self.machine.spent.charge(units);
+    }
+}
+
+impl Context<'_> {
+    /// A template made a value of another one.
+    pub(crate) fn made(&self, from: &Value, to: &Value) {
+        self.machine.spent.made(from, to);
+    }
 }
 
 impl JsonataEnv for Context<'_> {
@@ -154,12 +165,12 @@ impl JsonataEnv for Context<'_> {
         Env::random(self)
     }
 
-    fn now_ms(&self) -> i64 {
-        self.machine.now.millis()
-    }
-
     fn worked(&self, units: u64) {
         Env::worked(self, units);
+    }
+
+    fn now_ms(&self) -> i64 {
+        self.machine.now.millis()
     }
 }
 

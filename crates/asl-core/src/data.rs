@@ -39,7 +39,11 @@ pub(crate) fn ask(query: &Query, env: &Context<'_>) -> Result<Value, StateError>
 /// The value of a field in either language; `input` is `$` of its paths.
 pub(crate) fn fill(payload: &Payload, input: &Value, env: &Context<'_>) -> Result<Value, StateError> {
     match payload {
-        Payload::JsonPath(template) => Ok(template.eval(input, env)?),
+        Payload::JsonPath(template) => {
+            let value = template.eval(input, env)?;
+            env.made(input, &value);
+            Ok(value)
+        }
         Payload::Jsonata(query) => ask(query, env),
     }
 }
@@ -162,7 +166,11 @@ impl Machine {
         }
         let env = Context::new(self, id);
         let selected = match &state.result_selector {
-            Some(selector) => selector.eval(&result, &env)?,
+            Some(selector) => {
+                let selected = selector.eval(&result, &env)?;
+                env.made(&result, &selected);
+                selected
+            }
             None => result,
         };
         let placed = place(&state.result_path, &self.scopes.get(id).input, selected)?;

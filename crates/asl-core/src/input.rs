@@ -115,6 +115,15 @@ pub enum Input<P = Value> {
         /// An array, or an object whose members are the items.
         items: P,
     },
+    /// A piece of the items of a map run: there are more than fit into a record. The last ones come as `MapItems`.
+    MapPiece {
+        /// The map run.
+        run: MapRunId,
+        /// How many items were in the pieces before; with 0 the reading begins anew.
+        from: u64,
+        /// An array, or an object, as all of them.
+        items: P,
+    },
     /// The items of a map run could not be read, or its results not written.
     MapFailed {
         /// The map run.
@@ -145,8 +154,31 @@ pub enum Input<P = Value> {
     },
     /// Somebody stops the execution.
     Stop(Failure),
+    /// The world cannot go on with the execution, and never will: it fails, and no catcher sees that.
+    Fail(Failure),
     /// Somebody redrives the execution after it failed, timed out or was stopped: it goes on from there.
     Redrive,
+}
+
+impl Input {
+    /// About how many bytes it takes in a record.
+    pub fn bytes(&self) -> usize {
+        let mut bytes = 64;
+        let mut add = |value: &Value| bytes += value.measure().bytes;
+        match self {
+            Input::Start(execution) => add(&execution.input),
+            Input::TaskSubmitted { output, .. }
+            | Input::TaskSucceeded { output, .. }
+            | Input::ChildDone { outcome: Outcome::Succeeded(output), .. }
+            | Input::MapRunDone { outcome: Outcome::Succeeded(output), .. } => add(output),
+            Input::MapItems { items, .. } | Input::MapPiece { items, .. } => add(items),
+            Input::TaskFailed { failure, .. } | Input::MapFailed { failure, .. } | Input::Stop(failure) => {
+                bytes += failure.cause.as_ref().map_or(0, |cause| cause.len());
+            }
+            _ => {}
+        }
+        bytes
+    }
 }
 
 impl<P> Input<P> {
@@ -174,11 +206,13 @@ impl<P> Input<P> {
             Input::TaskFailed { task, failure } => Input::TaskFailed { task, failure },
             Input::TaskHeartbeat { task } => Input::TaskHeartbeat { task },
             Input::MapItems { run, items } => Input::MapItems { run, items: f(items) },
+            Input::MapPiece { run, from, items } => Input::MapPiece { run, from, items: f(items) },
             Input::MapFailed { run, failure } => Input::MapFailed { run, failure },
             Input::ChildDone { run, child, outcome } => Input::ChildDone { run, child, outcome: outcome.map(f) },
             Input::MapWritten { run } => Input::MapWritten { run },
             Input::MapRunDone { run, outcome } => Input::MapRunDone { run, outcome: outcome.map(f) },
             Input::Stop(failure) => Input::Stop(failure),
+            Input::Fail(failure) => Input::Fail(failure),
             Input::Redrive => Input::Redrive,
         }
     }

@@ -16,6 +16,7 @@
 #![forbid(unsafe_code)]
 
 mod admit;
+mod budget;
 mod context;
 mod data;
 mod error;
@@ -32,6 +33,7 @@ mod state;
 mod timers;
 mod token;
 
+pub use budget::Budget;
 pub use context::draw;
 pub use error::{Class, StateError};
 pub use event::{Event, EventId, EventKind, Failure};

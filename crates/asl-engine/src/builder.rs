@@ -3,6 +3,8 @@
 use crate::clock::Clock;
 use crate::engine::{Engine, Observer, Settings};
 use crate::lease::LEASE;
+use crate::pace::RECORD;
+use asl_core::Budget;
 use asl_journal::Journal;
 use asl_task::Backends;
 use asl_task::bucket::Buckets;
@@ -27,6 +29,8 @@ pub struct EngineBuilder {
 
 /// How many executions are in memory at most, unless another number is set.
 const MAX_ACTIVE: usize = 10_000;
+/// How many bytes executions in memory take, unless another number is set.
+const MAX_MEMORY: usize = 1024 * 1024 * 1024;
 
 impl EngineBuilder {
     pub(crate) fn new(journal: Journal) -> EngineBuilder {
@@ -47,6 +51,9 @@ impl EngineBuilder {
                 clock: Clock::real(),
                 seed: None,
                 client: false,
+                record: RECORD,
+                max_memory: MAX_MEMORY,
+                deaths: asl_journal::quarantine::DEATHS,
             },
         }
     }
@@ -110,6 +117,26 @@ impl EngineBuilder {
     /// in memory, and a parent whose Distributed Map is at work is not counted.
     pub fn max_active(mut self, executions: usize) -> EngineBuilder {
         self.settings.max_active = executions.max(1);
+        self
+    }
+
+    /// How many bytes of inputs, variables and results the executions in memory may have before no other is let in; 1 GiB
+    /// unless set. Those that are in may grow, each by the limits of AWS, so that this is passed by some.
+    pub fn max_memory(mut self, bytes: usize) -> EngineBuilder {
+        self.settings.max_memory = bytes;
+        self
+    }
+
+    /// What a record may cost before it is written and others get their turn: 10,000 steps, 20 million units of work, 8 MiB of
+    /// events unless set, and 100 ms whatever is set.
+    pub fn record_budget(mut self, budget: Budget) -> EngineBuilder {
+        self.settings.record = budget;
+        self
+    }
+
+    /// After how many deaths of its owners without a record an execution is set aside; 3 unless set.
+    pub fn set_aside_after(mut self, deaths: u32) -> EngineBuilder {
+        self.settings.deaths = deaths.max(1);
         self
     }
 

@@ -6,12 +6,16 @@ use crate::driver::Driver;
 use crate::error::EngineError;
 use crate::fit::Left;
 use crate::lease::Lease;
-use crate::notice::Notice;
+use crate::memory::{Memory, Share};
+use crate::notice::{Limit, Notice};
 use crate::registry::{Active, End, Held, Registry};
-use crate::{deliveries, lease, redrive, replay};
-use asl_core::{Event, Execution, ExecutionType, Machine, Note, Outcome, TokenKey};
+use crate::{deliveries, lease, pace, redrive};
+use asl_core::{Budget, Event, Execution, ExecutionType, Failure, Machine, Note, Outcome, TokenKey};
 use asl_expr::Timestamp;
-use asl_journal::{Definition as Stored, ExecutionId, ExecutionRow, Journal, JournalError, Liveness, MailId, Status};
+use asl_journal::quarantine::Trials;
+use asl_journal::{
+    Claimed, Definition as Stored, ExecutionId, ExecutionRow, Journal, JournalError, Liveness, MailId, Status,
+};
 use asl_syntax::Definition;
 use asl_task::embedded::Identity;
 use asl_task::{Backends, Unsupported};
@@ -33,8 +37,8 @@ pub trait Observer: Send + Sync {
     /// One record of one execution. Called from the driver: return quickly.
     fn observe(&self, update: &Update<'_>);
 
-    /// Something that whoever runs the engine should know. Told once.
-    fn notice(&self, notice: &Notice) {
+    /// Something that people have to be told: what cannot be run, loaded or written here, what is set aside or given back.
+    fn notify(&self, notice: &Notice) {
         let _ = notice;
     }
 }
@@ -90,6 +94,12 @@ pub(crate) struct Settings {
     pub(crate) seed: Option<u64>,
     /// It runs nothing, and makes no deliveries.
     pub(crate) client: bool,
+    /// What a record may cost.
+    pub(crate) record: Budget,
+    /// How many bytes executions in memory may take before no other is let in.
+    pub(crate) max_memory: usize,
+    /// After how many deaths of its owners an execution is set aside.
+    pub(crate) deaths: u32,
 }
 
 /// Whether an engine takes on work.
@@ -119,6 +129,15 @@ pub(crate) struct Inner {
     pub(crate) lease: OnceCell<Lease>,
     /// Places in memory.
     pub(crate) slots: Arc<Semaphore>,
+    pub(crate) memory: Arc<Memory>,
+    /// Places for machines that run off the threads that answer.
+    pub(crate) heavy: Arc<Semaphore>,
+    /// Executions that may have ended the processes that had them.
+    pub(crate) trials: Mutex<Trials<ExecutionId>>,
+    pub(crate) trial_bell: Arc<Notify>,
+    /// What people are told again and again is held back.
+    pub(crate) told_again: Limit,
+    pub(crate) told_unread: Limit,
     /// True when it takes on whatever nobody runs.
     pub(crate) serving: AtomicBool,
     pub(crate) phase: watch::Sender<Phase>,
@@ -138,6 +157,13 @@ pub(crate) struct Inner {
     /// What is left to others.
     pub(crate) left: Mutex<Left>,
     registry: Mutex<Registry>,
+}
+
+/// A place in memory: one of so many, and its bytes.
+pub(crate) struct Place {
+    /// None where its parent has room, and waits for it.
+    pub(crate) permit: Option<OwnedSemaphorePermit>,
+    pub(crate) share: Share,
 }
 
 /// Runs executions over one journal. Clones are handles to the same engine.
@@ -168,6 +194,12 @@ impl Engine {
             clock: settings.clock.clone(),
             lease: OnceCell::new(),
             slots: Arc::new(Semaphore::new(settings.max_active.min(Semaphore::MAX_PERMITS))),
+            memory: Memory::new(settings.max_memory),
+            heavy: pace::places(),
+            trials: Mutex::default(),
+            trial_bell: Arc::default(),
+            told_again: Limit::default(),
+            told_unread: Limit::default(),
             settings,
             serving: AtomicBool::new(false),
             phase: watch::Sender::new(Phase::Running),
@@ -207,12 +239,14 @@ impl Engine {
     /// was shut down, or when the journal cannot be written. Then nothing has started.
     pub async fn start(&self, start: StartExecution<'_>) -> Result<Started, EngineError> {
         let _hold = self.inner.clock.hold();
+        let start_bytes = start.input.len();
         let (execution, definition, machine) = self.prepare(start)?;
         let end = Some(self.inner.registry().subscribe(&execution.arn));
         let started = Started { arn: execution.arn.clone(), name: execution.name.clone(), end };
         let permit = self.inner.slots.clone().acquire_owned().await.map_err(|_| EngineError::ShutDown)?;
+        let share = self.inner.memory.enter(start_bytes).await;
         self.inner.still_works()?;
-        self.inner.create(machine, execution, definition, Some(permit)).await?;
+        self.inner.create(machine, execution, definition, Place { permit: Some(permit), share }).await?;
         Ok(started)
     }
 
@@ -269,7 +303,8 @@ impl Engine {
 
     /// Goes on with every execution in the journal that has not ended and that no living process runs: from its records,
     /// with its tasks handed out again. Those of this engine that a failure of the journal ended are among them. Returns
-    /// their ARNs. One that cannot go on says why to those who wait for it; those that cannot run here are left to others.
+    /// their ARNs. One that cannot go on says why to those who wait for it; those that cannot run here are left to others, and
+    /// one whose owners died too often without a record is set aside, and not among them ([`Engine::take_back`]).
     ///
     /// # Errors
     /// When the journal cannot be read or written.
@@ -282,8 +317,28 @@ impl Engine {
         let claimed = self.inner.claim_fitting(journal, self.inner.claim(u32::MAX).await?).await?;
         lease::sweep_locks(journal).await?;
         let resumed = || left.iter().chain(&claimed);
-        self.inner.adopt(resumed().map(|claimed| claimed.id));
-        Ok(resumed().map(|claimed| claimed.arn.clone()).collect())
+        let condemned: Vec<Claimed> = [&left, &claimed].into_iter().flat_map(|list| self.inner.adopt(list)).collect();
+        let aside: HashSet<ExecutionId> = condemned.iter().map(|claimed| claimed.id).collect();
+        self.inner.clone().set_all_aside(condemned).await;
+        let goes_on = |claimed: &&Claimed| !aside.contains(&claimed.id);
+        Ok(resumed().filter(goes_on).map(|claimed| claimed.arn.clone()).collect())
+    }
+
+    /// Lets an execution be run again that was set aside, as if nothing had happened: by whoever takes it first, this engine
+    /// with [`Engine::resume`] or [`Engine::serve`]. False when it was not set aside.
+    ///
+    /// # Errors
+    /// When there is no such execution, or the journal cannot be written.
+    pub async fn take_back(&self, arn: &str) -> Result<bool, EngineError> {
+        let row = self.row(arn).await?;
+        let taken = self.inner.journal.take_back(row.id).await?;
+        let mut registry = self.inner.registry();
+        if let Some(Held::Broken(_)) = registry.get(row.id) {
+            registry.forget(row.id);
+        }
+        drop(registry);
+        self.inner.post.notify_one();
+        Ok(taken)
     }
 
     /// Waits until an execution has ended, whoever runs it.
@@ -303,8 +358,12 @@ impl Engine {
                     // It was named otherwise.
                     return Box::pin(self.wait(&row.arn)).await;
                 }
+                if row.unread_end {
+                    let failure = Failure { error: row.error.map(Into::into), cause: row.cause.map(Into::into) };
+                    return Ok(Outcome::Aborted(failure));
+                }
                 if row.status != Status::Running {
-                    let (machine, _) = replay::rebuild(&self.inner.journal, &row).await.map_err(Arc::new)?;
+                    let machine = self.inner.rebuild(&self.inner.journal, &row, None).await?;
                     return machine.outcome().cloned().ok_or(EngineError::ShutDown);
                 }
                 self.inner.still_works()?;
@@ -381,6 +440,14 @@ impl Engine {
 }
 
 impl Inner {
+    /// Tells whoever watches over this engine.
+    pub(crate) fn notify(&self, notice: &Notice) {
+        match &self.observer {
+            Some(observer) => observer.notify(notice),
+            None => tracing::warn!("{notice}"),
+        }
+    }
+
     /// There may be deliveries to make.
     pub(crate) fn ring(&self) {
         self.outbox.store(true, Ordering::Relaxed);
@@ -411,6 +478,10 @@ impl Inner {
             }
             works
         });
+        let left = self.registry().held();
+        if left > 0 && self.serving.load(Ordering::Relaxed) {
+            self.notify(&Notice::GaveBack { executions: left });
+        }
         if let Some(lease) = self.lease.get()
             && let Err(error) = lease.journal.release().await
         {
@@ -427,13 +498,13 @@ impl Inner {
         machine: Machine,
         execution: Execution,
         definition: Stored,
-        permit: Option<OwnedSemaphorePermit>,
+        place: Place,
     ) -> Result<(), EngineError> {
         let inner = self.clone();
         let creating = tokio::spawn(async move {
             let arn = execution.arn.clone();
             inner.registry().announce(&arn);
-            let created = Driver::create(inner.clone(), machine, execution, definition, permit).await;
+            let created = Driver::create(inner.clone(), machine, execution, definition, place).await;
             let created = created.map(|driver| inner.launch(&arn, driver, HashSet::new()));
             inner.registry().announced(&arn);
             created
@@ -453,7 +524,7 @@ impl Inner {
                 _ = phase.wait_for(|phase| matches!(phase, Phase::Stopped(_))) => Err(EngineError::ShutDown),
             };
             let outcome = match ended {
-                Ok(None) => return,
+                Ok(None) => return inner.settled(id),
                 Ok(Some(outcome)) => Ok(outcome),
                 Err(EngineError::ShutDown) => Err(inner.still_works().err().unwrap_or(EngineError::ShutDown)),
                 Err(error) => Err(error),
@@ -464,7 +535,8 @@ impl Inner {
         });
     }
 
-    fn ended(&self, id: ExecutionId, arn: &str, outcome: Result<Outcome, EngineError>) {
+    fn ended(self: &Arc<Inner>, id: ExecutionId, arn: &str, outcome: Result<Outcome, EngineError>) {
+        self.settled(id);
         let works = self.still_works().is_ok();
         if let Err(error) = &outcome {
             tracing::debug!(execution = %arn, %error, "the driver stopped");
@@ -472,8 +544,11 @@ impl Inner {
                 self.lose(error.clone());
             } else if works && error.passes() && self.serving.load(Ordering::Relaxed) {
                 self.registry().forget(id);
-                return self.not_loaded(id, error.clone());
+                return self.not_loaded(id, arn, error.clone());
             }
+        }
+        if let (true, Err(error @ EngineError::Panicked)) = (works, &outcome) {
+            tokio::spawn(self.clone().set_aside(id, arn.into(), error.to_string()));
         }
         let mut registry = self.registry();
         match &outcome {

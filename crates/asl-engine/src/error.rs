@@ -73,6 +73,17 @@ pub enum EngineError {
     /// The embedded services could not be read or written.
     #[error("the embedded services could not be reached: {0}")]
     Services(String),
+    /// The execution is set aside: nobody runs it until it is asked for.
+    #[error("{execution} is set aside: {why}")]
+    SetAside {
+        /// Its name.
+        execution: String,
+        /// Why.
+        why: String,
+    },
+    /// The machine of an execution panicked: a mistake of this program.
+    #[error("the machine of the execution panicked, which is a mistake of this program")]
+    Panicked,
     /// The engine was shut down.
     #[error("the engine was shut down; the execution stays in the database")]
     ShutDown,

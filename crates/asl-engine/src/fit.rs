@@ -32,14 +32,6 @@ impl Inner {
         self.left.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Tells whoever runs this engine.
-    pub(crate) fn notice(&self, notice: &Notice) {
-        tracing::warn!("{notice}");
-        if let Some(observer) = &self.observer {
-            observer.notice(notice);
-        }
-    }
-
     /// Claims executions, and gives those back that cannot run here.
     pub(crate) async fn claim_fitting(&self, journal: &Journal, claim: Claim) -> Result<Vec<Claimed>, EngineError> {
         let except = self.left().except();
@@ -75,7 +67,7 @@ impl Inner {
         let fits = notice.is_none();
         let known = self.left().fits.insert(claimed.definition.clone(), fits);
         if let Some(notice) = notice.filter(|_| known.is_none()) {
-            self.notice(&notice);
+            self.notify(&notice);
         }
         Ok(fits)
     }
@@ -93,7 +85,7 @@ impl Inner {
             let notice = Notice::CannotLoad { execution: name, why };
             tracing::error!("{notice}");
             if let Some(observer) = observer {
-                observer.notice(&notice);
+                observer.notify(&notice);
             }
             if let Err(error) = journal.give_back(vec![execution]).await {
                 tracing::warn!(%execution, %error, "an execution could not be given back");

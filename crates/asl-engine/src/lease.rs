@@ -296,6 +296,7 @@ impl Inner {
             tokio::spawn(crate::deliveries::run(weak.clone(), self.clock.hold(), bell, phase(), next_delivery));
         }
         tokio::spawn(crate::parked::run(weak.clone(), self.due.clone(), phase()));
+        tokio::spawn(crate::trial::run(weak.clone(), self.trial_bell.clone(), phase()));
         tokio::spawn(crate::post::run(weak, journal.clone(), self.post.clone(), phase()));
     }
 

@@ -8,8 +8,7 @@
 use crate::engine::{Engine, Inner};
 use crate::error::EngineError;
 use crate::registry::Held;
-use crate::{BUDGET, replay};
-use asl_core::{Failure, Input, Machine, MapCommand, TaskId};
+use asl_core::{Failure, Input, TaskId};
 use asl_journal::{Claim, ExecutionId, ExecutionRow, Journal, JournalError, Mail, MailId, Record, Status, Verdict};
 use asl_value::Value;
 use std::sync::Arc;
@@ -40,7 +39,7 @@ pub(crate) enum From {
 
 /// What became of an input.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Delivered {
+pub(crate) enum Delivered {
     /// It is recorded.
     Taken,
     /// It had no place any more.
@@ -50,50 +49,6 @@ enum Delivered {
 }
 
 impl Engine {
-    /// Stops an execution: it ends as `ABORTED`. One that has ended already is left as it is.
-    ///
-    /// When this returns the stop is on disk. If another process runs the execution, that process takes the stop in;
-    /// if none does, this one does.
-    ///
-    /// # Errors
-    /// When there is no such execution, or the journal fails.
-    pub async fn stop(&self, arn: &str, failure: Failure) -> Result<(), EngineError> {
-        let row = self.row(arn).await?;
-        if row.status == Status::Running && !self.stop_unowned(&row, &failure).await? {
-            self.deliver(&row, Input::Stop(failure)).await?;
-        }
-        Ok(())
-    }
-
-    /// Ends an execution that nobody runs, without its tasks being handed out for that. False when somebody runs it.
-    async fn stop_unowned(&self, row: &ExecutionRow, failure: &Failure) -> Result<bool, EngineError> {
-        if self.inner.registry().get(row.id).is_some() {
-            return Ok(false);
-        }
-        let journal = &self.inner.own().await?.journal;
-        let claim = Claim { only: Some(row.id), ..self.inner.claim(1).await? };
-        if journal.claim(claim).await?.is_empty() {
-            return Ok(false);
-        }
-        let (mut machine, _) = replay::rebuild(journal, row).await.map_err(Arc::new)?;
-        let children = children(&machine);
-        let (now, input) = (self.inner.clock.now(), machine.admit(Input::Stop(failure.clone())));
-        if machine.handle(input.clone(), now).is_ok() {
-            let step = machine.run(now, BUDGET);
-            let events = machine.take_effects().events;
-            let record = Record { now, inputs: vec![input], steps: step.steps, events };
-            journal.append(row.id, record, machine.outcome()).await?;
-        }
-        for child in children {
-            match Box::pin(self.stop(&child, Failure::default())).await {
-                // It was to start, and has not.
-                Ok(()) | Err(EngineError::NoSuchExecution(_)) => {}
-                Err(error) => return Err(error),
-            }
-        }
-        Ok(true)
-    }
-
     /// Answers a `.waitForTaskToken` task: it succeeded (AWS: SendTaskSuccess). When this returns the answer is recorded, and
     /// no other answer to this token is. Whoever runs the execution takes it in; if nobody does, this engine does that.
     ///
@@ -221,7 +176,7 @@ impl Engine {
     }
 
     async fn take_in(&self, journal: &Journal, row: &ExecutionRow) -> Result<(), EngineError> {
-        let (mut machine, _) = replay::rebuild(journal, row).await.map_err(Arc::new)?;
+        let mut machine = self.inner.rebuild(journal, row, None).await?;
         let now = self.inner.clock.now().max(machine.now());
         // What fell due while nobody ran it comes first: an answer that is late is refused.
         let step = machine.run(now, 0);
@@ -247,7 +202,7 @@ impl Engine {
     }
 
     /// Brings an input to whoever runs an execution.
-    async fn deliver(&self, row: &ExecutionRow, input: Input) -> Result<Delivered, EngineError> {
+    pub(crate) async fn deliver(&self, row: &ExecutionRow, input: Input) -> Result<Delivered, EngineError> {
         loop {
             let (letter, answer) = letter(input.clone());
             match self.inner.whereabouts(row.id)? {
@@ -300,7 +255,7 @@ impl Inner {
         Ok(match self.registry().get(id) {
             Some(Held::Running(active)) => Whereabouts::Running(active.letters.clone()),
             Some(Held::Parked { .. }) => Whereabouts::Parked,
-            Some(Held::Loading) => Whereabouts::Loading,
+            Some(Held::Loading | Held::Suspect) => Whereabouts::Loading,
             Some(Held::Broken(error)) => return Err((**error).clone()),
             None => Whereabouts::Elsewhere,
         })
@@ -310,14 +265,4 @@ impl Inner {
 fn letter(input: Input) -> (Letter, oneshot::Receiver<bool>) {
     let (tell, answer) = oneshot::channel();
     (Letter { input, from: From::Caller(tell) }, answer)
-}
-
-/// The children that the map runs of an execution have out.
-fn children(machine: &Machine) -> Vec<Arc<str>> {
-    let work = machine.open_map_work().into_iter();
-    work.filter_map(|command| match command {
-        MapCommand::Start(call) => Some(call.execution.arn.clone()),
-        _ => None,
-    })
-    .collect()
 }

@@ -22,12 +22,16 @@ mod fit;
 mod lease;
 mod letters;
 mod maps;
+mod memory;
 mod notice;
+mod pace;
 mod parked;
 mod post;
 mod redrive;
 mod registry;
 mod replay;
+mod stop;
+mod trial;
 mod worker;
 
 pub use asl_task::{Missing, Unsupported};
@@ -44,6 +48,3 @@ pub use replay::{
     Whose, replay, replay_exported, replay_kept, try_definition, try_kept,
 };
 pub use worker::{Holder, holders};
-
-/// Steps a machine may take before its record is written and others get their turn.
-pub(crate) const BUDGET: u32 = 10_000;

@@ -47,7 +47,10 @@ pub(crate) async fn run(inner: Weak<Inner>, journal: Journal, post: Arc<Notify>,
             Ok(again) => again,
             Err(error @ EngineError::Journal(JournalError::Gone { .. })) => return engine.lose(error),
             Err(error) => {
-                tracing::warn!(%error, "the database could not be looked at");
+                tracing::debug!(%error, "the database could not be looked at");
+                if engine.told_unread.admit().is_some() {
+                    engine.notify(&Notice::NotRead { error });
+                }
                 false
             }
         };
@@ -109,7 +112,7 @@ impl Watch {
         match watcher.tend_log().await? {
             Some(bytes) if bytes >= 2 * self.told_bytes => {
                 self.told_bytes = bytes;
-                inner.notice(&Notice::LogGrows { bytes });
+                inner.notify(&Notice::LogGrows { bytes });
             }
             Some(_) => {}
             None => self.told_bytes = 0,
@@ -130,7 +133,7 @@ impl Watch {
             return Ok(false);
         }
         let now_ms = lease::wall_ms();
-        let free = inner.slots.available_permits();
+        let free = if inner.memory.has_room() { inner.slots.available_permits() } else { 0 };
         let room = free - inner.registry().due_count(now_ms, free);
         if room == 0 && gone.is_empty() {
             return Ok(true);
@@ -138,7 +141,8 @@ impl Watch {
         let limit = CLAIM.min(u32::try_from(room).unwrap_or(CLAIM));
         let found_gone = !gone.is_empty();
         let claimed = inner.claim_fitting(&self.journal, Claim { gone, limit, ..Claim::default() }).await?;
-        inner.adopt(claimed.iter().map(|claimed| claimed.id));
+        let condemned = inner.adopt(&claimed);
+        inner.clone().set_all_aside(condemned).await;
         if found_gone {
             lease::sweep_locks(&self.journal).await?;
         }

@@ -66,7 +66,7 @@ struct Told(Mutex<Vec<Notice>>);
 impl Observer for Told {
     fn observe(&self, _: &Update<'_>) {}
 
-    fn notice(&self, notice: &Notice) {
+    fn notify(&self, notice: &Notice) {
         self.0.lock().unwrap().push(notice.clone());
     }
 }

@@ -164,6 +164,16 @@ pub enum JournalError {
         /// The execution.
         execution: ExecutionId,
     },
+    /// The record is larger than any may be. It will not be smaller when it is tried again.
+    #[error("a record of execution {execution} has {bytes} bytes, more than the limit of {limit}: nothing was written")]
+    TooLarge {
+        /// The execution.
+        execution: ExecutionId,
+        /// Its bytes.
+        bytes: usize,
+        /// How many it may have.
+        limit: usize,
+    },
     /// The journal was closed, or its writer is gone.
     #[error("the journal is closed")]
     Closed,

@@ -5,6 +5,7 @@ use crate::error::JournalError;
 use crate::inbox::{MailJob, Verdict};
 use crate::known::{Known, Last, Ready, Remembered};
 use crate::lease::{LeaseJob, NewWorker};
+use crate::quarantine::QuarantineJob;
 use crate::{Append, Definition, ExecutionId, NewExecution, Record, WorkerId};
 use asl_core::Outcome;
 use asl_store::ServiceTx;
@@ -38,6 +39,7 @@ pub(crate) enum Job {
     Transact(Box<dyn Transaction>, Option<WorkerId>),
     Lease(LeaseJob),
     Mail(MailJob),
+    Quarantine(QuarantineJob),
     Close(oneshot::Sender<()>),
 }
 
@@ -51,6 +53,7 @@ impl Job {
             Job::Transact(transaction, _) => transaction.finish(Err(error.clone())),
             Job::Lease(job) => job.fail(error),
             Job::Mail(job) => job.fail(error),
+            Job::Quarantine(job) => job.fail(error),
             Job::Close(done) => return Some(done),
         }
         None

@@ -8,6 +8,7 @@
 use crate::error::{JournalError, Place};
 use crate::group::{Group, Job, Reply};
 use crate::known::Ready;
+use crate::quarantine::deaths_after;
 use crate::read::Numbers;
 use crate::writer::Writer;
 use crate::{ExecutionId, Journal, NewExecution, WorkerId};
@@ -92,11 +93,13 @@ pub struct Claimed {
     pub arn: Arc<str>,
     /// The hash of its definition.
     pub definition: Arc<str>,
+    /// How often an owner of it died since its last record, as far as it may be to blame.
+    pub deaths: u32,
 }
 
 impl Claimed {
-    fn new((id, arn, definition): (i64, String, String)) -> Claimed {
-        Claimed { id: ExecutionId(id), arn: arn.into(), definition: definition.into() }
+    fn new((id, arn, definition, deaths): (i64, String, String, Option<u32>)) -> Claimed {
+        Claimed { id: ExecutionId(id), arn: arn.into(), definition: definition.into(), deaths: deaths.unwrap_or(0) }
     }
 }
 
@@ -217,11 +220,12 @@ impl Journal {
     /// # Errors
     /// When the database cannot be read.
     pub async fn claimed(&self) -> Result<Vec<Claimed>, JournalError> {
-        let sql = "SELECT id, arn, definition FROM execution INDEXED BY execution_open \
-                   WHERE status = 'RUNNING' AND owner = ? ORDER BY id";
+        let sql = "SELECT x.id, x.arn, x.definition, l.deaths FROM execution x INDEXED BY execution_open \
+                   LEFT JOIN latest l ON l.execution = x.id WHERE x.status = 'RUNNING' AND x.owner = ? ORDER BY x.id";
         let own = self.owner.map_or(0, |worker| worker.0);
         let mut conn = self.reader().await?;
-        let rows: Result<Vec<(i64, String, String)>, _> = sqlx::query_as(sql).bind(own).fetch_all(&mut *conn).await;
+        let rows: Result<Vec<(i64, String, String, Option<u32>)>, _> =
+            sqlx::query_as(sql).bind(own).fetch_all(&mut *conn).await;
         Ok(rows.map_err(|e| self.place.failed(e))?.into_iter().map(Claimed::new).collect())
     }
 
@@ -313,7 +317,7 @@ impl Writer {
             }
             LeaseJob::Release(worker, reply) => {
                 self.known.forget_force();
-                let marked = conn.execute("UPDATE worker SET gone = 1 WHERE id = ?", [worker.0]);
+                let marked = conn.execute("UPDATE worker SET gone = ? WHERE id = ?", (GAVE_UP, worker.0));
                 let done = marked.and_then(|_| sweep(conn)).map_err(|e| self.place.failed(e));
                 match reply {
                     Some(reply) => group.tell(reply, done.map(Ok)),
@@ -347,6 +351,11 @@ impl Writer {
     }
 }
 
+/// Why a worker is gone: it died, or was silent for too long.
+const DIED: i64 = 1;
+/// It ended in order, and gave its executions up.
+const GAVE_UP: i64 = 2;
+
 pub(crate) fn register(conn: &Connection, worker: &NewWorker) -> Result<WorkerId, rusqlite::Error> {
     mark_gone(conn, WorkerId(0), &worker.gone)?;
     sweep(conn)?;
@@ -365,30 +374,52 @@ fn sweep(conn: &Connection) -> Result<(), rusqlite::Error> {
 
 /// Marks workers that are known to be gone; all but `own`.
 fn mark_gone(conn: &Connection, own: WorkerId, gone: &[WorkerId]) -> Result<(), rusqlite::Error> {
-    let mut mark = conn.prepare_cached("UPDATE worker SET gone = 1 WHERE id = ? AND NOT gone")?;
-    gone.iter().filter(|worker| **worker != own).try_for_each(|worker| mark.execute([worker.0]).map(|_| ()))
+    let mut mark = conn.prepare_cached("UPDATE worker SET gone = ? WHERE id = ? AND NOT gone")?;
+    gone.iter().filter(|worker| **worker != own).try_for_each(|worker| mark.execute([DIED, worker.0]).map(|_| ()))
 }
 
 fn take_over(conn: &Connection, worker: WorkerId, claim: &Claim) -> Result<Vec<Claimed>, rusqlite::Error> {
     mark_gone(conn, worker, &claim.gone)?;
     let (definitions, executions) = claim.except.lists();
     let mut taken = Vec::new();
-    for whose in ["owner IS NULL", "owner IN (SELECT id FROM worker WHERE gone)"] {
-        let left = i64::from(claim.limit) - taken.len() as i64;
-        let only = claim.only.map_or("", |_| "AND id = ?5");
-        let mut take = conn.prepare_cached(&format!(
-            "UPDATE execution SET owner = ?1 WHERE id IN (SELECT id FROM execution INDEXED BY execution_open \
-             WHERE status = 'RUNNING' AND {whose} AND definition NOT IN (SELECT value FROM json_each(?3)) \
-             AND id NOT IN (SELECT value FROM json_each(?4)) {only} ORDER BY id LIMIT ?2) RETURNING id, arn, definition"
-        ))?;
-        let row = |row: &rusqlite::Row<'_>| <(i64, String, String)>::try_from(row);
-        let rows = match claim.only {
-            None => take.query_map((worker.0, left.max(0), &definitions, &executions), row)?,
-            Some(only) => take.query_map((worker.0, left.max(0), &definitions, &executions, only.0), row)?,
-        };
-        for row in rows {
-            taken.push(Claimed::new(row?));
+    let only = claim.only.map_or(-1, |only| only.0);
+    let values = |limit: usize| (i64::try_from(limit).unwrap_or(i64::MAX), only, &definitions, &executions);
+    let wanted = "x.status = 'RUNNING' AND (?2 = -1 OR x.id = ?2) AND x.definition NOT IN (SELECT value FROM json_each(?3)) \
+                  AND x.id NOT IN (SELECT value FROM json_each(?4))";
+    let sql = format!(
+        "SELECT x.id, x.arn, x.definition, l.deaths FROM execution x INDEXED BY execution_open \
+         LEFT JOIN latest l ON l.execution = x.id WHERE {wanted} AND x.owner IS NULL ORDER BY x.id LIMIT ?1"
+    );
+    let mut free = conn.prepare_cached(&sql)?;
+    let rows = free.query_map(values(claim.limit as usize), |row| row.try_into())?;
+    for row in rows {
+        taken.push(Claimed::new(row?));
+    }
+    let sql = format!(
+        "SELECT x.id, x.arn, x.definition, l.deaths, w.gone = {DIED}, x.id IN (SELECT value FROM json_each(w.trial)) \
+         FROM execution x INDEXED BY execution_open JOIN worker w ON w.id = x.owner \
+         LEFT JOIN latest l ON l.execution = x.id \
+         WHERE {wanted} AND x.owner IN (SELECT id FROM worker WHERE gone) ORDER BY x.id LIMIT ?1"
+    );
+    let mut left = conn.prepare_cached(&sql)?;
+    let rows = left.query_map(values((claim.limit as usize).saturating_sub(taken.len())), |row| {
+        type Left = (i64, String, String, Option<u32>, bool, Option<bool>);
+        let (id, arn, definition, deaths, died, on_trial) = Left::try_from(row)?;
+        Ok((Claimed::new((id, arn, definition, deaths)), died, on_trial.unwrap_or(false)))
+    })?;
+    let mut blame = conn.prepare_cached("UPDATE latest SET deaths = ? WHERE execution = ?")?;
+    for row in rows {
+        let (mut claimed, died, on_trial) = row?;
+        let deaths = if died { deaths_after(claimed.deaths, on_trial) } else { claimed.deaths };
+        if deaths != claimed.deaths {
+            blame.execute((deaths, claimed.id.0))?;
+            claimed.deaths = deaths;
         }
+        taken.push(claimed);
+    }
+    let mut own = conn.prepare_cached("UPDATE execution SET owner = ? WHERE id = ?")?;
+    for claimed in &taken {
+        own.execute((worker.0, claimed.id.0))?;
     }
     sweep(conn)?;
     taken.sort_unstable_by_key(|claimed| claimed.id);

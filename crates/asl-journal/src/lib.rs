@@ -69,6 +69,7 @@ mod liveness;
 mod open;
 mod payloads;
 mod place;
+pub mod quarantine;
 mod read;
 mod schema;
 mod service;
@@ -205,6 +206,11 @@ impl Journal {
             // An error means that another handle closes it too, and was first.
             let _ = done.await;
         }
+    }
+
+    /// Refuses records of more than so many bytes ([`JournalError::TooLarge`]) instead of 256 MiB, whoever brings them.
+    pub fn limit_records(&self, bytes: usize) {
+        self.counts.record_bytes.store(bytes, Ordering::Relaxed);
     }
 
     async fn ask<T>(&self, job: impl FnOnce(Reply<T>) -> Job) -> Result<T, JournalError> {

@@ -2,6 +2,7 @@
 
 use crate::error::{JournalError, Place};
 use crate::open::{connect_to_read, in_the_background};
+use crate::quarantine::NOBODY;
 use crate::service::SqliteTx;
 use crate::{Definition, ExecutionId, ExecutionRow, Filter, Journal, Status, Which, WorkerId};
 use asl_expr::Timestamp;
@@ -107,7 +108,8 @@ impl Numbers {
 const HEADER: &str = "SELECT x.id, x.arn, x.name, x.state_machine, x.state_machine_arn, x.definition, x.status, \
                       x.started_ms, x.stopped_ms, x.error, x.cause, (SELECT j.first_event + j.event_count - 1 \
                       FROM latest l JOIN journal j ON j.position = l.position WHERE l.execution = x.id), x.owner, \
-                      x.redrive_count, x.redriven_ms FROM execution x WHERE ";
+                      x.redrive_count, x.redriven_ms, x.set_aside, x.unread_end, (SELECT l.deaths FROM latest l WHERE l.execution = x.id) \
+                      FROM execution x WHERE ";
 
 /// Those that are no child of a map run; [`asl_core::is_child`] as SQL has it.
 const PARENTS: &str = " AND instr(x.state_machine_arn, '/') = 0";
@@ -131,7 +133,10 @@ fn header(row: &SqliteRow) -> Result<ExecutionRow, sqlx::Error> {
         error: row.try_get(9)?,
         cause: row.try_get(10)?,
         last_event: row.try_get::<Option<i64>, _>(11)?.unwrap_or(0).unsigned_abs(),
-        owner: row.try_get::<Option<i64>, _>(12)?.map(WorkerId),
+        owner: row.try_get::<Option<i64>, _>(12)?.map(WorkerId).filter(|owner| *owner != NOBODY),
+        set_aside: row.try_get(15)?,
+        unread_end: row.try_get(16)?,
+        deaths: row.try_get::<Option<u32>, _>(17)?.unwrap_or(0),
         redrive_count: row.try_get::<i64, _>(13)?.unsigned_abs(),
         redriven: redriven.map(Timestamp::from_millis),
     })

@@ -178,6 +178,11 @@ impl<'a> Body<'a> {
                 w.number("run", run.0);
                 w.payload("items", items);
             }),
+            Input::MapPiece { run, from, items } => self.variant("map_piece", |w| {
+                w.number("run", run.0);
+                w.number("from", *from);
+                w.payload("items", items);
+            }),
             Input::MapFailed { run, failure } => self.variant("map_failed", |w| {
                 w.number("run", run.0);
                 w.object("failure", |w| w.failure(failure));
@@ -193,6 +198,7 @@ impl<'a> Body<'a> {
                 w.outcome(outcome);
             }),
             Input::Stop(failure) => self.variant("stop", |w| w.failure(failure)),
+            Input::Fail(failure) => self.variant("fail", |w| w.failure(failure)),
             Input::Redrive => self.unit("redrive"),
         }
     }

@@ -164,6 +164,12 @@ pub struct ExecutionRow {
     pub last_event: EventId,
     /// The worker that runs it, or ran it last.
     pub owner: Option<WorkerId>,
+    /// Why it is set aside, if it is: it is open, and nobody runs it.
+    pub set_aside: Option<String>,
+    /// How often an owner of it died since its last record, as far as it may be to blame.
+    pub deaths: u32,
+    /// True when it was stopped without its records being read: they do not tell how it ended.
+    pub unread_end: bool,
     /// How often it was redriven.
     pub redrive_count: u64,
     /// When it was redriven last.

@@ -46,7 +46,7 @@ pub mod project;
 mod state_machine;
 pub mod testing;
 
-pub use asl_core::{Event, EventKind, Execution, Failure, Note, Outcome, event::to_aws, flow_of_machine};
+pub use asl_core::{Budget, Event, EventKind, Execution, Failure, Note, Outcome, event::to_aws, flow_of_machine};
 pub use asl_engine::{
     ChangedCall, Clock, Difference, Divergence, Engine, EngineBuilder, EngineError, ExportError, Exported, Fork, Hold,
     Holder, Needed, Notice, Observer, ReplayError, Replayed, StartExecution, Started, Trial, Unsupported, Update,

@@ -1,13 +1,13 @@
 //! `asl describe`: an execution at a glance, or exactly what AWS tells of it.
 
-use super::list::run_by;
+use super::list::{run_by, set_aside};
 use super::now_ms;
 use crate::args::Place;
 use crate::exit::{Exit, Trouble, answer};
 use crate::place;
 use crate::render::look::Look;
 use crate::render::text::{duration, json, whole};
-use asl::{EventKind, ExecutionRow, Map, Status, Value};
+use asl::{EventKind, ExecutionRow, JournalError, Map, Status, Value};
 use clap::Args;
 
 #[derive(Debug, Args)]
@@ -26,13 +26,24 @@ pub(crate) struct Describe {
 struct Data {
     input: String,
     output: Option<String>,
+    /// Why the history cannot be read.
+    unread: Option<String>,
 }
 
 pub(crate) async fn describe(args: Describe) -> Result<Exit, Trouble> {
     let journal = place::read(&args.place).await?;
     let row = place::execution(&journal, args.execution.as_deref()).await?;
     let mut data = Data::default();
-    for event in journal.records(row.id).await?.into_iter().flat_map(|record| record.events) {
+    let records = match journal.records(row.id).await {
+        Ok(records) => records,
+        // The header tells what can be done about it.
+        Err(problem @ JournalError::Corrupt { .. }) => {
+            data.unread = Some(problem.to_string());
+            Vec::new()
+        }
+        Err(problem) => return Err(problem.into()),
+    };
+    for event in records.into_iter().flat_map(|record| record.events) {
         match event.kind {
             EventKind::ExecutionStarted { input, .. } => data.input = input.to_string(),
             EventKind::ExecutionSucceeded { output } => data.output = Some(output.to_string()),
@@ -77,6 +88,7 @@ fn shape(row: &ExecutionRow, data: Data) -> Value {
             out.insert("cause", cause.as_str());
         }
     }
+    set_aside(row, &mut out);
     out.insert("redriveCount", row.redrive_count);
     if let Some(redriven) = row.redriven {
         out.insert("redriveDate", redriven.to_cli_string());
@@ -96,7 +108,9 @@ fn lines(row: &ExecutionRow, data: &Data, run_by: &str, look: Look) -> String {
     let took = duration(end - row.started.millis());
     let running = row.status == Status::Running;
     let status = match row.status {
+        Status::Running if row.set_aside.is_some() => "RUNNING, set aside: nobody runs it".to_owned(),
         Status::Running => format!("RUNNING, run by {run_by}"),
+        status if row.unread_end => format!("{status}, which its history does not tell: it was not read"),
         status => status.name().to_owned(),
     };
     let mut facts = vec![
@@ -105,8 +119,10 @@ fn lines(row: &ExecutionRow, data: &Data, run_by: &str, look: Look) -> String {
         ("status", status),
         ("started", format!("{}, {} {took}", row.started.whole_seconds(), if running { "for" } else { "took" })),
         ("events", row.last_event.to_string()),
-        ("input", whole(&data.input)),
     ];
+    facts.extend(data.unread.is_none().then(|| ("input", whole(&data.input))));
+    facts.extend(row.set_aside.iter().map(|why| ("why", why.clone())));
+    facts.extend(data.unread.iter().map(|why| ("damage", why.clone())));
     facts.extend(data.output.iter().map(|output| ("output", whole(output))));
     facts.extend(row.error.iter().map(|error| ("error", error.clone())));
     facts.extend(row.cause.iter().filter(|cause| !cause.is_empty()).map(|cause| ("cause", whole(cause))));

@@ -104,8 +104,11 @@ fn cells(row: &ExecutionRow, holders: &[Holder]) -> Vec<String> {
     ]
 }
 
-/// The status, and how often it was redriven.
+/// The status, whether it is set aside, and how often it was redriven.
 fn status(row: &ExecutionRow) -> String {
+    if row.set_aside.is_some() {
+        return format!("{} (set aside)", row.status.name());
+    }
     match row.redrive_count {
         0 => row.status.name().to_owned(),
         1 => format!("{} (redriven)", row.status.name()),
@@ -124,11 +127,19 @@ fn item(row: &ExecutionRow) -> Value {
     if let Some(stopped) = row.stopped {
         item.insert("stopDate", stopped.to_cli_string());
     }
+    set_aside(row, &mut item);
     if let Some(redriven) = row.redriven {
         item.insert("redriveCount", row.redrive_count);
         item.insert("redriveDate", redriven.to_cli_string());
     }
     item.into()
+}
+
+/// What AWS does not know: that nobody runs an open execution, and why.
+pub(crate) fn set_aside(row: &ExecutionRow, item: &mut Map) {
+    if let Some(why) = &row.set_aside {
+        item.insert("setAside", why.as_str());
+    }
 }
 
 #[cfg(test)]

@@ -35,7 +35,10 @@ pub(crate) fn run(args: Run) -> Result<Exit, Trouble> {
     let progress = Arc::new(Progress::new(Some(&definition), look));
     let functions = project.functions(log_sink(&progress, args.quiet))?;
     let mocks = match &args.mock {
-        Some(file) => mocks::load(file, name, args.mock_case.as_deref(), Some(&definition))?,
+        Some(file) => {
+            let names: Vec<&str> = [name.as_str()].into_iter().chain(opened.logical_id.as_deref()).collect();
+            mocks::load(file, &names, args.mock_case.as_deref(), Some(&definition))?
+        }
         None => Mocks::default(),
     };
     project.check(source, &definition, &functions, &mocks)?;
@@ -46,7 +49,7 @@ pub(crate) fn run(args: Run) -> Result<Exit, Trouble> {
         let journal = place::write(&place::database_of(&args.place, project)).await?;
         let clock = if args.skip_time { Clock::skipping(Clock::real().now()) } else { Clock::real() };
         let engine = engine("asl run", project, functions, mocks, &journal, (!args.quiet).then_some(progress))?;
-        let engine = engine.clock(clock).build();
+        let engine = engine.clock(clock).max_memory(args.max_memory).build();
         let start = StartExecution { definition, state_machine: name, name: args.name.as_deref(), input: &input };
         let ended = match engine.start(start).await {
             Ok(started) => follow(engine.wait_for(&started), &started.name, &mut interrupt).await,

@@ -1,6 +1,6 @@
 //! `asl worker`: runs what nobody runs, until it is told to stop.
 
-use super::run::{Interrupt, engine};
+use super::run::{Interrupt, engine, note};
 use crate::args::Place;
 use crate::exit::{Exit, Trouble, say};
 use crate::place;
@@ -24,6 +24,9 @@ pub(crate) struct WorkerArgs {
     /// The most executions in memory at once; those that only wait do not count
     #[arg(long, value_name = "N", default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) max_active: u32,
+    /// The most bytes of inputs, variables and results in memory before no other execution is let in (K, M, G)
+    #[arg(long, value_name = "SIZE", default_value = "1G", value_parser = crate::args::size)]
+    pub(crate) max_memory: usize,
     /// When told to stop, how long tasks in flight may go on, in seconds
     #[arg(long, value_name = "SECONDS", default_value_t = 10)]
     pub(crate) drain_timeout: u32,
@@ -38,13 +41,17 @@ pub(crate) async fn worker(mut args: WorkerArgs) -> Result<Exit, Trouble> {
     args.place.project = args.file.take().or(args.place.project);
     let project = place::project(&args.place)?;
     let log = Arc::new(Log { look: Look::of_stderr(), quiet: args.quiet });
+    if !args.quiet {
+        note(project.notes(), log.look);
+    }
     let sink = log.clone();
     let functions = project.functions(Arc::new(move |line: LogLine| sink.function(&line)))?;
     let mut signals = Interrupt::listen()?;
     let database = place::database_of(&args.place, &project);
     let journal = place::write(&database).await?;
     let builder = engine(WORKER, &project, functions, Mocks::default(), &journal, None);
-    let engine = builder?.max_active(args.max_active as usize).observer(log.clone()).build();
+    let engine =
+        builder?.max_active(args.max_active as usize).max_memory(args.max_memory).observer(log.clone()).build();
     engine.serve().await?;
     log.say(&format!("worker of {} is ready; Ctrl-C stops it\n", place::shorter(&database).display()));
     let lost = tokio::select! {
@@ -99,9 +106,12 @@ impl Log {
 }
 
 impl Observer for Log {
-    /// Also where nothing but errors is asked for: what is left stays where it is until somebody does something.
-    fn notice(&self, notice: &Notice) {
-        say(&format!("{}: {notice}\n", self.look.warn("warning")));
+    /// What is wrong is said whatever was asked for.
+    fn notify(&self, notice: &Notice) {
+        match notice {
+            Notice::GaveBack { .. } => self.say(&format!("{notice}\n")),
+            trouble => say(&format!("{}: {trouble}\n", self.look.warn("warning"))),
+        }
     }
 
     fn observe(&self, update: &Update<'_>) {

@@ -115,7 +115,7 @@ impl Progress {
 }
 
 impl Observer for Progress {
-    fn notice(&self, notice: &Notice) {
+    fn notify(&self, notice: &Notice) {
         say(&format!("{}: {notice}\n", self.look.warn("warning")));
     }
 

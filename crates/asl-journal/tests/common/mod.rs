@@ -221,6 +221,8 @@ fn input() -> impl Strategy<Value = Input<usize>> {
         (task(), failure()).prop_map(|(task, failure)| Input::TaskFailed { task, failure }),
         task().prop_map(|task| Input::TaskHeartbeat { task }),
         (run(), any::<usize>()).prop_map(|(run, items)| Input::MapItems { run, items }),
+        (run(), any::<u64>(), any::<usize>()).prop_map(|(run, from, items)| Input::MapPiece { run, from, items }),
+        failure().prop_map(Input::Fail),
         (run(), failure()).prop_map(|(run, failure)| Input::MapFailed { run, failure }),
         (run(), any::<u64>(), outcome()).prop_map(|(run, child, outcome)| Input::ChildDone { run, child, outcome }),
         run().prop_map(|run| Input::MapWritten { run }),

@@ -77,7 +77,6 @@ impl Loader<'_> {
         let inside = &text[2..text.len() - 2];
         let begin = 2 + inside.len() - inside.trim_start().len();
         let inside = inside.trim();
-        self.note_words(inside);
         match Expression::parse(inside) {
             Ok(expression) => {
                 for reference in expression.references() {
@@ -106,7 +105,11 @@ impl Loader<'_> {
                 let span = self.naming(item, text, begin, &format!("${name}"));
                 return self.note_variable_read(name, span, item);
             }
-            Reference::Function(_) => return,
+            // A variable may have the name of a function: then it is read here.
+            Reference::Function(name) => {
+                let span = self.naming(item, text, begin, &format!("${name}"));
+                return self.note_maybe_read(name, span, item);
+            }
             Reference::States(None) => return,
             Reference::States(Some(field)) => {
                 let help = match (field.as_str(), self.current.sees) {
