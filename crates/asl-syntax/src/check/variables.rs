@@ -16,13 +16,8 @@ pub(crate) struct Variables {
     parents: HashMap<FlowId, (FlowId, StateId)>,
     assigned: Vec<Mention>,
     read: Vec<Mention>,
-<<<<<<< HEAD
-    /// Names of functions, which are read where a variable has such a name.
-    maybe_read: Vec<Mention>,
-=======
     /// Every `$name` in an expression in JSONata, also those that name a function of the language.
     words: HashSet<String>,
->>>>>>> main
     /// How many bytes the locations of all mentions take.
     bytes: usize,
 }
@@ -74,12 +69,6 @@ impl Loader<'_> {
         self.variables.read.push(mention);
     }
 
-<<<<<<< HEAD
-    /// The current state names a function, or reads a variable of that name if there is one.
-    pub(crate) fn note_maybe_read(&mut self, name: &str, span: Span, item: &Item<'_>) {
-        let mention = self.mention(name, span, item);
-        self.variables.maybe_read.push(mention);
-=======
     /// An expression names these, whatever they are.
     pub(crate) fn note_words(&mut self, expression: &str) {
         for (_, after) in expression.match_indices('$').map(|(at, _)| expression.split_at(at + 1)) {
@@ -88,7 +77,6 @@ impl Loader<'_> {
                 self.variables.words.insert(after[..end].to_owned());
             }
         }
->>>>>>> main
     }
 
     fn mention(&mut self, name: &str, span: Span, item: &Item<'_>) -> Mention {
@@ -150,7 +138,7 @@ impl Loader<'_> {
 
     fn unused(&mut self, variables: &Variables, assigned: &Assigned<'_>) {
         let mut read: HashSet<(FlowId, &str)> = HashSet::new();
-        for mention in variables.read.iter().chain(&variables.maybe_read) {
+        for mention in &variables.read {
             read.extend(variables.visible(mention.flow).map(|flow| (flow, &*mention.name)));
         }
         for mention in &variables.assigned {

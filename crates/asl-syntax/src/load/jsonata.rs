@@ -106,15 +106,7 @@ impl Loader<'_> {
                 let span = self.naming(item, text, begin, &format!("${name}"));
                 return self.note_variable_read(name, span, item);
             }
-<<<<<<< HEAD
-            // A variable may have the name of a function: then it is read here.
-            Reference::Function(name) => {
-                let span = self.naming(item, text, begin, &format!("${name}"));
-                return self.note_maybe_read(name, span, item);
-            }
-=======
             Reference::Function(_) => return,
->>>>>>> main
             Reference::States(None) => return,
             Reference::States(Some(field)) => {
                 let help = match (field.as_str(), self.current.sees) {
