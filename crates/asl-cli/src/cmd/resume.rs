@@ -14,7 +14,8 @@ use std::sync::Arc;
 
 pub(crate) async fn resume(args: Resume) -> Result<Exit, Trouble> {
     let look = Look::of_stderr();
-    let project = place::project(&args.place)?;
+    let mut project = place::project(&args.place)?;
+    project.aws = args.backends.over(&project.aws);
     let progress = Arc::new(Progress::new(None, look));
     let functions = project.functions(log_sink(&progress, args.quiet))?;
     let mut interrupt = Interrupt::listen()?;

@@ -129,6 +129,18 @@ fn mistakes_are_told_with_place_and_remedy() {
         ("[buckets.B]\nPath = 'none'\n", &["asl.toml:2:8: bucket `B`: none does not exist", "help: make the folder"]),
         ("[buckets.B]\nPath = 'f.py'\n", &["asl.toml:2:8: bucket `B`: f.py is no folder"]),
         ("[buckets.B]\n", &["asl.toml:1:", "the key `Path` is missing"]),
+        (
+            "[backends]\nrekognition = 'aws'\n",
+            &["asl.toml:2:", "`rekognition` is no service", "\"aws-sdk:rekognition\""],
+        ),
+        ("[backends]\n'aws-sdk:s4' = 'aws'\n", &["asl.toml:2:", "`aws-sdk:s4` is no service"]),
+        ("[backends]\nglue = 'embedded'\n", &["asl.toml:2:", "`glue` is not embedded", "use \"aws\""]),
+        ("[backends]\nglue = 'awz'\n", &["asl.toml:2:8: unknown value `awz`", "did you mean `aws`?"]),
+        ("[aws]\nRegion = 'a/b'\n", &["asl.toml:2:10: this is not the name of a region"]),
+        ("[aws]\nEndpointUrl = 'localhost'\n", &["asl.toml:2:15: this is not an address", "http://"]),
+        ("[aws.endpoints]\ns4 = 'http://x'\n", &["asl.toml:2:6: `s4` is no service"]),
+        ("[aws]\nTimeout = 0\n", &["asl.toml:2:11: 0 is out of range", "1 to 900"]),
+        ("[aws]\nProfil = 'x'\n", &["unknown key `Profil`", "`Profile`?"]),
         ("account = '12'\n", &["asl.toml:1:11: an account has twelve digits"]),
         ("[queues.Q\n", &["asl.toml:1:", "  |"]),
     ];
