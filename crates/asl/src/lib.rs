@@ -44,6 +44,7 @@
 mod places;
 pub mod project;
 mod state_machine;
+pub mod test_state;
 pub mod testing;
 
 pub use asl_core::{Budget, Event, EventKind, Execution, Failure, Note, Outcome, event::to_aws, flow_of_machine};
