@@ -194,7 +194,10 @@ fn execution_part(machine: &Machine, execution: &Arc<Execution>) -> Map {
     out.insert("Name", &execution.name);
     // TestState: a task that is mocked needs no role, and nothing is ever redriven.
     if machine.holds() {
-        out.insert("RoleArn", Some(&execution.role_arn).filter(|role| !role.is_empty()).map_or(Value::Null, Value::from));
+        out.insert(
+            "RoleArn",
+            Some(&execution.role_arn).filter(|role| !role.is_empty()).map_or(Value::Null, Value::from),
+        );
         return out;
     }
     out.insert("RoleArn", &execution.role_arn);

@@ -178,9 +178,14 @@ impl Machine {
             }
             None => result,
         };
-        self.see(id, DataStage::AfterResultSelector, || selected.clone());
+        let shown = state.language == Language::JsonPath;
+        if shown {
+            self.see(id, DataStage::AfterResultSelector, || selected.clone());
+        }
         let placed = place(&state.result_path, &self.scopes.get(id).input, selected)?;
-        self.see(id, DataStage::AfterResultPath, || placed.clone());
+        if shown {
+            self.see(id, DataStage::AfterResultPath, || placed.clone());
+        }
         apply(&state.output_path, Cow::Owned(placed), &env).map(Cow::into_owned)
     }
 

@@ -115,6 +115,28 @@ impl Machine {
         self.rehearsal.is_some()
     }
 
+    /// Collects what an observer is shown of many items: as much as a record may hold, so that a selector cannot make
+    /// without bound what nobody limits elsewhere.
+    pub(crate) fn sights_of(
+        &self,
+        id: ScopeId,
+        values: impl Iterator<Item = Result<Value, StateError>>,
+    ) -> Result<Vec<Value>, StateError> {
+        const MOST_BYTES: usize = 8 << 20;
+        let mut bytes = 0;
+        values
+            .map(|value| {
+                let value = value?;
+                bytes += value.measure().bytes;
+                if bytes > MOST_BYTES {
+                    let name = &Machine::state_of(&self.definition, self.scopes.get(id)).name;
+                    return Err(StateError::data_limit(name, "provided", "parameters"));
+                }
+                Ok(value)
+            })
+            .collect()
+    }
+
     /// Notes what the iterations of an inline Map would get.
     pub(crate) fn see_iterations(&self, id: ScopeId, join: &Join) -> Result<(), StateError> {
         let Work::Items { items, input } = &join.work else { return Ok(()) };
@@ -122,7 +144,7 @@ impl Machine {
             return Ok(());
         }
         let selected = (0..items.len()).map(|index| self.iteration_input(id, items, input, index));
-        let selected = selected.collect::<Result<Vec<_>, _>>()?;
+        let selected = self.sights_of(id, selected)?;
         self.see(id, DataStage::AfterItemSelector, || Value::from(selected));
         Ok(())
     }

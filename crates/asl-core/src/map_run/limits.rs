@@ -73,7 +73,8 @@ impl Tolerance {
 
     /// Notes what is given.
     pub(super) fn see(&self, machine: &Machine, id: ScopeId) {
-        let given = [(DataStage::ToleratedFailureCount, self.count), (DataStage::ToleratedFailurePercentage, self.percentage)];
+        let given =
+            [(DataStage::ToleratedFailureCount, self.count), (DataStage::ToleratedFailurePercentage, self.percentage)];
         for (stage, number) in given {
             if let Some(number) = number {
                 machine.see(id, stage, || Number::from_f64(number).map_or(Value::Null, Value::from));

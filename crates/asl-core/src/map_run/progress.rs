@@ -129,16 +129,19 @@ fn see_children(machine: &Machine, id: ScopeId) -> Result<(), StateError> {
     }
     if machine.has_selector(id) {
         let selected = (0..run.items.len()).map(|index| select(machine, id, run, index));
-        let selected = selected.collect::<Result<Vec<_>, _>>()?;
+        let selected = machine.sights_of(id, selected)?;
         machine.see(id, DataStage::AfterItemSelector, || Value::from(selected));
     }
     if run.batch.is_some() {
-        let (mut batches, mut at) = (Vec::new(), 0);
-        while at < run.items.len() {
-            let (batch, items) = batch_from(machine, id, run, at)?;
-            batches.push(batch);
-            at += items.max(1);
-        }
+        let mut at = 0;
+        let batches = std::iter::from_fn(|| {
+            (at < run.items.len()).then(|| {
+                let (batch, items) = batch_from(machine, id, run, at)?;
+                at += items.max(1);
+                Ok(batch)
+            })
+        });
+        let batches = machine.sights_of(id, batches)?;
         machine.see(id, DataStage::AfterItemBatcher, || Value::from(batches));
     }
     Ok(())

@@ -146,9 +146,8 @@ impl<'r> Request<'r> {
                 Some("Mocked result must contain the same number of items as number of Parallel branches.")
             }
             StateKind::Task(task) if mock.mode != Mode::None => {
-                return responses::check(&task.resource, result, mock.mode == Mode::Strict).map_err(|why| {
-                    Exception::validation(format!("Mock result schema validation error: {why}"))
-                });
+                return responses::check(&task.resource, result, mock.mode == Mode::Strict)
+                    .map_err(|why| Exception::validation(format!("Mock result schema validation error: {why}")));
             }
             _ => None,
         };

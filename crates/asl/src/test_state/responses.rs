@@ -4,6 +4,8 @@
 //! `= service operation=TYPE …`, then one shape a line, named by its place: `{ Member=TYPE Required!=TYPE …`, `[ TYPE`
 //! (list), `% TYPE` (map), `e A|B` (enum). A TYPE is `#place`, or a scalar: `s` text, `t` timestamp, `x` blob (a number
 //! behind `s` or `x` is the least length), `i` and `n` number (`least,most` behind it), `b` boolean, `*` anything.
+//!
+//! One fact is TestState's own: to it the `MemorySize` of a function ends at 10,240 (recorded), to Lambda's API of today later.
 
 use asl_syntax::{Pattern, Resource, ResourceKind};
 use asl_value::{Map, Value};
