@@ -1,6 +1,7 @@
 //! What can be asked for.
 
 use asl::Status;
+use asl::parts::aws::{Aws, Choice, Choices};
 use asl::project::{StackOptions, Wanted};
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
@@ -114,6 +115,34 @@ pub(crate) struct Place {
     pub(crate) db: Option<PathBuf>,
 }
 
+/// What runs the tasks of services.
+#[derive(Debug, Default, ClapArgs)]
+pub(crate) struct BackendChoices {
+    /// What runs a service's tasks, over the project file: embedded, aws, mock or off; may be given more than once
+    #[arg(long = "backend", value_name = "SERVICE=WHAT", value_parser = backend)]
+    chosen: Vec<(String, Choice)>,
+}
+
+fn backend(text: &str) -> Result<(String, Choice), String> {
+    let (service, choice) = text.split_once('=').ok_or("write SERVICE=WHAT: dynamodb=aws, aws-sdk:rekognition=aws")?;
+    let choice = choice.parse()?;
+    let checked = Choices::default().with(service, choice);
+    checked.map_err(|error| format!("{error}: {}", error.hint))?;
+    Ok((service.to_owned(), choice))
+}
+
+impl BackendChoices {
+    /// The AWS of a project with these choices over its own.
+    pub(crate) fn over(&self, aws: &Aws) -> Aws {
+        let mut choices = aws.choices().clone();
+        for (service, choice) in &self.chosen {
+            // What cannot be chosen was refused with the arguments.
+            let _ = choices.set(service, *choice);
+        }
+        aws.with_choices(choices)
+    }
+}
+
 #[derive(Debug, ClapArgs)]
 pub(crate) struct Run {
     /// The definition: JSON, or YAML in a file named .yaml or .yml; or a SAM or CloudFormation template
@@ -143,6 +172,8 @@ pub(crate) struct Run {
     #[arg(long, value_name = "SIZE", default_value = "1G", value_parser = size)]
     pub(crate) max_memory: usize,
     #[command(flatten)]
+    pub(crate) backends: BackendChoices,
+    #[command(flatten)]
     pub(crate) place: Place,
 }
 
@@ -160,6 +191,8 @@ pub(crate) struct Resume {
     /// Say nothing on stderr but errors
     #[arg(long, short)]
     pub(crate) quiet: bool,
+    #[command(flatten)]
+    pub(crate) backends: BackendChoices,
     #[command(flatten)]
     pub(crate) place: Place,
 }

@@ -72,5 +72,5 @@ pub mod parts {
     pub use asl_function as function;
     pub use asl_store::{ItemKey, ServiceTx, StoreError};
     pub use asl_syntax as syntax;
-    pub use asl_task::{bucket, embedded, mock};
+    pub use asl_task::{aws, bucket, embedded, mock};
 }

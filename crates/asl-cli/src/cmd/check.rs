@@ -8,7 +8,7 @@ use crate::render::look::Look;
 use crate::render::snippet::{self, Finding};
 use crate::render::text::json;
 use asl::parts::syntax::{Severity, load, validate};
-use asl::project::{Opened, Problem, Project, Wanted, is_template};
+use asl::project::{Opened, Problem, Project, ProjectError, Wanted, is_template};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -73,7 +73,12 @@ fn check_project(file: &Path, json: bool) -> Result<bool, Trouble> {
     std::fs::metadata(file).map_err(|problem| {
         Trouble::new(format!("the project file {} cannot be read: {problem}", file.display())).hint("check the path")
     })?;
-    let checked = Project::load(file).and_then(|project| project.functions(Arc::new(|_| {})).map(drop));
+    let checked = Project::load(file).and_then(|project| {
+        note(project.notes(), Look::of_stderr());
+        project.functions(Arc::new(|_| {}))?;
+        let problems = project.broken();
+        if problems.is_empty() { Ok(()) } else { Err(ProjectError { problems }) }
+    });
     let problems = checked.err().map(|error| error.problems).unwrap_or_default();
     let findings: Vec<Finding> = problems.iter().map(Finding::from).collect();
     answer(&snippet::draw(&findings, Look::of_stdout()))?;

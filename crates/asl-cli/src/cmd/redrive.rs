@@ -1,7 +1,7 @@
 //! `asl redrive`: an execution that failed, timed out or was stopped goes on from there.
 
 use super::run::{Interrupt, engine, follow, log_sink};
-use crate::args::Place;
+use crate::args::{BackendChoices, Place};
 use crate::exit::{Exit, Trouble};
 use crate::place;
 use crate::render::look::Look;
@@ -19,11 +19,14 @@ pub(crate) struct Redrive {
     #[arg(long, short)]
     pub(crate) quiet: bool,
     #[command(flatten)]
+    pub(crate) backends: BackendChoices,
+    #[command(flatten)]
     pub(crate) place: Place,
 }
 
 pub(crate) async fn redrive(args: Redrive) -> Result<Exit, Trouble> {
-    let project = place::project(&args.place)?;
+    let mut project = place::project(&args.place)?;
+    project.aws = args.backends.over(&project.aws);
     let progress = Arc::new(Progress::new(None, Look::of_stderr()));
     let functions = project.functions(log_sink(&progress, args.quiet))?;
     let mut interrupt = Interrupt::listen()?;

@@ -14,13 +14,14 @@ use std::sync::Arc;
 
 pub(crate) async fn resume(args: Resume) -> Result<Exit, Trouble> {
     let look = Look::of_stderr();
-    let project = place::project(&args.place)?;
+    let mut project = place::project(&args.place)?;
+    project.aws = args.backends.over(&project.aws);
     let progress = Arc::new(Progress::new(None, look));
     let functions = project.functions(log_sink(&progress, args.quiet))?;
     let mut interrupt = Interrupt::listen()?;
     let journal = place::change(&place::database_of(&args.place, &project)).await?;
     let mocks = match &args.mock {
-        Some(file) => mocks::load(file, &only_machine(&journal).await?, args.mock_case.as_deref(), None)?,
+        Some(file) => mocks::load(file, &[&*only_machine(&journal).await?], args.mock_case.as_deref(), None)?,
         None => Mocks::default(),
     };
     let engine = engine("asl resume", &project, functions, mocks, &journal, (!args.quiet).then_some(progress))?.build();

@@ -22,7 +22,8 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 pub(crate) fn run(args: Run) -> Result<Exit, Trouble> {
     let look = Look::of_stderr();
     let wanted = args.place.stack.wanted(args.state_machine.as_deref());
-    let opened = Project::open(&args.definition, args.place.project.as_deref(), &wanted)?;
+    let mut opened = Project::open(&args.definition, args.place.project.as_deref(), &wanted)?;
+    opened.project.aws = args.backends.over(&opened.project.aws);
     let Opened { project, source, name, .. } = &opened;
     let loaded = load(source, &opened.options);
     let Some(definition) = loaded.definition else {
@@ -35,7 +36,10 @@ pub(crate) fn run(args: Run) -> Result<Exit, Trouble> {
     let progress = Arc::new(Progress::new(Some(&definition), look));
     let functions = project.functions(log_sink(&progress, args.quiet))?;
     let mocks = match &args.mock {
-        Some(file) => mocks::load(file, name, args.mock_case.as_deref(), Some(&definition))?,
+        Some(file) => {
+            let names: Vec<&str> = [name.as_str()].into_iter().chain(opened.logical_id.as_deref()).collect();
+            mocks::load(file, &names, args.mock_case.as_deref(), Some(&definition))?
+        }
         None => Mocks::default(),
     };
     project.check(source, &definition, &functions, &mocks)?;
@@ -91,7 +95,8 @@ pub(crate) fn engine(
     progress: Option<Arc<Progress>>,
 ) -> Result<EngineBuilder, Trouble> {
     let builder = Engine::builder(journal.clone()).called(what).identity(project.identity.clone()).functions(functions);
-    let builder = builder.services(project.services()?).buckets(project.buckets()).mocks(mocks);
+    let builder =
+        builder.services(project.services()?).buckets(project.buckets()).aws(project.aws.clone()).mocks(mocks);
     Ok(match progress {
         Some(progress) => builder.observer(progress),
         None => builder,

@@ -1,7 +1,7 @@
 //! `asl worker`: runs what nobody runs, until it is told to stop.
 
-use super::run::{Interrupt, engine};
-use crate::args::Place;
+use super::run::{Interrupt, engine, note};
+use crate::args::{BackendChoices, Place};
 use crate::exit::{Exit, Trouble, say};
 use crate::place;
 use crate::render::look::Look;
@@ -34,13 +34,19 @@ pub(crate) struct WorkerArgs {
     #[arg(long, short)]
     pub(crate) quiet: bool,
     #[command(flatten)]
+    pub(crate) backends: BackendChoices,
+    #[command(flatten)]
     pub(crate) place: Place,
 }
 
 pub(crate) async fn worker(mut args: WorkerArgs) -> Result<Exit, Trouble> {
     args.place.project = args.file.take().or(args.place.project);
-    let project = place::project(&args.place)?;
+    let mut project = place::project(&args.place)?;
+    project.aws = args.backends.over(&project.aws);
     let log = Arc::new(Log { look: Look::of_stderr(), quiet: args.quiet });
+    if !args.quiet {
+        note(project.notes(), log.look);
+    }
     let sink = log.clone();
     let functions = project.functions(Arc::new(move |line: LogLine| sink.function(&line)))?;
     let mut signals = Interrupt::listen()?;

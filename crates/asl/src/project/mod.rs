@@ -28,6 +28,7 @@
 //! [`Project::functions`] that every function's code is there, [`Project::source`] that every `${...}` has a value, and
 //! [`Project::check`] that a definition calls nothing that the project does not declare.
 
+mod aws;
 mod code;
 mod declared;
 mod environment_file;
@@ -50,6 +51,7 @@ pub use template::{Declared, Definition as DefinitionPlace, Machine};
 
 use asl_function::{Code, FunctionSpec, Functions, LogSink};
 use asl_syntax::Source;
+use asl_task::aws::Aws;
 use asl_task::bucket::Buckets;
 use asl_task::embedded::{Identity, Services, ServicesSpec};
 use asl_task::function::FunctionSet;
@@ -79,6 +81,8 @@ pub struct Project {
     pub services: ServicesSpec,
     /// The declared buckets: the folders that stand for them.
     pub buckets: BTreeMap<String, PathBuf>,
+    /// The services that tasks call at AWS, and how it is reached.
+    pub aws: Aws,
     /// The file's text, for places.
     text: Arc<str>,
     /// The template, where there is one.
@@ -97,6 +101,7 @@ impl Project {
             functions: Vec::new(),
             services: ServicesSpec::default(),
             buckets: BTreeMap::new(),
+            aws: Aws::default(),
             text: "".into(),
             stack: None,
         }

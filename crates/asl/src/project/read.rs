@@ -40,6 +40,7 @@ pub(super) fn load(file: &Path, template: Option<&Path>, options: &StackOptions)
     let mut problems = Vec::new();
     let mut reader = Reader { name: &name, text: &text, root: &project.root, problems: &mut problems };
     project.identity = reader.identity(&parsed, &project.identity);
+    project.aws = reader.aws(&parsed);
     let functions: Vec<FunctionSpec> =
         parsed.functions.iter().filter_map(|(name, f)| reader.function(name, f)).collect();
     let buckets: Vec<_> = parsed.buckets.iter().filter_map(|(name, b)| reader.bucket(name, b)).collect();
@@ -180,7 +181,7 @@ fn near_or_known(word: &str, known: &[&str], list: &str) -> Option<String> {
 }
 
 /// Reads what serde alone cannot check, and notes what is wrong.
-struct Reader<'a> {
+pub(super) struct Reader<'a> {
     name: &'a str,
     text: &'a str,
     root: &'a Path,
@@ -188,7 +189,7 @@ struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    fn report(&mut self, path: &str, message: impl Into<String>, help: impl Into<String>) {
+    pub(super) fn report(&mut self, path: &str, message: impl Into<String>, help: impl Into<String>) {
         let mut problem = Problem::new(self.name, self.text, message);
         problem.span = place::find(self.text, path);
         problem.help = Some(help.into());
