@@ -38,12 +38,16 @@
 //! Functions that are processes (those of a [`project`]) end with your program, whatever they do, if its `main` begins with
 //! [`parts::function::supervisor::serve_if_asked`].
 //!
+//! One state alone is tested by [`test_state`], AWS's operation of that name as a function: a request in, a response or an
+//! exception out, mocks instead of services.
+//!
 //! The command line and the server are built on this crate; see also `examples/embed.rs`.
 #![forbid(unsafe_code)]
 
 mod places;
 pub mod project;
 mod state_machine;
+pub mod test_state;
 pub mod testing;
 
 pub use asl_core::{Budget, Event, EventKind, Execution, Failure, Note, Outcome, event::to_aws, flow_of_machine};

@@ -25,7 +25,7 @@ use std::sync::Arc;
 pub(crate) use limits::{Kind, number};
 pub(crate) use names::flow_of;
 pub use names::{flow_of_machine, is_child};
-pub(crate) use progress::{abandon, answer};
+pub(crate) use progress::{abandon, answer, conclude};
 pub(crate) use redrive::redrive;
 pub(crate) use start::start;
 
@@ -209,6 +209,16 @@ impl MapRun {
         };
         let read = items(&self.items) + self.pieces.as_ref().map_or(0, |pieces| pieces.len() * ITEM_BYTES);
         read + self.results.bytes() + self.running.len() * CHILD_BYTES
+    }
+
+    /// How many items it has.
+    pub(crate) fn item_count(&self) -> usize {
+        self.items.len()
+    }
+
+    /// True when so many failed items are too many.
+    pub(crate) fn exceeds_tolerance(&self, failed: u64) -> bool {
+        self.tolerance.exceeded(failed, self.items.len())
     }
 
     /// What it waits for: to be asked for again after a crash.

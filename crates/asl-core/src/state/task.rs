@@ -55,6 +55,7 @@ fn prepare(
         Some(payload) => fill(payload, &input, &env)?,
         None => input.clone().into_owned(),
     };
+    machine.see_parameters(id, state, &parameters);
     machine.check_size(&parameters, || StateError::data_limit(&state.name, "provided", "parameters"))?;
     check_parameters(&task.resource, &parameters)?;
     let role_arn = match &task.credentials {
