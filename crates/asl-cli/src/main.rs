@@ -6,29 +6,44 @@
 
 mod args;
 mod cmd;
+mod common;
 mod exit;
-mod place;
 mod render;
-mod threads;
+mod terminal;
 
 use args::{Args, Command};
 use clap::Parser;
+use common::threads::Threads;
 use exit::Exit;
 use render::look::Look;
 use std::process::ExitCode;
-use threads::Threads;
 
 /// Executions are made on one thread and taken down on another, which is what this allocator is good at.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
-    let args = Args::parse();
+    let args = match Args::try_parse() {
+        Ok(args) => args,
+        Err(refused) => return usage(&refused),
+    };
+    render::look::ask(args.color);
     trace();
     match dispatch(args) {
         Ok(exit) => exit.into(),
         Err(trouble) => trouble.tell(Look::of_stderr()),
     }
+}
+
+/// The help that was asked for, or what is wrong with the arguments.
+fn usage(told: &clap::Error) -> ExitCode {
+    let text = told.render().to_string();
+    // It repeats arguments, which may come from elsewhere.
+    if terminal::safe(&text) == text {
+        told.exit();
+    }
+    terminal::say(&text);
+    ExitCode::from(2)
 }
 
 fn dispatch(args: Args) -> Result<Exit, exit::Trouble> {
@@ -57,9 +72,9 @@ fn dispatch(args: Args) -> Result<Exit, exit::Trouble> {
     }
 }
 
-/// The engine's own log, for those who ask for it: `ASL_LOG=debug asl run ...`.
+/// The engine's own log, where it is asked for: `ASL_LOG=debug asl run ...`. It has no colours.
 fn trace() {
     if let Ok(filter) = tracing_subscriber::EnvFilter::try_from_env("ASL_LOG") {
-        tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+        tracing_subscriber::fmt().with_env_filter(filter).with_ansi(false).with_writer(|| terminal::Log).init();
     }
 }

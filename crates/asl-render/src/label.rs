@@ -1,5 +1,6 @@
 //! Short texts: conditions, error names, names in lines.
 
+use crate::visible::is_control;
 use asl_syntax::model::{Condition, Operand, Operator, Relation, Test};
 use asl_syntax::{Resource, ResourceKind};
 use std::fmt::Write;
@@ -26,8 +27,8 @@ pub(crate) fn char_width(c: char) -> usize {
 /// The text without what would move a terminal's cursor or turn the direction of writing.
 pub(crate) fn clean(text: &str) -> String {
     let plain = |c: char| match c {
-        '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => ' ',
-        c if c.is_control() => ' ',
+        '\n' | '\t' | '\u{2028}' | '\u{2029}' => ' ',
+        c if is_control(c) => ' ',
         c => c,
     };
     text.chars().map(plain).collect()

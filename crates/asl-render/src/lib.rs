@@ -43,6 +43,7 @@ mod status;
 mod svg;
 mod text;
 mod tracks;
+mod visible;
 
 pub use dot::dot;
 pub use layout::layout;
@@ -51,3 +52,4 @@ pub use model::{Edge, EdgeKind, Graph, Group, Label, Node, NodeKind, Place, Poin
 pub use status::{Status, Statuses, statuses};
 pub use svg::svg;
 pub use text::{TextOptions, text};
+pub use visible::{is_control, visible};

@@ -38,6 +38,7 @@
 //! The command line and the server are built on this crate; see also `examples/embed.rs`.
 #![forbid(unsafe_code)]
 
+pub mod aws;
 mod places;
 pub mod project;
 mod state_machine;

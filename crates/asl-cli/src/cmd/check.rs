@@ -1,15 +1,31 @@
 //! `asl check`: definitions and project files, without running anything.
 
-use super::{findings, load_options, read_definition};
-use crate::args::Check;
-use crate::exit::{Exit, Trouble, answer, say};
+use crate::common::definition::{bound, findings, load_options};
+use crate::common::place;
+use crate::exit::{Exit, Trouble};
 use crate::render::look::Look;
 use crate::render::snippet::{self, Finding};
 use crate::render::text::json;
+use crate::terminal::{answer, say};
 use asl::parts::syntax::{Diagnostic, Severity, Source, load, validate};
 use asl::project::Project;
+use clap::Args;
 use std::path::Path;
+use std::path::PathBuf;
 use std::sync::Arc;
+
+#[derive(Debug, Args)]
+pub(crate) struct Check {
+    /// Definitions: JSON, or YAML in files named .yaml or .yml; and project files, named .toml
+    #[arg(required = true, value_name = "FILE")]
+    pub(crate) files: Vec<PathBuf>,
+    /// JSON, in the shape of `aws stepfunctions validate-state-machine-definition`: one line a definition
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// The project file, which gives ${...} their values [default: the nearest asl.toml]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) project: Option<PathBuf>,
+}
 
 pub(crate) fn check(args: Check) -> Result<Exit, Trouble> {
     let mut exit = Exit::Done;
@@ -58,18 +74,8 @@ fn check_project(file: &Path, json: bool) -> Result<bool, Trouble> {
     Ok(findings.is_empty())
 }
 
-/// Values for `${...}` come from the project, where there is one: without it they stand as they are.
-pub(crate) fn bound(file: &Path, project: &Project) -> Result<Source, Trouble> {
-    let text = read_definition(file)?;
-    let name = file.to_string_lossy();
-    Ok(match project.file {
-        Some(_) => project.source(&name, &text)?,
-        None => Source::new(&*name, text),
-    })
-}
-
 fn diagnose(file: &Path, project: Option<&Path>) -> Result<(Source, Vec<Diagnostic>), Trouble> {
-    let source = bound(file, &Project::of_definition(file, project)?)?;
+    let source = bound(file, &place::project_of(file, project)?)?;
     let loaded = load(&source, &load_options(file));
     Ok((source, loaded.diagnostics))
 }

@@ -1,13 +1,14 @@
 //! `asl describe`: an execution at a glance, or exactly what AWS tells of it.
 
-use super::list::run_by;
-use super::now_ms;
 use crate::args::Place;
-use crate::exit::{Exit, Trouble, answer};
-use crate::place;
+use crate::common::clock::now_ms;
+use crate::common::owner::run_by;
+use crate::common::place;
+use crate::exit::{Exit, Trouble};
 use crate::render::look::Look;
 use crate::render::text::{duration, json, whole};
-use asl::{EventKind, ExecutionRow, Map, Status, Value};
+use crate::terminal::answer;
+use asl::{EventKind, ExecutionRow, Status, aws};
 use clap::Args;
 
 #[derive(Debug, Args)]
@@ -42,53 +43,12 @@ pub(crate) async fn describe(args: Describe) -> Result<Exit, Trouble> {
     let holders = asl::holders(&journal).await?;
     journal.close().await;
     if args.json {
-        answer(&json(&shape(&row, data)))?;
+        answer(&json(&aws::describe_execution(&row, &data.input, data.output.as_deref())))?;
     } else {
         let by = run_by(&row, &holders).unwrap_or_else(|| "nobody".to_owned());
         answer(&lines(&row, &data, &by, Look::of_stdout()))?;
     }
     Ok(Exit::Done)
-}
-
-/// AWS's shape (spec: DescribeExecution).
-fn shape(row: &ExecutionRow, data: Data) -> Value {
-    let included = || Value::from(Map::from_iter([("included", true)]));
-    let mut out = Map::new();
-    out.insert("executionArn", row.arn.as_str());
-    out.insert("stateMachineArn", row.state_machine_arn.as_str());
-    out.insert("name", row.name.as_str());
-    out.insert("status", row.status.name());
-    out.insert("startDate", row.started.to_cli_string());
-    if let Some(stopped) = row.stopped {
-        out.insert("stopDate", stopped.to_cli_string());
-    }
-    out.insert("input", data.input);
-    out.insert("inputDetails", included());
-    if let Some(output) = data.output {
-        out.insert("output", output);
-        out.insert("outputDetails", included());
-    }
-    // Of an execution that ran out of time AWS tells neither.
-    if row.status != Status::TimedOut {
-        if let Some(error) = &row.error {
-            out.insert("error", error.as_str());
-        }
-        if let Some(cause) = &row.cause {
-            out.insert("cause", cause.as_str());
-        }
-    }
-    out.insert("redriveCount", row.redrive_count);
-    if let Some(redriven) = row.redriven {
-        out.insert("redriveDate", redriven.to_cli_string());
-    }
-    match row.status {
-        Status::Running | Status::Succeeded => {
-            out.insert("redriveStatus", "NOT_REDRIVABLE");
-            out.insert("redriveStatusReason", format!("Execution is {} and cannot be redriven", row.status));
-        }
-        _ => out.insert("redriveStatus", "REDRIVABLE").map_or((), drop),
-    }
-    out.into()
 }
 
 fn lines(row: &ExecutionRow, data: &Data, run_by: &str, look: Look) -> String {

@@ -1,8 +1,15 @@
 //! `asl explain`.
 
-use crate::args::Explain;
-use crate::exit::{Exit, Trouble, answer};
+use crate::exit::{Exit, Trouble};
+use crate::terminal::answer;
 use asl::parts::syntax::{Rule, explain as page};
+use clap::Args;
+
+#[derive(Debug, Args)]
+pub(crate) struct Explain {
+    /// The rule, such as missing-target; none lists them all
+    pub(crate) rule: Option<String>,
+}
 
 pub(crate) fn explain(args: Explain) -> Result<Exit, Trouble> {
     let Some(name) = args.rule else {

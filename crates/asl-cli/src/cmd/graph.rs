@@ -1,21 +1,45 @@
 //! `asl graph`.
 
-use super::check::bound;
-use super::run::machine_name;
-use super::{findings, load_options};
-use crate::args::{Graph, Picture, Place};
-use crate::exit::{Exit, Trouble, answer};
-use crate::place;
+use crate::args::Place;
+use crate::common::definition::{bound, findings, load_options, machine_name};
+use crate::common::place;
+use crate::exit::{Exit, Trouble};
 use crate::render::look::Look;
+use crate::terminal::{answer, drawn};
 use asl::parts::syntax::{Options, Severity, Source, load};
 use asl::project::Project;
 use asl::{Definition, Event, Journal, JournalOptions};
 use asl_render::{Statuses, TextOptions, dot, layout, mermaid, statuses, svg, text};
+use clap::{Args, ValueEnum};
 use std::path::Path;
+use std::path::PathBuf;
 use std::sync::Arc;
 
+#[derive(Debug, Args)]
+pub(crate) struct Graph {
+    /// The definition: JSON, or YAML in a file named .yaml or .yml
+    pub(crate) definition: PathBuf,
+    /// What to draw it as
+    #[arg(long, short, value_enum, default_value_t = Picture::Text)]
+    pub(crate) format: Picture,
+    /// Show what became of this execution: its name, the beginning of its name, or its ARN
+    #[arg(long, value_name = "EXECUTION")]
+    pub(crate) execution: Option<String>,
+    #[command(flatten)]
+    pub(crate) place: Place,
+}
+
+/// What a graph is drawn as.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Picture {
+    Text,
+    Svg,
+    Mermaid,
+    Dot,
+}
+
 pub(crate) async fn graph(args: Graph) -> Result<Exit, Trouble> {
-    let project = Project::of_definition(&args.definition, args.place.project.as_deref())?;
+    let project = place::project_of(&args.definition, args.place.project.as_deref())?;
     let source = bound(&args.definition, &project)?;
     let (definition, statuses) = match &args.execution {
         None => (definition(&source, load_options(&args.definition))?, None),
@@ -29,7 +53,7 @@ pub(crate) async fn graph(args: Graph) -> Result<Exit, Trouble> {
         Picture::Text => {
             let look = Look::of_stdout();
             let width = look.width.unwrap_or(usize::MAX);
-            text(&graph, statuses, &TextOptions { unicode: unicode(), colour: look.color, width })
+            drawn(&text(&graph, statuses, &TextOptions { unicode: unicode(), colour: look.color, width }))
         }
         Picture::Svg => svg(&graph, statuses),
         Picture::Mermaid => mermaid(&graph, statuses),

@@ -1,12 +1,28 @@
 //! `asl history`.
 
-use crate::args::History;
-use crate::exit::{Exit, Trouble, answer};
-use crate::place;
+use crate::args::Place;
+use crate::common::place;
+use crate::exit::{Exit, Trouble};
 use crate::render::event;
 use crate::render::look::Look;
 use crate::render::text::json;
-use asl::{Event, Map, Value, to_aws};
+use crate::terminal::answer;
+use asl::{Event, aws};
+use clap::Args;
+
+#[derive(Debug, Args)]
+pub(crate) struct History {
+    /// The execution: its name, the beginning of its name, or its ARN [default: the last one]
+    pub(crate) execution: Option<String>,
+    /// JSON, in the shape of `aws stepfunctions get-execution-history`
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// The records themselves, with the definition: lines of JSON that every later version replays
+    #[arg(long, conflicts_with = "json")]
+    pub(crate) records: bool,
+    #[command(flatten)]
+    pub(crate) place: Place,
+}
 
 pub(crate) async fn history(args: History) -> Result<Exit, Trouble> {
     let journal = place::read(&args.place).await?;
@@ -21,8 +37,7 @@ pub(crate) async fn history(args: History) -> Result<Exit, Trouble> {
     journal.close().await;
     let events: Vec<Event> = records.into_iter().flat_map(|record| record.events).collect();
     if args.json {
-        let events: Vec<Value> = events.iter().map(to_aws).collect();
-        answer(&json(&Value::from(Map::from_iter([("events", Value::from(events))]))))?;
+        answer(&json(&aws::execution_history(&events)))?;
     } else {
         answer(&event::history(&row, &events, Look::of_stdout()))?;
     }

@@ -1,13 +1,34 @@
 //! `asl list`.
 
-use crate::args::List;
-use crate::cmd::now_ms;
-use crate::exit::{Exit, Trouble, answer, say};
-use crate::place;
+use crate::args::Place;
+use crate::common::clock::now_ms;
+use crate::common::owner::run_by;
+use crate::common::place;
+use crate::exit::{Exit, Trouble};
 use crate::render::grid::Grid;
 use crate::render::look::Look;
 use crate::render::text::{duration, json};
-use asl::{ExecutionRow, Filter, Holder, Map, Status, Value};
+use crate::terminal::{answer, say};
+use asl::{ExecutionRow, Filter, Holder, Map, Status, Value, aws};
+use clap::Args;
+
+#[derive(Debug, Args)]
+pub(crate) struct List {
+    /// Only those with this status: RUNNING, SUCCEEDED, FAILED, TIMED_OUT or ABORTED
+    #[arg(long, value_name = "STATUS")]
+    pub(crate) status: Option<Status>,
+    /// Only those of this definition, by its name (fare, for fare.asl.json)
+    #[arg(long, value_name = "NAME")]
+    pub(crate) definition: Option<String>,
+    /// At most so many
+    #[arg(long, value_name = "N")]
+    pub(crate) limit: Option<u32>,
+    /// JSON, in the shape of `aws stepfunctions list-executions`
+    #[arg(long)]
+    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) place: Place,
+}
 
 /// How many executions are in memory at a time, however many there are.
 const PAGE: u32 = 1_000;
@@ -27,7 +48,7 @@ pub(crate) async fn list(args: List) -> Result<Exit, Trouble> {
         filter.before = rows.last().map(|row| row.id);
         let is_last = left == 0 || rows.len() < PAGE as usize;
         if args.json {
-            answer(&part(rows.iter().map(item).collect(), is_first, is_last))?;
+            answer(&part(rows.iter().map(aws::execution_list_item).collect(), is_first, is_last))?;
         } else if !rows.is_empty() {
             let cells: Vec<Vec<String>> = rows.iter().map(|row| cells(row, &holders)).collect();
             answer(&grid.page(&cells))?;
@@ -53,12 +74,6 @@ fn part(executions: Vec<Value>, is_first: bool, is_last: bool) -> String {
     if is_last { format!("{head}{}", &text[begin..]) } else { format!("{head}{}", text[begin..end].trim_end()) }
 }
 
-/// Which living process runs an execution that has not ended.
-pub(crate) fn run_by(row: &ExecutionRow, holders: &[Holder]) -> Option<String> {
-    let holder = holders.iter().find(|holder| holder.alive && Some(holder.worker.id) == row.owner)?;
-    Some(format!("{} ({})", holder.worker.what, holder.worker.process))
-}
-
 fn cells(row: &ExecutionRow, holders: &[Holder]) -> Vec<String> {
     let run_by = match row.status {
         Status::Running => run_by(row, holders).unwrap_or_else(|| "nobody".to_owned()),
@@ -82,24 +97,6 @@ fn status(row: &ExecutionRow) -> String {
         1 => format!("{} (redriven)", row.status.name()),
         n => format!("{} (redriven {n} times)", row.status.name()),
     }
-}
-
-/// An `ExecutionListItem`, with its times as the AWS CLI writes them.
-fn item(row: &ExecutionRow) -> Value {
-    let mut item = Map::new();
-    item.insert("executionArn", row.arn.as_str());
-    item.insert("stateMachineArn", row.state_machine_arn.as_str());
-    item.insert("name", row.name.as_str());
-    item.insert("status", row.status.name());
-    item.insert("startDate", row.started.to_cli_string());
-    if let Some(stopped) = row.stopped {
-        item.insert("stopDate", stopped.to_cli_string());
-    }
-    if let Some(redriven) = row.redriven {
-        item.insert("redriveCount", row.redrive_count);
-        item.insert("redriveDate", redriven.to_cli_string());
-    }
-    item.into()
 }
 
 #[cfg(test)]

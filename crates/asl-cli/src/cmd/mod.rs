@@ -1,13 +1,11 @@
-//! The commands, one file each.
+//! The commands, one file each: what a command can be told, and what it does.
 
 pub(crate) mod check;
 pub(crate) mod describe;
 pub(crate) mod explain;
-pub(crate) mod exported;
 pub(crate) mod graph;
 pub(crate) mod history;
 pub(crate) mod list;
-pub(crate) mod mocks;
 pub(crate) mod queue;
 pub(crate) mod redrive;
 pub(crate) mod replay;
@@ -18,54 +16,5 @@ pub(crate) mod start;
 pub(crate) mod stop;
 pub(crate) mod table;
 pub(crate) mod test;
-pub(crate) mod trial;
 pub(crate) mod wait;
 pub(crate) mod worker;
-
-use crate::exit::Trouble;
-use crate::render::snippet::Finding;
-use asl::ParseError;
-use asl::parts::syntax::{self, Diagnostic, Format, Severity, Source};
-use std::path::Path;
-use std::time::{SystemTime, UNIX_EPOCH};
-
-/// The text of a definition's file.
-pub(crate) fn read_definition(file: &Path) -> Result<String, Trouble> {
-    std::fs::read_to_string(file).map_err(|problem| {
-        Trouble::new(format!("the definition {} cannot be read: {problem}", file.display()))
-            .hint("check the path; a definition is a JSON or YAML file in UTF-8")
-    })
-}
-
-/// Options for a definition in this file.
-pub(crate) fn load_options(file: &Path) -> syntax::Options {
-    let yaml = file.extension().is_some_and(|e| e.eq_ignore_ascii_case("yaml") || e.eq_ignore_ascii_case("yml"));
-    let format = if yaml { Format::Yaml } else { Format::Json };
-    syntax::Options { format, ..syntax::Options::default() }
-}
-
-/// What to show of diagnostics of a severity.
-pub(crate) fn findings(source: &Source, diagnostics: &[Diagnostic], severity: Severity) -> Vec<Finding> {
-    let wanted = diagnostics.iter().filter(|diagnostic| diagnostic.severity == severity);
-    wanted.map(|diagnostic| Finding::of(source, diagnostic)).collect()
-}
-
-/// What is to be told of a file that should be JSON and is not.
-pub(crate) fn not_json(what: &str, file: &str, text: &str, problem: &ParseError) -> Trouble {
-    Trouble::Places(vec![Finding {
-        severity: Severity::Error,
-        rule: None,
-        message: format!("{what} is not JSON: {problem}"),
-        file: file.to_owned(),
-        span: Some(problem.offset..problem.offset + 1),
-        text: text.into(),
-        labels: Vec::new(),
-        help: None,
-    }])
-}
-
-/// The time, in epoch milliseconds.
-pub(crate) fn now_ms() -> i64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
-}

@@ -1,13 +1,54 @@
 //! `asl queue receive`, `asl queue peek`.
 
-use super::now_ms;
-use crate::args::{Peek, Place, Queue, Receive};
-use crate::exit::{Exit, Trouble, answer, say};
-use crate::place;
+use crate::args::Place;
+use crate::common::clock::now_ms;
+use crate::common::services::{self, Failed, Opened};
+use crate::exit::{Exit, Trouble};
 use crate::render::look::Look;
 use crate::render::text::{json, whole};
-use asl::parts::embedded::{self, AccessError, Services};
-use asl::{Journal, JournalError, JournalOptions, Map, Timestamp, Value};
+use crate::terminal::{answer, say};
+use asl::parts::embedded;
+use asl::{Map, Timestamp, Value};
+use clap::{Args, Subcommand};
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Queue {
+    /// Receive messages: they are hidden from others for the queue's visibility timeout
+    Receive(Receive),
+    /// Look at messages without receiving them, hidden ones too
+    Peek(Peek),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Receive {
+    /// The queue
+    pub(crate) name: String,
+    /// At most so many messages: 1 to 10, as on AWS
+    #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=10))]
+    pub(crate) max: u32,
+    /// How long they stay hidden, in seconds [default: the queue's own]
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(0..=43_200))]
+    pub(crate) visibility_timeout: Option<u32>,
+    /// JSON, in the shape of `aws sqs receive-message`
+    #[arg(long)]
+    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) place: Place,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Peek {
+    /// The queue
+    pub(crate) name: String,
+    /// At most so many messages
+    #[arg(long, value_name = "N", default_value_t = 100)]
+    pub(crate) max: u32,
+    /// JSON, in the shape of `aws sqs receive-message`
+    #[arg(long)]
+    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) place: Place,
+}
 
 pub(crate) async fn queue(queue: Queue) -> Result<Exit, Trouble> {
     match queue {
@@ -16,44 +57,8 @@ pub(crate) async fn queue(queue: Queue) -> Result<Exit, Trouble> {
     }
 }
 
-/// What can go wrong in a transaction over the services.
-pub(crate) enum Failed {
-    Access(AccessError),
-    Journal(JournalError),
-}
-
-impl From<JournalError> for Failed {
-    fn from(error: JournalError) -> Failed {
-        Failed::Journal(error)
-    }
-}
-
-impl From<AccessError> for Failed {
-    fn from(error: AccessError) -> Failed {
-        Failed::Access(error)
-    }
-}
-
-impl From<Failed> for Trouble {
-    fn from(failed: Failed) -> Trouble {
-        match failed {
-            Failed::Journal(error) => error.into(),
-            Failed::Access(error @ AccessError::Unknown { .. }) => {
-                Trouble::new(error.to_string()).hint("declare it in the project file, or write another name")
-            }
-            Failed::Access(error) => Trouble::new(error.to_string()),
-        }
-    }
-}
-
-async fn open(place: &Place) -> Result<(Services, Journal), Trouble> {
-    let project = place::project(place)?;
-    let services = project.services()?;
-    Ok((services, place::change(&place::database_of(place, &project)).await?))
-}
-
 async fn receive(args: Receive) -> Result<Exit, Trouble> {
-    let (services, journal) = open(&args.place).await?;
+    let Opened { services, journal, .. } = services::change(&args.place).await?;
     let now_ms = now_ms();
     let visibility_timeout_ms = args.visibility_timeout.map(|seconds| i64::from(seconds) * 1000);
     // Receipt handles differ from one receive to the next: no two happen at the same time in one process.
@@ -72,10 +77,7 @@ async fn receive(args: Receive) -> Result<Exit, Trouble> {
 }
 
 async fn peek(args: Peek) -> Result<Exit, Trouble> {
-    let project = place::project(&args.place)?;
-    let services = project.services()?;
-    let database = place::shorter(&place::database_of(&args.place, &project));
-    let journal = Journal::open_read_only(&database, JournalOptions::default()).await?;
+    let Opened { services, journal, .. } = services::read(&args.place).await?;
     let (name, asked, now_ms) = (args.name, services.clone(), now_ms());
     let messages = journal.inspect(move |tx| {
         Box::pin(async move { asked.peek_messages(tx, &name, 0, args.max, now_ms).await.map_err(Failed::from) })

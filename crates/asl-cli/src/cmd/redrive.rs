@@ -1,12 +1,12 @@
 //! `asl redrive`: an execution that failed, timed out or was stopped goes on from there.
 
-use super::run::{Interrupt, engine, follow, log_sink};
 use crate::args::Place;
+use crate::common::engine::{engine, follow, log_sink, shut_down};
+use crate::common::interrupt::Interrupt;
+use crate::common::place;
 use crate::exit::{Exit, Trouble};
-use crate::place;
 use crate::render::look::Look;
 use crate::render::progress::Progress;
-use asl::EngineError;
 use asl::parts::mock::Mocks;
 use clap::Args;
 use std::sync::Arc;
@@ -33,20 +33,8 @@ pub(crate) async fn redrive(args: Redrive) -> Result<Exit, Trouble> {
     let engine = engine("asl redrive", &project, functions, Mocks::default(), &journal, progress)?.build();
     let ended = match engine.redrive(&row.arn).await {
         Ok(()) => follow(engine.wait(&row.arn), &row.name, &mut interrupt).await,
-        Err(refused) => Err(trouble(refused)),
+        Err(refused) => Err(refused.into()),
     };
-    let down = engine.shutdown().await;
-    journal.close().await;
-    let exit = ended?;
-    down?;
-    Ok(exit)
-}
-
-fn trouble(error: EngineError) -> Trouble {
-    match error {
-        EngineError::NotRedrivable { .. } => Trouble::from(error).hint(
-            "only executions that failed, timed out or were aborted in the last 14 days can be; `asl run` starts anew",
-        ),
-        other => other.into(),
-    }
+    shut_down(&engine, journal, &mut interrupt).await?;
+    ended
 }

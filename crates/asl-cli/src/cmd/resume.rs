@@ -1,16 +1,35 @@
 //! `asl resume`: goes on with what was interrupted.
 
-use super::mocks;
-use super::run::{Interrupt, engine, log_sink, shut_down};
-use crate::args::Resume;
-use crate::exit::{Exit, Trouble, answer, error, say};
-use crate::place;
+use crate::args::Place;
+use crate::common::engine::{engine, log_sink, shut_down};
+use crate::common::interrupt::Interrupt;
+use crate::common::mocks;
+use crate::common::place;
+use crate::exit::{Exit, Trouble, error};
 use crate::render::look::Look;
 use crate::render::progress::Progress;
+use crate::terminal::{answer, say};
 use asl::parts::mock::Mocks;
 use asl::{Engine, EngineError, Journal, Outcome};
+use clap::Args;
 use std::collections::BTreeSet;
+use std::path::PathBuf;
 use std::sync::Arc;
+
+#[derive(Debug, Args)]
+pub(crate) struct Resume {
+    /// Answer tasks from a mock configuration, as `asl run --mock` does
+    #[arg(long, value_name = "FILE")]
+    pub(crate) mock: Option<PathBuf>,
+    /// Its test case [default: the only one it has for the definition]
+    #[arg(long, value_name = "CASE", requires = "mock")]
+    pub(crate) mock_case: Option<String>,
+    /// Say nothing on stderr but errors
+    #[arg(long, short)]
+    pub(crate) quiet: bool,
+    #[command(flatten)]
+    pub(crate) place: Place,
+}
 
 pub(crate) async fn resume(args: Resume) -> Result<Exit, Trouble> {
     let look = Look::of_stderr();

@@ -1,35 +1,57 @@
 //! `asl run`: everything is checked first; only then is the database touched.
 
-use super::{findings, load_options, mocks, not_json, read_definition};
-use crate::args::Run;
-use crate::exit::{Exit, Trouble, answer, error, say};
-use crate::place;
+use crate::args::Place;
+use crate::common::definition::{Checked, checked, machine_name};
+use crate::common::engine::{engine, follow, log_sink, shut_down};
+use crate::common::input::read_json;
+use crate::common::interrupt::Interrupt;
+use crate::common::mocks;
+use crate::common::place;
+use crate::common::threads::Threads;
+use crate::exit::{Exit, Trouble};
 use crate::render::look::Look;
 use crate::render::progress::Progress;
-use crate::render::text;
-use crate::threads::Threads;
-use asl::parts::function::{LogLine, LogSink};
+use crate::terminal::say;
 use asl::parts::mock::Mocks;
 use asl::parts::syntax::model::{Definition, State, StateKind};
-use asl::parts::syntax::{Severity, load};
-use asl::project::Project;
-use asl::{Clock, Engine, EngineBuilder, EngineError, Failure, FunctionSet, Journal, Outcome, StartExecution, Value};
-use std::io::Read;
+use asl::{Clock, StartExecution};
+use clap::Args;
 use std::path::Path;
+use std::path::PathBuf;
 use std::sync::Arc;
-use tokio::signal::unix::{Signal, SignalKind, signal};
+
+#[derive(Debug, Args)]
+pub(crate) struct Run {
+    /// The definition: JSON, or YAML in a file named .yaml or .yml
+    pub(crate) definition: PathBuf,
+    /// The input: JSON, or a file of JSON; - reads stdin [default: {}]
+    #[arg(long, short, value_name = "JSON|FILE", allow_hyphen_values = true)]
+    pub(crate) input: Option<String>,
+    /// The execution's name [default: a new UUID]
+    #[arg(long, short)]
+    pub(crate) name: Option<String>,
+    /// Say nothing on stderr but errors
+    #[arg(long, short)]
+    pub(crate) quiet: bool,
+    /// Answer tasks from a mock configuration, in the format of AWS Step Functions Local
+    #[arg(long, value_name = "FILE[#CASE]")]
+    pub(crate) mock: Option<PathBuf>,
+    /// Its test case [default: the only one it has for the definition]
+    #[arg(long, value_name = "CASE", requires = "mock")]
+    pub(crate) mock_case: Option<String>,
+    /// Skip waits, back-offs and timeouts: they take no real time, and the history has the times they would have had
+    #[arg(long)]
+    pub(crate) skip_time: bool,
+    #[command(flatten)]
+    pub(crate) place: Place,
+}
 
 pub(crate) fn run(args: Run) -> Result<Exit, Trouble> {
     let look = Look::of_stderr();
-    let text = read_definition(&args.definition)?;
-    let project = Project::of_definition(&args.definition, args.place.project.as_deref())?;
-    let source = project.source(&args.definition.to_string_lossy(), &text)?;
-    let loaded = load(&source, &load_options(&args.definition));
-    let Some(definition) = loaded.definition else {
-        return Err(Trouble::Places(findings(&source, &loaded.diagnostics, Severity::Error)));
-    };
+    let project = place::project_of(&args.definition, args.place.project.as_deref())?;
+    let Checked { source, definition, warnings } = checked(&args.definition, &project)?;
     if !args.quiet {
-        mention(&args.definition, loaded.diagnostics.len(), look);
+        mention(&args.definition, warnings, look);
     }
     let progress = Arc::new(Progress::new(Some(&definition), look));
     let functions = project.functions(log_sink(&progress, args.quiet))?;
@@ -39,7 +61,7 @@ pub(crate) fn run(args: Run) -> Result<Exit, Trouble> {
         None => Mocks::default(),
     };
     project.check(&source, &definition, &functions, &mocks)?;
-    let input = read_input(args.input.as_deref())?;
+    let (input, _) = read_json("the input", args.input.as_deref().unwrap_or("{}"))?;
 
     threads(&definition).block_on(async {
         let mut interrupt = Interrupt::listen()?;
@@ -69,142 +91,5 @@ fn mention(definition: &Path, warnings: usize, look: Look) {
     if warnings > 0 {
         let file = definition.display();
         say(&format!("{}: {warnings} warning{s}; `asl check {file}` shows more\n", look.warn("warning")));
-    }
-}
-
-/// The engine of a project over a journal; `what` is what other processes are told of it.
-pub(crate) fn engine(
-    what: &str,
-    project: &Project,
-    functions: FunctionSet,
-    mocks: Mocks,
-    journal: &Journal,
-    progress: Option<Arc<Progress>>,
-) -> Result<EngineBuilder, Trouble> {
-    let builder = Engine::builder(journal.clone()).called(what).identity(project.identity.clone()).functions(functions);
-    let builder = builder.services(project.services()?).buckets(project.buckets()).mocks(mocks);
-    Ok(match progress {
-        Some(progress) => builder.observer(progress),
-        None => builder,
-    })
-}
-
-/// Where the lines of functions go.
-pub(crate) fn log_sink(progress: &Arc<Progress>, quiet: bool) -> LogSink {
-    if quiet {
-        return Arc::new(|_: LogLine| {});
-    }
-    let progress = progress.clone();
-    Arc::new(move |line: LogLine| progress.log(&line))
-}
-
-/// Ctrl-C, from when it is listened for: it no longer ends the process by itself then.
-pub(crate) struct Interrupt(Signal);
-
-impl Interrupt {
-    pub(crate) fn listen() -> Result<Interrupt, Trouble> {
-        let listening = signal(SignalKind::interrupt());
-        listening.map(Interrupt).map_err(|problem| Trouble::new(format!("Ctrl-C cannot be listened for: {problem}")))
-    }
-
-    pub(crate) async fn came(&mut self) {
-        self.0.recv().await;
-    }
-}
-
-/// Ends what is at work; a second Ctrl-C does not wait for that.
-pub(crate) async fn shut_down(engine: &Engine, journal: Journal, interrupt: &mut Interrupt) -> Result<(), Trouble> {
-    tokio::select! {
-        down = engine.shutdown() => down?,
-        () = interrupt.came() => return Ok(()),
-    }
-    journal.close().await;
-    Ok(())
-}
-
-/// Waits for the end, or for Ctrl-C.
-pub(crate) async fn follow(
-    end: impl Future<Output = Result<Outcome, EngineError>>,
-    name: &str,
-    interrupt: &mut Interrupt,
-) -> Result<Exit, Trouble> {
-    tokio::select! {
-        outcome = end => tell(&outcome?),
-        () = interrupt.came() => {
-            say(&format!("\ninterrupted: execution {name} stays in the database; `asl resume` goes on with it\n"));
-            Ok(Exit::Interrupted)
-        }
-    }
-}
-
-/// The output on stdout, or the error on stderr.
-pub(crate) fn tell(outcome: &Outcome) -> Result<Exit, Trouble> {
-    let (what, failure) = match outcome {
-        Outcome::Succeeded(output) => {
-            answer(&text::json(output))?;
-            return Ok(Exit::Done);
-        }
-        Outcome::Failed(failure) => ("failed", failure),
-        Outcome::TimedOut(failure) => ("timed out", failure),
-        Outcome::Aborted(failure) => ("was aborted", failure),
-    };
-    complain(what, failure);
-    Ok(Exit::Failed)
-}
-
-fn complain(what: &str, failure: &Failure) {
-    let name = failure.error.as_deref().map(|error| format!(": {error}")).unwrap_or_default();
-    error(Look::of_stderr(), &format!("the execution {what}{name}"), None);
-    if let Some(cause) = failure.cause.as_deref().filter(|cause| !cause.is_empty()) {
-        let whole = text::whole(cause);
-        say(&whole.lines().map(|line| format!("  {line}\n")).collect::<String>());
-    }
-}
-
-/// `fare` for `definitions/fare.asl.json`.
-pub(crate) fn machine_name(definition: &Path) -> String {
-    let name = definition.file_name().unwrap_or_default().to_string_lossy();
-    let stem = ["json", "yaml", "yml", "asl"].iter().fold(&*name, |name, end| {
-        name.strip_suffix(end).and_then(|stem| stem.strip_suffix('.')).filter(|stem| !stem.is_empty()).unwrap_or(name)
-    });
-    let allowed = |c: char| if c.is_alphanumeric() || "-_.".contains(c) { c } else { '-' };
-    stem.chars().map(allowed).take(80).collect()
-}
-
-pub(crate) fn read_input(file: Option<&Path>) -> Result<String, Trouble> {
-    let Some(file) = file else { return Ok("{}".to_owned()) };
-    let mut bytes = Vec::new();
-    let (name, read) = if file == Path::new("-") {
-        ("<stdin>".to_owned(), std::io::stdin().read_to_end(&mut bytes).map(|_| ()))
-    } else {
-        (file.display().to_string(), std::fs::read(file).map(|read| bytes = read))
-    };
-    read.map_err(|problem| Trouble::new(format!("the input {name} cannot be read: {problem}")).hint("check the path"))?;
-    let text = String::from_utf8(bytes)
-        .map_err(|_| Trouble::new(format!("the input {name} is not UTF-8")).hint("save it as UTF-8"))?;
-    let parsed: Result<Value, _> = text.parse();
-    match parsed {
-        Ok(_) => Ok(text),
-        Err(problem) => Err(not_json("the input", &name, &text, &problem)),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_machine_is_named_after_its_file() {
-        let table = [
-            ("definitions/fare.asl.json", "fare"),
-            ("fare.json", "fare"),
-            ("a.b.asl.yaml", "a.b"),
-            ("my fare.asl.yml", "my-fare"),
-            (".json", ".json"),
-            ("fare", "fare"),
-        ];
-        for (file, name) in table {
-            assert_eq!(machine_name(Path::new(file)), name);
-        }
     }
 }

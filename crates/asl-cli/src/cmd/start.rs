@@ -1,16 +1,16 @@
 //! `asl start`: an execution is written down, and a worker runs it.
 
-use super::run::{engine, machine_name, read_input};
-use super::{findings, load_options, read_definition};
 use crate::args::Place;
-use crate::exit::{Exit, Trouble, answer, say};
-use crate::place;
+use crate::common::definition::{Checked, checked, machine_name};
+use crate::common::engine::engine;
+use crate::common::input::read_json;
+use crate::common::place;
+use crate::exit::{Exit, Trouble};
 use crate::render::look::Look;
 use crate::render::text::json;
+use crate::terminal::{answer, say};
 use asl::parts::mock::Mocks;
-use asl::parts::syntax::{Severity, load};
-use asl::project::Project;
-use asl::{Map, StartExecution, Value};
+use asl::{StartExecution, aws};
 use clap::Args;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -19,9 +19,9 @@ use std::sync::Arc;
 pub(crate) struct Start {
     /// The definition: JSON, or YAML in a file named .yaml or .yml
     pub(crate) definition: PathBuf,
-    /// The input, a file of JSON; - reads stdin [default: {}]
-    #[arg(long, short, value_name = "FILE")]
-    pub(crate) input: Option<PathBuf>,
+    /// The input: JSON, or a file of JSON; - reads stdin [default: {}]
+    #[arg(long, short, value_name = "JSON|FILE", allow_hyphen_values = true)]
+    pub(crate) input: Option<String>,
     /// The execution's name [default: a new UUID]
     #[arg(long, short)]
     pub(crate) name: Option<String>,
@@ -33,16 +33,11 @@ pub(crate) struct Start {
 }
 
 pub(crate) async fn start(args: Start) -> Result<Exit, Trouble> {
-    let text = read_definition(&args.definition)?;
-    let project = Project::of_definition(&args.definition, args.place.project.as_deref())?;
-    let source = project.source(&args.definition.to_string_lossy(), &text)?;
-    let loaded = load(&source, &load_options(&args.definition));
-    let Some(definition) = loaded.definition else {
-        return Err(Trouble::Places(findings(&source, &loaded.diagnostics, Severity::Error)));
-    };
+    let project = place::project_of(&args.definition, args.place.project.as_deref())?;
+    let Checked { source, definition, .. } = checked(&args.definition, &project)?;
     let functions = project.functions(Arc::new(|_| {}))?;
     project.check(&source, &definition, &functions, &Mocks::default())?;
-    let input = read_input(args.input.as_deref())?;
+    let (input, _) = read_json("the input", args.input.as_deref().unwrap_or("{}"))?;
     let name = machine_name(&args.definition);
 
     let journal = place::write(&place::database_of(&args.place, &project)).await?;
@@ -51,8 +46,7 @@ pub(crate) async fn start(args: Start) -> Result<Exit, Trouble> {
     let started = engine.submit(start).await?;
     if args.json {
         let row = place::execution(&journal, Some(&started.arn)).await?;
-        let shape = [("executionArn", Value::from(&*started.arn)), ("startDate", row.started.to_cli_string().into())];
-        answer(&json(&Value::from(Map::from_iter(shape))))?;
+        answer(&json(&aws::start_execution(&started.arn, row.started)))?;
     } else {
         answer(&format!("{}\n", started.arn))?;
     }

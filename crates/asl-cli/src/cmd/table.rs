@@ -1,15 +1,55 @@
 //! `asl table scan`, `asl table get`.
 
-use super::queue::Failed;
-use crate::args::{Get, Place, Scan, Table};
-use crate::exit::{Exit, Trouble, answer, say};
-use crate::place;
+use crate::args::Place;
+use crate::common::services::{self, Failed, Opened};
+use crate::exit::{Exit, Trouble};
 use crate::render::grid::grid;
 use crate::render::look::Look;
 use crate::render::text::json;
-use asl::parts::embedded::{ItemKey, Services};
+use crate::terminal::{answer, say};
+use asl::parts::embedded::ItemKey;
 use asl::project::Project;
-use asl::{Journal, JournalOptions, Map, Value};
+use asl::{Map, Value};
+use clap::{Args, Subcommand};
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Table {
+    /// Show the items of a table, in key order
+    Scan(Scan),
+    /// Show one item
+    Get(Get),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Scan {
+    /// The table
+    pub(crate) name: String,
+    /// At most so many items
+    #[arg(long, value_name = "N")]
+    pub(crate) limit: Option<u32>,
+    /// JSON, in the shape of `aws dynamodb scan`
+    #[arg(long)]
+    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) place: Place,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Get {
+    /// The table
+    pub(crate) name: String,
+    /// The value of the hash key
+    #[arg(allow_hyphen_values = true)]
+    pub(crate) key: String,
+    /// The value of the range key, in a table that has one
+    #[arg(allow_hyphen_values = true)]
+    pub(crate) range: Option<String>,
+    /// JSON, in the shape of `aws dynamodb get-item`
+    #[arg(long)]
+    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) place: Place,
+}
 
 /// Items are read so many at a time.
 const PAGE: u32 = 1000;
@@ -21,16 +61,8 @@ pub(crate) async fn table(table: Table) -> Result<Exit, Trouble> {
     }
 }
 
-async fn open(place: &Place) -> Result<(Project, Services, Journal), Trouble> {
-    let project = place::project(place)?;
-    let services = project.services()?;
-    let database = place::database_of(place, &project);
-    let journal = Journal::open_read_only(&place::shorter(&database), JournalOptions::default()).await?;
-    Ok((project, services, journal))
-}
-
 async fn scan(args: Scan) -> Result<Exit, Trouble> {
-    let (project, services, journal) = open(&args.place).await?;
+    let Opened { project, services, journal } = services::read(&args.place).await?;
     let limit = args.limit.map_or(usize::MAX, |limit| limit as usize);
     let mut items: Vec<Value> = Vec::new();
     let mut after: Option<ItemKey> = None;
@@ -95,7 +127,7 @@ fn plain(attribute: &Value) -> String {
 }
 
 async fn get(args: Get) -> Result<Exit, Trouble> {
-    let (_, services, journal) = open(&args.place).await?;
+    let Opened { services, journal, .. } = services::read(&args.place).await?;
     let (name, key, range) = (args.name.clone(), args.key.clone(), args.range.clone());
     let item = journal.inspect(move |tx| {
         Box::pin(async move { services.get_item(tx, &name, &key, range.as_deref()).await.map_err(Failed::from) })

@@ -1,10 +1,12 @@
 //! `asl worker`: runs what nobody runs, until it is told to stop.
 
-use super::run::{Interrupt, engine};
 use crate::args::Place;
-use crate::exit::{Exit, Trouble, say};
-use crate::place;
+use crate::common::engine::engine;
+use crate::common::interrupt::Interrupt;
+use crate::common::place;
+use crate::exit::{Exit, Trouble};
 use crate::render::look::Look;
+use crate::terminal::say;
 use asl::parts::function::LogLine;
 use asl::parts::mock::Mocks;
 use asl::{Engine, EventKind, Journal, Observer, Update};

@@ -4,7 +4,7 @@
 
 use super::look::Look;
 use super::text::{duration, gist, one_line};
-use crate::exit::say;
+use crate::terminal::say;
 use asl::parts::function::LogLine;
 use asl::{Definition, Event, EventKind, Failure, Note, Observer, Timestamp, Update};
 use asl_core::event::{IterationStage, TaskStage};
@@ -124,14 +124,20 @@ impl Observer for Progress {
             Trail { before: first.id.saturating_sub(1), steps: Vec::new() }
         });
         let mut notes: Vec<&Note> = update.notes.iter().collect();
+        let mut ended = false;
         for event in update.events {
             self.event(trail, event, &mut notes);
             if event.kind.ends_execution() {
                 self.end(&update.execution.state_machine_name, trail, event);
+                ended = true;
             }
         }
         for note in notes {
             self.note(note.state(), note);
+        }
+        // A Distributed Map has any number of children: what has ended is forgotten.
+        if ended {
+            trails.remove(&update.execution.arn);
         }
     }
 }

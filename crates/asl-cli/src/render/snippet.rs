@@ -1,9 +1,11 @@
 //! Places in files, drawn with a caret.
 
 use super::look::Look;
+use crate::terminal::drawn;
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 use asl::parts::syntax::{Diagnostic, Severity, Source};
 use asl::project::Problem;
+use asl_render::visible;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -56,7 +58,9 @@ impl Finding {
 pub(crate) fn draw(findings: &[Finding], look: Look) -> String {
     let renderer = if look.color { Renderer::styled() } else { Renderer::plain() };
     let renderer = renderer.term_width(look.width.unwrap_or(140));
-    findings.iter().map(|finding| one(finding, &renderer) + "\n\n").collect()
+    let all: String = findings.iter().map(|finding| one(finding, &renderer) + "\n\n").collect();
+    // In colour the renderer's own sequences are let through; it shows those in the text of a file as signs itself.
+    if look.color { drawn(&all) } else { all }
 }
 
 fn one(finding: &Finding, renderer: &Renderer) -> String {
@@ -64,7 +68,7 @@ fn one(finding: &Finding, renderer: &Renderer) -> String {
         Severity::Error => Level::ERROR,
         Severity::Warning => Level::WARNING,
     };
-    let mut title = level.primary_title(finding.message.trim_end());
+    let mut title = level.primary_title(visible(finding.message.trim_end()));
     if let Some(rule) = finding.rule {
         title = title.id(rule);
     }
@@ -73,17 +77,18 @@ fn one(finding: &Finding, renderer: &Renderer) -> String {
         Some(span) => {
             let text = &*finding.text;
             let labels = finding.labels.iter();
-            let labels = labels.map(|(span, label)| AnnotationKind::Context.span(inside(text, span)).label(label));
+            let labels =
+                labels.map(|(span, label)| AnnotationKind::Context.span(inside(text, span)).label(visible(label)));
             let snippet = Snippet::source(text)
-                .path(&finding.file)
+                .path(visible(&finding.file))
                 .annotation(AnnotationKind::Primary.span(inside(text, span)))
                 .annotations(labels);
             group = group.element(snippet);
         }
-        None => group = group.element(annotate_snippets::Origin::path(&finding.file)),
+        None => group = group.element(annotate_snippets::Origin::path(visible(&finding.file))),
     }
     if let Some(help) = &finding.help {
-        group = group.element(Level::HELP.message(help));
+        group = group.element(Level::HELP.message(visible(help)));
     }
     renderer.render(&[group])
 }

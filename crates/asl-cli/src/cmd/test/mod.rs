@@ -5,13 +5,15 @@ mod find;
 mod junit;
 mod status;
 
-use super::run::Interrupt;
-use crate::exit::{Exit, Trouble, answer, say};
+use crate::common::interrupt::Interrupt;
+use crate::common::place::named_project;
+use crate::exit::{Exit, Trouble};
 use crate::render::look::Look;
+use crate::terminal::{answer, say, write};
 use asl::project::ProjectError;
 use asl::testing::{Options, Report, Suite, run};
 use clap::Args;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 /// What `asl test` can be told.
@@ -92,7 +94,7 @@ fn load(args: &Test) -> Result<Vec<Suite>, Trouble> {
     let mut suites = Vec::new();
     let mut problems = Vec::new();
     for path in find::files(&args.paths)? {
-        match Suite::load(&path, args.project.as_deref()) {
+        match Suite::load(&path, named_project(args.project.as_deref()).as_deref()) {
             Ok(suite) => suites.push(suite),
             Err(error) => problems.extend(error.problems),
         }
@@ -117,10 +119,4 @@ fn covered(args: &Test, report: &Report, look: Look) -> Result<bool, Trouble> {
         say(&format!("{}: {verdict}\n", look.bad("coverage")));
     }
     Ok(enough)
-}
-
-fn write(file: &Path, text: &str) -> Result<(), Trouble> {
-    std::fs::write(file, text).map_err(|problem| {
-        Trouble::new(format!("{} cannot be written: {problem}", file.display())).hint("its folder must be there")
-    })
 }

@@ -1,13 +1,17 @@
 //! `asl replay`.
 
-use super::exported::{self, Text};
-use super::trial;
+mod exported;
+mod trial;
+
+use self::exported::Text;
 use crate::args::Place;
-use crate::exit::{Exit, Trouble, answer, error, say};
-use crate::place;
+use crate::common::clock::now_ms;
+use crate::common::place;
+use crate::exit::{Exit, Trouble, error};
 use crate::render::look::Look;
 use crate::render::snippet::{self, Finding};
 use crate::render::text::json;
+use crate::terminal::{answer, say};
 use asl::parts::syntax::{Format, Severity, Source, state_span};
 use asl::{Difference, Divergence, ExecutionRow, Filter, Journal, Kept, Map, ReplayError, Replayed, Status, Value};
 use clap::Args;
@@ -145,7 +149,7 @@ async fn rows(journal: &Journal, args: &Replay, names: &[&String]) -> Result<Vec
     if let Some(since) = args.since {
         let since_ms = match since {
             Since::At(at) => at.millis(),
-            Since::AgoMs(ms) => super::now_ms() - ms,
+            Since::AgoMs(ms) => now_ms() - ms,
         };
         rows.retain(|row| row.started.millis() >= since_ms);
     }
