@@ -243,9 +243,10 @@ error[missing-target]: Missing 'Next' target: Strat
 ";
     assert_eq!(ran.stdout, drawn);
     let told = place.asl(&["check", "--json", "bad.asl.json"]).json();
-    let wanted = json!({"result": "FAIL", "truncated": false, "diagnostics": [{
+    let wanted = json!({"file": "bad.asl.json", "result": "FAIL", "truncated": false, "diagnostics": [{
         "severity": "ERROR", "code": "MISSING_TRANSITION_TARGET", "message": "Missing 'Next' target: Strat",
-        "location": "/StartAt"}]});
+        "location": "/StartAt", "file": "bad.asl.json", "line": 2, "column": 14, "rule": "missing-target",
+        "help": "did you mean `Start`?"}]});
     assert_eq!(told, wanted);
     // A warning keeps nothing from running, and is no reason for another exit code.
     place.write("odd.asl.json", r#"{"StartAt": "A", "States": {"A": {"Type": "Pass", "Result": "$.x", "End": true}}}"#);
@@ -262,7 +263,8 @@ error[missing-target]: Missing 'Next' target: Strat
     place.write("asl.toml", "[functions.F]\nRuntime = 'python'\nFile = 'none.py'\n");
     assert!(place.asl(&["check", "asl.toml"]).ends(2).stdout.contains("asl.toml:3:8"));
     place.asl(&["check", "none.toml"]).ends(2).says("the project file none.toml cannot be read");
-    place.asl(&["check", "asl.toml", "--json"]).ends(2).says("leave out --json");
+    let told = place.asl(&["check", "asl.toml", "--json"]).json();
+    assert_eq!((&told["result"], &told["diagnostics"][0]["line"]), (&json!("FAIL"), &json!(3)));
     std::fs::remove_file(place.path("asl.toml")).unwrap();
 
     let page = place.asl(&["explain", "missing-target"]);
@@ -312,7 +314,7 @@ fn a_graph_is_drawn_and_shows_what_became_of_an_execution() {
         ])
         .ends(2)
         .says("is one of `fare`, not of `hello`")
-        .says("hint: `asl list --definition hello`");
+        .says("hint: `asl list --of hello`");
     place.write("bad.asl.json", r#"{"StartAt": "A", "States": {"A": {"Type": "Pass", "Next": "B"}}}"#);
     place.asl(&["graph", "bad.asl.json"]).ends(2).says("Missing 'Next' target: B").says("^^^");
 }

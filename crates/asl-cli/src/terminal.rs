@@ -7,7 +7,8 @@ use crate::exit::Trouble;
 use asl_render::visible;
 use std::borrow::Cow;
 use std::hash::{BuildHasher, RandomState};
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
+use std::process::{Command, Stdio};
 use std::sync::LazyLock;
 
 /// Stands before each of our own escape sequences. Chance is in it, so that no text can hold it.
@@ -67,6 +68,32 @@ pub(crate) fn answer(text: &str) -> Result<(), Trouble> {
         Err(problem) if problem.kind() != io::ErrorKind::BrokenPipe => {
             Err(Trouble::new(format!("the answer cannot be written to stdout: {problem}")))
         }
+        _ => Ok(()),
+    }
+}
+
+/// What was asked for, through the reader's pager where it is longer than the terminal is high: `$PAGER`, or `less`, which
+/// ends at once when there is nothing to scroll.
+pub(crate) fn page(text: &str) -> Result<(), Trouble> {
+    let height = terminal_size::terminal_size_of(io::stdout()).map(|(_, height)| usize::from(height.0));
+    let is_long = io::stdout().is_terminal() && height.is_some_and(|height| text.lines().count() >= height);
+    let pager = std::env::var("PAGER").unwrap_or_else(|_| "less".to_owned());
+    if !is_long || pager.trim().is_empty() || pager == "cat" {
+        return answer(text);
+    }
+    let mut command = Command::new("sh");
+    command.args(["-c", &pager]).stdin(Stdio::piped());
+    if std::env::var_os("LESS").is_none() {
+        command.env("LESS", "FRX");
+    }
+    let Ok(mut child) = command.spawn() else { return answer(text) };
+    if let Some(mut stdin) = child.stdin.take() {
+        // A pager that is closed early closes the pipe.
+        let _ = stdin.write_all(safe(text).as_bytes());
+    }
+    match child.wait() {
+        // A shell that finds no such pager.
+        Ok(status) if status.code() == Some(127) => answer(text),
         _ => Ok(()),
     }
 }

@@ -24,6 +24,7 @@ pub mod items;
 mod join;
 mod machine;
 mod map_run;
+mod pending;
 mod recover;
 mod redrive;
 mod scope;
@@ -38,6 +39,7 @@ pub use input::{
 };
 pub use machine::{Effects, Machine, Note, Progress, Step};
 pub use map_run::{ChildCall, MapCommand, MapRunId, ReadItems, ResultFile, WriteResults};
+pub use pending::{Doing, Pending};
 pub use redrive::NotRedrivable;
 
 /// The most events a history can hold (AWS limit). The last one ends the execution.

@@ -141,6 +141,12 @@ impl Scopes {
         scope
     }
 
+    /// Those that are alive, by their places.
+    pub(crate) fn alive(&self) -> impl Iterator<Item = (ScopeId, &Scope)> {
+        let places = (0..).zip(&self.places);
+        places.filter_map(|(place, scope)| Some((ScopeId(place), scope.as_ref()?)))
+    }
+
     /// The scope; it must be alive.
     pub(crate) fn get(&self, id: ScopeId) -> &Scope {
         self.places[id.0 as usize].as_ref().expect("a scope in use is alive")

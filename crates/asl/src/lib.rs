@@ -44,11 +44,11 @@ pub mod project;
 mod state_machine;
 pub mod testing;
 
-pub use asl_core::{Event, EventKind, Execution, Failure, Note, Outcome, event::to_aws};
+pub use asl_core::{Doing, Event, EventKind, Execution, Failure, Note, Outcome, Pending, event::to_aws};
 pub use asl_engine::{
     ChangedCall, Clock, Difference, Divergence, Engine, EngineBuilder, EngineError, ExportError, Exported, Fork, Hold,
     Holder, Needed, Observer, ReplayError, Replayed, StartExecution, Started, Trial, Unsupported, Update, Verdict,
-    Whose, holders, replay, replay_exported, replay_kept, try_definition, try_kept,
+    Whose, holders, pending, replay, replay_exported, replay_kept, try_definition, try_kept,
 };
 pub use asl_expr::Timestamp;
 pub use asl_journal::{

@@ -6,9 +6,10 @@ use crate::common::owner::run_by;
 use crate::common::place;
 use crate::exit::{Exit, Trouble};
 use crate::render::look::Look;
+use crate::render::pending;
 use crate::render::text::{duration, json, whole};
 use crate::terminal::answer;
-use asl::{EventKind, ExecutionRow, Status, aws};
+use asl::{EventKind, ExecutionRow, Pending, Status, aws};
 use clap::Args;
 
 #[derive(Debug, Args)]
@@ -41,17 +42,22 @@ pub(crate) async fn describe(args: Describe) -> Result<Exit, Trouble> {
         }
     }
     let holders = asl::holders(&journal).await?;
+    // One that cannot be rebuilt is described all the same.
+    let pending = match row.status {
+        Status::Running if !args.json => asl::pending(&journal, &row).await.map_err(|error| error.to_string()),
+        _ => Ok(Vec::new()),
+    };
     journal.close().await;
     if args.json {
         answer(&json(&aws::describe_execution(&row, &data.input, data.output.as_deref())))?;
     } else {
         let by = run_by(&row, &holders).unwrap_or_else(|| "nobody".to_owned());
-        answer(&lines(&row, &data, &by, Look::of_stdout()))?;
+        answer(&lines(&row, &data, &by, &pending, Look::of_stdout()))?;
     }
     Ok(Exit::Done)
 }
 
-fn lines(row: &ExecutionRow, data: &Data, run_by: &str, look: Look) -> String {
+fn lines(row: &ExecutionRow, data: &Data, run_by: &str, pending: &Result<Vec<Pending>, String>, look: Look) -> String {
     let end = row.stopped.map_or_else(now_ms, |stopped| stopped.millis());
     let took = duration(end - row.started.millis());
     let running = row.status == Status::Running;
@@ -65,12 +71,25 @@ fn lines(row: &ExecutionRow, data: &Data, run_by: &str, look: Look) -> String {
         ("status", status),
         ("started", format!("{}, {} {took}", row.started.whole_seconds(), if running { "for" } else { "took" })),
         ("events", row.last_event.to_string()),
-        ("input", whole(&data.input)),
     ];
+    match pending {
+        Ok(pending) => facts.extend(pending.iter().map(|pending| ("now", now(pending)))),
+        Err(why) => facts.push(("now", format!("not known: {why}"))),
+    }
+    facts.extend([("input", whole(&data.input))]);
     facts.extend(data.output.iter().map(|output| ("output", whole(output))));
     facts.extend(row.error.iter().map(|error| ("error", error.clone())));
     facts.extend(row.cause.iter().filter(|cause| !cause.is_empty()).map(|cause| ("cause", whole(cause))));
     facts.iter().map(|(name, text)| line(name, text, look)).collect()
+}
+
+/// The state, since when, what it is at, and the command that answers it.
+fn now(pending: &Pending) -> String {
+    let (what, more) = pending::told(&pending.doing);
+    let since = duration(now_ms() - pending.since.millis());
+    let line = format!("{}  {what} {more}", pending::label(pending));
+    let answer = pending::command(&pending.doing).map(|command| format!("\n{command}")).unwrap_or_default();
+    format!("{}  (for {since}){answer}", line.trim_end())
 }
 
 /// `name     text`, further lines below the first.

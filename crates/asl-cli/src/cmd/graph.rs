@@ -81,7 +81,7 @@ async fn executed(
     let name = machine_name(file);
     if row.state_machine != name {
         let message = format!("execution {} is one of `{}`, not of `{name}`", row.name, row.state_machine);
-        return Err(Trouble::new(message).hint(format!("`asl list --definition {name}` shows those of {name}")));
+        return Err(Trouble::new(message).hint(format!("`asl list --of {name}` shows those of {name}")));
     }
     let stored = journal.definition(&row.definition).await?;
     let records = journal.records(row.id).await?;

@@ -1,7 +1,7 @@
 //! `asl list`.
 
 use crate::args::Place;
-use crate::common::clock::now_ms;
+use crate::common::clock::{Since, now_ms, since};
 use crate::common::owner::run_by;
 use crate::common::place;
 use crate::exit::{Exit, Trouble};
@@ -18,8 +18,11 @@ pub(crate) struct List {
     #[arg(long, value_name = "STATUS")]
     pub(crate) status: Option<Status>,
     /// Only those of this definition, by its name (fare, for fare.asl.json)
-    #[arg(long, value_name = "NAME")]
-    pub(crate) definition: Option<String>,
+    #[arg(long, value_name = "NAME", alias = "definition")]
+    pub(crate) of: Option<String>,
+    /// Only those that started since then: 2026-01-31, 2026-01-31T12:00:00Z, or 30d, 12h, 15m ago
+    #[arg(long, value_name = "TIME", value_parser = since)]
+    pub(crate) since: Option<Since>,
     /// At most so many
     #[arg(long, value_name = "N")]
     pub(crate) limit: Option<u32>,
@@ -35,18 +38,23 @@ const PAGE: u32 = 1_000;
 
 pub(crate) async fn list(args: List) -> Result<Exit, Trouble> {
     let journal = place::read(&args.place).await?;
-    let mut filter = Filter { status: args.status, state_machine: args.definition, ..Filter::default() };
+    let mut filter = Filter { status: args.status, state_machine: args.of, ..Filter::default() };
     let header = ["DEFINITION", "STATUS", "STARTED", "TOOK", "RUN BY", "NAME"];
     let mut grid = Grid::new(&header, &[], Look::of_stdout());
     let mut left = args.limit.unwrap_or(u32::MAX);
     let mut is_first = true;
     loop {
         filter.limit = Some(left.min(PAGE));
-        let rows = journal.executions(&filter).await?;
+        let mut rows = journal.executions(&filter).await?;
+        let is_full = rows.len() == PAGE as usize;
+        let oldest = rows.last().map(|row| row.id);
+        // Executions are listed in the order in which they started.
+        let listed = rows.len();
+        rows.retain(|row| args.since.is_none_or(|since| row.started.millis() >= since.ms()));
         let holders = asl::holders(&journal).await?;
         left -= rows.len() as u32;
-        filter.before = rows.last().map(|row| row.id);
-        let is_last = left == 0 || rows.len() < PAGE as usize;
+        filter.before = oldest;
+        let is_last = left == 0 || !is_full || rows.len() < listed;
         if args.json {
             answer(&part(rows.iter().map(aws::execution_list_item).collect(), is_first, is_last))?;
         } else if !rows.is_empty() {

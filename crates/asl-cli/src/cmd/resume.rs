@@ -8,9 +8,10 @@ use crate::common::place;
 use crate::exit::{Exit, Trouble, error};
 use crate::render::look::Look;
 use crate::render::progress::Progress;
+use crate::render::text::json;
 use crate::terminal::{answer, say};
 use asl::parts::mock::Mocks;
-use asl::{Engine, EngineError, Journal, Outcome};
+use asl::{Engine, EngineError, Journal, Map, Outcome};
 use clap::Args;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -27,6 +28,9 @@ pub(crate) struct Resume {
     /// Say nothing on stderr but errors
     #[arg(long, short)]
     pub(crate) quiet: bool,
+    /// JSON: an object {"executionArn", "name", "status"} for each execution
+    #[arg(long)]
+    pub(crate) json: bool,
     #[command(flatten)]
     pub(crate) place: Place,
 }
@@ -44,7 +48,7 @@ pub(crate) async fn resume(args: Resume) -> Result<Exit, Trouble> {
     };
     let engine = engine("asl resume", &project, functions, mocks, &journal, (!args.quiet).then_some(progress))?.build();
     let exit = tokio::select! {
-        exit = follow_all(&engine) => exit,
+        exit = follow_all(&engine, args.json) => exit,
         () = interrupt.came() => {
             say("\ninterrupted: what has not ended stays in the database\n");
             Ok(Exit::Interrupted)
@@ -83,7 +87,7 @@ async fn mention_others(journal: &Journal) -> Result<bool, Trouble> {
 }
 
 /// One line on stdout for each execution: its name and how it ended.
-async fn follow_all(engine: &Engine) -> Result<Exit, Trouble> {
+async fn follow_all(engine: &Engine, as_json: bool) -> Result<Exit, Trouble> {
     let arns = engine.resume().await?;
     let others = mention_others(engine.journal()).await?;
     if arns.is_empty() && !others {
@@ -105,7 +109,12 @@ async fn follow_all(engine: &Engine) -> Result<Exit, Trouble> {
         if !matches!(outcome, Outcome::Succeeded(_)) {
             exit = Exit::Failed;
         }
-        answer(&format!("{name}  {}\n", outcome.status()))?;
+        if as_json {
+            let item = [("executionArn", &*arn), ("name", name), ("status", outcome.status())];
+            answer(&json(&Map::from_iter(item).into()))?;
+        } else {
+            answer(&format!("{name}  {}\n", outcome.status()))?;
+        }
     }
     Ok(exit)
 }

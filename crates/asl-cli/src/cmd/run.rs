@@ -2,7 +2,7 @@
 
 use crate::args::Place;
 use crate::common::definition::{Checked, checked, machine_name};
-use crate::common::engine::{engine, follow, log_sink, shut_down};
+use crate::common::engine::{engine, follow, log_sink, shut_down, tell_waits};
 use crate::common::input::read_json;
 use crate::common::interrupt::Interrupt;
 use crate::common::mocks;
@@ -67,11 +67,15 @@ pub(crate) fn run(args: Run) -> Result<Exit, Trouble> {
         let mut interrupt = Interrupt::listen()?;
         let journal = place::write(&place::database_of(&args.place, &project)).await?;
         let clock = if args.skip_time { Clock::skipping(Clock::real().now()) } else { Clock::real() };
-        let engine = engine("asl run", &project, functions, mocks, &journal, (!args.quiet).then_some(progress))?;
+        let progress = (!args.quiet).then_some(progress);
+        let engine = engine("asl run", &project, functions, mocks, &journal, progress.clone())?;
         let engine = engine.clock(clock).build();
         let start = StartExecution { definition, state_machine: &name, name: args.name.as_deref(), input: &input };
         let ended = match engine.start(start).await {
-            Ok(started) => follow(engine.wait_for(&started), &started.name, &mut interrupt).await,
+            Ok(started) => tokio::select! {
+                ended = follow(engine.wait_for(&started), &started.name, &mut interrupt) => ended,
+                () = tell_waits(&journal, &started.arn, progress.as_deref()) => Ok(Exit::Done),
+            },
             Err(refused) => Err(refused.into()),
         };
         shut_down(&engine, journal, &mut interrupt).await?;

@@ -9,8 +9,9 @@ use crate::terminal::{answer, say};
 use asl::parts::function::{LogLine, LogSink};
 use asl::parts::mock::Mocks;
 use asl::project::Project;
-use asl::{Engine, EngineBuilder, EngineError, Failure, FunctionSet, Journal, Outcome};
+use asl::{Engine, EngineBuilder, EngineError, Failure, FunctionSet, Journal, Outcome, Status};
 use std::sync::Arc;
+use std::time::Duration;
 
 /// The engine of a project over a journal; `what` is what other processes are told of it.
 pub(crate) fn engine(
@@ -50,6 +51,28 @@ pub(crate) async fn follow(
             say(&format!("\ninterrupted: execution {name} stays in the database; `asl resume` goes on with it\n"));
             Ok(Exit::Interrupted)
         }
+    }
+}
+
+/// While nothing happens for so long, it is told what the execution waits for.
+const SILENCE: Duration = Duration::from_secs(2);
+/// Longer histories are not gone through again only to be told about.
+const MAX_EVENTS: u64 = 5_000;
+
+/// Says what an execution waits for, each time that nothing has happened for a while. It does not end.
+pub(crate) async fn tell_waits(journal: &Journal, arn: &str, progress: Option<&Progress>) {
+    let Some(progress) = progress else { return std::future::pending().await };
+    let (mut seen, mut told) = (0, 0);
+    loop {
+        tokio::time::sleep(SILENCE).await;
+        let Ok(Some(row)) = journal.execution(arn).await else { continue };
+        if row.last_event == seen && told != seen && row.status == Status::Running && seen <= MAX_EVENTS {
+            told = seen;
+            if let Ok(pending) = asl::pending(journal, &row).await {
+                progress.waits(&pending);
+            }
+        }
+        seen = row.last_event;
     }
 }
 

@@ -32,7 +32,8 @@ fn is_json(argument: &str) -> bool {
     !Path::new(argument).exists() && argument.parse::<Value>().is_ok()
 }
 
-fn read_stdin(what: &str) -> Result<String, Trouble> {
+/// What stands on stdin, in UTF-8.
+pub(crate) fn read_stdin(what: &str) -> Result<String, Trouble> {
     let mut bytes = Vec::new();
     let read = std::io::stdin().read_to_end(&mut bytes);
     read.map_err(|problem| Trouble::new(format!("{what} <stdin> cannot be read: {problem}")))?;

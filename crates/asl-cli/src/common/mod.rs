@@ -3,6 +3,7 @@
 pub(crate) mod clock;
 pub(crate) mod definition;
 pub(crate) mod engine;
+pub(crate) mod find;
 pub(crate) mod input;
 pub(crate) mod interrupt;
 pub(crate) mod mocks;

@@ -10,7 +10,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 /// Something to say about a place in a file.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Finding {
     pub(crate) severity: Severity,
     /// The name of the rule, if there is one.
@@ -39,6 +39,13 @@ impl From<&Problem> for Finding {
 }
 
 impl Finding {
+    /// The line and the column of the place, both from 1; columns count characters.
+    pub(crate) fn line_column(&self) -> Option<(usize, usize)> {
+        let before = self.text.get(..self.span.as_ref()?.start)?;
+        let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
+        Some((before.matches('\n').count() + 1, before[line_start..].chars().count() + 1))
+    }
+
     /// A diagnostic of a definition.
     pub(crate) fn of(source: &Source, diagnostic: &Diagnostic) -> Finding {
         Finding {

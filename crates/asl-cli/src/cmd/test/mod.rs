@@ -9,6 +9,7 @@ use crate::common::interrupt::Interrupt;
 use crate::common::place::named_project;
 use crate::exit::{Exit, Trouble};
 use crate::render::look::Look;
+use crate::render::text;
 use crate::terminal::{answer, say, write};
 use asl::project::ProjectError;
 use asl::testing::{Options, Report, Suite, run};
@@ -46,7 +47,10 @@ pub(crate) struct Test {
     /// Write the results as JUnit XML
     #[arg(long, value_name = "FILE")]
     junit: Option<PathBuf>,
-    /// The project file [default: the nearest asl.toml of each definition]
+    /// JSON: {"cases": [{"file", "line", "name", "passed", "milliseconds", "mismatches"}], "coverage"}
+    #[arg(long)]
+    json: bool,
+    /// The project file [default: $ASL_PROJECT, or the nearest asl.toml of each definition]
     #[arg(long, value_name = "FILE")]
     project: Option<PathBuf>,
 }
@@ -85,6 +89,9 @@ pub(crate) async fn test(args: Test) -> Result<Exit, Trouble> {
     if let Some(file) = &args.junit {
         write(file, &junit::document(&report))?;
     }
+    if args.json {
+        answer(&text::json(&status::to_value(&report)))?;
+    }
     let reached = covered(&args, &report, look)?;
     Ok(if report.passed() && reached { Exit::Done } else { Exit::Failed })
 }
@@ -111,7 +118,7 @@ fn covered(args: &Test, report: &Report, look: Look) -> Result<bool, Trouble> {
     }
     let total = coverage::percent(&coverages);
     let enough = args.coverage_min.is_none_or(|min| total >= min);
-    if args.coverage || !enough {
+    if !args.json && (args.coverage || !enough) {
         answer(&coverage::table(&coverages, Look::of_stdout()))?;
     }
     if let (false, Some(min)) = (enough, args.coverage_min) {
