@@ -80,7 +80,9 @@ fn project() -> Place {
         ),
     );
     place.write("raw.asl.json", &format!("{{\"StartAt\": \"{HOSTILE}\"}}"));
-    place.write("asl.toml", "[functions.Talk]\nRuntime = 'python'\nFile = 'talk.py'\n[functions.Break]\nRuntime = 'python'\nFile = 'fail.py'\n[tables.Items]\nHashKey = 'id'\n[queues.Q]\n");
+    place.write("asl.toml", "[functions.Talk]\nRuntime = 'python'\nFile = 'talk.py'\n[functions.Break]\nRuntime = 'python'\nFile = 'fail.py'\n[tables.Items]\nHashKey = 'id'\n[queues.Q]\n[topics.News]\n[buckets.files]\nPath = 'files'\n");
+    place.write("files/hostile.txt", HOSTILE);
+    place.write("i.json", &format!("{{\"id\": \"{WRITTEN}\"}}"));
     place.write("bad.toml", "[tables.\"\\u001b[31m\\u202e\"]\nNope = 1\n");
     place.write("talk.py", &format!("import sys\ndef lambda_handler(event, context):\n    print('{WRITTEN}')\n    print('{WRITTEN}', file=sys.stderr)\n    return '{WRITTEN}'\n"));
     place.write(
@@ -141,6 +143,43 @@ const COMMANDS: &[&[&str]] = &[
     &["table", "scan", "Items", "--json"],
     &["table", "get", "Items", "HOSTILE"],
     &["table", "get", "Items", "none HOSTILE"],
+    &["table", "query", "Items", "HOSTILE"],
+    &["table", "query", "Items", "HOSTILE", "--json"],
+    &["table", "put", "Items", "{\"id\": \"HOSTILE\"}"],
+    &["table", "put", "Items", "i.json", "--json"],
+    &["table", "put", "HOSTILE", "{}"],
+    &["table", "delete", "Items", "none HOSTILE"],
+    &["queue", "send", "Q", "HOSTILE"],
+    &["queue", "send", "HOSTILE", "x"],
+    &["queue", "delete", "Q", "HOSTILE"],
+    &["queue", "purge", "HOSTILE"],
+    &["topic", "publish", "News", "HOSTILE"],
+    &["topic", "publish", "HOSTILE", "x"],
+    &["function", "invoke", "Talk"],
+    &["function", "invoke", "Break"],
+    &["function", "invoke", "HOSTILE"],
+    &["bucket", "ls", "files"],
+    &["bucket", "get", "files", "hostile.txt"],
+    &["bucket", "get", "files", "HOSTILE"],
+    &["bucket", "put", "files", "HOSTILE", "HOSTILE"],
+    &["history", "bad", "--full"],
+    &["history", "bad", "--follow"],
+    &["history", "bad", "--event", "5"],
+    &["history", "bad", "--state", "HOSTILE"],
+    &["list", "--of", "HOSTILE"],
+    &["check", "--format", "sarif", "odd.asl.json"],
+    &["check", "--format", "github", "odd.asl.json", "bad.toml"],
+    &["test", "--json"],
+    &["explain", "--json"],
+    &["purge", "--before", "HOSTILE"],
+    &["db", "check"],
+    &["db", "backup", "asl.toml/HOSTILE"],
+    &["db", "vacuum", "--db", "HOSTILE"],
+    &["down"],
+    &["down", "--db", "HOSTILE"],
+    &["init", "asl.toml/HOSTILE"],
+    &["completions", "HOSTILE"],
+    &["man", "asl.toml/HOSTILE"],
     &["check", "h.asl.json", "odd.asl.json", "raw.asl.json", "bad.toml"],
     &["check", "odd.asl.json", "--json"],
     &["check", "HOSTILE"],

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 /// Runs Amazon States Language state machines, here.
 #[derive(Debug, Parser)]
-#[command(name = "asl", version, max_term_width = 100, after_help = EXIT_CODES)]
+#[command(name = "asl", version = env!("ASL_VERSION"), max_term_width = 100, after_help = EXIT_CODES)]
 pub(crate) struct Args {
     /// When to use colour; NO_COLOR and CLICOLOR_FORCE are obeyed
     #[arg(long, global = true, value_enum, value_name = "WHEN", default_value_t = Color::Auto, display_order = 990)]
@@ -19,6 +19,8 @@ const EXIT_CODES: &str = "Exit codes: 0 it succeeded; 1 the execution failed, ti
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    /// Begin a project: a definition, what it calls, a test
+    Init(crate::cmd::init::Init),
     /// Run a definition: its output on stdout, what happens on stderr
     Run(crate::cmd::run::Run),
     /// Go on with executions that were interrupted
@@ -47,12 +49,28 @@ pub(crate) enum Command {
     History(crate::cmd::history::History),
     /// Run what was recorded through the machine again, and compare every event
     Replay(crate::cmd::replay::Replay),
-    /// Look into a queue
+    /// Look at, take and send the messages of a queue
     #[command(subcommand)]
     Queue(crate::cmd::queue::Queue),
-    /// Look into a table
+    /// Look at and change the items of a table
     #[command(subcommand)]
     Table(crate::cmd::table::Table),
+    /// Publish to a topic
+    #[command(subcommand)]
+    Topic(crate::cmd::topic::Topic),
+    /// Invoke a function
+    #[command(subcommand)]
+    Function(crate::cmd::function::Function),
+    /// Look at and change the objects of a bucket
+    #[command(subcommand)]
+    Bucket(crate::cmd::bucket::Bucket),
+    /// Delete executions that ended long ago
+    Purge(crate::cmd::purge::Purge),
+    /// Look after a database: check it, copy it, make it small
+    #[command(subcommand)]
+    Db(crate::cmd::db::Db),
+    /// Delete everything that a project made: executions, items, messages
+    Down(crate::cmd::down::Down),
     /// Check definitions and project files without running anything
     Check(crate::cmd::check::Check),
     /// Run the test cases of definitions, with time skipped
@@ -61,6 +79,10 @@ pub(crate) enum Command {
     Graph(crate::cmd::graph::Graph),
     /// Explain a rule that `asl check` names
     Explain(crate::cmd::explain::Explain),
+    /// Write a script with which a shell completes commands
+    Completions(crate::cmd::completions::Completions),
+    /// Write manual pages
+    Man(crate::cmd::completions::Man),
 }
 
 /// When to use colour.

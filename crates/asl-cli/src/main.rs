@@ -65,10 +65,19 @@ fn dispatch(args: Args) -> Result<Exit, exit::Trouble> {
         Command::Replay(replay) => one.block_on(cmd::replay::replay(replay)),
         Command::Queue(queue) => one.block_on(cmd::queue::queue(queue)),
         Command::Table(table) => one.block_on(cmd::table::table(table)),
+        Command::Topic(topic) => one.block_on(cmd::topic::topic(topic)),
+        Command::Function(function) => cores.block_on(cmd::function::function(function)),
+        Command::Bucket(bucket) => cmd::bucket::bucket(bucket),
+        Command::Purge(purge) => one.block_on(cmd::purge::purge(purge)),
+        Command::Db(db) => one.block_on(cmd::db::db(db)),
+        Command::Down(down) => one.block_on(cmd::down::down(down)),
         Command::Check(check) => cmd::check::check(check),
         Command::Test(test) => cores.block_on(cmd::test::test(test)),
         Command::Graph(graph) => one.block_on(cmd::graph::graph(graph)),
         Command::Explain(explain) => cmd::explain::explain(explain),
+        Command::Init(init) => cmd::init::init(init),
+        Command::Completions(completions) => cmd::completions::completions(completions),
+        Command::Man(man) => cmd::completions::man(man),
     }
 }
 

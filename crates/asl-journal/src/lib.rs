@@ -65,6 +65,7 @@ mod inbox;
 mod kept;
 mod known;
 mod lease;
+mod maintain;
 mod open;
 mod payloads;
 mod read;
@@ -80,6 +81,8 @@ pub use error::JournalError;
 pub use inbox::{Mail, MailId};
 pub use kept::{Kept, KeptError};
 pub use lease::{Claim, Claimed, NewWorker, WorkerId, WorkerRow};
+
+pub use maintain::Purge;
 pub use open::{Durability, Options};
 pub use record::{Append, Definition, ExecutionId, ExecutionRow, Filter, NewExecution, Record, Status, UnknownStatus};
 pub use watch::Watcher;

@@ -49,6 +49,17 @@ impl Buckets {
         Ok(())
     }
 
+    /// Writes one object. Blocks on the file system. The file appears whole or not at all.
+    ///
+    /// # Errors
+    /// In words: no such bucket, a key that leads out of it, or what the system said.
+    pub fn put(&self, bucket: &str, key: &str, body: &[u8]) -> Result<(), String> {
+        let declared = self.folder(bucket)?;
+        let over = self.over(bucket);
+        let path = inside(over.as_deref().unwrap_or(declared), key)?;
+        put(&path, body).map_err(|e| format!("{}: {e}", path.display()))
+    }
+
     fn folder(&self, name: &str) -> Result<&Path, String> {
         let found = self.folders.get(name).map(PathBuf::as_path);
         found.ok_or_else(|| format!("the bucket '{name}' is not declared: add [buckets.{name}] to the project file"))

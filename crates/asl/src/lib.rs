@@ -52,7 +52,7 @@ pub use asl_engine::{
 };
 pub use asl_expr::Timestamp;
 pub use asl_journal::{
-    Durability, ExecutionRow, Filter, Journal, JournalError, Kept, KeptError, Options as JournalOptions, Status,
+    Durability, ExecutionRow, Filter, Journal, JournalError, Kept, KeptError, Options as JournalOptions, Purge, Status,
     WorkerId, WorkerRow,
 };
 pub use asl_syntax::{Definition, Diagnostic};

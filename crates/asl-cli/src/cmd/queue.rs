@@ -1,8 +1,9 @@
-//! `asl queue receive`, `asl queue peek`.
+//! `asl queue`: the messages of a queue, to look at, to take and to send.
 
 use crate::args::Place;
 use crate::common::clock::now_ms;
-use crate::common::services::{self, Failed, Opened};
+use crate::common::input::read_stdin;
+use crate::common::services::{self, Action, Failed, Opened};
 use crate::exit::{Exit, Trouble};
 use crate::render::look::Look;
 use crate::render::text::{json, whole};
@@ -17,6 +18,53 @@ pub(crate) enum Queue {
     Receive(Receive),
     /// Look at messages without receiving them, hidden ones too
     Peek(Peek),
+    /// Send a message: its id on stdout
+    Send(Send),
+    /// Delete a message that was received
+    Delete(Delete),
+    /// Delete all messages
+    Purge(Purge),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Send {
+    /// The queue
+    pub(crate) name: String,
+    /// The message's body; - reads stdin
+    #[arg(allow_hyphen_values = true)]
+    pub(crate) body: String,
+    /// How long it stays hidden at first, in seconds [default: the queue's own]
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(0..=900))]
+    pub(crate) delay: Option<u32>,
+    /// Its message group, for a FIFO queue
+    #[arg(long, value_name = "ID")]
+    pub(crate) group: Option<String>,
+    /// Its deduplication id, for a FIFO queue
+    #[arg(long, value_name = "ID")]
+    pub(crate) dedup: Option<String>,
+    /// JSON, in the shape of `aws sqs send-message`
+    #[arg(long)]
+    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) place: Place,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Delete {
+    /// The queue
+    pub(crate) name: String,
+    /// The receipt handle that `asl queue receive` gave
+    pub(crate) receipt: String,
+    #[command(flatten)]
+    pub(crate) place: Place,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Purge {
+    /// The queue
+    pub(crate) name: String,
+    #[command(flatten)]
+    pub(crate) place: Place,
 }
 
 #[derive(Debug, Args)]
@@ -54,6 +102,9 @@ pub(crate) async fn queue(queue: Queue) -> Result<Exit, Trouble> {
     match queue {
         Queue::Receive(args) => receive(args).await,
         Queue::Peek(args) => peek(args).await,
+        Queue::Send(args) => send(args).await,
+        Queue::Delete(args) => delete(args).await,
+        Queue::Purge(args) => purge(args).await,
     }
 }
 
@@ -73,7 +124,7 @@ async fn receive(args: Receive) -> Result<Exit, Trouble> {
     });
     let messages = messages.await?;
     journal.close().await;
-    show(&messages.iter().map(|message| services.message_json(message)).collect::<Vec<_>>(), args.json)
+    show(&messages.iter().map(|message| services.message_json(message)).collect::<Vec<_>>(), args.json, true)
 }
 
 async fn peek(args: Peek) -> Result<Exit, Trouble> {
@@ -84,10 +135,50 @@ async fn peek(args: Peek) -> Result<Exit, Trouble> {
     });
     let messages = messages.await?;
     journal.close().await;
-    show(&messages.iter().map(|message| services.message_json(message)).collect::<Vec<_>>(), args.json)
+    show(&messages.iter().map(|message| services.message_json(message)).collect::<Vec<_>>(), args.json, false)
 }
 
-fn show(messages: &[Value], as_json: bool) -> Result<Exit, Trouble> {
+/// Opens a queue that is declared.
+async fn open(place: &Place, queue: &str) -> Result<Opened, Trouble> {
+    let opened = services::fill(place).await?;
+    services::declared("queue", queue, opened.services.queue_names())?;
+    Ok(opened)
+}
+
+async fn send(args: Send) -> Result<Exit, Trouble> {
+    let body = if args.body == "-" { read_stdin("the message")? } else { args.body };
+    let opened = open(&args.place, &args.name).await?;
+    let mut parameters = Map::new();
+    parameters.insert("QueueUrl", args.name.as_str());
+    parameters.insert("MessageBody", body);
+    args.delay.iter().for_each(|seconds| drop(parameters.insert("DelaySeconds", u64::from(*seconds))));
+    args.group.iter().for_each(|id| drop(parameters.insert("MessageGroupId", id.as_str())));
+    args.dedup.iter().for_each(|id| drop(parameters.insert("MessageDeduplicationId", id.as_str())));
+    let sent = services::call(opened, Action("sqs", "sendMessage"), parameters.into()).await?;
+    let id = sent["MessageId"].as_str().unwrap_or_default();
+    answer(&if args.json { json(&sent) } else { format!("{id}\n") })?;
+    Ok(Exit::Done)
+}
+
+async fn delete(args: Delete) -> Result<Exit, Trouble> {
+    let opened = open(&args.place, &args.name).await?;
+    let parameters = [("QueueUrl", args.name.as_str()), ("ReceiptHandle", args.receipt.as_str())];
+    services::call(opened, Action("sqs", "deleteMessage"), Map::from_iter(parameters).into()).await?;
+    Ok(Exit::Done)
+}
+
+async fn purge(args: Purge) -> Result<Exit, Trouble> {
+    let Opened { services, journal, .. } = open(&args.place, &args.name).await?;
+    let name = args.name.clone();
+    let purged = journal
+        .transact(move |tx| Box::pin(async move { Ok::<_, Failed>((services.purge_queue(tx, &name).await?, None)) }));
+    let count = purged.await?;
+    journal.close().await;
+    say(&format!("{count} message{} deleted from {}\n", if count == 1 { "" } else { "s" }, args.name));
+    Ok(Exit::Done)
+}
+
+fn show(messages: &[Value], as_json: bool, with_receipts: bool) -> Result<Exit, Trouble> {
     if as_json {
         answer(&json(&Value::from(Map::from_iter([("Messages", Value::from(messages.to_vec()))]))))?;
         return Ok(Exit::Done);
@@ -104,6 +195,9 @@ fn show(messages: &[Value], as_json: bool) -> Result<Exit, Trouble> {
         let id = look.strong(text("MessageId"));
         let body: String = whole(text("Body")).lines().map(|line| format!("  {line}\n")).collect();
         answer(&format!("{id}  sent {}, received {received} times\n{body}", sent.unwrap_or_default()))?;
+        if let Some(receipt) = message["ReceiptHandle"].as_str().filter(|_| with_receipts) {
+            answer(&format!("  {} {receipt}\n", look.dim("receipt")))?;
+        }
     }
     Ok(Exit::Done)
 }

@@ -47,7 +47,7 @@ pub(crate) async fn wait(args: Wait) -> Result<Exit, Trouble> {
     };
     let exit = tokio::select! {
         biased;
-        ended = engine.wait(&row.arn) => tell(&ended?)?,
+        ended = engine.wait(&row.arn) => tell(&ended?, "execution")?,
         () = enough => {
             if patience < Some(TAKEN_ON) {
                 hint_if_nobody_runs(&journal, &row.arn).await;

@@ -46,7 +46,7 @@ pub(crate) async fn follow(
     interrupt: &mut Interrupt,
 ) -> Result<Exit, Trouble> {
     tokio::select! {
-        outcome = end => tell(&outcome?),
+        outcome = end => tell(&outcome?, "execution"),
         () = interrupt.came() => {
             say(&format!("\ninterrupted: execution {name} stays in the database; `asl resume` goes on with it\n"));
             Ok(Exit::Interrupted)
@@ -86,8 +86,8 @@ pub(crate) async fn shut_down(engine: &Engine, journal: Journal, interrupt: &mut
     Ok(())
 }
 
-/// The output on stdout, or the error on stderr.
-pub(crate) fn tell(outcome: &Outcome) -> Result<Exit, Trouble> {
+/// The output on stdout, or the error on stderr; `whose` is `execution` or `function`.
+pub(crate) fn tell(outcome: &Outcome, whose: &str) -> Result<Exit, Trouble> {
     let (what, failure) = match outcome {
         Outcome::Succeeded(output) => {
             answer(&text::json(output))?;
@@ -97,13 +97,13 @@ pub(crate) fn tell(outcome: &Outcome) -> Result<Exit, Trouble> {
         Outcome::TimedOut(failure) => ("timed out", failure),
         Outcome::Aborted(failure) => ("was aborted", failure),
     };
-    complain(what, failure);
+    complain(whose, what, failure);
     Ok(Exit::Failed)
 }
 
-fn complain(what: &str, failure: &Failure) {
+fn complain(whose: &str, what: &str, failure: &Failure) {
     let name = failure.error.as_deref().map(|error| format!(": {error}")).unwrap_or_default();
-    error(Look::of_stderr(), &format!("the execution {what}{name}"), None);
+    error(Look::of_stderr(), &format!("the {whose} {what}{name}"), None);
     if let Some(cause) = failure.cause.as_deref().filter(|cause| !cause.is_empty()) {
         let whole = text::whole(cause);
         say(&whole.lines().map(|line| format!("  {line}\n")).collect::<String>());
