@@ -318,6 +318,10 @@ fn a_graph_is_drawn_and_shows_what_became_of_an_execution() {
     for word in ["succeeded", "caught", "not reached"] {
         assert!(ran.ends(0).stdout.contains(word), "{word} is in\n{}", ran.stdout);
     }
+    let facts = ran.stdout.lines().skip_while(|line| !line.starts_with("STATE ")).collect::<Vec<_>>();
+    assert!(facts[0].ends_with("  TOOK  VISITS  RETRIES  ITEMS"), "{}", ran.stdout);
+    assert!(facts.iter().any(|line| line.starts_with("RefundFare ")), "how each state fared is told: {}", ran.stdout);
+    assert!(with(&["--execution", "refund", "--format", "svg"]).stdout.contains("<title>RefundFare: succeeded, 0."));
     // What ran is drawn, whatever the file holds by now.
     let changed = std::fs::read_to_string(place.path(fare)).unwrap().replace("RefundFare", "PayBack");
     place.write(fare, &changed);

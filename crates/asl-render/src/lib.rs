@@ -46,10 +46,10 @@ mod tracks;
 mod visible;
 
 pub use dot::dot;
-pub use layout::layout;
+pub use layout::{layout, layout_within};
 pub use mermaid::mermaid;
 pub use model::{Edge, EdgeKind, Graph, Group, Label, Node, NodeKind, Place, Point, Rect};
-pub use status::{Status, Statuses, statuses};
+pub use status::{Facts, Status, Statuses, statuses};
 pub use svg::svg;
 pub use text::{TextOptions, text};
 pub use visible::{is_control, visible};

@@ -4,12 +4,15 @@ use crate::args::Place;
 use crate::common::definition::{bound, findings, load_options, machine_name};
 use crate::common::place;
 use crate::exit::{Exit, Trouble};
+use crate::render::grid::grid;
 use crate::render::look::Look;
+use crate::render::text::duration;
 use crate::terminal::{answer, drawn};
+use asl::parts::syntax::model::StateId;
 use asl::parts::syntax::{Options, Severity, Source, load};
 use asl::project::Project;
 use asl::{Definition, Event, Journal, JournalOptions};
-use asl_render::{Statuses, TextOptions, dot, layout, mermaid, statuses, svg, text};
+use asl_render::{Facts, Statuses, TextOptions, dot, layout, layout_within, mermaid, statuses, svg, text};
 use clap::{Args, ValueEnum};
 use std::path::Path;
 use std::path::PathBuf;
@@ -48,16 +51,20 @@ pub(crate) async fn graph(args: Graph) -> Result<Exit, Trouble> {
             (definition, Some(statuses))
         }
     };
-    let (graph, statuses) = (layout(&definition), statuses.as_ref());
+    let statuses = statuses.as_ref();
+    let graph = || layout(&definition);
     answer(&match args.format {
         Picture::Text => {
             let look = Look::of_stdout();
             let width = look.width.unwrap_or(usize::MAX);
-            drawn(&text(&graph, statuses, &TextOptions { unicode: unicode(), colour: look.color, width }))
+            let graph = layout_within(&definition, width);
+            let facts = statuses.map(|statuses| facts(&definition, statuses, look)).unwrap_or_default();
+            let options = TextOptions { unicode: unicode(), colour: look.color, width };
+            drawn(&text(&graph, statuses, &options)) + &facts
         }
-        Picture::Svg => svg(&graph, statuses),
-        Picture::Mermaid => mermaid(&graph, statuses),
-        Picture::Dot => dot(&graph, statuses),
+        Picture::Svg => svg(&graph(), statuses),
+        Picture::Mermaid => mermaid(&graph(), statuses),
+        Picture::Dot => dot(&graph(), statuses),
     })?;
     Ok(Exit::Done)
 }
@@ -91,6 +98,22 @@ async fn executed(
     let events: Vec<Event> = records.into_iter().flat_map(|record| record.events).collect();
     let statuses = statuses(&definition, &events);
     Ok((definition, statuses))
+}
+
+/// How the states fared that were entered: a row for each, below the picture.
+fn facts(definition: &Definition, statuses: &Statuses, look: Look) -> String {
+    let many = |n: u64, least: u64| if n >= least { n.to_string() } else { String::new() };
+    let row = |(id, facts): (&StateId, &Facts)| {
+        vec![
+            definition.state(*id).name.to_string(),
+            duration(facts.took_ms),
+            many(facts.visits, 2),
+            many(facts.retries, 1),
+            facts.items.map(|items| items.to_string()).unwrap_or_default(),
+        ]
+    };
+    let rows: Vec<Vec<String>> = statuses.facts.iter().map(row).collect();
+    format!("\n{}", grid(&["STATE", "TOOK", "VISITS", "RETRIES", "ITEMS"], &rows, &[1, 2, 3, 4], look))
 }
 
 /// Whether line drawing characters can be shown: everywhere but in the locale `C`, alias `POSIX`.

@@ -258,7 +258,7 @@ async fn query(args: Query) -> Result<Exit, Trouble> {
     args.limit.iter().for_each(|limit| drop(parameters.insert("Limit", u64::from(*limit))));
     let project = opened.project.clone();
     let found = services::call(opened, Action("dynamodb", "query"), parameters.into()).await?;
-    let items = found["Items"].as_array().map(|items| items.iter().cloned().collect()).unwrap_or_default();
+    let items = found["Items"].as_array().map(|items| items.to_vec()).unwrap_or_default();
     show(&project, &args.name, items, args.json)
 }
 
