@@ -84,6 +84,19 @@ fn what_runs_and_what_belongs_to_it_stays() {
 }
 
 #[test]
+fn a_worker_keeps_what_the_project_says() {
+    let place = place();
+    place.write("asl.toml", "[retention]\nDays = 0\nFailedDays = 1\n");
+    let mut worker = place.start_until(&["worker"], "2 executions deleted, as [retention] says");
+    worker.kill().unwrap();
+    worker.wait().unwrap();
+    assert_eq!(names(&place), ["g3", "b1"], "those that failed are kept longer, and the last one stays");
+    place.write("asl.toml", "[retention]\nDyas = 1\n");
+    place.asl(&["list", "--project", "asl.toml"]).ends(0);
+    place.asl(&["worker"]).ends(2).says("unknown key `Dyas`").says("did you mean `Days`?");
+}
+
+#[test]
 fn a_database_is_checked_copied_and_made_small() {
     let place = place();
     let checked = place.asl(&["db", "check", "--json"]).json();

@@ -206,3 +206,40 @@ fn failure_of(kind: &EventKind) -> Option<&Failure> {
         _ => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use asl::{Execution, Timestamp, Value};
+    use asl_core::ExecutionType;
+
+    #[test]
+    fn what_has_ended_is_forgotten() {
+        let progress = Progress::new(None, Look { color: false, width: None });
+        let now = Timestamp::from_millis(0);
+        let tell = |name: &str, id: u64, kind: EventKind| {
+            let text: Arc<str> = name.into();
+            let execution = Execution {
+                arn: text.clone(),
+                name: text.clone(),
+                state_machine_arn: text.clone(),
+                state_machine_name: text.clone(),
+                role_arn: text.clone(),
+                region: text,
+                execution_type: ExecutionType::Standard,
+                seed: 0,
+                input_text: "{}".into(),
+                input: Value::Null,
+            };
+            let events = [Event { id, previous: id - 1, timestamp: now, kind }];
+            progress.observe(&Update { execution: &execution, now, events: &events, notes: &[] });
+            progress.trails.lock().unwrap_or_else(PoisonError::into_inner).len()
+        };
+        let started = || EventKind::ExecutionStarted { input: "{}".into(), role_arn: "".into() };
+        assert_eq!(tell("parent", 1, started()), 1);
+        for child in ["a", "b", "c"] {
+            assert_eq!(tell(child, 1, started()), 2, "the parent and the child at work");
+            assert_eq!(tell(child, 2, EventKind::ExecutionSucceeded { output: Value::Null }), 1);
+        }
+    }
+}

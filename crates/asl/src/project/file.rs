@@ -1,5 +1,6 @@
 //! The shape of `asl.toml`.
 
+use super::retention::Retention;
 use asl_task::embedded::{QueueSpec, TableSpec, TopicSpec};
 use serde::de::{self, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
@@ -36,6 +37,8 @@ pub(super) struct File {
     /// The buckets, by name: for a Distributed Map's ItemReader and ResultWriter.
     #[serde(default)]
     pub(super) buckets: BTreeMap<String, BucketSpec>,
+    /// How long workers keep executions that have ended; for ever when absent.
+    pub(super) retention: Option<Retention>,
 }
 
 /// A folder that stands for an S3 bucket: where a Distributed Map reads its items and writes its results.

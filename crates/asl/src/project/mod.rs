@@ -33,10 +33,12 @@ mod error;
 mod file;
 mod place;
 mod read;
+mod retention;
 #[cfg(feature = "schema")]
 mod schema;
 
 pub use error::{Problem, ProjectError};
+pub use retention::Retention;
 #[cfg(feature = "schema")]
 pub use schema::schema;
 
@@ -71,6 +73,8 @@ pub struct Project {
     pub services: ServicesSpec,
     /// The declared buckets: the folders that stand for them.
     pub buckets: BTreeMap<String, PathBuf>,
+    /// How long workers keep executions that have ended; `None` for ever.
+    pub retention: Option<Retention>,
     /// The file's text, for places.
     text: Arc<str>,
 }
@@ -87,6 +91,7 @@ impl Project {
             functions: Vec::new(),
             services: ServicesSpec::default(),
             buckets: BTreeMap::new(),
+            retention: None,
             text: "".into(),
         }
     }

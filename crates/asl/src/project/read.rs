@@ -29,6 +29,7 @@ pub(super) fn load(file: &Path) -> Result<Project, ProjectError> {
     let values = reader.substitutions(&parsed, &project.identity);
     project.substitutions = values;
     project.buckets = parsed.buckets.iter().filter_map(|(name, b)| reader.bucket(name, b)).collect();
+    project.retention = parsed.retention;
     project.services =
         ServicesSpec { tables: parsed.tables, topics: parsed.topics, queues: parsed.queues, functions: names };
     if let Err(errors) = Services::new(&project.services, project.identity.clone()) {
