@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// From the top down: a crate may depend on those below it in this list, and on no other of ours.
-const LAYERS: [&str; 14] = [
+const LAYERS: [&str; 15] = [
     "asl-cli",
     "asl-conformance",
     "asl-bench",
@@ -13,9 +13,10 @@ const LAYERS: [&str; 14] = [
     "asl-sim",
     "asl",
     "asl-engine",
-    "asl-journal",
     "asl-task",
     "asl-function",
+    "asl-journal",
+    "asl-store",
     "asl-render",
     "asl-core",
     "asl-syntax",
@@ -23,7 +24,7 @@ const LAYERS: [&str; 14] = [
     "asl-value",
 ];
 /// These know no clock, no chance, no environment, no files and no network.
-const PURE: [&str; 5] = ["asl-value", "asl-expr", "asl-syntax", "asl-core", "asl-render"];
+const PURE: [&str; 6] = ["asl-value", "asl-expr", "asl-syntax", "asl-core", "asl-render", "asl-store"];
 /// What no pure crate may depend on.
 const IMPURE: [&str; 9] = ["tokio", "sqlx", "reqwest", "hyper", "rand", "getrandom", "uuid", "chrono", "tracing"];
 
@@ -61,6 +62,23 @@ fn arrows_point_down() {
             assert!(level(dependency) > Some(at), "{name} -> {dependency} points up");
         }
     }
+}
+
+/// A store is linked by every process that reads a history: it brings no HTTP client or server of its own.
+#[test]
+fn a_store_links_no_http() {
+    let all = dependencies();
+    let mut left = vec!["asl-journal", "asl-store"];
+    let mut seen = BTreeSet::new();
+    while let Some(name) = left.pop() {
+        let Some((name, dependencies)) = all.get_key_value(name) else { continue };
+        let http = dependencies.iter().find(|d| ["reqwest", "hyper", "hyper-util", "rustls"].contains(&d.as_str()));
+        assert!(http.is_none(), "{name} links {http:?}");
+        if seen.insert(name) {
+            left.extend(dependencies.iter().map(String::as_str));
+        }
+    }
+    assert!(seen.len() > 2, "the dependencies were followed: {seen:?}");
 }
 
 #[test]

@@ -3,8 +3,8 @@
 use crate::lease;
 use crate::replay::ReplayError;
 use asl_journal::JournalError;
+use asl_store::StoreError;
 use asl_task::Unsupported;
-use asl_task::embedded::StoreError;
 use std::sync::Arc;
 
 /// An error of the engine: its text says what is wrong, [`EngineError::hint`] what to do.

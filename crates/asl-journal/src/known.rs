@@ -2,9 +2,9 @@
 
 use crate::codec::{Row, encode};
 use crate::error::JournalError;
-use crate::lease::{Claimed, WorkerId};
+use crate::lease::Claimed;
 use crate::payloads::{Mark, Numbering, Tails};
-use crate::{Append, ExecutionId, Record};
+use crate::{Append, ExecutionId, Record, WorkerId};
 use rusqlite::Connection;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;

@@ -9,22 +9,11 @@ use crate::error::{JournalError, Place};
 use crate::group::{Group, Job, Reply};
 use crate::known::Ready;
 use crate::writer::Writer;
-use crate::{ExecutionId, Journal, NewExecution};
+use crate::{ExecutionId, Journal, NewExecution, WorkerId};
 use rusqlite::{Connection, params_from_iter};
 use std::collections::BTreeMap;
-use std::fmt;
 use std::sync::Arc;
 use tokio::sync::oneshot;
-
-/// The number of a worker in its database: the fencing token.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct WorkerId(pub i64);
-
-impl fmt::Display for WorkerId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.0)
-    }
-}
 
 /// A worker that begins.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -69,26 +69,26 @@ mod maintain;
 mod open;
 mod payloads;
 mod read;
-mod record;
 mod schema;
 mod service;
 mod watch;
 mod wire;
 mod writer;
 
+pub use asl_store::{
+    Append, Definition, ExecutionId, ExecutionRow, Filter, NewExecution, Record, Status, UnknownStatus, WorkerId,
+};
 pub use chains::Recorded;
 pub use error::JournalError;
 pub use inbox::{Mail, MailId};
 pub use kept::{Kept, KeptError};
-pub use lease::{Claim, Claimed, NewWorker, WorkerId, WorkerRow};
-
+pub use lease::{Claim, Claimed, NewWorker, WorkerRow};
 pub use maintain::Purge;
 pub use open::{Durability, Options};
-pub use record::{Append, Definition, ExecutionId, ExecutionRow, Filter, NewExecution, Record, Status, UnknownStatus};
 pub use watch::Watcher;
 
 use asl_core::Outcome;
-use asl_task::embedded::ServiceTx;
+use asl_store::ServiceTx;
 use error::Place;
 use futures_util::future::BoxFuture;
 use group::{Job, Reply, Told, Transaction};

@@ -5,7 +5,7 @@ use crate::open::{connect_to_read, in_the_background};
 use crate::service::SqliteTx;
 use crate::{Definition, ExecutionId, ExecutionRow, Filter, Journal, Status, WorkerId};
 use asl_expr::Timestamp;
-use asl_task::embedded::ServiceTx;
+use asl_store::ServiceTx;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use rusqlite::Connection;

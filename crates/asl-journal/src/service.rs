@@ -3,7 +3,7 @@
 //! Its futures never wait: each call is a call of SQLite.
 
 use crate::error::{JournalError, Place};
-use asl_task::embedded::{Dedup, ItemKey, ItemRange, Message, QueueState, ServiceTx, StoreError};
+use asl_store::{Dedup, ItemKey, ItemRange, Message, QueueState, ServiceTx, StoreError};
 use asl_value::Value;
 use async_trait::async_trait;
 use rusqlite::types::Type;
@@ -252,7 +252,7 @@ impl ServiceTx for SqliteTx<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use asl_task::embedded::conformance::{self, TestStore, TestTx};
+    use asl_store::conformance::services::{self, TestStore, TestTx};
 
     struct Store {
         conn: Connection,
@@ -285,7 +285,7 @@ mod tests {
     async fn the_services_get_what_they_rely_on() {
         let conn = Connection::open_in_memory().unwrap();
         crate::schema::migrate(&conn, &place(), crate::schema::MIGRATIONS).unwrap();
-        conformance::check(&mut Store { conn, place: place() }).await.unwrap();
+        services::check(&mut Store { conn, place: place() }).await.unwrap();
     }
 
     #[tokio::test]

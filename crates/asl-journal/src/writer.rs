@@ -9,10 +9,10 @@ use crate::codec::Row;
 use crate::error::{JournalError, Place};
 use crate::group::{Group, Job, Told, Transaction};
 use crate::known::{Known, Last, Ready, Remembered};
-use crate::lease::{WorkerId, register};
+use crate::lease::register;
 use crate::payloads::{Numbering, Tails};
 use crate::service::SqliteTx;
-use crate::{Append, ExecutionId};
+use crate::{Append, ExecutionId, WorkerId};
 use futures_util::FutureExt;
 use rusqlite::{Connection, OptionalExtension};
 use std::panic::AssertUnwindSafe;
@@ -337,7 +337,7 @@ mod tests {
     use crate::{Definition, Journal, NewExecution, Record, schema};
     use asl_core::{Execution, ExecutionType, Input};
     use asl_expr::Timestamp;
-    use asl_task::embedded::ServiceTx;
+    use asl_store::ServiceTx;
     use asl_value::Value;
     use futures_util::future::BoxFuture;
 

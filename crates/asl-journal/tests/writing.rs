@@ -3,7 +3,7 @@
 mod common;
 
 use asl_journal::{Append, ExecutionId, Filter, Journal, JournalError, Options, Record, Status};
-use asl_task::embedded::{ItemKey, ItemRange};
+use asl_store::{ItemKey, ItemRange};
 use asl_value::Value;
 use common::{definition, ids, json, last, new_execution, new_of, open, step};
 use futures_util::FutureExt;

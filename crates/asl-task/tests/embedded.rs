@@ -1,5 +1,6 @@
 //! The embedded services answer as the tables in `cases/` say, on the memory store.
 
+use asl_store::*;
 use asl_task::embedded::*;
 use asl_value::Value;
 use std::fs;
@@ -257,9 +258,4 @@ fn an_unknown_key_of_a_declaration_is_an_error() {
     ] {
         assert!(toml::from_str::<ServicesSpec>(text).is_err(), "{text}");
     }
-}
-
-#[test]
-fn the_memory_store_keeps_its_promises() {
-    wait(conformance::check(&mut MemoryStore::new())).unwrap();
 }

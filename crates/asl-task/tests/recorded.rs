@@ -1,6 +1,7 @@
 //! The embedded services answer as the real ones did, in every recorded task of the conformance data (kept beside the
 //! repository; without it there is nothing to compare).
 
+use asl_store::*;
 use asl_task::embedded::*;
 use asl_value::Value;
 use std::path::Path;

@@ -1,5 +1,6 @@
 //! Promises that span calls: exact shapes, deliveries to functions, limits, and the laws of tables and queues.
 
+use asl_store::*;
 use asl_task::embedded::*;
 use asl_value::Value;
 use proptest::prelude::*;

@@ -63,6 +63,7 @@ pub use state_machine::{DefinitionError, StateMachine};
 /// The parts for those who need more than the facade: diagnostics, functions, embedded services.
 pub mod parts {
     pub use asl_function as function;
+    pub use asl_store::{ItemKey, ServiceTx, StoreError};
     pub use asl_syntax as syntax;
     pub use asl_task::{bucket, embedded, mock};
 }

@@ -3,8 +3,8 @@
 use super::error::{Fault, Stop};
 use super::queue::Receive;
 use super::services::{Dialect, Services};
-use super::store::{ItemKey, ItemRange, Message, QueueState, ServiceTx, StoreError};
 use super::topic::delivery::{self, FailedDelivery, FunctionDelivery, OUTBOX};
+use asl_store::{ItemKey, ItemRange, Message, QueueState, ServiceTx, StoreError};
 use asl_value::Value;
 
 /// Why something could not be read or changed from outside.

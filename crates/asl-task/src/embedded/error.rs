@@ -1,7 +1,7 @@
 //! Failures of a service call, and the names and texts that Step Functions gives them.
 
-use super::store::StoreError;
 use super::{Dialect, ServiceKind};
+use asl_store::StoreError;
 
 /// A failed call as the execution history shows it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

@@ -1,11 +1,12 @@
 //! Services that behave like DynamoDB, SNS and SQS, inside the engine's own database.
 //!
 //! A project declares them ([`ServicesSpec`]); [`Services`] answers tasks ([`Services::call`]) within a transaction that
-//! the engine also writes its history in ([`ServiceTx`]), so an effect and the event that records it come together or
+//! the engine also writes its history in ([`asl_store::ServiceTx`]), so an effect and the event that records it come together or
 //! not at all. Nothing here reads a clock or draws a random number: the call carries the time and a seed.
 //!
 //! ```
-//! use asl_task::embedded::{Dialect, Identity, MemoryStore, ServiceCall, Services, ServicesSpec};
+//! use asl_store::MemoryStore;
+//! use asl_task::embedded::{Dialect, Identity, ServiceCall, Services, ServicesSpec};
 //!
 //! # let runtime = tokio::runtime::Builder::new_current_thread().build()?;
 //! # runtime.block_on(async {
@@ -34,32 +35,26 @@
 mod access;
 mod answer;
 mod check;
-#[cfg(feature = "testing")]
-pub mod conformance;
 mod error;
 mod ids;
-mod memory;
 mod params;
 mod queue;
 #[cfg(feature = "schema")]
 mod schema;
 mod services;
 mod spec;
-mod store;
 mod table;
 mod topic;
 
 pub use access::AccessError;
 pub use check::SpecError;
 pub use error::ServiceError;
-pub use memory::{MemoryStore, MemoryTx};
 pub use queue::Receive;
 pub use services::{Dialect, Identity, ServiceCall, Services};
 pub use spec::{
     FilterPolicyScope, KeyAttribute, KeyType, Protocol, QueueSpec, RedrivePolicy, ServicesSpec,
     SubscriptionRedrivePolicy, SubscriptionSpec, TableSpec, TopicSpec,
 };
-pub use store::{Dedup, ItemKey, ItemRange, Message, QueueState, ServiceTx, StoreError};
 pub use topic::delivery::{FailedDelivery, FunctionDelivery};
 
 pub(crate) use ids::md5_hex as md5;

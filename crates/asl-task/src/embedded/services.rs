@@ -6,9 +6,9 @@ use super::check::{SpecError, check};
 use super::error::{ServiceError, Stop, unreadable};
 use super::queue::{self, Queues};
 use super::spec::ServicesSpec;
-use super::store::{ServiceTx, StoreError};
 use super::table::{self, Tables};
 use super::topic::{self, Topics};
+use asl_store::{ServiceTx, StoreError};
 use asl_value::{Map, Value};
 
 /// In which integration a task calls: it decides result shapes and error names.

@@ -5,7 +5,7 @@ use crate::embedded::error::{Fault, Stop, refused};
 use crate::embedded::ids::tag;
 use crate::embedded::name_of;
 use crate::embedded::spec::QueueSpec;
-use crate::embedded::store::{Message, ServiceTx};
+use asl_store::{Message, ServiceTx};
 
 /// The longest a message can stay hidden, in milliseconds.
 const MAX_HIDDEN_MS: i64 = 43_200_000;

@@ -5,7 +5,7 @@ use super::{Queues, bad_value, missing};
 use crate::embedded::error::{Fault, Stop, refused};
 use crate::embedded::ids::sha256_hex;
 use crate::embedded::spec::QueueSpec;
-use crate::embedded::store::{Dedup, Message, ServiceTx};
+use asl_store::{Dedup, Message, ServiceTx};
 use asl_value::Value;
 
 /// How long a deduplication id is remembered.

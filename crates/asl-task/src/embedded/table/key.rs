@@ -4,7 +4,7 @@ use super::attribute::{Attribute, Attributes};
 use crate::embedded::error::{Fault, invalid};
 use crate::embedded::ids::hex;
 use crate::embedded::spec::{KeyAttribute, TableSpec};
-use crate::embedded::store::ItemKey;
+use asl_store::ItemKey;
 use std::sync::Arc;
 
 /// The largest hash key and range key, in bytes.

@@ -13,8 +13,8 @@ mod write;
 use super::error::{Fault, Stop, invalid, refused};
 use super::params::Params;
 use super::spec::TableSpec;
-use super::store::ServiceTx;
 use super::{Dialect, ServiceCall, name_of};
+use asl_store::ServiceTx;
 use asl_value::{Map, Value};
 use attribute::{Attributes, read_all, size_all, write_all};
 pub(crate) use key::Schema;
@@ -150,7 +150,7 @@ fn write_units(old: Option<&Attributes>, new: Option<&Attributes>) -> f64 {
 /// An item as it was stored. The store only ever holds what this module wrote.
 fn stored(item: &Value) -> Result<Attributes, Stop> {
     let bad =
-        |what: &str| Stop::Store(super::store::StoreError::new(format!("an item in the database is damaged: {what}")));
+        |what: &str| Stop::Store(asl_store::StoreError::new(format!("an item in the database is damaged: {what}")));
     let map = item.as_object().ok_or_else(|| bad("it is not a JSON object"))?;
     read_all(map).map_err(|fault| match fault {
         Fault::Refused { message, .. } | Fault::Unreadable(message) => bad(&message),

@@ -10,7 +10,7 @@ use crate::embedded::ServiceCall;
 use crate::embedded::error::{Fault, Stop, invalid};
 use crate::embedded::params::{Params, Shape};
 use crate::embedded::spec::KeyAttribute;
-use crate::embedded::store::{ItemKey, ItemRange, ServiceTx};
+use asl_store::{ItemKey, ItemRange, ServiceTx};
 use asl_value::{Map, Value};
 use std::collections::BTreeMap;
 

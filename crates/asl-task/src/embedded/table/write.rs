@@ -9,7 +9,7 @@ use super::{Schema, Tables, add_capacity, attributes, capacity_wish, choice, sto
 use crate::embedded::ServiceCall;
 use crate::embedded::error::{Fault, Stop, invalid, refused};
 use crate::embedded::params::{Params, Shape};
-use crate::embedded::store::{ItemKey, ServiceTx};
+use asl_store::{ItemKey, ServiceTx};
 use asl_value::Map;
 
 /// The largest item, in bytes.

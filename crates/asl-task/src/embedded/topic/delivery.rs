@@ -7,7 +7,7 @@
 //! queue, or is dropped.
 
 use crate::embedded::error::Stop;
-use crate::embedded::store::{Message, ServiceTx, StoreError};
+use asl_store::{Message, ServiceTx, StoreError};
 use asl_value::Value;
 
 /// The queue that holds the outbox.

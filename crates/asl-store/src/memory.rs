@@ -1,6 +1,6 @@
 //! The store of the embedded services in memory, for tests and for engines that keep nothing.
 
-use super::store::{Dedup, ItemKey, ItemRange, Message, QueueState, ServiceTx, StoreError};
+use crate::service::{Dedup, ItemKey, ItemRange, Message, QueueState, ServiceTx, StoreError};
 use asl_value::Value;
 use async_trait::async_trait;
 use std::collections::BTreeMap;

@@ -2,7 +2,8 @@
 //!
 //! A store implements [`TestStore`] in its tests and calls [`check`] on an empty database. A broken promise panics.
 
-use super::store::{Dedup, ItemKey, ItemRange, Message, QueueState, ServiceTx, StoreError};
+use crate::memory::{MemoryStore, MemoryTx};
+use crate::service::{Dedup, ItemKey, ItemRange, Message, QueueState, ServiceTx, StoreError};
 use asl_value::Value;
 use async_trait::async_trait;
 
@@ -21,16 +22,16 @@ pub trait TestTx: ServiceTx {
 }
 
 #[async_trait]
-impl TestStore for super::MemoryStore {
+impl TestStore for MemoryStore {
     async fn begin(&mut self) -> Result<Box<dyn TestTx + '_>, StoreError> {
-        Ok(Box::new(super::MemoryStore::begin(self)))
+        Ok(Box::new(MemoryStore::begin(self)))
     }
 }
 
 #[async_trait]
-impl TestTx for super::MemoryTx<'_> {
+impl TestTx for MemoryTx<'_> {
     async fn commit(self: Box<Self>) -> Result<(), StoreError> {
-        super::MemoryTx::commit(*self);
+        MemoryTx::commit(*self);
         Ok(())
     }
 }
@@ -302,4 +303,19 @@ async fn committed_work_is_there(store: &mut dyn TestStore) -> Result<(), StoreE
     assert_eq!(ids(&tx.messages("dead", 0, 10).await?), ["old"], "committed messages are there");
     assert_eq!(tx.next_number("n").await?, 4, "committed numbers are there");
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::future::Future;
+    use std::pin::pin;
+    use std::task::{Context, Poll, Waker};
+
+    #[test]
+    fn the_rows_in_memory_keep_the_contract() {
+        let mut store = MemoryStore::new();
+        let checked = pin!(check(&mut store)).poll(&mut Context::from_waker(Waker::noop()));
+        assert!(matches!(checked, Poll::Ready(Ok(()))), "nothing in memory waits");
+    }
 }

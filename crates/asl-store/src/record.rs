@@ -1,6 +1,5 @@
 //! What is written and read: records, executions, definitions.
 
-use crate::lease::WorkerId;
 use asl_core::{Event, EventId, Execution, Input, Outcome};
 use asl_expr::Timestamp;
 use std::fmt;
@@ -14,6 +13,16 @@ pub struct ExecutionId(pub i64);
 impl fmt::Display for ExecutionId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "#{}", self.0)
+    }
+}
+
+/// The number of a worker in its store: the fencing token, never given twice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct WorkerId(pub i64);
+
+impl fmt::Display for WorkerId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.0)
     }
 }
 
@@ -33,7 +42,7 @@ pub struct Record {
 
 impl Record {
     /// True when it redrives its execution: one that ended goes on.
-    pub(crate) fn redrives(&self) -> bool {
+    pub fn redrives(&self) -> bool {
         self.inputs.iter().any(|input| matches!(input, Input::Redrive))
     }
 }

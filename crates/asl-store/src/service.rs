@@ -119,7 +119,7 @@ pub struct QueueState {
 
 /// One open transaction. Dropping it without a commit undoes everything; an error of a method means that it cannot commit.
 ///
-/// Reads see the transaction's own writes. Every implementation passes `embedded::conformance` (feature `testing`).
+/// Reads see the transaction's own writes. Every implementation passes `conformance::services` (feature `testing`).
 #[async_trait]
 pub trait ServiceTx: Send {
     /// The item under `key`, if there is one.
