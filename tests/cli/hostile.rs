@@ -51,7 +51,7 @@ fn project() -> Place {
         task(
             "Send",
             "sqs:sendMessage",
-            &format!(r#"{{"QueueUrl": "Q", "MessageBody": "\\u009b2J\\u007f\\u202e\\u2066"}}"#),
+            r#"{"QueueUrl": "Q", "MessageBody": "\u009b2J\u007f\u202e\u2066"}"#,
             r#""Next": "Break", "ResultPath": null"#,
         ),
         task(

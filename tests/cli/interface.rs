@@ -362,3 +362,38 @@ fn the_project_is_found_from_where_one_stands() {
     assert_eq!(place.asl(&["queue", "peek", "Q", "--json", "--project", "one/asl.toml"]).stdout, "{\"Messages\":[]}\n");
     place.asl(&["queue", "peek", "Q", "--project", "one/asl.toml"]).ends(0).says("no messages");
 }
+
+#[test]
+fn variables_name_the_project_and_the_database() {
+    let place = Place::empty();
+    place.write("one/asl.toml", "[queues.Q]\n");
+    place.write("d.asl.json", r#"{"StartAt": "A", "States": {"A": {"Type": "Succeed"}}}"#);
+    let with = |variables: &[(&str, &str)], args: &[&str]| -> common::Ran {
+        place.command(args).envs(variables.iter().copied()).output().unwrap().into()
+    };
+    with(&[("ASL_DB", "there.db")], &["run", "d.asl.json", "-n", "x", "-q"]).ends(0);
+    assert!(place.path("there.db").exists() && !place.path(".asl").exists());
+    assert_eq!(with(&[("ASL_DB", "there.db")], &["list", "--json"]).json()["executions"][0]["name"], "x");
+    with(&[("ASL_DB", "there.db")], &["list", "--db", "none.db"]).ends(2).says("there is no database none.db");
+    with(&[("ASL_PROJECT", "one/asl.toml"), ("ASL_DB", "there.db")], &["queue", "peek", "Q"])
+        .ends(0)
+        .says("no messages");
+    with(&[("ASL_PROJECT", "none.toml")], &["run", "d.asl.json"]).ends(2).says("none.toml");
+    with(&[("ASL_PROJECT", "")], &["run", "d.asl.json", "-q"]).ends(0);
+}
+
+#[test]
+fn colour_is_for_terminals_unless_it_is_asked_for() {
+    let place = Place::empty();
+    place.write("d.asl.json", r#"{"StartAt": "A", "States": {"A": {"Type": "Succeed"}}}"#);
+    let is_coloured = |variables: &[(&str, &str)], more: &[&str]| {
+        let args = [&["run", "d.asl.json"], more].concat();
+        let ran: common::Ran = place.command(&args).envs(variables.iter().copied()).output().unwrap().into();
+        ran.ends(0).stderr.contains('\u{1b}')
+    };
+    let (no, force, log) = (("NO_COLOR", "1"), ("CLICOLOR_FORCE", "1"), ("ASL_LOG", "trace"));
+    assert!(!is_coloured(&[], &[]) && !is_coloured(&[log], &[]));
+    assert!(is_coloured(&[force], &[]) && !is_coloured(&[("CLICOLOR_FORCE", "0")], &[]));
+    assert!(!is_coloured(&[force, no], &[]) && is_coloured(&[no], &["--color", "always"]));
+    assert!(!is_coloured(&[force], &["--color", "never"]));
+}

@@ -24,7 +24,7 @@ pub(crate) struct Invoke {
     /// The function
     pub(crate) name: String,
     /// The event: JSON, or a file of JSON; - reads stdin [default: {}]
-    #[arg(long, short, value_name = "JSON|FILE", allow_hyphen_values = true)]
+    #[arg(long, short, value_name = "JSON|FILE", allow_negative_numbers = true)]
     pub(crate) input: Option<String>,
     /// Say nothing on stderr but errors
     #[arg(long, short)]

@@ -25,7 +25,7 @@ pub(crate) struct Run {
     /// The definition: JSON, or YAML in a file named .yaml or .yml
     pub(crate) definition: PathBuf,
     /// The input: JSON, or a file of JSON; - reads stdin [default: {}]
-    #[arg(long, short, value_name = "JSON|FILE", allow_hyphen_values = true)]
+    #[arg(long, short, value_name = "JSON|FILE", allow_negative_numbers = true)]
     pub(crate) input: Option<String>,
     /// The execution's name [default: a new UUID]
     #[arg(long, short)]
