@@ -49,3 +49,21 @@ fn a_bucket_that_is_not_declared_is_refused_at_its_place() {
     ran.says("squares.asl.json:9:").says("^^^^^");
     assert!(!place.path(".asl").exists());
 }
+
+#[test]
+fn what_is_no_file_of_the_folder_is_refused_and_nothing_hangs() {
+    let place = place("[buckets.in]\nPath = \"numbers\"\n[buckets.out]\nPath = \"results\"\n");
+    let numbers = place.path("numbers/deep/numbers.json");
+    place.write("secret.json", "[7]");
+    std::fs::remove_file(&numbers).unwrap();
+    std::os::unix::fs::symlink(place.path("secret.json"), &numbers).unwrap();
+    let ran = place.asl(&["run", "squares.asl.json", "-q"]);
+    ran.ends(1).says_all(&[
+        "States.ItemReaderFailed",
+        "s3://in/deep/numbers.json",
+        "a link leads out of the bucket's folder",
+    ]);
+    std::fs::remove_file(&numbers).unwrap();
+    assert!(std::process::Command::new("mkfifo").arg(&numbers).status().unwrap().success());
+    place.asl(&["run", "squares.asl.json", "-q"]).ends(1).says("it is not a regular file");
+}

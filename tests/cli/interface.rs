@@ -150,7 +150,8 @@ fn retries_are_shown_with_their_delay() {
         "class Busy(Exception):\n    pass\n\ndef lambda_handler(event, context):\n    raise Busy('later')\n",
     );
     let ran = place.asl(&["run", "d.asl.json"]);
-    ran.ends(1).says("  Call          failed    Busy: later\n  Call          retry     1 of 1 in 1 s, after Busy\n");
+    ran.ends(1)
+        .says("  Call          failed    Busy: later (f.py:5)\n  Call          retry     1 of 1 in 1 s, after Busy\n");
     assert_eq!(ran.stderr.matches("failed    Busy: later").count(), 2);
     ran.says("error: the execution failed: Busy\n  {\n    \"errorMessage\": \"later\"");
 }

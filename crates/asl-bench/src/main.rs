@@ -49,6 +49,8 @@ struct Args {
 }
 
 fn main() -> std::io::Result<ExitCode> {
+    // Functions are measured below supervisors, as the command runs them.
+    asl_function::supervisor::serve_if_asked();
     let args = Args::parse();
     if !args.peak_of.is_empty() {
         return process::tell_peak(&args.peak_of);

@@ -9,6 +9,7 @@ mod cmd;
 mod common;
 mod exit;
 mod render;
+mod talk;
 mod terminal;
 
 use args::{Args, Command};
@@ -23,16 +24,26 @@ use std::process::ExitCode;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
+    // First of all: this program is also the supervisor of its functions.
+    asl::parts::function::supervisor::serve_if_asked();
     let args = match Args::try_parse() {
         Ok(args) => args,
         Err(refused) => return usage(&refused),
     };
     render::look::ask(args.color);
     trace();
-    match dispatch(args) {
+    if matches!(
+        args.command,
+        Command::Run(_) | Command::Resume(_) | Command::Redrive(_) | Command::Worker(_) | Command::Function(_)
+    ) {
+        talk::stop_nobody();
+    }
+    let code = match dispatch(args) {
         Ok(exit) => exit.into(),
         Err(trouble) => trouble.tell(Look::of_stderr()),
-    }
+    };
+    talk::end();
+    code
 }
 
 /// The help that was asked for, or what is wrong with the arguments.

@@ -4,6 +4,7 @@
 //! pass, but shows them; our own colours carry a mark that nobody outside of this process can know, and are the exception.
 
 use crate::exit::Trouble;
+use crate::talk;
 use asl_render::visible;
 use std::borrow::Cow;
 use std::hash::{BuildHasher, RandomState};
@@ -57,12 +58,12 @@ fn colour_length(text: &str) -> usize {
 
 /// Talk: to stderr. That nobody listens is no reason to stop.
 pub(crate) fn say(text: &str) {
-    let mut stderr = io::stderr().lock();
-    let _ = stderr.write_all(safe(text).as_bytes()).and_then(|()| stderr.flush());
+    talk::say(safe(text).as_bytes());
 }
 
 /// What was asked for: to stdout. A reader who has seen enough (a closed pipe) is no error.
 pub(crate) fn answer(text: &str) -> Result<(), Trouble> {
+    talk::before_an_answer();
     let mut stdout = io::stdout().lock();
     match stdout.write_all(safe(text).as_bytes()).and_then(|()| stdout.flush()) {
         Err(problem) if problem.kind() != io::ErrorKind::BrokenPipe => {

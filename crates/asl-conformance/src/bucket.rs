@@ -4,6 +4,7 @@ use asl_core::WriteResults;
 use asl_core::items::{Bucket, Listed};
 use asl_value::Value;
 use std::collections::BTreeMap;
+use std::io::BufRead;
 
 /// Objects by bucket and key.
 pub(crate) struct Buckets(BTreeMap<(String, String), String>);
@@ -23,11 +24,12 @@ impl Buckets {
 }
 
 impl Bucket for Buckets {
-    fn get(&self, bucket: &str, key: &str) -> Result<Option<Vec<u8>>, String> {
-        Ok(self.0.get(&(bucket.to_owned(), key.to_owned())).map(|body| body.clone().into_bytes()))
+    fn open(&self, bucket: &str, key: &str) -> Result<Option<Box<dyn BufRead + '_>>, String> {
+        let body = self.0.get(&(bucket.to_owned(), key.to_owned()));
+        Ok(body.map(|body| Box::new(body.as_bytes()) as Box<dyn BufRead>))
     }
 
-    fn list(&self, bucket: &str, prefix: &str) -> Result<Vec<Listed>, String> {
+    fn list(&self, bucket: &str, prefix: &str, most: usize) -> Result<Vec<Listed>, String> {
         let there = self.0.iter().filter(|((b, key), _)| b == bucket && key.starts_with(prefix));
         let listed = |((_, key), body): (&(String, String), &String)| Listed {
             key: key.clone(),
@@ -35,6 +37,6 @@ impl Bucket for Buckets {
             etag: format!("{:032x}", body.len()),
             modified_s: 0.0,
         };
-        Ok(there.map(listed).collect())
+        Ok(there.take(most).map(listed).collect())
     }
 }

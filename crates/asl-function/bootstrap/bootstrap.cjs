@@ -7,13 +7,14 @@ const fs = require('fs');
 const net = require('net');
 const path = require('path');
 const { createRequire } = require('module');
-const { pathToFileURL } = require('url');
+const { fileURLToPath, pathToFileURL } = require('url');
 const { types } = require('util');
 
 class RuntimeError extends Error {
-  constructor(kind, message) {
+  constructor(kind, message, place = []) {
     super(message);
     this.name = `Runtime.${kind}`;
+    if (place.length) this.stack = [`${this.name}: ${this.message}`, ...place].join('\n');
   }
 }
 
@@ -21,8 +22,10 @@ class RuntimeError extends Error {
 // call is under way, so that "the event loop is empty" means the handler's own work is done.
 class RuntimeApi {
   constructor(address) {
-    const [host, port] = address.split(':');
-    this.address = address;
+    const [authority, secret] = address.split('/');
+    const [host, port] = authority.split(':');
+    this.address = authority;
+    this.root = secret === undefined ? '' : `/${secret}`;
     this.received = Buffer.alloc(0);
     this.socket = net.connect({ host, port: Number(port), noDelay: true });
     this.socket.on('data', (chunk) => this.receive(chunk));
@@ -33,7 +36,7 @@ class RuntimeApi {
 
   call(method, resource, body = '', errorType = undefined) {
     const bytes = Buffer.from(body);
-    let head = `${method} /2018-06-01/runtime/${resource} HTTP/1.1\r\nHost: ${this.address}\r\n`;
+    let head = `${method} ${this.root}/2018-06-01/runtime/${resource} HTTP/1.1\r\nHost: ${this.address}\r\n`;
     head += `Content-Type: application/json\r\nContent-Length: ${bytes.length}\r\n`;
     if (errorType) {
       head += `Lambda-Runtime-Function-Error-Type: ${errorType.replace(/[^\x20-\x7e]/g, '?')}\r\n`;
@@ -96,6 +99,25 @@ async function loadModule(root, folder, name) {
   return found ? found.module : load(load.resolve(name, { paths: [root, path.resolve(root, folder)] }));
 }
 
+// File, line and text of a syntax error. CommonJS has them at the head of the stack; those of an ES module are told only by a
+// process that dies of it: one that imports it again, of which nothing runs because it cannot be read.
+function placeOf(error, base) {
+  let lines = String(error.stack).split('\n');
+  if (lines[0].startsWith('SyntaxError')) {
+    const file = [base + '.mjs', base + '.js'].find((name) => fs.existsSync(name));
+    if (!file) return [];
+    const script = `import(${JSON.stringify(pathToFileURL(file).href)})`;
+    const options = { encoding: 'utf8', timeout: 5000, env: {}, stdio: ['ignore', 'ignore', 'pipe'] };
+    const died = require('child_process').spawnSync(process.execPath, ['--input-type=module', '-e', script], options);
+    lines = String(died.stderr).split('\n');
+  }
+  const end = lines.findIndex((line) => line.startsWith('SyntaxError'));
+  const [first, ...text] = lines.slice(0, Math.max(end, 0)).filter((line) => line !== '');
+  const [, url, line] = (first || '').match(/^(.*):(\d+)$/) || [];
+  if (!url) return [];
+  return [`    at ${url.startsWith('file:') ? fileURLToPath(url) : url}:${line}`, ...text];
+}
+
 async function loadHandler(root, handler) {
   if (handler.includes('..')) {
     throw new RuntimeError(
@@ -111,7 +133,9 @@ async function loadHandler(root, handler) {
   try {
     loaded = await loadModule(root, folder, name);
   } catch (error) {
-    if (error instanceof SyntaxError) throw new RuntimeError('UserCodeSyntaxError', error);
+    if (error instanceof SyntaxError) {
+      throw new RuntimeError('UserCodeSyntaxError', error, placeOf(error, path.resolve(root, folder, name)));
+    }
     if (error?.code === 'MODULE_NOT_FOUND') throw new RuntimeError('ImportModuleError', error);
     throw error;
   }
@@ -236,19 +260,7 @@ async function handleOnce(handler) {
   }
 }
 
-// Standard input is a pipe that the engine holds: it closes when the engine ends.
-function endWithTheEngine() {
-  try {
-    const engine = new net.Socket({ fd: 0, readable: true, writable: false });
-    engine.on('close', () => process.exit(0)).on('error', () => {});
-    engine.resume().unref();
-  } catch {
-    // Started by hand, without that pipe: ends when it next asks for work.
-  }
-}
-
 async function main() {
-  endWithTheEngine();
   process.env.AWS_EXECUTION_ENV ??= `AWS_Lambda_nodejs${process.versions.node.split('.')[0]}.x`;
   api = new RuntimeApi(process.env.AWS_LAMBDA_RUNTIME_API);
   process.on('beforeExit', () => onEmptyLoop());

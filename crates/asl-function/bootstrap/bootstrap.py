@@ -28,15 +28,16 @@ class RuntimeApi:
     """The Runtime API over one keep-alive connection."""
 
     def __init__(self, address):
+        address, slash, secret = address.partition("/")
         host, port = address.rsplit(":", 1)
-        self.address = address
+        self.address, self.root = address, slash + secret
         self.socket = socket.create_connection((host, int(port)))
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.buffer = bytearray()
 
     def request(self, method, path, body=b"", content_type="application/json", error_type=None):
         head = (
-            f"{method} /2018-06-01/runtime/{path} HTTP/1.1\r\nHost: {self.address}\r\n"
+            f"{method} {self.root}/2018-06-01/runtime/{path} HTTP/1.1\r\nHost: {self.address}\r\n"
             f"Content-Type: {content_type}\r\nContent-Length: {len(body)}\r\n"
         )
         if error_type:
@@ -140,6 +141,7 @@ def load_handler(name):
         module = importlib.import_module(module_name.replace("/", "."))
     except ImportError as error:
         message = f"Unable to import module '{module_name}': {error}"
+        tell_of_requirements()
         raise Fault("Runtime.ImportModuleError", message) from None
     except SyntaxError as error:
         trace = [f'  File "{error.filename}" Line {error.lineno}\n    {error.text}']
@@ -150,6 +152,16 @@ def load_handler(name):
     except AttributeError:
         message = f"Handler '{function_name}' missing on module '{module_name}'"
         raise Fault("Runtime.HandlerNotFound", message) from None
+
+
+def tell_of_requirements():
+    """What a function needs is installed by hand; the command is the answer to most failed imports."""
+    root = os.environ["LAMBDA_TASK_ROOT"]
+    if os.path.isfile(os.path.join(root, "requirements.txt")) and "VIRTUAL_ENV" not in os.environ:
+        sys.stderr.write(
+            f"[HINT] requirements.txt is not installed: python3 -m venv {root}/.venv && "
+            f"{root}/.venv/bin/pip install -r {root}/requirements.txt\n"
+        )
 
 
 def encode(value):
@@ -232,22 +244,7 @@ def set_up_logging(state):
     logging.getLogger().addHandler(handler)
 
 
-def end_with_the_engine():
-    """Standard input is a pipe that the engine holds: when it closes, the kernel sends SIGIO,
-    whose default is to end the process, even one whose handler never comes back."""
-    try:
-        import fcntl
-
-        pipe = os.dup(0)
-        os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
-        fcntl.fcntl(pipe, fcntl.F_SETOWN, -os.getpgrp())
-        fcntl.fcntl(pipe, fcntl.F_SETFL, fcntl.fcntl(pipe, fcntl.F_GETFL) | os.O_ASYNC)
-    except (ImportError, AttributeError, OSError):
-        pass  # A platform without it: the worker ends when it next asks for work.
-
-
 def main():
-    end_with_the_engine()
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(encoding="utf-8", errors="backslashreplace", line_buffering=True)
     os.environ.setdefault("AWS_EXECUTION_ENV", "AWS_Lambda_python%d.%d" % sys.version_info[:2])

@@ -85,6 +85,14 @@ pub enum SpecError {
         /// `python3` or `node`.
         interpreter: &'static str,
     },
+    /// The program of a command is not on `PATH`.
+    #[error("function `{function}`: {}", program_problem(program))]
+    Program {
+        /// The function.
+        function: String,
+        /// The first word of the command; empty if there is none.
+        program: String,
+    },
     /// A number is outside its range.
     #[error("function `{function}`: {field} is {value}, but must be {range}")]
     Range {
@@ -107,6 +115,13 @@ pub enum SpecError {
         /// What is wrong with it.
         problem: String,
     },
+}
+
+fn program_problem(program: &str) -> String {
+    match program {
+        "" => "the command has no words; its first is the program".to_owned(),
+        _ => format!("`{program}` is not on PATH; install it, or write a path with a slash (`./{program}`)"),
+    }
 }
 
 fn failed(error: impl Into<String>, cause: impl Into<String>) -> InvokeError {
@@ -161,13 +176,18 @@ pub(crate) fn timed_out(request_id: &str, limit: Duration) -> InvokeError {
 }
 
 pub(crate) fn exited(request_id: &str, status: ExitStatus) -> InvokeError {
+    exited_saying(request_id, status, "")
+}
+
+fn exited_saying(request_id: &str, status: ExitStatus, last_line: &str) -> InvokeError {
     let how = match (status.code(), status.signal()) {
         (Some(0), _) => "Runtime exited without providing a reason".to_owned(),
         (Some(code), _) => format!("Runtime exited with error: exit status {code}"),
         (None, Some(signal)) => format!("Runtime exited with error: signal: {}", signal_name(signal)),
         (None, None) => "Runtime exited with error".to_owned(),
     };
-    platform("Runtime.ExitError", format!("RequestId: {request_id} Error: {how}"))
+    let colon = if last_line.is_empty() { "" } else { ": " };
+    platform("Runtime.ExitError", format!("RequestId: {request_id} Error: {how}{colon}{last_line}"))
 }
 
 /// Lambda prints signals as Go does.
@@ -207,6 +227,24 @@ pub(crate) fn request_too_large(request_id: &str, bytes: usize) -> InvokeError {
 pub(crate) fn not_started(request_id: &str, program: &std::path::Path, problem: &std::io::Error) -> InvokeError {
     let message = format!("RequestId: {request_id} Error: fork/exec {}: {problem}", program.display());
     platform("Runtime.InvalidEntrypoint", message)
+}
+
+/// There was no room to start the program, for as long as one waits: what Lambda says of too many at the same time.
+pub(crate) fn no_room(request_id: &str, problem: &std::io::Error) -> InvokeError {
+    let message = format!("Rate Exceeded: the function cannot be started now ({problem}).");
+    service("TooManyRequestsException", &message, 429, "TooManyRequestsException", request_id)
+}
+
+/// A local command ended with another exit code than 0: its error is what the last line on its standard error says.
+pub(crate) fn command_failed(request_id: &str, status: ExitStatus, last_line: &str) -> InvokeError {
+    let (name, message) = last_line.split_once(':').unwrap_or((last_line, ""));
+    let is_name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-' | '$');
+    if status.code().is_none() || !(1..=256).contains(&name.len()) || !name.chars().all(is_name) {
+        return exited_saying(request_id, status, last_line);
+    }
+    let mut cause = json!({ "errorType": name, "errorMessage": message.trim() });
+    cause["exitStatus"] = status.code().into();
+    failed(name, cause.to_string())
 }
 
 /// The Lambda service (not the function) refused, in the words of the AWS SDK that Step

@@ -1,6 +1,6 @@
 //! Runs ordinary AWS Lambda handlers here, behind the [AWS Lambda Runtime API]: Python and Node.js
 //! handlers by a bootstrap that this crate carries, executables that are built on any Lambda
-//! runtime, and functions that are an HTTP URL.
+//! runtime, commands that read an event and print a result, and functions that are an HTTP URL.
 //!
 //! ```
 //! # #[tokio::main(flavor = "current_thread")]
@@ -32,13 +32,18 @@
 //! - **Workers** are processes. A function has at most `concurrency` of them, started when needed,
 //!   kept, and replaced when they die; callers queue for a free one, in order. A worker that
 //!   exceeds its time limit, or whose invocation was given up (the future of
-//!   [`Functions::invoke`] dropped), is killed with everything it started.
+//!   [`Functions::invoke`] dropped), is killed with everything it started. When the code's files
+//!   change, the next invocation gets a worker that has loaded them anew.
+//! - **Supervisors** see to it that nothing of a worker outlives this process, however it ends: a
+//!   program's `main` has to begin with [`supervisor::serve_if_asked`].
+//! - **The door** of a worker's Runtime API is open to that worker alone. On Linux the process at the
+//!   other end of a connection is looked up; our bootstraps have a secret path besides.
 //! - **A request id** is the caller's choice. It is the handler's `aws_request_id`, so a call that
 //!   is made again after a crash should carry the same one: it is the handler's idempotency key.
 //! - **Errors** have AWS's names; see the table below. What the handler raised is named as its
 //!   runtime names it, with the JSON of errorType, errorMessage and trace as the cause.
 //! - **Output** of the workers reaches the [`LogSink`] line by line; all lines of an invocation do
-//!   before its result is returned.
+//!   before its result is returned, if the sink takes them in a tenth of a second.
 //!
 //! | What happened | Error | Cause |
 //! |---|---|---|
@@ -54,6 +59,8 @@
 //! | the payload is larger than 6 MB | `Lambda.AWSLambdaException` | a sentence, the SDK's |
 //! | the worker ended | `Runtime.ExitError` | JSON: exit status, signal, or no reason |
 //! | the worker could not be started | `Runtime.InvalidEntrypoint` | JSON |
+//! | there was no room to start it (files, processes, memory) | `Lambda.TooManyRequestsException` | a sentence, the SDK's |
+//! | a command said `X` or `X: message` last, and failed | `X` | JSON, with `exitStatus` |
 //! | the time limit was exceeded | `Sandbox.Timedout` | JSON |
 //! | a URL could not be reached | `Lambda.SdkClientException` | a sentence |
 //! | a URL answered 429, 5xx, 404, other | `Lambda.TooManyRequestsException`, `Lambda.ServiceException`, `Lambda.ResourceNotFoundException`, `Lambda.AWSLambdaException` | a sentence, the SDK's |
@@ -73,11 +80,20 @@
 //!
 //! [AWS Lambda Runtime API]: https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html
 
+mod command;
+mod door;
 mod error;
+mod fingerprint;
 mod log;
+mod patience;
+mod peer;
 mod pool;
+mod process;
 mod runtime_api;
 mod spec;
+mod spool;
+pub mod supervisor;
+mod tree;
 mod url;
 mod worker;
 
@@ -85,12 +101,13 @@ use std::collections::HashMap;
 
 use bytes::Bytes;
 
+use crate::{command::CommandFunction, log::Log, pool::Pool, url::UrlFunction};
 pub use crate::{
     error::{InvokeError, MAX_REQUEST_BYTES, MAX_RESPONSE_BYTES, SpecError},
     log::{LogLine, LogSink, LogStream, MAX_LOG_LINE_BYTES},
     spec::{Code, FunctionSpec},
+    spool::{Spool, Spooled},
 };
-use crate::{pool::Pool, url::UrlFunction};
 
 /// Whose functions these are; it makes up their ARNs.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -131,6 +148,7 @@ pub struct Functions {
 
 enum Runner {
     Pool(Box<Pool>),
+    Command(Box<CommandFunction>),
     Url(UrlFunction),
 }
 
@@ -142,10 +160,14 @@ impl Functions {
     /// The first thing that is wrong, with the function's name and the remedy.
     pub fn new(specs: Vec<FunctionSpec>, log: LogSink, identity: Identity) -> Result<Self, SpecError> {
         spec::check(&specs)?;
+        let log = Log::new(log);
         let mut runners = HashMap::with_capacity(specs.len());
         for spec in specs {
             let runner = match (spec::launch(&spec)?, &spec.code) {
-                (Some(launch), _) => Runner::Pool(Box::new(Pool::new(&spec, launch, &identity, LogSink::clone(&log)))),
+                (Some(launch), Code::Command { .. }) => {
+                    Runner::Command(Box::new(CommandFunction::new(&spec, launch, &identity, log.clone())))
+                }
+                (Some(launch), _) => Runner::Pool(Box::new(Pool::new(&spec, launch, &identity, log.clone()))),
                 (None, Code::Url { url }) => Runner::Url(UrlFunction::new(&spec, url)?),
                 (None, _) => continue,
             };
@@ -181,6 +203,7 @@ impl Functions {
         }
         match runner {
             Runner::Pool(pool) => pool.invoke(&invocation).await,
+            Runner::Command(command) => command.invoke(&invocation).await,
             Runner::Url(function) => function.invoke(&invocation).await,
         }
     }
@@ -192,6 +215,7 @@ impl Functions {
         for runner in self.runners.values() {
             match runner {
                 Runner::Pool(pool) => pool.shut_down().await,
+                Runner::Command(command) => command.shut_down().await,
                 Runner::Url(function) => function.shut_down(),
             }
         }

@@ -1,7 +1,8 @@
 //! What workers print, line by line, to the caller's sink.
 
 use std::{
-    sync::{Arc, Mutex, PoisonError},
+    io,
+    sync::{Arc, Mutex, OnceLock, PoisonError},
     time::Duration,
 };
 
@@ -13,14 +14,67 @@ use tokio::{
     task::AbortHandle,
 };
 
+use crate::{
+    spool::{Spool, Spooled},
+    supervisor::NOT_STARTED,
+};
+
 /// The longest text of one [`LogLine`], in bytes; a longer line comes in pieces.
 pub const MAX_LOG_LINE_BYTES: usize = 16 << 10;
 /// How long the end of an invocation waits for the worker's output to be read, at most.
 const FLUSH_LIMIT: Duration = Duration::from_millis(100);
 
-/// Takes the lines that workers print. Called on the tokio threads, so it should not block for
-/// long; a worker that prints faster than the sink takes has to wait.
+/// How much of what workers print waits for a slow sink, in bytes; what finds no room is dropped and counted.
+const MAX_WAITING_BYTES: usize = 1 << 20;
+
+/// Takes the lines that workers print, one after another on a thread of their own. While it blocks, lines wait, up to a
+/// megabyte of them; what comes then is dropped, and a line in its place tells how many were. Functions never wait for it,
+/// but for the tenth of a second in which an invocation's last lines may go before its result does.
 pub type LogSink = Arc<dyn Fn(LogLine) + Send + Sync>;
+
+/// All functions' way to the sink.
+#[derive(Clone)]
+pub(crate) struct Log(Arc<Spool<Entry>>);
+
+enum Entry {
+    Line(LogLine),
+    /// Everything before this has been taken.
+    Mark(oneshot::Sender<()>),
+}
+
+impl Log {
+    pub(crate) fn new(sink: LogSink) -> Self {
+        Self(Arc::new(Spool::new("asl-log", MAX_WAITING_BYTES, move |next| match next {
+            Spooled::Item(Entry::Line(line)) => sink(line),
+            Spooled::Item(Entry::Mark(reached)) => drop(reached.send(())),
+            Spooled::Dropped(lines) => sink(LogLine {
+                function: "asl".into(),
+                stream: LogStream::Stderr,
+                request_id: None,
+                text: format!("{lines} lines of functions were dropped: the log is not read as fast as they print"),
+            }),
+        })))
+    }
+
+    pub(crate) fn push(&self, line: LogLine) {
+        let bytes = line.text.len() + size_of::<LogLine>();
+        self.0.push(Entry::Line(line), bytes);
+    }
+
+    /// Something that is not the function's own word, but concerns it.
+    pub(crate) fn tell(&self, function: &Arc<str>, text: String) {
+        tracing::warn!(%function, "{text}");
+        let (function, stream) = (Arc::clone(function), LogStream::Stderr);
+        self.push(LogLine { function, stream, request_id: None, text: format!("asl: {text}") });
+    }
+
+    /// Returns when all that was pushed has reached the sink.
+    async fn reached(&self) {
+        let (mark, reached) = oneshot::channel();
+        self.0.push(Entry::Mark(mark), 0);
+        let _ = reached.await;
+    }
+}
 
 /// A line that a function's worker printed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,23 +104,33 @@ pub(crate) struct LogPump {
     request_id: Arc<Mutex<Option<Arc<str>>>>,
     flushes: mpsc::Sender<oneshot::Sender<()>>,
     task: AbortHandle,
+    log: Log,
+    not_started: Arc<OnceLock<i32>>,
 }
 
 impl LogPump {
-    pub(crate) fn start(function: Arc<str>, out: ChildStdout, err: ChildStderr, sink: LogSink) -> Self {
+    pub(crate) fn start(function: Arc<str>, out: ChildStdout, err: ChildStderr, log: Log) -> Self {
         let (flushes, requests) = mpsc::channel(1);
         let request_id = Arc::default();
+        let not_started = Arc::default();
         let output = |stream| Lines {
             buffer: BytesMut::new(),
             open: true,
             function: Arc::clone(&function),
             stream,
             request_id: Arc::clone(&request_id),
-            sink: Arc::clone(&sink),
+            log: log.clone(),
+            not_started: Arc::clone(&not_started),
+            last: None,
         };
         let (stdout, stderr) = (output(LogStream::Stdout), output(LogStream::Stderr));
         let task = tokio::spawn(pump((out, stdout), (err, stderr), requests)).abort_handle();
-        Self { request_id, flushes, task }
+        Self { request_id, flushes, task, log, not_started }
+    }
+
+    /// Why the program could not be started, if its supervisor has said so.
+    pub(crate) fn not_started(&self) -> Option<io::Error> {
+        self.not_started.get().map(|number| io::Error::from_raw_os_error(*number))
     }
 
     /// From here on, lines belong to this invocation.
@@ -81,6 +145,7 @@ impl LogPump {
             if self.flushes.send(done).await.is_ok() {
                 let _ = is_done.await;
             }
+            self.log.reached().await;
         };
         // A worker that prints without end must not hold up its own answer.
         let _ = tokio::time::timeout(FLUSH_LIMIT, flushed).await;
@@ -122,7 +187,10 @@ struct Lines {
     function: Arc<str>,
     stream: LogStream,
     request_id: Arc<Mutex<Option<Arc<str>>>>,
-    sink: LogSink,
+    log: Log,
+    not_started: Arc<OnceLock<i32>>,
+    /// The last line that is not empty, for whom it matters.
+    last: Option<String>,
 }
 
 impl Lines {
@@ -151,7 +219,7 @@ impl Lines {
         }
     }
 
-    fn emit(&self, mut line: &[u8]) {
+    fn emit(&mut self, mut line: &[u8]) {
         line = line.strip_suffix(b"\r").unwrap_or(line);
         while line.len() > MAX_LOG_LINE_BYTES {
             let (piece, rest) = line.split_at(cut(line));
@@ -161,14 +229,18 @@ impl Lines {
         self.send(line);
     }
 
-    fn send(&self, text: &[u8]) {
+    fn send(&mut self, text: &[u8]) {
+        if let Some(number) = text.strip_prefix(NOT_STARTED.as_bytes()) {
+            let number = std::str::from_utf8(number).ok().and_then(|text| text.parse().ok());
+            let _ = self.not_started.set(number.unwrap_or(0));
+            return;
+        }
+        let text = String::from_utf8_lossy(text).into_owned();
+        if let Some(last) = self.last.as_mut().filter(|_| !text.trim().is_empty()) {
+            last.clone_from(&text);
+        }
         let request_id = self.request_id.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        (self.sink)(LogLine {
-            function: Arc::clone(&self.function),
-            stream: self.stream,
-            request_id,
-            text: String::from_utf8_lossy(text).into_owned(),
-        });
+        self.log.push(LogLine { function: Arc::clone(&self.function), stream: self.stream, request_id, text });
     }
 }
 
@@ -176,6 +248,51 @@ impl Lines {
 fn cut(line: &[u8]) -> usize {
     let starts = |at: &usize| line[*at] & 0b1100_0000 != 0b1000_0000;
     (MAX_LOG_LINE_BYTES - 3..=MAX_LOG_LINE_BYTES).rev().find(starts).unwrap_or(MAX_LOG_LINE_BYTES)
+}
+
+/// What a command prints on its standard error, which goes to the log, and of which the last line counts.
+pub(crate) struct ErrorLines {
+    lines: Lines,
+    last: String,
+}
+
+impl ErrorLines {
+    pub(crate) fn new(function: Arc<str>, request_id: &str, log: Log) -> Self {
+        let lines = Lines {
+            buffer: BytesMut::new(),
+            open: true,
+            function,
+            stream: LogStream::Stderr,
+            request_id: Arc::new(Mutex::new(Some(request_id.into()))),
+            log,
+            not_started: Arc::default(),
+            last: Some(String::new()),
+        };
+        Self { lines, last: String::new() }
+    }
+
+    pub(crate) async fn read(&mut self, mut pipe: impl AsyncRead + Unpin) {
+        while self.lines.open {
+            self.lines.read(&mut pipe).await;
+        }
+    }
+
+    /// Nothing more is read; what was has reached the sink.
+    pub(crate) async fn end(&mut self) {
+        self.lines.end_line();
+        self.last = self.lines.last.take().unwrap_or_default();
+        let _ = tokio::time::timeout(FLUSH_LIMIT, self.lines.log.reached()).await;
+    }
+
+    /// The last line that is not empty.
+    pub(crate) fn last(&self) -> &str {
+        self.last.trim()
+    }
+
+    /// Why the program could not be started, if its supervisor has said so.
+    pub(crate) fn not_started(&self) -> Option<io::Error> {
+        self.lines.not_started.get().map(|number| io::Error::from_raw_os_error(*number))
+    }
 }
 
 #[cfg(test)]

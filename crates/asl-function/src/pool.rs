@@ -1,6 +1,7 @@
 //! The workers of one function: started when needed, kept, and at most so many.
 
 use std::{
+    io,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
@@ -15,10 +16,13 @@ use tokio::sync::Semaphore;
 use crate::{
     Identity, Invocation,
     error::{self, InvokeError},
-    log::LogSink,
+    fingerprint::Watched,
+    log::Log,
+    patience::Patience,
+    process::{Process, Program},
     runtime_api::{Answer, Delivery},
     spec::{FunctionSpec, Launch},
-    worker::{Outcome, Process, Worker, WorkerPlan},
+    worker::{Outcome, Worker, WorkerPlan},
 };
 
 pub(crate) struct Pool {
@@ -27,6 +31,7 @@ pub(crate) struct Pool {
     /// One permit for each invocation that may be under way; callers queue here, in order.
     slots: Semaphore,
     workers: Mutex<Workers>,
+    code: Watched,
 }
 
 #[derive(Default)]
@@ -36,35 +41,51 @@ struct Workers {
     /// Every process that was started and has not ended.
     started: Vec<Arc<Process>>,
     shut_down: bool,
+    /// Of the code, as it was seen last.
+    code_version: u64,
 }
 
 impl Pool {
-    pub(crate) fn new(spec: &FunctionSpec, launch: Launch, identity: &Identity, log: LogSink) -> Self {
+    pub(crate) fn new(spec: &FunctionSpec, launch: Launch, identity: &Identity, log: Log) -> Self {
         let arn = identity.function_arn(&spec.name);
         let environment = environment(spec, &launch, identity);
-        let plan = WorkerPlan {
-            function: spec.name.as_str().into(),
-            program: launch.program,
+        let code = Watched::new(&spec.code, &launch.task_root);
+        let program = Program {
+            path: launch.program,
             args: launch.args,
             directory: launch.task_root,
             environment,
+            inherits: spec.inherit_environment,
+        };
+        let plan = WorkerPlan {
+            function: spec.name.as_str().into(),
+            program,
+            has_bootstrap: launch.has_bootstrap,
             init_timeout: Duration::from_millis(spec.init_timeout_ms),
             timeout: Duration::from_millis(spec.timeout_ms),
             log,
         };
         let arn = HeaderValue::from_str(&arn).unwrap_or(HeaderValue::from_static(""));
-        Self { arn, plan, slots: Semaphore::new(spec.concurrency), workers: Mutex::default() }
+        Self { arn, plan, slots: Semaphore::new(spec.concurrency), workers: Mutex::default(), code }
     }
 
     /// Runs one invocation on a free worker, a warm one if there is one.
     pub(crate) async fn invoke(&self, invocation: &Invocation) -> Result<Bytes, InvokeError> {
         let _slot = self.slots.acquire().await.map_err(|_| InvokeError::ShutDown)?;
+        let mut patience = Patience::new(&self.plan, &invocation.request_id);
         loop {
+            let code_version = self.code_version();
             let warm = self.take_idle()?;
             let is_warm = warm.is_some();
             let worker = match warm {
                 Some(worker) => worker,
-                None => self.start(&invocation.request_id).await?,
+                None => match self.start(code_version).await? {
+                    Ok(worker) => worker,
+                    Err(problem) => {
+                        patience.wait(&problem).await?;
+                        continue;
+                    }
+                },
             };
             // If this future is dropped here, so is the worker, and with it the process.
             let outcome = worker.invoke(&self.plan, || self.delivery(invocation)).await;
@@ -76,6 +97,11 @@ impl Pool {
                 }
                 Outcome::InitFailed(body) => Err(error::from_payload(&body)),
                 Outcome::TimedOut(limit) => Err(error::timed_out(id, limit)),
+                Outcome::NotStarted(problem) => {
+                    drop(worker);
+                    patience.wait(&problem).await?;
+                    continue;
+                }
                 Outcome::Exited(_) | Outcome::Untaken(_) if self.workers().shut_down => Err(InvokeError::ShutDown),
                 // A warm worker that ended between two invocations: the handler has seen nothing
                 // of this one, so another worker can have it.
@@ -120,9 +146,11 @@ impl Pool {
         Ok(None)
     }
 
-    async fn start(&self, request_id: &str) -> Result<Worker, InvokeError> {
-        let started = Worker::start(&self.plan).await;
-        let worker = started.map_err(|problem| error::not_started(request_id, &self.plan.program, &problem))?;
+    async fn start(&self, code_version: u64) -> Result<io::Result<Worker>, InvokeError> {
+        let worker = match Worker::start(&self.plan, code_version).await {
+            Ok(worker) => worker,
+            Err(problem) => return Ok(Err(problem)),
+        };
         tracing::debug!(function = %self.plan.function, "started a worker");
         let mut workers = self.workers();
         if workers.shut_down {
@@ -130,14 +158,30 @@ impl Pool {
         }
         workers.started.retain(|process| process.is_running());
         workers.started.push(Arc::clone(worker.process()));
-        Ok(worker)
+        Ok(Ok(worker))
     }
 
     fn put_back(&self, worker: Worker) {
         let mut workers = self.workers();
-        if !workers.shut_down {
+        if !workers.shut_down && worker.code_version == workers.code_version {
             workers.idle.push(worker);
         }
+    }
+
+    /// The number of the code's version; workers that have loaded an older one are let go.
+    fn code_version(&self) -> u64 {
+        let (version, changed) = self.code.version();
+        let stale = {
+            let mut workers = self.workers();
+            workers.code_version = workers.code_version.max(version);
+            let stale = workers.idle.extract_if(.., |worker| worker.code_version < version);
+            stale.collect::<Vec<Worker>>()
+        };
+        if let Some(file) = changed {
+            self.plan.log.tell(&self.plan.function, format!("{} has changed: reloading the code", file.display()));
+        }
+        drop(stale);
+        version
     }
 
     fn delivery(&self, invocation: &Invocation) -> Delivery {
@@ -179,7 +223,7 @@ pub(crate) fn check_json(body: Bytes) -> Result<Bytes, InvokeError> {
 }
 
 /// Lambda's environment variables, over the user's, over our own (which the process inherits).
-fn environment(spec: &FunctionSpec, launch: &Launch, identity: &Identity) -> Vec<(String, String)> {
+pub(crate) fn environment(spec: &FunctionSpec, launch: &Launch, identity: &Identity) -> Vec<(String, String)> {
     let mut variables = spec.environment.clone();
     let reserved = [
         ("_HANDLER", launch.handler.clone()),
@@ -192,6 +236,9 @@ fn environment(spec: &FunctionSpec, launch: &Launch, identity: &Identity) -> Vec
         ("AWS_REGION", identity.region.clone()),
         ("AWS_DEFAULT_REGION", identity.region.clone()),
     ];
+    if let Some(folder) = &launch.virtual_env {
+        variables.insert("VIRTUAL_ENV".to_owned(), folder.to_string_lossy().into_owned());
+    }
     variables.extend(reserved.map(|(name, value)| (name.to_owned(), value)));
     variables.entry("TZ".to_owned()).or_insert_with(|| ":UTC".to_owned());
     variables.into_iter().collect()

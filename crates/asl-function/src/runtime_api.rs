@@ -7,6 +7,7 @@ use std::{
     io,
     net::{Ipv4Addr, SocketAddr},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
 
 use bytes::{Bytes, BytesMut};
@@ -18,17 +19,26 @@ use hyper::{
 use hyper_util::rt::TokioIo;
 use tokio::{
     net::{TcpListener, TcpStream},
-    sync::{Notify, oneshot, watch},
+    sync::{Mutex as AsyncMutex, Notify, oneshot, watch},
     task::{AbortHandle, JoinSet},
+    time::{sleep, timeout},
 };
 
-use crate::error::MAX_RESPONSE_BYTES;
+pub(crate) use crate::door::Knock;
+use crate::{
+    door::{Door, OnKnock},
+    error::MAX_RESPONSE_BYTES,
+};
 
 /// A worker has one or two connections; more than this is a program gone wrong.
 const MAX_CONNECTIONS: usize = 32;
 /// How much of a too large body is read and dropped so that the worker can go on, in bytes.
 const MAX_DRAINED_BYTES: usize = 64 << 20;
 const VERSION: &str = "/2018-06-01/runtime/";
+/// How long a `next` may wait for an earlier one to go, whose connection has just ended.
+const TURN: Duration = Duration::from_millis(200);
+/// How long accepting pauses when there is no room for another connection.
+const NO_ROOM: Duration = Duration::from_millis(20);
 
 /// An invocation on its way to the worker.
 pub(crate) struct Delivery {
@@ -68,6 +78,9 @@ struct Shared {
     stage: Mutex<Stage>,
     offered: Notify,
     init: watch::Sender<Init>,
+    door: Door,
+    /// Held by the `next` that waits.
+    turn: AsyncMutex<()>,
 }
 
 /// One worker's Runtime API. Dropping it closes the port and every connection.
@@ -78,7 +91,9 @@ pub(crate) struct RuntimeApi {
 }
 
 impl RuntimeApi {
-    pub(crate) async fn listen() -> io::Result<Self> {
+    /// With a secret path in its address, or without. `on_knock` hears who was refused.
+    pub(crate) async fn listen(has_secret: bool, on_knock: OnKnock) -> io::Result<Self> {
+        let door = Door::new(has_secret, on_knock)?;
         let listener = match TcpListener::bind((some_loopback(), 0)).await {
             Ok(listener) => listener,
             // Other systems than Linux have no more than one.
@@ -89,14 +104,28 @@ impl RuntimeApi {
             stage: Mutex::new(Stage::Free),
             offered: Notify::new(),
             init: watch::Sender::new(Init::Loading),
+            door,
+            turn: AsyncMutex::new(()),
         });
         let server = tokio::spawn(serve(listener, Arc::clone(&shared))).abort_handle();
         Ok(Self { address, shared, server })
     }
 
-    /// `host:port`, the value of `AWS_LAMBDA_RUNTIME_API`.
     pub(crate) fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// The value of `AWS_LAMBDA_RUNTIME_API`: `host:port`, with the secret path where there is one.
+    pub(crate) fn address_for_worker(&self) -> String {
+        match self.shared.door.secret() {
+            Some(secret) => format!("{}/{secret}", self.address),
+            None => self.address.to_string(),
+        }
+    }
+
+    /// From here on the process and what descends from it is let in.
+    pub(crate) fn belongs_to(&self, root: u32) {
+        self.shared.door.opens_to(root);
     }
 
     /// Follows how the worker's loading goes.
@@ -138,8 +167,10 @@ async fn serve(listener: TcpListener, shared: Arc<Shared>) {
     loop {
         tokio::select! {
             accepted = listener.accept(), if connections.len() < MAX_CONNECTIONS => {
-                if let Ok((stream, _)) = accepted {
-                    connections.spawn(connection(stream, Arc::clone(&shared)));
+                match accepted {
+                    Ok((stream, _)) => drop(connections.spawn(connection(stream, Arc::clone(&shared)))),
+                    // Mostly: no file number is free. It stays in the kernel's queue.
+                    Err(_) => sleep(NO_ROOM).await,
                 }
             }
             Some(_) = connections.join_next() => {}
@@ -148,6 +179,9 @@ async fn serve(listener: TcpListener, shared: Arc<Shared>) {
 }
 
 async fn connection(stream: TcpStream, shared: Arc<Shared>) {
+    if !shared.door.lets_in(&stream).await {
+        return;
+    }
     let _ = stream.set_nodelay(true);
     let service = service_fn(move |request| {
         let shared = Arc::clone(&shared);
@@ -167,7 +201,11 @@ impl Shared {
 
     async fn handle(&self, request: Request<Incoming>) -> Response<Full<Bytes>> {
         let (parts, body) = request.into_parts();
-        let path = parts.uri.path().strip_prefix(VERSION).unwrap_or_default();
+        let Some(path) = self.door.behind(parts.uri.path()) else {
+            self.door.refuse(Knock::WithoutSecret);
+            return refused(StatusCode::FORBIDDEN, "AccessDenied");
+        };
+        let path = path.strip_prefix(VERSION).unwrap_or_default();
         let steps: Vec<&str> = path.split('/').collect();
         match (&parts.method, steps.as_slice()) {
             (&Method::GET, ["invocation", "next"]) => self.next().await,
@@ -195,8 +233,12 @@ impl Shared {
         }
     }
 
-    /// Waits for an invocation. If the worker hangs up, hyper drops this future.
+    /// Waits for an invocation, one request at a time. If the worker hangs up, hyper drops this future.
     async fn next(&self) -> Response<Full<Bytes>> {
+        let Ok(_turn) = timeout(TURN, self.turn.lock()).await else {
+            self.door.refuse(Knock::SecondNext);
+            return refused(StatusCode::FORBIDDEN, "InvalidStateTransition");
+        };
         self.init.send_if_modified(|init| {
             let first = matches!(init, Init::Loading);
             if first {
@@ -293,18 +335,53 @@ fn json(status: StatusCode, body: String) -> Response<Full<Bytes>> {
 
 #[cfg(test)]
 mod tests {
-    use super::RuntimeApi;
+    use super::{Delivery, Init, Knock, RuntimeApi};
+    use bytes::Bytes;
+    use hyper::HeaderMap;
     use std::collections::HashSet;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpStream;
 
     #[tokio::test]
     async fn an_address_is_not_given_again_soon() {
         let mut hosts = HashSet::new();
         for _ in 0..20 {
-            let address = RuntimeApi::listen().await.unwrap().address();
+            let address = RuntimeApi::listen(false, Box::new(|_| {})).await.unwrap().address();
             assert!(address.ip().is_loopback(), "{address}");
             hosts.insert(address.ip());
         }
         // Twenty of sixteen million.
         assert!(hosts.len() > 18 || !cfg!(target_os = "linux"), "{hosts:?}");
+    }
+
+    /// Reads one answer's head.
+    async fn status(stream: &mut TcpStream) -> String {
+        let mut bytes = [0; 4096];
+        let length = stream.read(&mut bytes).await.unwrap();
+        String::from_utf8_lossy(&bytes[..length]).lines().next().unwrap_or_default().to_owned()
+    }
+
+    async fn ask(api: &RuntimeApi) -> TcpStream {
+        let mut stream = TcpStream::connect(api.address()).await.unwrap();
+        stream.write_all(b"GET /2018-06-01/runtime/invocation/next HTTP/1.1\r\nHost: a\r\n\r\n").await.unwrap();
+        stream
+    }
+
+    #[tokio::test]
+    async fn one_next_waits_at_a_time() {
+        let (knocked, knocks) = std::sync::mpsc::channel();
+        let on_knock = Box::new(move |knock: Knock| drop(knocked.send(knock.to_string())));
+        let api = RuntimeApi::listen(false, on_knock).await.unwrap();
+        api.belongs_to(std::process::id());
+        let first = ask(&api).await;
+        api.init().wait_for(|init| matches!(init, Init::Ready)).await.unwrap();
+        assert_eq!(status(&mut ask(&api).await).await, "HTTP/1.1 403 Forbidden");
+        assert!(knocks.recv().unwrap().contains("a second request for the next invocation"));
+        drop(first);
+        let mut third = ask(&api).await;
+        let delivery =
+            Delivery { request_id: "r".into(), headers: HeaderMap::new(), payload: Bytes::from_static(b"1") };
+        let _answer = api.offer(delivery);
+        assert_eq!(status(&mut third).await, "HTTP/1.1 200 OK");
     }
 }

@@ -34,6 +34,11 @@ pub struct FunctionSpec {
     /// `LAMBDA_TASK_ROOT`, the working folder and the root of imports: by default the code's own
     /// folder. The code must lie in it.
     pub task_root: Option<PathBuf>,
+    /// Whether the function sees the variables of this process, by default true: among them the AWS credentials of the shell
+    /// that it was started from. If false it gets `PATH`, `LANG`, `LC_ALL`, `LC_CTYPE`, `TMPDIR` and `TZ` of them.
+    pub inherit_environment: bool,
+    /// A Python virtual environment whose interpreter runs [`Code::Python`], instead of the `python3` on `PATH`.
+    pub virtual_env: Option<PathBuf>,
 }
 
 /// The code of a function.
@@ -61,6 +66,14 @@ pub enum Code {
         /// The executable.
         executable: PathBuf,
     },
+    /// A program that is started for each invocation: the event on its standard input, its result on its standard output.
+    /// An exit code other than 0 is an error; the last line on its standard error is its name, or `Name: message`.
+    Command {
+        /// The program and its arguments. A program with a slash is looked for from `folder`, another on `PATH`.
+        words: Vec<String>,
+        /// Its working folder.
+        folder: PathBuf,
+    },
     /// A function elsewhere, invoked by `POST` of the payload. The path of the Lambda runtime
     /// interface emulator, `http://HOST:PORT/2015-03-31/functions/function/invocations`, works.
     Url {
@@ -81,6 +94,8 @@ impl FunctionSpec {
             concurrency: 4,
             environment: BTreeMap::new(),
             task_root: None,
+            inherit_environment: true,
+            virtual_env: None,
         }
     }
 }
@@ -89,9 +104,12 @@ impl FunctionSpec {
 #[derive(Debug)]
 pub(crate) struct Launch {
     pub(crate) program: PathBuf,
-    pub(crate) args: Vec<&'static str>,
+    pub(crate) args: Vec<String>,
     pub(crate) task_root: PathBuf,
     pub(crate) handler: String,
+    /// One of our own bootstraps runs in it.
+    pub(crate) has_bootstrap: bool,
+    pub(crate) virtual_env: Option<PathBuf>,
 }
 
 /// Checks everything that all kinds of code share.
@@ -126,8 +144,36 @@ pub(crate) fn launch(spec: &FunctionSpec) -> Result<Option<Launch>, SpecError> {
         Code::Python { file, handler } => interpreted(spec, &PYTHON, file, handler).map(Some),
         Code::Node { file, handler } => interpreted(spec, &NODE, file, handler).map(Some),
         Code::Provided { executable } => provided(spec, executable).map(Some),
+        Code::Command { words, folder } => command(spec, words, folder).map(Some),
         Code::Url { .. } => Ok(None),
     }
+}
+
+fn command(spec: &FunctionSpec, words: &[String], folder: &Path) -> Result<Launch, SpecError> {
+    let folder = found(spec, folder)?;
+    let (name, args) = words.split_first().map_or(("", &[][..]), |(name, args)| (name, args));
+    let path = match name.contains('/') {
+        true => found(spec, &folder.join(name))?,
+        false => on_path(name)
+            .filter(|_| !name.is_empty())
+            .ok_or_else(|| SpecError::Program { function: spec.name.clone(), program: name.to_owned() })?,
+    };
+    if !is_executable(&path) {
+        return Err(bad_file(spec, &path, "is not an executable file; `chmod +x` it"));
+    }
+    let handler = name.to_owned();
+    Ok(Launch {
+        program: path,
+        args: args.to_vec(),
+        task_root: folder,
+        handler,
+        has_bootstrap: false,
+        virtual_env: None,
+    })
+}
+
+fn is_executable(path: &Path) -> bool {
+    fs::metadata(path).is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o111 != 0)
 }
 
 /// What differs between the two runtimes that we carry a bootstrap for.
@@ -181,22 +227,38 @@ fn interpreted(
         }
         (root, format!("{module}.{handler}"))
     };
-    let program = on_path(interpreter.program)
-        .ok_or_else(|| SpecError::Interpreter { function: spec.name.clone(), interpreter: interpreter.program })?;
-    let args = vec![interpreter.run_text, interpreter.bootstrap];
-    Ok(Launch { program, args, task_root, handler })
+    let virtual_env = spec.virtual_env.clone().filter(|_| matches!(spec.code, Code::Python { .. }));
+    let program = match &virtual_env {
+        Some(folder) => in_virtual_env(spec, folder)?,
+        None => on_path(interpreter.program)
+            .ok_or_else(|| SpecError::Interpreter { function: spec.name.clone(), interpreter: interpreter.program })?,
+    };
+    let args = vec![interpreter.run_text.to_owned(), interpreter.bootstrap.to_owned()];
+    Ok(Launch { program, args, task_root, handler, has_bootstrap: true, virtual_env })
+}
+
+/// The interpreter of a virtual environment. Its path must stay as it is: it leads the interpreter to its packages.
+fn in_virtual_env(spec: &FunctionSpec, folder: &Path) -> Result<PathBuf, SpecError> {
+    let folder = std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned());
+    let candidates = ["bin/python3", "bin/python"].map(|name| folder.join(name));
+    candidates.into_iter().find(|path| is_executable(path)).ok_or_else(|| {
+        bad_file(
+            spec,
+            &folder,
+            "is not a virtual environment: it has no bin/python3; make it again with `python3 -m venv`",
+        )
+    })
 }
 
 fn provided(spec: &FunctionSpec, executable: &Path) -> Result<Launch, SpecError> {
     let path = found(spec, executable)?;
-    let mode = fs::metadata(&path).map(|meta| meta.permissions().mode()).unwrap_or(0);
-    if !path.is_file() || mode & 0o111 == 0 {
+    if !is_executable(&path) {
         return Err(bad_file(spec, &path, "is not an executable file; build it, or `chmod +x` it"));
     }
     let parent = path.parent().unwrap_or(Path::new("/")).to_owned();
     let task_root = root(spec, &parent, &path)?;
     let handler = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-    Ok(Launch { program: path, args: Vec::new(), task_root, handler })
+    Ok(Launch { program: path, args: Vec::new(), task_root, handler, has_bootstrap: false, virtual_env: None })
 }
 
 fn found(spec: &FunctionSpec, path: &Path) -> Result<PathBuf, SpecError> {
@@ -266,7 +328,5 @@ fn bad_handler(spec: &FunctionSpec, handler: &str, problem: &str) -> SpecError {
 }
 
 fn on_path(program: &str) -> Option<PathBuf> {
-    let runnable =
-        |path: &PathBuf| fs::metadata(path).is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o111 != 0);
-    env::split_paths(&env::var_os("PATH")?).map(|folder| folder.join(program)).find(runnable)
+    env::split_paths(&env::var_os("PATH")?).map(|folder| folder.join(program)).find(|path| is_executable(path))
 }

@@ -2,39 +2,33 @@
 
 use std::{
     io,
-    process::{ExitStatus, Stdio},
+    process::ExitStatus,
     sync::Arc,
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
 use bytes::Bytes;
-use rustix::process::{Pid, Signal, kill_process_group};
-use tokio::{
-    process::{Child, ChildStdin, Command},
-    sync::watch,
-    time::sleep,
-};
+use tokio::time::sleep;
 
 use crate::{
-    log::{LogPump, LogSink},
-    runtime_api::{Answer, Delivery, Init, RuntimeApi},
+    log::{Log, LogPump},
+    process::{Process, Program},
+    runtime_api::{Answer, Delivery, Init, Knock, RuntimeApi},
 };
 
 /// How long after a worker's end its last words may still arrive. They are in the kernel's
 /// buffers when the process ends; this is only the time to read them.
-const LAST_WORDS: Duration = Duration::from_millis(20);
+pub(crate) const LAST_WORDS: Duration = Duration::from_millis(20);
 
 /// How to start a worker.
 pub(crate) struct WorkerPlan {
     pub(crate) function: Arc<str>,
-    pub(crate) program: std::path::PathBuf,
-    pub(crate) args: Vec<&'static str>,
-    pub(crate) directory: std::path::PathBuf,
-    /// The environment, without what differs from worker to worker.
-    pub(crate) environment: Vec<(String, String)>,
+    pub(crate) program: Program,
+    /// Our own bootstrap runs in it, which takes an address with a path.
+    pub(crate) has_bootstrap: bool,
     pub(crate) init_timeout: Duration,
     pub(crate) timeout: Duration,
-    pub(crate) log: LogSink,
+    pub(crate) log: Log,
 }
 
 /// How an invocation ended, seen from the worker.
@@ -49,6 +43,8 @@ pub(crate) enum Outcome {
     Exited(ExitStatus),
     /// The process was too slow by this limit.
     TimedOut(Duration),
+    /// The program could not be started.
+    NotStarted(io::Error),
 }
 
 /// A running process with its Runtime API and its output. Dropping it kills the process and all
@@ -57,32 +53,25 @@ pub(crate) struct Worker {
     process: Arc<Process>,
     api: RuntimeApi,
     logs: LogPump,
-    /// Closes with us, however we end; our bootstraps end when it does.
-    _stdin: Option<ChildStdin>,
+    /// Which version of the code it loads.
+    pub(crate) code_version: u64,
 }
 
 impl Worker {
-    pub(crate) async fn start(plan: &WorkerPlan) -> io::Result<Self> {
-        let api = RuntimeApi::listen().await?;
-        let mut child = Command::new(&plan.program)
-            .args(&plan.args)
-            .current_dir(&plan.directory)
-            .envs(plan.environment.iter().map(|(name, value)| (name, value)))
-            .env("AWS_LAMBDA_RUNTIME_API", api.address().to_string())
-            .env("AWS_LAMBDA_LOG_STREAM_NAME", log_stream_name(api.address().port()))
-            .stdin(if plan.args.is_empty() { Stdio::null() } else { Stdio::piped() })
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .process_group(0)
-            .kill_on_drop(true)
-            .spawn()?;
-        let lost = || io::Error::other("the new process has no pipes");
-        let stdout = child.stdout.take().ok_or_else(lost)?;
-        let stderr = child.stderr.take().ok_or_else(lost)?;
-        let stdin = child.stdin.take();
-        let process = Arc::new(Process::watch(child)?);
-        let logs = LogPump::start(Arc::clone(&plan.function), stdout, stderr, Arc::clone(&plan.log));
-        Ok(Self { process, api, logs, _stdin: stdin })
+    pub(crate) async fn start(plan: &WorkerPlan, code_version: u64) -> io::Result<Self> {
+        let refused = {
+            let (log, function) = (plan.log.clone(), Arc::clone(&plan.function));
+            Box::new(move |knock: Knock| log.tell(&function, knock.to_string()))
+        };
+        let api = RuntimeApi::listen(plan.has_bootstrap, refused).await?;
+        let more = [
+            ("AWS_LAMBDA_RUNTIME_API", api.address_for_worker()),
+            ("AWS_LAMBDA_LOG_STREAM_NAME", log_stream_name(api.address().port())),
+        ];
+        let (process, (stdout, stderr)) = Process::start(&plan.program, &more, None)?;
+        api.belongs_to(process.id());
+        let logs = LogPump::start(Arc::clone(&plan.function), stdout, stderr, plan.log.clone());
+        Ok(Self { process: Arc::new(process), api, logs, code_version })
     }
 
     pub(crate) fn process(&self) -> &Arc<Process> {
@@ -109,9 +98,19 @@ impl Worker {
                 Ok(Init::Failed(body)) => Err(Outcome::InitFailed(body.clone())),
                 _ => Ok(()),
             },
-            status = self.process.last_words() => Err(Outcome::Exited(status)),
+            status = self.last_words() => Err(match self.logs.not_started() {
+                Some(problem) => Outcome::NotStarted(problem),
+                None => Outcome::Exited(status),
+            }),
             () = sleep(limit) => Err(Outcome::TimedOut(limit)),
         }
+    }
+
+    /// Waits for the end of the process, and then until its last words have been read.
+    async fn last_words(&self) -> ExitStatus {
+        let status = self.process.exited().await;
+        sleep(LAST_WORDS).await;
+        status
     }
 
     async fn run(&self, limit: Duration, delivery: Delivery) -> Outcome {
@@ -120,7 +119,7 @@ impl Worker {
         tokio::select! {
             biased;
             Ok(answer) = answer => Outcome::Answered(answer),
-            status = self.process.last_words() => match self.api.is_untaken() {
+            status = self.last_words() => match self.api.is_untaken() {
                 true => Outcome::Untaken(status),
                 false => Outcome::Exited(status),
             },
@@ -132,67 +131,6 @@ impl Worker {
 impl Drop for Worker {
     fn drop(&mut self) {
         self.process.kill();
-    }
-}
-
-/// A process and the group that it leads.
-#[derive(Debug)]
-pub(crate) struct Process {
-    group: Pid,
-    exit: watch::Receiver<Option<ExitStatus>>,
-}
-
-impl Process {
-    fn watch(mut child: Child) -> io::Result<Self> {
-        let group = child
-            .id()
-            .and_then(|id| Pid::from_raw(i32::try_from(id).ok()?))
-            .ok_or_else(|| io::Error::other("the new process has no id"))?;
-        let (tell, exit) = watch::channel(None);
-        tokio::spawn(async move {
-            let rest = KillOnDrop(group);
-            let status = child.wait().await.unwrap_or_default();
-            drop(rest);
-            tell.send_replace(Some(status));
-        });
-        Ok(Self { group, exit })
-    }
-
-    pub(crate) fn is_running(&self) -> bool {
-        // Without a sender but without a status, the tokio runtime went down, and the process too.
-        self.exit.has_changed().is_ok() && self.exit.borrow().is_none()
-    }
-
-    /// Kills the process and everything in its group; nothing if it has ended.
-    pub(crate) fn kill(&self) {
-        if self.is_running() {
-            let _ = kill_process_group(self.group, Signal::KILL);
-        }
-    }
-
-    pub(crate) async fn exited(&self) -> ExitStatus {
-        let mut exit = self.exit.clone();
-        let status = exit.wait_for(Option::is_some).await.map(|status| *status);
-        // An error means that the tokio runtime is going down, and this future with it.
-        status.ok().flatten().unwrap_or_default()
-    }
-
-    /// Waits for the end of the process, and then until its last words have been read.
-    async fn last_words(&self) -> ExitStatus {
-        let status = self.exited().await;
-        sleep(LAST_WORDS).await;
-        status
-    }
-}
-
-/// Ends what a process started, when it ends or when nobody is left to watch it (the tokio runtime
-/// goes down). The group's number cannot belong to others by then: the process either has not
-/// been reaped or was just now, and numbers are handed out in turn.
-struct KillOnDrop(Pid);
-
-impl Drop for KillOnDrop {
-    fn drop(&mut self) {
-        let _ = kill_process_group(self.0, Signal::KILL);
     }
 }
 

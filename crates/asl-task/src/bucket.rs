@@ -1,12 +1,15 @@
 //! Buckets: local folders that stand for S3 buckets, for the ItemReader and ResultWriter of a Distributed Map.
 
+use crate::folder::{Folder, PART};
 use asl_core::Failure;
 use asl_core::WriteResults;
 use asl_core::items::{Bucket, Listed};
+use md5::{Digest, Md5};
 use std::collections::BTreeMap;
-use std::fs;
-use std::io;
-use std::path::{Component, Path, PathBuf};
+use std::fmt::Write;
+use std::fs::{self, File};
+use std::io::{self, BufRead, BufReader, Read};
+use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
 
 /// Folders by the name of the bucket they stand for.
@@ -33,7 +36,8 @@ impl Buckets {
         self.folders.contains_key(name)
     }
 
-    /// Writes what a ResultWriter has. Blocks on the file system. Each file appears whole or not at all.
+    /// Writes what a ResultWriter has. Blocks on the file system. Each file appears whole or not at all, and is on the disk
+    /// when it appears.
     ///
     /// # Errors
     /// `States.ResultWriterFailed`, with what is wrong.
@@ -41,23 +45,45 @@ impl Buckets {
         let failed = |cause: String| Failure::new("States.ResultWriterFailed", cause);
         let declared = self.folder(&write.bucket).map_err(failed)?;
         let over = self.over(&write.bucket);
-        let folder = over.as_deref().unwrap_or(declared);
+        let path = over.as_deref().unwrap_or(declared);
+        if over.is_some() {
+            fs::create_dir_all(path).map_err(|e| failed(format!("{}: {e}", path.display())))?;
+        }
+        let folder = Folder::open(path).map_err(|e| failed(format!("{}: {e}", path.display())))?;
         for file in &write.files {
-            let path = inside(folder, &file.key).map_err(failed)?;
-            put(&path, file.body.as_bytes()).map_err(|e| failed(format!("{}: {e}", path.display())))?;
+            let written = folder.write(&file.key, file.body.as_bytes());
+            written.map_err(|e| failed(format!("{}: {e}", path.join(&file.key).display())))?;
         }
         Ok(())
     }
 
-    /// Writes one object. Blocks on the file system. The file appears whole or not at all.
+    /// Writes one object. Blocks on the file system. The file appears whole or not at all, and is on the disk when it appears.
     ///
     /// # Errors
     /// In words: no such bucket, a key that leads out of it, or what the system said.
     pub fn put(&self, bucket: &str, key: &str, body: &[u8]) -> Result<(), String> {
         let declared = self.folder(bucket)?;
         let over = self.over(bucket);
-        let path = inside(over.as_deref().unwrap_or(declared), key)?;
-        put(&path, body).map_err(|e| format!("{}: {e}", path.display()))
+        let path = over.as_deref().unwrap_or(declared);
+        let failed = |e: &dyn std::fmt::Display| format!("{}: {e}", path.join(key).display());
+        if over.is_some() {
+            fs::create_dir_all(path).map_err(|e| failed(&e))?;
+        }
+        let folder = Folder::open(path).map_err(|e| failed(&e))?;
+        folder.write(key, body).map_err(|e| failed(&e))
+    }
+
+    /// The folders of a bucket that are there, the one that comes first first.
+    fn layers(&self, bucket: &str) -> Result<Vec<(PathBuf, Folder)>, String> {
+        let declared = self.folder(bucket)?;
+        let over = self.over(bucket).filter(|over| over.exists());
+        let paths = over.into_iter().chain([declared.to_owned()]);
+        paths
+            .map(|path| match Folder::open(&path) {
+                Ok(folder) => Ok((path, folder)),
+                Err(problem) => Err(format!("{}: {problem}", path.display())),
+            })
+            .collect()
     }
 
     fn folder(&self, name: &str) -> Result<&Path, String> {
@@ -71,114 +97,178 @@ impl Buckets {
 }
 
 impl Bucket for Buckets {
-    fn get(&self, bucket: &str, key: &str) -> Result<Option<Vec<u8>>, String> {
-        let declared = self.folder(bucket)?;
-        for folder in self.over(bucket).iter().map(PathBuf::as_path).chain([declared]) {
-            let path = inside(folder, key)?;
-            match fs::read(&path) {
-                Ok(body) => return Ok(Some(body)),
-                Err(e) if e.kind() == io::ErrorKind::NotFound => {}
-                Err(e) => return Err(format!("{}: {e}", path.display())),
+    fn open(&self, bucket: &str, key: &str) -> Result<Option<Box<dyn BufRead + '_>>, String> {
+        for (path, folder) in self.layers(bucket)? {
+            let file = folder.read(key).map_err(|e| format!("{}: {e}", path.join(key).display()))?;
+            if let Some(file) = file {
+                return Ok(Some(Box::new(BufReader::with_capacity(PIECE_BYTES, file))));
             }
         }
         Ok(None)
     }
 
-    fn list(&self, bucket: &str, prefix: &str) -> Result<Vec<Listed>, String> {
-        let declared = self.folder(bucket)?;
-        let mut objects = Vec::new();
-        let over = self.over(bucket).filter(|over| over.exists());
-        for folder in over.iter().map(PathBuf::as_path).chain([declared]) {
-            list(folder, folder, prefix, &mut objects).map_err(|e| format!("{}: {e}", folder.display()))?;
-        }
-        // Stable: of two with the same key, the one that was written comes first.
-        objects.sort_by(|a, b| a.key.cmp(&b.key));
-        objects.dedup_by(|a, b| a.key == b.key);
-        Ok(objects)
+    fn list(&self, bucket: &str, prefix: &str, most: usize) -> Result<Vec<Listed>, String> {
+        let layers = self.layers(bucket)?;
+        let found = keys(&layers, prefix, most)?;
+        let listed = found.into_iter().map(|(key, layer)| {
+            let (path, folder) = &layers[layer];
+            // A file that went away meanwhile is not listed.
+            let Ok(Some(file)) = folder.read(&key) else { return Ok(None) };
+            let listed = of_file(key, file);
+            listed.map(Some).map_err(|e| format!("{}: {e}", path.display()))
+        });
+        listed.filter_map(Result::transpose).collect()
+    }
+
+    fn keys(&self, bucket: &str, prefix: &str) -> Result<Vec<String>, String> {
+        Ok(keys(&self.layers(bucket)?, prefix, usize::MAX)?.into_iter().map(|(key, _)| key).collect())
     }
 }
 
-/// The place of a key in a bucket's folder; keys that would lead out of it are refused.
-fn inside(folder: &Path, key: &str) -> Result<PathBuf, String> {
-    let relative = Path::new(key);
-    let plain = relative.components().all(|c| matches!(c, Component::Normal(_)));
-    if key.is_empty() || !plain {
-        return Err(format!("the key '{key}' cannot be a file in a local bucket"));
+/// How much of a file is read at a time, in bytes.
+const PIECE_BYTES: usize = 64 << 10;
+
+/// The first keys in order, each with the layer it comes from. No more than twice as many are held.
+fn keys(layers: &[(PathBuf, Folder)], prefix: &str, most: usize) -> Result<Vec<(String, usize)>, String> {
+    let mut found = Vec::new();
+    let cut = |found: &mut Vec<(String, usize)>| {
+        // Of two with the same key, that of the upper layer comes first.
+        found.sort_unstable();
+        found.dedup_by(|a, b| a.0 == b.0);
+        found.truncate(most);
+    };
+    for (number, (path, folder)) in layers.iter().enumerate() {
+        let mut found_one = |key: String, is_link: bool| {
+            // A link counts as the file of the bucket that it leads to.
+            if is_link && !matches!(folder.read(&key), Ok(Some(_))) {
+                return;
+            }
+            found.push((key, number));
+            if found.len() / 2 >= most {
+                cut(&mut found);
+            }
+        };
+        walk(path, "", prefix, &mut found_one).map_err(|e| format!("{}: {e}", path.display()))?;
     }
-    Ok(folder.join(relative))
+    cut(&mut found);
+    Ok(found)
 }
 
-fn put(path: &Path, body: &[u8]) -> io::Result<()> {
-    if let Some(parent) = path.parent() {
-        fs::create_dir_all(parent)?;
-    }
-    let mut name = path.file_name().unwrap_or_default().to_owned();
-    name.push(".part");
-    let part = path.with_file_name(name);
-    fs::write(&part, body)?;
-    fs::rename(part, path)
-}
-
-fn list(root: &Path, folder: &Path, prefix: &str, out: &mut Vec<Listed>) -> io::Result<()> {
+/// Tells of every file below a folder whose key begins with the prefix; goes through no link to a folder.
+fn walk(folder: &Path, above: &str, prefix: &str, found: &mut dyn FnMut(String, bool)) -> io::Result<()> {
     for entry in fs::read_dir(folder)? {
         let entry = entry?;
-        let path = entry.path();
-        let meta = entry.metadata()?;
-        if meta.is_dir() {
-            list(root, &path, prefix, out)?;
-            continue;
+        let Some(name) = entry.file_name().to_str().map(str::to_owned) else { continue };
+        let kind = entry.file_type()?;
+        if kind.is_dir() {
+            let below = format!("{above}{name}/");
+            if below.starts_with(prefix) || prefix.starts_with(&below) {
+                walk(&entry.path(), &below, prefix, found)?;
+            }
+        } else if (kind.is_file() || kind.is_symlink()) && !name.ends_with(PART) {
+            let key = format!("{above}{name}");
+            if key.starts_with(prefix) {
+                found(key, kind.is_symlink());
+            }
         }
-        let Some(key) = path.strip_prefix(root).ok().and_then(Path::to_str) else { continue };
-        if !key.starts_with(prefix) {
-            continue;
-        }
-        let modified = meta.modified().ok().and_then(|t| t.duration_since(UNIX_EPOCH).ok()).unwrap_or_default();
-        let etag = crate::embedded::md5(&fs::read(&path)?);
-        out.push(Listed { key: key.to_owned(), size: meta.len(), etag, modified_s: modified.as_secs_f64() });
     }
     Ok(())
+}
+
+fn of_file(key: String, mut file: File) -> io::Result<Listed> {
+    let meta = file.metadata()?;
+    let modified = meta.modified().ok().and_then(|t| t.duration_since(UNIX_EPOCH).ok()).unwrap_or_default();
+    let mut hash = Md5::new();
+    let mut piece = vec![0; PIECE_BYTES];
+    let mut size = 0;
+    loop {
+        let length = file.read(&mut piece)?;
+        if length == 0 {
+            break;
+        }
+        size += length as u64;
+        hash.update(&piece[..length]);
+    }
+    let etag = hash.finalize().iter().fold(String::new(), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    });
+    Ok(Listed { key, size, etag, modified_s: modified.as_secs_f64() })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn put(path: &Path, body: &str) {
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, body).unwrap();
+    }
+
+    fn bucket(folder: &Path) -> Buckets {
+        Buckets::new(BTreeMap::from([("b".to_owned(), folder.to_owned())]))
+    }
+
+    fn get(buckets: &Buckets, bucket: &str, key: &str) -> Result<Option<String>, String> {
+        let mut text = String::new();
+        let opened = buckets.open(bucket, key)?;
+        Ok(opened.map(|mut body| body.read_to_string(&mut text).unwrap()).map(|_| text))
+    }
+
+    fn listed(buckets: &Buckets, prefix: &str, most: usize) -> Vec<String> {
+        buckets.list("b", prefix, most).unwrap().into_iter().map(|object| object.key).collect()
+    }
+
     #[test]
     fn what_is_written_is_listed_and_read() {
         let folder = tempfile::tempdir().unwrap();
-        let buckets = Buckets::new(BTreeMap::from([("b".to_owned(), folder.path().to_owned())]));
-        put(&folder.path().join("in/two.json"), b"[2]").unwrap();
-        put(&folder.path().join("in/one.json"), b"[1]").unwrap();
-        put(&folder.path().join("other"), b"").unwrap();
-        let keys: Vec<String> = buckets.list("b", "in/").unwrap().into_iter().map(|o| o.key).collect();
-        assert_eq!(keys, ["in/one.json", "in/two.json"]);
-        assert_eq!(buckets.get("b", "in/one.json"), Ok(Some(b"[1]".to_vec())));
-        assert_eq!(buckets.get("b", "none"), Ok(None));
-        assert!(buckets.get("c", "x").unwrap_err().contains("[buckets.c]"));
+        let buckets = bucket(folder.path());
+        for (file, body) in [("in/two.json", "[2]"), ("in/one.json", "[1]"), ("in.txt", ""), ("other", "")] {
+            put(&folder.path().join(file), body);
+        }
+        assert_eq!(listed(&buckets, "in/", 9), ["in/one.json", "in/two.json"]);
+        assert_eq!(listed(&buckets, "in", 9), ["in.txt", "in/one.json", "in/two.json"]);
+        assert_eq!(
+            listed(&buckets, "", 2),
+            ["in.txt", "in/one.json"],
+            "the first in order, whatever the folder says first"
+        );
+        assert_eq!(buckets.keys("b", "in/").unwrap(), ["in/one.json", "in/two.json"]);
+        let one = buckets.list("b", "in/one", 1).unwrap().remove(0);
+        assert_eq!((one.size, &*one.etag), (3, "35dba5d75538a9bbe0b4da4422759a0e"));
+        assert_eq!(get(&buckets, "b", "in/one.json"), Ok(Some("[1]".to_owned())));
+        assert_eq!(get(&buckets, "b", "none"), Ok(None));
+        assert!(get(&buckets, "c", "x").unwrap_err().contains("[buckets.c]"));
     }
 
     #[test]
     fn what_is_written_can_go_elsewhere() {
         let (folder, over) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-        put(&folder.path().join("old"), b"1").unwrap();
-        put(&folder.path().join("both"), b"1").unwrap();
-        let buckets =
-            Buckets::new(BTreeMap::from([("b".to_owned(), folder.path().to_owned())])).written_to(over.path());
-        assert_eq!(buckets.list("b", "").unwrap().len(), 2);
-        put(&over.path().join("b/both"), b"2").unwrap();
-        put(&over.path().join("b/new"), b"2").unwrap();
-        let keys: Vec<String> = buckets.list("b", "").unwrap().into_iter().map(|o| o.key).collect();
-        assert_eq!(keys, ["both", "new", "old"]);
-        assert_eq!(buckets.get("b", "both"), Ok(Some(b"2".to_vec())));
-        assert_eq!(buckets.get("b", "old"), Ok(Some(b"1".to_vec())));
+        put(&folder.path().join("old"), "1");
+        put(&folder.path().join("both"), "1");
+        let buckets = bucket(folder.path()).written_to(over.path());
+        assert_eq!(buckets.list("b", "", 9).unwrap().len(), 2);
+        put(&over.path().join("b/both"), "2");
+        put(&over.path().join("b/new"), "2");
+        assert_eq!(listed(&buckets, "", 9), ["both", "new", "old"]);
+        assert_eq!(get(&buckets, "b", "both"), Ok(Some("2".to_owned())));
+        assert_eq!(get(&buckets, "b", "old"), Ok(Some("1".to_owned())));
     }
 
     #[test]
-    fn keys_stay_in_their_folder() {
-        let folder = Path::new("/bucket");
-        assert_eq!(inside(folder, "a/b.json"), Ok(PathBuf::from("/bucket/a/b.json")));
-        for key in ["", "/etc/passwd", "../x", "a/../../x", "./x"] {
-            assert!(inside(folder, key).is_err(), "{key}");
-        }
+    fn what_is_no_file_of_the_folder_is_not_there() {
+        let (folder, outside) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        put(&outside.path().join("secret"), "secret");
+        put(&folder.path().join("file"), "1");
+        put(&folder.path().join(".7-1.asl-part"), "half");
+        std::os::unix::fs::symlink(outside.path().join("secret"), folder.path().join("out")).unwrap();
+        std::os::unix::fs::symlink(outside.path(), folder.path().join("outer")).unwrap();
+        let fifo = std::process::Command::new("mkfifo").arg(folder.path().join("fifo")).status().unwrap();
+        assert!(fifo.success());
+        let buckets = bucket(folder.path());
+        assert_eq!(listed(&buckets, "", 9), ["file"]);
+        assert_eq!(buckets.keys("b", "").unwrap(), ["file"]);
+        assert!(get(&buckets, "b", "out").unwrap_err().contains("a link leads out of the bucket's folder"));
+        assert!(get(&buckets, "b", "fifo").unwrap_err().contains("not a regular file"));
     }
 }

@@ -8,6 +8,7 @@
 mod backend;
 pub mod bucket;
 pub mod embedded;
+mod folder;
 pub mod function;
 pub mod mock;
 mod sdk;

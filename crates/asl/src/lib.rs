@@ -35,6 +35,9 @@
 //! A service that other processes give work to calls [`Engine::serve`]: it takes on whatever [`Engine::submit`] writes down and
 //! whatever was interrupted. Several may share a database; each execution is run by one of them at a time.
 //!
+//! Functions that are processes (those of a [`project`]) end with your program, whatever they do, if its `main` begins with
+//! [`parts::function::supervisor::serve_if_asked`].
+//!
 //! The command line and the server are built on this crate; see also `examples/embed.rs`.
 #![forbid(unsafe_code)]
 

@@ -81,7 +81,7 @@ fn open(name: &str, project: Option<PathBuf>) -> Result<Buckets, Trouble> {
 }
 
 fn ls(args: Ls) -> Result<Exit, Trouble> {
-    let objects = open(&args.name, args.project)?.list(&args.name, &args.prefix).map_err(Trouble::new)?;
+    let objects = open(&args.name, args.project)?.list(&args.name, &args.prefix, usize::MAX).map_err(Trouble::new)?;
     if args.json {
         let contents: Vec<Value> = objects.iter().map(shape).collect();
         let count = contents.len() as u64;
@@ -112,18 +112,29 @@ fn shape(object: &Listed) -> Value {
 }
 
 fn get(args: Get) -> Result<Exit, Trouble> {
-    let found = open(&args.name, args.project)?.get(&args.name, &args.key).map_err(Trouble::new)?;
-    let Some(body) = found else {
+    let buckets = open(&args.name, args.project)?;
+    let Some(mut object) = buckets.open(&args.name, &args.key).map_err(Trouble::new)? else {
         say(&format!("there is no object {} in {}\n", args.key, args.name));
         return Ok(Exit::Failed);
     };
+    let failed = |what: String, problem: std::io::Error| Trouble::new(format!("{what}: {problem}"));
     match args.file {
-        Some(file) => std::fs::write(&file, body).map_err(|problem| {
-            Trouble::new(format!("{} cannot be written: {problem}", file.display())).hint("its folder must be there")
-        })?,
-        None => answer(&String::from_utf8(body).map_err(|_| {
-            Trouble::new(format!("the object {} is no text", args.key)).hint("name a file to write it to")
-        })?)?,
+        Some(file) => {
+            let copied = std::fs::File::create(&file).and_then(|mut out| std::io::copy(&mut object, &mut out));
+            copied.map_err(|problem| {
+                failed(format!("{} cannot be written", file.display()), problem).hint("its folder must be there")
+            })?;
+        }
+        None => {
+            let mut text = String::new();
+            object.read_to_string(&mut text).map_err(|problem| match problem.kind() {
+                std::io::ErrorKind::InvalidData => {
+                    Trouble::new(format!("the object {} is no text", args.key)).hint("name a file to write it to")
+                }
+                _ => failed(format!("the object {} cannot be read", args.key), problem),
+            })?;
+            answer(&text)?;
+        }
     }
     Ok(Exit::Done)
 }

@@ -16,7 +16,6 @@ use clap::Args;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::signal::unix::{SignalKind, signal};
 
 /// What other processes see.
 pub(crate) const WORKER: &str = "asl worker";
@@ -41,7 +40,7 @@ pub(crate) async fn worker(args: WorkerArgs) -> Result<Exit, Trouble> {
     let log = Arc::new(Log { look: Look::of_stderr(), quiet: args.quiet });
     let sink = log.clone();
     let functions = project.functions(Arc::new(move |line: LogLine| sink.function(&line)))?;
-    let mut signals = Signals::listen()?;
+    let mut signals = Interrupt::listen()?;
     let database = place::database_of(&args.place, &project);
     let journal = place::write(&database).await?;
     let builder = engine(WORKER, &project, functions, Mocks::default(), &journal, None);
@@ -89,7 +88,7 @@ async fn drain(
     journal: Journal,
     args: &WorkerArgs,
     log: &Log,
-    signals: &mut Signals,
+    signals: &mut Interrupt,
     database: &Path,
 ) -> Result<Exit, Trouble> {
     log.say(&format!("stopping within {} s; Ctrl-C again stops at once\n", args.drain_timeout));
@@ -102,28 +101,6 @@ async fn drain(
     let s = if open == 1 { "" } else { "s" };
     log.say(&format!("stopped; {open} open execution{s} in {}\n", place::shorter(database).display()));
     Ok(Exit::Done)
-}
-
-/// Ctrl-C, or what `kill` and service managers send.
-struct Signals {
-    interrupt: Interrupt,
-    terminate: tokio::signal::unix::Signal,
-}
-
-impl Signals {
-    fn listen() -> Result<Signals, Trouble> {
-        let terminate = signal(SignalKind::terminate());
-        let terminate =
-            terminate.map_err(|problem| Trouble::new(format!("SIGTERM cannot be listened for: {problem}")))?;
-        Ok(Signals { interrupt: Interrupt::listen()?, terminate })
-    }
-
-    async fn came(&mut self) {
-        tokio::select! {
-            () = self.interrupt.came() => {}
-            _ = self.terminate.recv() => {}
-        }
-    }
 }
 
 /// A line for each beginning and each end. It remembers nothing, however many executions there are.

@@ -1,18 +1,27 @@
-//! Ctrl-C.
+//! Ctrl-C and SIGTERM.
 
 use crate::exit::Trouble;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-/// Ctrl-C, from when it is listened for: it no longer ends the process by itself then.
-pub(crate) struct Interrupt(Signal);
+/// Ctrl-C, or what `kill` and service managers send: from when it is listened for, it no longer ends the process by itself.
+pub(crate) struct Interrupt {
+    interrupt: Signal,
+    terminate: Signal,
+}
 
 impl Interrupt {
     pub(crate) fn listen() -> Result<Interrupt, Trouble> {
-        let listening = signal(SignalKind::interrupt());
-        listening.map(Interrupt).map_err(|problem| Trouble::new(format!("Ctrl-C cannot be listened for: {problem}")))
+        let listen = |kind, name| {
+            signal(kind).map_err(|problem| Trouble::new(format!("{name} cannot be listened for: {problem}")))
+        };
+        let interrupt = listen(SignalKind::interrupt(), "Ctrl-C")?;
+        Ok(Interrupt { interrupt, terminate: listen(SignalKind::terminate(), "SIGTERM")? })
     }
 
     pub(crate) async fn came(&mut self) {
-        self.0.recv().await;
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
     }
 }

@@ -43,11 +43,46 @@ pub(crate) fn json(value: &Value) -> String {
 
 /// What a cause says in one line: the `errorMessage` of a function's JSON, or the text itself.
 pub(crate) fn gist(cause: &str) -> String {
-    let parsed: Option<Value> = cause.parse().ok();
-    match parsed.as_ref().and_then(|value| value["errorMessage"].as_str()) {
-        Some(message) => message.to_owned(),
-        None => cause.to_owned(),
+    let Ok(parsed) = cause.parse::<Value>() else { return cause.to_owned() };
+    let Some(message) = parsed["errorMessage"].as_str() else { return cause.to_owned() };
+    match handler_place(&parsed) {
+        Some((file, line)) => {
+            let file = crate::common::place::shorter(std::path::Path::new(file));
+            format!("{message} ({}:{line})", file.display())
+        }
+        None => message.to_owned(),
     }
+}
+
+/// File and line where a function failed, from the trace of its runtime: the place in its own code, not in a library's.
+fn handler_place(error: &Value) -> Option<(&str, &str)> {
+    let frames = |name: &str| error[name].as_array().unwrap_or_default().iter().filter_map(Value::as_str);
+    // Python tells the innermost frame last, Node first.
+    let python = frames("stackTrace").filter_map(python_frame).rfind(|(file, _)| !is_library(file));
+    python.or_else(|| frames("trace").filter_map(node_frame).find(|(file, _)| !is_library(file)))
+}
+
+fn is_library(file: &str) -> bool {
+    !file.starts_with('/')
+        || ["/site-packages/", "/lib/python", "/node_modules/"].iter().any(|part| file.contains(part))
+}
+
+/// `  File "/code/f.py", line 3, in f`, and of a syntax error `  File "/code/f.py" Line 3`.
+fn python_frame(frame: &str) -> Option<(&str, &str)> {
+    let (file, rest) = frame.trim_start().strip_prefix("File \"")?.split_once('"')?;
+    let rest = rest.strip_prefix(", line ").or_else(|| rest.strip_prefix(" Line "))?;
+    Some((file, rest.split(|c: char| !c.is_ascii_digit()).next()?))
+}
+
+/// `    at handler (/code/f.js:3:9)`, `    at file:///code/f.mjs:3:9`, and of a syntax error `    at /code/f.js:3`.
+fn node_frame(frame: &str) -> Option<(&str, &str)> {
+    let at = frame.strip_prefix("    at ")?;
+    let at = at.rsplit_once('(').map_or(at, |(_, at)| at.trim_end_matches(')'));
+    let at = at.strip_prefix("async ").unwrap_or(at);
+    let at = at.strip_prefix("file://").unwrap_or(at);
+    let mut parts = at.splitn(3, ':');
+    let (file, line) = (parts.next()?, parts.next()?);
+    line.bytes().all(|b| b.is_ascii_digit()).then_some((file, line))
 }
 
 /// A cause in full: JSON is indented, other text stays.
@@ -62,6 +97,30 @@ pub(crate) fn whole(cause: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn errors_of_functions_have_a_place() {
+        let table = [
+            (
+                r#"{"errorMessage": "m", "stackTrace": ["  File \"/c/f.py\", line 12, in f\n    g()\n", "  File \"/usr/lib/python3.11/json/x.py\", line 3, in g\n"]}"#,
+                "m (/c/f.py:12)",
+            ),
+            (r#"{"errorMessage": "m", "stackTrace": ["  File \"/c/f.py\" Line 2\n    x ="]}"#, "m (/c/f.py:2)"),
+            (
+                r#"{"errorMessage": "m", "trace": ["E: m", "    at node:fs:1:2", "    at f (/c/f.js:3:9)", "    at /c/g.js:1:1"]}"#,
+                "m (/c/f.js:3)",
+            ),
+            (r#"{"errorMessage": "m", "trace": ["E: m", "    at async file:///c/f.mjs:4:9"]}"#, "m (/c/f.mjs:4)"),
+            (r#"{"errorMessage": "m", "trace": ["S: m", "    at /c/f.js:2", "const x = {;"]}"#, "m (/c/f.js:2)"),
+            (r#"{"errorMessage": "m", "trace": []}"#, "m"),
+            (r#"{"errorMessage": "m", "stackTrace": [7, "File"], "trace": "x"}"#, "m"),
+            ("no JSON", "no JSON"),
+            (r#"{"a": 1}"#, r#"{"a": 1}"#),
+        ];
+        for (cause, expected) in table {
+            assert_eq!(gist(cause), expected, "{cause}");
+        }
+    }
 
     #[test]
     fn durations() {

@@ -1,12 +1,13 @@
 //! CSV as AWS reads it: quotes, backslashes, short and long rows (spec: ItemReader, CSV rules).
 
-use super::failed;
+use super::text::Text;
+use super::{Limit, failed};
 use crate::event::Failure;
 use asl_value::{Map, Value};
 use std::collections::BTreeSet;
 
-/// An object of strings for each row, up to `max` of them.
-pub(super) fn rows(config: &Value, text: &str, max: usize) -> Result<Vec<Value>, Failure> {
+/// An object of strings for each row, up to the limit.
+pub(super) fn rows(config: &Value, text: &mut Text<'_>, limit: Limit) -> Result<Vec<Value>, Failure> {
     let delimiter = match config["CSVDelimiter"].as_str() {
         Some("PIPE") => '|',
         Some("SEMICOLON") => ';',
@@ -14,13 +15,12 @@ pub(super) fn rows(config: &Value, text: &str, max: usize) -> Result<Vec<Value>,
         Some("TAB") => '\t',
         _ => ',',
     };
-    let mut rows = Rows { rest: text, delimiter };
     let headers = match config["CSVHeaderLocation"].as_str() {
         Some("GIVEN") => {
             let given = config["CSVHeaders"].as_array().unwrap_or_default();
             given.iter().map(|h| h.as_str().unwrap_or_default().to_owned()).collect()
         }
-        _ => rows.next().unwrap_or_default(),
+        _ => next_row(text, delimiter)?.unwrap_or_default(),
     };
     if headers.iter().collect::<BTreeSet<_>>().len() != headers.len() {
         return Err(failed("CSV headers cannot contain duplicates."));
@@ -31,7 +31,28 @@ pub(super) fn rows(config: &Value, text: &str, max: usize) -> Result<Vec<Value>,
         let field = |at: &usize| (&*headers[*at], row.get(*at).map_or("", String::as_str));
         Value::from(order.iter().map(field).collect::<Map>())
     };
-    Ok(rows.take(max).map(object).collect())
+    let mut found = Vec::new();
+    while !limit.reached(found.len())
+        && let Some(row) = next_row(text, delimiter)?
+    {
+        found.push(object(row));
+    }
+    Ok(found)
+}
+
+/// The next row, with as much of the file as it takes.
+fn next_row(text: &mut Text<'_>, delimiter: char) -> Result<Option<Vec<String>>, Failure> {
+    loop {
+        let mut rows = Rows { rest: text.rest(), delimiter };
+        let row = rows.next();
+        // Where a row ends with what is at hand, it may go on behind it.
+        if !rows.rest.is_empty() || text.is_all() {
+            let passed = text.rest().len() - rows.rest.len();
+            text.pass(passed);
+            return Ok(row);
+        }
+        text.read_on("row")?;
+    }
 }
 
 /// The places of the headers in the order of a Java `HashMap`, in which AWS keeps a row (recorded AWS behaviour).

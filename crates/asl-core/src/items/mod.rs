@@ -1,15 +1,19 @@
 //! The items of an `ItemReader`: from the text of a file, or the listing of a bucket (spec: ItemReader).
 //!
-//! Pure: whoever holds the bucket, a folder or a test's fixtures, hands out bytes ([`Bucket`]) and asks here what items
+//! Pure: whoever holds the bucket, a folder or a test's fixtures, hands out what can be read ([`Bucket`]) and asks here what items
 //! they are ([`load`]).
 
 mod csv;
+mod json;
 mod load;
+mod text;
 
 pub use load::{Bucket, load};
 
 use crate::event::Failure;
 use asl_value::{Map, Value};
+use std::io::BufRead;
+use text::Text;
 
 /// An object of a bucket, for `listObjectsV2`.
 #[derive(Clone, Debug, PartialEq)]
@@ -38,30 +42,37 @@ pub fn listing(objects: impl IntoIterator<Item = Listed>) -> Value {
     objects.into_iter().map(item).collect()
 }
 
-/// The items in a file, read as `ReaderConfig` says: an array, or an object of JSON. Stops after `max_items`.
-///
-/// # Errors
-/// `States.ItemReaderFailed`, with what is wrong with the file.
-pub fn parse(config: &Value, body: &[u8], max_items: Option<u64>) -> Result<Value, Failure> {
-    let text = std::str::from_utf8(body).map_err(|e| failed(format!("The file is not UTF-8: {e}")))?;
-    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    let max = max_items.map_or(usize::MAX, |max| usize::try_from(max).unwrap_or(usize::MAX));
-    match config["InputType"].as_str() {
-        Some("CSV") => csv::rows(config, text, max).map(Value::from),
-        Some("JSONL") => lines(text, max),
-        Some("JSON") | None => document(config, text),
-        Some(other) => Err(failed(format!("InputType {other} cannot be read yet; use JSON, JSONL or CSV"))),
+/// How many items are wanted.
+#[derive(Clone, Copy, Debug)]
+struct Limit(Option<u64>);
+
+impl Limit {
+    fn reached(self, found: usize) -> bool {
+        self.0.is_some_and(|max| found as u64 >= max)
     }
 }
 
-fn document(config: &Value, text: &str) -> Result<Value, Failure> {
-    let json: Value = text.parse().map_err(|e| failed(format!("The file is not JSON: {e}")))?;
-    let pointer = config["ItemsPointer"].as_str().unwrap_or_default();
-    let items = pointed(&json, pointer)
-        .ok_or_else(|| failed(format!("The ItemsPointer '{pointer}' points at nothing in the file")))?;
-    match items {
-        Value::Array(_) | Value::Object(_) => Ok(items.clone()),
-        _ => Err(failed("Attempting to map over non-iterable node.")),
+/// The items in a file, read as `ReaderConfig` says: an array, or an object of JSON.
+///
+/// # Errors
+/// As [`read`].
+pub fn parse(config: &Value, mut body: &[u8], max_items: Option<u64>) -> Result<Value, Failure> {
+    read(config, &mut body, max_items)
+}
+
+/// The same of a file that comes piece by piece. Holds no more of it than the items, a piece of 64 KB, and what a row, line or
+/// item has at most, 8 MB; reads little further than to the last item that is wanted.
+///
+/// # Errors
+/// `States.ItemReaderFailed`, with what is wrong with the file.
+pub fn read(config: &Value, body: &mut dyn BufRead, max_items: Option<u64>) -> Result<Value, Failure> {
+    let mut text = Text::new(body)?;
+    let limit = Limit(max_items);
+    match config["InputType"].as_str() {
+        Some("CSV") => csv::rows(config, &mut text, limit).map(Value::from),
+        Some("JSONL") => lines(&mut text, limit),
+        Some("JSON") | None => json::document(config, &mut text, limit),
+        Some(other) => Err(failed(format!("InputType {other} cannot be read yet; use JSON, JSONL or CSV"))),
     }
 }
 
@@ -76,12 +87,26 @@ fn pointed<'v>(json: &'v Value, pointer: &str) -> Option<&'v Value> {
     })
 }
 
-fn lines(text: &str, max: usize) -> Result<Value, Failure> {
-    let lines = (1..).zip(text.lines()).filter(|(_, line)| !line.trim().is_empty()).take(max);
-    lines
-        .map(|(n, line)| line.parse().map_err(|e| failed(format!("Line {n} is not JSON: {e}"))))
-        .collect::<Result<Vec<Value>, _>>()
-        .map(Value::from)
+fn lines(text: &mut Text<'_>, limit: Limit) -> Result<Value, Failure> {
+    let mut found = Vec::new();
+    let mut number = 0_u64;
+    while !limit.reached(found.len()) {
+        let (line, behind) = match text.rest().find('\n') {
+            Some(end) => (&text.rest()[..end], end + 1),
+            None if !text.is_all() => {
+                text.read_on("line")?;
+                continue;
+            }
+            None if text.rest().is_empty() => break,
+            None => (text.rest(), text.rest().len()),
+        };
+        number += 1;
+        if !line.trim().is_empty() {
+            found.push(line.parse().map_err(|e| failed(format!("Line {number} is not JSON: {e}")))?);
+        }
+        text.pass(behind);
+    }
+    Ok(Value::from(found))
 }
 
 fn failed(cause: impl Into<std::sync::Arc<str>>) -> Failure {
@@ -120,6 +145,65 @@ mod tests {
             let items = parse(&config, body.as_bytes(), None).unwrap();
             assert_eq!(items.to_string(), expected, "{config} of {body:?}");
         }
+    }
+
+    /// A file of a hundred megabytes whose end is not what it should be: who wants five items never sees it.
+    #[test]
+    fn no_more_is_read_than_is_wanted() {
+        let csv = r#"{"InputType":"CSV","CSVHeaderLocation":"FIRST_ROW"}"#;
+        let table = [
+            (csv, "h\n", "\"a,\nb\",c\n", r#"{"h":"a,\nb"}"#),
+            (r#"{"InputType":"JSONL"}"#, "", "{\"a\":1}\n", r#"{"a":1}"#),
+            (r#"{"InputType":"JSON"}"#, "[0", ",1", "1"),
+        ];
+        for (config, head, item, expected) in table {
+            let config: Value = config.parse().unwrap();
+            let mut read_bytes = 0;
+            let mut file = Counting { head: head.as_bytes(), item: item.as_bytes(), at: 0, read: &mut read_bytes };
+            let items = read(&config, &mut std::io::BufReader::new(&mut file), Some(5)).unwrap();
+            assert_eq!(items.as_array().unwrap().len(), 5);
+            assert_eq!(items.as_array().unwrap().last().unwrap().to_string(), expected);
+            // A JSON document is gathered up to 8 MB first.
+            let most = if item == ",1" { 20 << 20 } else { 200 << 10 };
+            assert!(read_bytes < most, "{config}: {read_bytes}");
+        }
+    }
+
+    /// A file without end.
+    struct Counting<'c> {
+        head: &'c [u8],
+        item: &'c [u8],
+        at: usize,
+        read: &'c mut usize,
+    }
+
+    impl std::io::Read for Counting<'_> {
+        fn read(&mut self, into: &mut [u8]) -> std::io::Result<usize> {
+            for byte in into.iter_mut() {
+                let behind = self.at.checked_sub(self.head.len());
+                *byte = behind.map_or_else(|| self.head[self.at], |behind| self.item[behind % self.item.len()]);
+                self.at += 1;
+            }
+            *self.read += into.len();
+            Ok(into.len())
+        }
+    }
+
+    #[test]
+    fn pieces_fit_together() {
+        // Rows and characters that lie across the ends of pieces, in every way.
+        let config = r#"{"InputType":"CSV","CSVHeaderLocation":"FIRST_ROW"}"#.parse().unwrap();
+        for pad in 0..8 {
+            let row = format!("\"{}🚗ü\"\"\r\n\",x\r\n", "-".repeat(1000 + pad));
+            let file = format!("a,b\n{}", row.repeat(200));
+            let items = parse(&config, file.as_bytes(), None).unwrap();
+            let items = items.as_array().unwrap();
+            assert_eq!(items.len(), 200);
+            let expected = format!("{}🚗ü\"\r\n", "-".repeat(1000 + pad));
+            assert!(items.iter().all(|item| item["a"].as_str() == Some(&*expected) && item["b"].as_str() == Some("x")));
+        }
+        let bad = [b"a\n".repeat(40_000), b"\xc3".to_vec()].concat();
+        assert!(parse(&config, &bad, None).unwrap_err().cause.unwrap().contains("not UTF-8"));
     }
 
     #[test]

@@ -11,6 +11,7 @@ use asl_syntax::model::Definition;
 use asl_syntax::{Kind, Options, Source, load};
 use asl_value::Value;
 use std::collections::{BTreeMap, VecDeque};
+use std::io::BufRead;
 use std::sync::Arc;
 
 /// 2026-01-01T00:00:00Z
@@ -189,11 +190,11 @@ pub(crate) fn identity(input: Value, express: bool) -> Execution {
 pub(crate) struct Files(pub(crate) BTreeMap<String, String>);
 
 impl Bucket for Files {
-    fn get(&self, bucket: &str, key: &str) -> Result<Option<Vec<u8>>, String> {
-        Ok(self.0.get(&format!("{bucket}/{key}")).map(|body| body.clone().into_bytes()))
+    fn open(&self, bucket: &str, key: &str) -> Result<Option<Box<dyn BufRead + '_>>, String> {
+        Ok(self.0.get(&format!("{bucket}/{key}")).map(|body| Box::new(body.as_bytes()) as Box<dyn BufRead>))
     }
 
-    fn list(&self, bucket: &str, prefix: &str) -> Result<Vec<Listed>, String> {
+    fn list(&self, bucket: &str, prefix: &str, most: usize) -> Result<Vec<Listed>, String> {
         let below = format!("{bucket}/");
         let keys = self.0.iter().filter_map(|(path, body)| Some((path.strip_prefix(&below)?, body)));
         let listed = |(key, body): (&str, &String)| Listed {
@@ -202,6 +203,6 @@ impl Bucket for Files {
             etag: "etag".to_owned(),
             modified_s: 1.5,
         };
-        Ok(keys.filter(|(key, _)| key.starts_with(prefix)).map(listed).collect())
+        Ok(keys.filter(|(key, _)| key.starts_with(prefix)).map(listed).take(most).collect())
     }
 }

@@ -8,6 +8,11 @@ use std::{
 use asl_function::{Code, FunctionSpec, Functions, Identity, Invocation, InvokeError, LogLine, LogSink, LogStream};
 use serde_json::Value;
 
+/// Functions run as they do under the `asl` command: below supervisors.
+pub(crate) fn supervised() {
+    asl_function::supervisor::use_program(Path::new(env!("CARGO_BIN_EXE_asl-supervisor")));
+}
+
 pub(crate) const ID: &str = "5e9f3d1c-0a59-4b53-8f6e-7d3f8d1d2a10";
 
 pub(crate) fn handlers() -> PathBuf {
@@ -27,6 +32,7 @@ pub(crate) struct Harness {
 
 impl Harness {
     pub(crate) fn new(spec: FunctionSpec) -> Self {
+        supervised();
         let lines = Arc::new(Mutex::new(Vec::new()));
         let sink: LogSink = {
             let lines = Arc::clone(&lines);
@@ -99,4 +105,13 @@ pub(crate) async fn eventually(what: &str, condition: impl Fn() -> bool) {
         tokio::time::sleep(std::time::Duration::from_millis(2)).await;
     }
     panic!("never happened: {what}");
+}
+
+/// An executable file with this text.
+pub(crate) fn executable(folder: &Path, name: &str, text: &str) -> PathBuf {
+    use std::os::unix::fs::PermissionsExt;
+    let path = folder.join(name);
+    std::fs::write(&path, text).expect("a file");
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).expect("a mode");
+    path
 }

@@ -137,3 +137,25 @@ async fn busy_handlers_are_killed_output_is_logged_and_workers_stay() {
     let second = functions.invoke(json!({})).await.expect("a result");
     assert_eq!((&first["calls"], &second["calls"], &first["pid"]), (&json!(1), &json!(2), &second["pid"]));
 }
+
+#[tokio::test]
+async fn a_syntax_error_has_a_place() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let folder = folder.path().canonicalize().expect("the folder");
+    let write = |name: &str, text: &str| std::fs::write(folder.join(name), text).expect("a file");
+    write("common.js", "exports.f = 1;\nconst x = {;\n");
+    write("module.mjs", "export const f = 1;\n\nconst x = {;\n");
+    write("importing.mjs", "import './module.mjs';\nexport const f = 1;\n");
+    for (file, place) in
+        [("common.js", "common.js:2"), ("module.mjs", "module.mjs:3"), ("importing.mjs", "module.mjs:3")]
+    {
+        let code = Code::Node { file: folder.join(file), handler: "f".into() };
+        let functions = Harness::new(FunctionSpec::new("F", code));
+        let failure = functions.invoke(1).await.expect_err("a syntax error");
+        assert_eq!(failure.message(), ("Runtime.UserCodeSyntaxError", "SyntaxError: Unexpected token ';'"));
+        let trace = &failure.cause["trace"];
+        assert_eq!(trace[1], format!("    at {}/{place}", folder.display()), "{trace}");
+        assert_eq!(trace[2], "const x = {;");
+        assert!(functions.texts(asl_function::LogStream::Stderr).iter().any(|line| line.contains(place)), "{file}");
+    }
+}

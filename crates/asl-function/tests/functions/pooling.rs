@@ -156,41 +156,6 @@ fn a_tokio_runtime_that_goes_down_takes_the_workers_along() {
     assert_eq!(runtime.block_on(functions.invoke(json!({}))).expect("a result")["calls"], 1);
 }
 
-/// The engine may be killed at any time; then even a handler that never returns must end. A copy
-/// of this test binary plays the engine.
-#[tokio::test]
-async fn workers_end_with_a_killed_engine() {
-    let mut engine = std::process::Command::new(std::env::current_exe().expect("this program"))
-        .args(["--exact", "pooling::engine_to_be_killed", "--ignored", "--nocapture"])
-        .stdout(std::process::Stdio::piped())
-        .spawn()
-        .expect("a process");
-    let output = std::io::BufReader::new(engine.stdout.take().expect("a pipe"));
-    let pid = std::io::BufRead::lines(output)
-        .map_while(Result::ok)
-        .find_map(|line| line.strip_prefix("worker ").map(str::to_owned))
-        .expect("the worker's id");
-    assert!(is_running(&pid));
-    engine.kill().expect("a kill");
-    engine.wait().expect("an end");
-    eventually("the worker's end", || !is_running(&pid)).await;
-}
-
-#[tokio::test]
-#[ignore = "run by workers_end_with_a_killed_engine, which kills it"]
-async fn engine_to_be_killed() {
-    let mut spec = python("cases.py", "loops");
-    spec.timeout_ms = 60_000;
-    let functions = Harness::new(spec);
-    let mut call = pin!(functions.invoke(json!({})));
-    while functions.lines().is_empty() {
-        assert!(poll_once(&mut call).await.is_pending());
-        tokio::time::sleep(Duration::from_millis(2)).await;
-    }
-    println!("\nworker {}", functions.texts(LogStream::Stdout)[0]);
-    let _ = call.await;
-}
-
 #[tokio::test]
 async fn calls_that_cannot_be_made_are_refused() {
     let functions = Harness::new(python("cases.py", "echo"));

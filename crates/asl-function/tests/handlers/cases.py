@@ -139,3 +139,7 @@ def meets(event, context):
     while not os.path.exists(event["other"]):
         time.sleep(0.005)
     return "met"
+
+
+def where(event, context):
+    return os.environ["AWS_LAMBDA_RUNTIME_API"]

@@ -36,6 +36,8 @@ while True:
         case "environment":
             names = ["_HANDLER", "LAMBDA_TASK_ROOT", "AWS_REGION", "AWS_LAMBDA_FUNCTION_NAME"]
             call("POST", request + "/response", json.dumps({name: os.environ[name] for name in names}))
+        case "where":
+            call("POST", request + "/response", json.dumps(os.environ["AWS_LAMBDA_RUNTIME_API"]))
         case "misbehave":
             seen = [call("POST", "invocation/another-id/response", "1")[0]]
             seen.append(call("GET", "invocation/next")[0])

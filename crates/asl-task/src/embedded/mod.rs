@@ -57,5 +57,4 @@ pub use spec::{
 };
 pub use topic::delivery::{FailedDelivery, FunctionDelivery};
 
-pub(crate) use ids::md5_hex as md5;
 pub(crate) use services::{ServiceKind, name_of};

@@ -50,7 +50,7 @@ pub(super) struct BucketSpec {
     pub(super) path: PathBuf,
 }
 
-/// A function: a file with its runtime, or a URL.
+/// A function: a file with its runtime, a command, or a URL.
 #[derive(Debug, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, rename_all = "PascalCase")]
@@ -61,6 +61,8 @@ pub(super) struct Function {
     pub(super) file: Option<PathBuf>,
     /// The function in the file: `lambda_handler` (Python) or `handler` (Node) when absent; `module.function` in a folder.
     pub(super) handler: Option<String>,
+    /// Instead of `File`: a program and its arguments, started for each invocation: event on stdin, result on stdout.
+    pub(super) command: Option<Vec<String>>,
     /// Instead of `File`: a function elsewhere, invoked by POST of the payload.
     pub(super) url: Option<String>,
     /// How long one invocation may take: 1 to 900 seconds, 3 when absent.
@@ -71,9 +73,13 @@ pub(super) struct Function {
     /// How many invocations at the same time, at most: 1 to 1000, 4 when absent.
     #[cfg_attr(feature = "schema", schemars(range(min = 1, max = 1000)))]
     pub(super) concurrency: Option<usize>,
-    /// Environment variables, over those of `asl` itself.
+    /// Environment variables, over those of `EnvironmentFile` and of `asl` itself.
     #[serde(default)]
     pub(super) environment: BTreeMap<String, String>,
+    /// A file with a line `NAME=value` for each variable, relative to the project file.
+    pub(super) environment_file: Option<PathBuf>,
+    /// Whether the function sees the environment of `asl` itself, with the AWS credentials of the shell in it: true when absent.
+    pub(super) inherit_environment: Option<bool>,
 }
 
 /// `python`, `node`, `provided`, or one of AWS's identifiers of them (`python3.13`, `nodejs22.x`, `provided.al2023`).

@@ -29,6 +29,7 @@
 //! [`Project::check`] that a definition calls nothing that the project does not declare.
 
 mod declared;
+mod environment_file;
 mod error;
 mod file;
 mod place;
@@ -203,6 +204,7 @@ impl Project {
         use asl_function::SpecError;
         let key = match (&spec.code, error) {
             (Code::Url { .. }, _) => "Url",
+            (Code::Command { .. }, SpecError::File { .. } | SpecError::Program { .. }) => "Command",
             (_, SpecError::Handler { .. }) => "Handler",
             (_, SpecError::Range { field, .. }) if *field == "timeout_ms" => "Timeout",
             (_, SpecError::Range { .. }) => "Concurrency",

@@ -2,7 +2,7 @@
 
 use super::error::{Problem, ProjectError};
 use super::file::{BucketSpec, File, Function, Runtime, Substitution};
-use super::{FILE_NAME, Project, place, shown};
+use super::{FILE_NAME, Project, environment_file, place, shown};
 use asl_function::{Code, FunctionSpec};
 use asl_task::embedded::{Identity, Services, ServicesSpec, SpecError};
 use std::collections::BTreeMap;
@@ -39,6 +39,13 @@ pub(super) fn load(file: &Path) -> Result<Project, ProjectError> {
         true => Ok(project),
         false => Err(ProjectError { problems }),
     }
+}
+
+/// The virtual environment nearest to a function's code: `.venv` or `venv`, beside it or above, not beyond the project.
+fn virtual_env(project: &Path, code: &Path) -> Option<PathBuf> {
+    let folders = code.ancestors().take_while(|folder| folder.starts_with(project));
+    let candidates = folders.flat_map(|folder| [".venv", "venv"].map(|name| folder.join(name)));
+    candidates.into_iter().find(|folder| folder.join("pyvenv.cfg").is_file())
 }
 
 pub(super) fn service_problem(file: &str, text: &str, error: &SpecError) -> Problem {
@@ -132,31 +139,60 @@ impl Reader<'_> {
         }
         spec.memory_mb = function.memory_size.unwrap_or(spec.memory_mb);
         spec.concurrency = function.concurrency.unwrap_or(spec.concurrency);
-        spec.environment.clone_from(&function.environment);
+        if let Some(file) = &function.environment_file {
+            spec.environment = self.environment_file(name, &self.root.join(file));
+        }
+        spec.environment.extend(function.environment.clone());
+        spec.inherit_environment = function.inherit_environment.unwrap_or(spec.inherit_environment);
+        if let Code::Python { file, .. } = &spec.code {
+            spec.virtual_env = virtual_env(self.root, file);
+        }
         Some(spec)
+    }
+
+    fn environment_file(&mut self, name: &str, file: &Path) -> BTreeMap<String, String> {
+        let place = format!("functions.{name}.EnvironmentFile");
+        let help = "each line is NAME=value; paths are relative to the project file";
+        environment_file::read(file).unwrap_or_else(|problem| {
+            self.report(&place, format!("{}{problem}", shown(file)), help);
+            BTreeMap::new()
+        })
     }
 
     fn code(&mut self, name: &str, function: &Function) -> Option<Code> {
         let place = format!("functions.{name}");
-        let file = match (&function.url, &function.file) {
-            (Some(url), None) => {
-                let extra = [("Runtime", function.runtime.is_some()), ("Handler", function.handler.is_some())];
-                for (key, _) in extra.into_iter().filter(|(_, given)| *given) {
-                    let at = format!("{place}.{key}");
-                    self.report(&at, format!("a function with a Url has no {key}"), "leave it out");
-                }
-                return Some(Code::Url { url: url.clone() });
-            }
-            (None, Some(file)) => self.root.join(file),
-            (Some(_), Some(_)) => {
-                self.report(&format!("{place}.Url"), "a function has a File or a Url, not both", "leave one out");
+        let given = [
+            ("File", function.file.is_some()),
+            ("Command", function.command.is_some()),
+            ("Url", function.url.is_some()),
+        ];
+        let given: Vec<&str> = given.into_iter().filter_map(|(key, is_given)| is_given.then_some(key)).collect();
+        let kind = match given[..] {
+            [kind] => kind,
+            [] => {
+                let help = "add `File = \"functions/charge.py\"`, `Command = [\"./charge\"]` or `Url = \"http://...\"`";
+                self.report(&place, format!("function `{name}` has no File, no Command and no Url"), help);
                 return None;
             }
-            (None, None) => {
-                let help = "add `File = \"functions/charge.py\"`, or `Url = \"http://...\"`";
-                self.report(&place, format!("function `{name}` has neither a File nor a Url"), help);
+            [_, other, ..] => {
+                let message = format!("a function has one of File, Command and Url, not {}", given.join(" and "));
+                self.report(&format!("{place}.{other}"), message, "leave one out");
                 return None;
             }
+        };
+        if kind != "File" {
+            let extra = [("Runtime", function.runtime.is_some()), ("Handler", function.handler.is_some())];
+            for (key, _) in extra.into_iter().filter(|(_, given)| *given) {
+                let at = format!("{place}.{key}");
+                self.report(&at, format!("a function with a {kind} has no {key}"), "leave it out");
+            }
+        }
+        let file = match (&function.file, &function.command, &function.url) {
+            (Some(file), ..) => self.root.join(file),
+            (_, Some(words), _) => {
+                return Some(Code::Command { words: words.clone(), folder: self.root.to_owned() });
+            }
+            (.., url) => return url.as_ref().map(|url| Code::Url { url: url.clone() }),
         };
         let Some(runtime) = function.runtime else {
             let help = "add `Runtime = \"python\"`, \"node\" or \"provided\"";

@@ -106,11 +106,21 @@ fn mistakes_are_told_with_place_and_remedy() {
         ("[[topics.T.Subscriptions]]\nProtocol = 'sms'\nEndpoint = 'Nope'\n", &["unknown value `sms`", "sqs"]),
         (
             "[functions.F]\nRuntime = 'python'\n",
-            &["asl.toml:1:12: function `F` has neither a File nor a Url", "add `File"],
+            &["asl.toml:1:12: function `F` has no File, no Command and no Url", "add `File"],
         ),
         ("[functions.F]\nFile = 'f.py'\n", &["asl.toml:1:12: function `F` has no Runtime", "python"]),
         ("[functions.F]\nRuntime = 'pyton'\nFile = 'f.py'\n", &["asl.toml:2:11: unknown value `pyton`", "`python`?"]),
-        ("[functions.F]\nUrl = 'http://x'\nFile = 'f.py'\n", &["asl.toml:2:7: ", "not both"]),
+        ("[functions.F]\nUrl = 'http://x'\nFile = 'f.py'\n", &["asl.toml:2:7: ", "not File and Url"]),
+        (
+            "[functions.F]\nCommand = ['x']\nFile = 'f.py'\n",
+            &["asl.toml:2:1: ", "not File and Command", "leave one out"],
+        ),
+        ("[functions.F]\nCommand = ['x']\nRuntime = 'node'\n", &["asl.toml:3:11: ", "with a Command has no Runtime"]),
+        ("[functions.F]\nCommand = 'x y'\n", &["asl.toml:2:11: ", "a sequence"]),
+        (
+            "[functions.F]\nCommand = ['x']\nEnvironmentFile = 'none.env'\n",
+            &["asl.toml:3:19: none.env cannot be read", "each line is NAME=value"],
+        ),
         ("[functions.F]\nUrl = 'http://x'\nHandler = 'h'\n", &["asl.toml:3:11: ", "leave it out"]),
         ("[functions.F]\nRuntime = 'python'\nFile = 'f.py'\nTimeout = 901\n", &["asl.toml:4:11: 901 is out of range"]),
         ("[functions.F]\nRuntime = 'python'\nFile = 'f.py'\ntimeout = 9\n", &["unknown key `timeout`", "`Timeout`?"]),
