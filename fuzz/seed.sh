@@ -133,6 +133,8 @@ for name in ("jsonata_words.jsonl", "jsonata_hostile.json"):
         seed("jsonata", row[0].replace("\n", " "), "")
 for file in ROOT.glob("**/*.asl.yaml"):
     seed("definition_yaml", file.read_text())
+for file in ROOT.glob("tests/sam/templates/*.*"):
+    seed("template", file.read_text())
 for file in ROOT.glob("definitions/**/asl.toml"):
     seed("project_file", file.read_text())
 for body in ("h\n1\n", 'a,b\n"x\ny",2\r\n3\n', "1\n2\n", '{"a":[[1]]}'):

@@ -62,7 +62,7 @@ fn cargo_run_means_the_asl_command() {
 }
 
 /// The guides that say that a test runs them.
-const FOLLOWED: [&str; 4] = ["your-own-project", "survive-a-crash", "test-a-workflow", "replay"];
+const FOLLOWED: [&str; 5] = ["your-own-project", "survive-a-crash", "test-a-workflow", "replay", "sam-template"];
 
 #[test]
 fn the_guides_can_be_followed_to_the_letter() {
@@ -80,6 +80,14 @@ fn the_guides_can_be_followed_to_the_letter() {
                 assert!(ran.stdout.contains(r#"{"item":"lamp","total":45}"#), "{}", ran.stdout);
                 assert!(ran.stderr.contains("caught    UnknownItem by rule 1, on to Refused"), "{}", ran.stderr);
                 assert_eq!(ran.stdout.matches(r#"{\"item\":\"lamp\",\"price\":40}"#).count(), 1, "{}", ran.stdout);
+            }
+            "sam-template" => {
+                let table = page.split("```text\n").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
+                assert!(ran.stdout.contains(table), "{table} is in\n{}", ran.stdout);
+                assert_eq!(ran.stdout.matches(r#"{"id":"order-1","price":40}"#).count(), 3, "{}", ran.stdout);
+                for said in ["priced in dev", "1 case of 1 file: 1 passed", "priced in local"] {
+                    assert!(ran.stderr.contains(said), "{said} is in\n{}", ran.stderr);
+                }
             }
             "test-a-workflow" => {
                 let said =

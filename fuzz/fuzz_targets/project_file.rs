@@ -26,7 +26,7 @@ fuzz_target!(|text: &str| {
             for problem in &error.problems {
                 assert!(!problem.message.is_empty());
                 if let Some(span) = problem.span {
-                    assert!(text.get(span.start..span.end).is_some(), "no place in the text: {problem:?}");
+                    assert!(problem.text.get(span.start..span.end).is_some(), "no place in the text: {problem:?}");
                 }
             }
             let _ = error.to_string();

@@ -144,7 +144,8 @@ fn the_children_of_a_distributed_map_survive_a_failing_disk() {
         }
         place.asl(&["resume", "-q"]).ends(0);
         place.asl(&["replay", "--all"]).ends(0);
-        let executions = place.asl(&["list", "--json"]).json()["executions"].as_array().unwrap().clone();
+        let listed = |args: &[&str]| place.asl(args).json()["executions"].as_array().unwrap().clone();
+        let executions = [listed(&["list", "--json"]), listed(&["list", "--children", "--json"])].concat();
         let done = executions.iter().filter(|execution| execution["status"] == "SUCCEEDED").count();
         assert_eq!((done, executions.len()), (4, 4), "{fault}: {executions:?}");
         let items = place.asl(&["table", "scan", "Items", "--json"]).ends(0).json();

@@ -15,13 +15,18 @@ const TOKEN: &str = r#"{"StartAt": "A", "States": {"A": {"Type": "Task", "End": 
 const CALL: &str = r#"{"StartAt": "A", "States": {
   "A": {"Type": "Task", "Resource": "arn:aws:lambda:us-east-1:000000000000:function:Slow", "Next": "B"},
   "B": {"Type": "Task", "Resource": "arn:aws:lambda:us-east-1:000000000000:function:Slow", "End": true}}}"#;
+/// A state that works hard, again and again; by itself it would go on for minutes.
+const BUSY: &str = r#"{"StartAt": "Sort", "QueryLanguage": "JSONata", "States": {"Sort": {"Type": "Pass", "Next": "Again",
+  "Assign": {"n": "{% $count($sort([1..1500], function($a, $b) { $a < $b })) %}"}},
+  "Again": {"Type": "Choice", "Default": "End", "Choices": [{"Condition": "{% true %}", "Next": "Sort"}]},
+  "End": {"Type": "Succeed"}}}"#;
 const SLOW: &str = "import time\n\ndef lambda_handler(event, context):\n    \
                     with open('calls.log', 'a') as log:\n        log.write(context.aws_request_id + '\\n')\n    \
                     time.sleep(event['sleep'])\n    return event\n";
 
 fn place() -> Place {
     let place = Place::empty();
-    for (name, text) in [("pass", PASS), ("wait", WAIT), ("token", TOKEN), ("call", CALL)] {
+    for (name, text) in [("pass", PASS), ("wait", WAIT), ("token", TOKEN), ("call", CALL), ("busy", BUSY)] {
         place.write(&format!("{name}.asl.json"), text);
     }
     place.write("slow.py", SLOW);
@@ -301,4 +306,38 @@ fn a_drain_ends_in_time() {
     worker.signal("-TERM");
     assert_eq!(worker.ends_within(8), Some(0));
     assert_eq!(status(&place, "one"), "RUNNING");
+}
+
+/// Three executions that work hard starve nobody: another one ends, they are stopped, and so is the worker, each at once.
+#[test]
+fn a_worker_that_works_hard_hears_a_start_a_stop_and_a_signal() {
+    let place = place();
+    let worker = Worker::start(&place);
+    for name in ["busy-1", "busy-2", "busy-3"] {
+        start(&place, "busy", name, "{}").ends(0);
+    }
+    let began = Instant::now();
+    start(&place, "pass", "quick", "{}").ends(0);
+    place.asl(&["wait", "quick", "--timeout", "20"]).ends(0);
+    place.asl(&["stop", "busy-1"]).ends(0);
+    assert!(began.elapsed() < Duration::from_secs(20), "{:?}", began.elapsed());
+    let stopped = place.asl(&["describe", "busy-1", "--json"]).json();
+    assert_eq!(stopped["status"], "ABORTED");
+    let asked = Instant::now();
+    worker.signal("-TERM");
+    assert_eq!(worker.ends_within(10), Some(0));
+    assert!(asked.elapsed() < Duration::from_secs(10), "not the drain timeout: {:?}", asked.elapsed());
+    // Nobody runs the others, and they can be stopped all the same.
+    place.asl(&["stop", "busy-2"]).ends(0);
+    place.asl(&["replay", "busy-2"]).ends(0);
+}
+
+#[test]
+fn a_test_case_that_works_hard_times_out() {
+    let place = place();
+    place.write("busy.test.yaml", "cases:\n  ends:\n    expect: {status: SUCCEEDED}\n");
+    let began = Instant::now();
+    let ran = place.asl(&["test", "busy.test.yaml", "--timeout", "1"]);
+    ran.ends(1);
+    assert!(began.elapsed() < Duration::from_secs(15), "{:?}", began.elapsed());
 }

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 fn the_definitions_of_the_repository_pass_their_tests_and_all_of_them_is_reached() {
     let place = Place::new();
     let ran = place.asl(&["test", "definitions/", "--coverage", "--coverage-min", "100", "--jobs", "2"]);
-    ran.ends(0).says_all(&["running 13 cases of 3 files\n", "] fare happy\n", "13 cases of 3 files: 13 passed in "]);
+    ran.ends(0).says_all(&["running 19 cases of 4 files\n", "] fare happy\n", "19 cases of 4 files: 19 passed in "]);
     let fare = ran.stdout.lines().find(|line| line.starts_with("definitions/fare.asl.json ")).unwrap();
     let cells: Vec<&str> = fare.split_whitespace().skip(1).collect();
     assert_eq!(cells, ["100.0", "%", "10/10", "11/11", "3/3", "6/6", "-"]);

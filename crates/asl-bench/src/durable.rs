@@ -40,6 +40,7 @@ fn records() -> (Arc<Definition>, Execution, Vec<Record>) {
         region: "us-east-1".into(),
         execution_type: ExecutionType::Standard,
         seed: 1,
+        token_key: None,
         input_text: input.to_string().into(),
         input,
     };

@@ -50,6 +50,7 @@ fn execution(input: &Value) -> Execution {
         region: "us-east-1".into(),
         execution_type: ExecutionType::Standard,
         seed: 1,
+        token_key: None,
         input_text: "{}".into(),
         input: input.clone(),
     }
@@ -139,7 +140,7 @@ pub(crate) const BENCHES: &[Bench] = &[
     ("machine.chain", || vec![pass_chain()]),
     ("machine.loop", || vec![counter_loop()]),
     ("machine.result-path", || vec![result_path()]),
-    ("machine.jsonata", || vec![jsonata_loop()]),
+    ("machine.jsonata", || vec![jsonata_loop(), jsonata_map(1_000)]),
     ("machine.map", || vec![map(1_000)]),
 ];
 
@@ -207,15 +208,41 @@ fn result_path() -> Figure {
         .goal(0.7e6, 1.5e6)
 }
 
+/// The loop of [`loop_of`] in JSONata, beside it.
 fn jsonata_loop() -> Figure {
     let machine = definition(&json!({"QueryLanguage": "JSONata", "StartAt": "More", "States": {
         "More": {"Type": "Choice", "Choices": [{"Condition": format!("{{% $states.input.count < {ROUNDS} %}}"), "Next": "Add"}], "Default": "Done"},
         "Add": {"Type": "Pass", "Output": {"count": "{% $states.input.count + 1 %}"}, "Next": "More"},
         "Done": {"Type": "Succeed"},
     }}));
-    let input: Value = r#"{"count": 0}"#.parse().expect("JSON");
-    let rate = per_second(SLICE, transitions_of(machine, input));
-    Figure::higher("machine: the same loop in JSONata", rate, "transitions/s")
+    let (path_machine, input) = loop_of(ROUNDS);
+    let rounds =
+        in_turns(SLICE, [&mut transitions_of(machine, input.clone()), &mut transitions_of(path_machine, input)]);
+    let mut rates: Vec<f64> = rounds.iter().map(|[ours, _]| *ours).collect();
+    Figure::higher("machine: the same loop in JSONata", median(&mut rates), "transitions/s")
+        .beside(rounds.into_iter().map(<(f64, f64)>::from), "in JSONPath")
+        .ratio_goal(0.4, 0.7)
+}
+
+/// A Map whose states compute in JSONata, beside one whose states compute the same in JSONPath.
+fn jsonata_map(items: u32) -> Figure {
+    let map = |language: &str, state: serde_json::Value| {
+        definition(&json!({"QueryLanguage": language, "StartAt": "Each", "States": {"Each": {
+            "Type": "Map", "ItemProcessor": {"StartAt": "One", "States": {"One": state}}, "End": true,
+        }}}))
+    };
+    let jsonata = map("JSONata", json!({"Type": "Pass", "Output": {"next": "{% $states.input + 1 %}"}, "End": true}));
+    let path = map("JSONPath", json!({"Type": "Pass", "Parameters": {"next.$": "States.MathAdd($, 1)"}, "End": true}));
+    let input: Value = (0..items).map(|n| Value::from(i64::from(n))).collect();
+    let each = |machine: &Arc<Definition>| {
+        std::hint::black_box(run(machine, &input));
+        u64::from(items)
+    };
+    let rounds = in_turns(SLICE, [&mut || each(&jsonata), &mut || each(&path)]);
+    let mut rates: Vec<f64> = rounds.iter().map(|[ours, _]| *ours).collect();
+    Figure::higher(format!("machine: Map of {items} items in JSONata"), median(&mut rates), "items/s")
+        .beside(rounds.into_iter().map(<(f64, f64)>::from), "in JSONPath")
+        .ratio_goal(0.4, 0.7)
 }
 
 /// A Map of a Pass, and so many items.

@@ -1,5 +1,6 @@
 //! What can be asked for.
 
+use asl::project::{StackOptions, Wanted};
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
@@ -77,7 +78,7 @@ pub(crate) enum Command {
     Test(crate::cmd::test::Test),
     /// Draw a definition, and what became of an execution of it
     Graph(crate::cmd::graph::Graph),
-    /// Explain a rule that `asl check` names
+    /// Explain a rule that `asl check` names, or what is made of a template
     Explain(crate::cmd::explain::Explain),
     /// Write a script with which a shell completes commands
     Completions(crate::cmd::completions::Completions),
@@ -97,12 +98,53 @@ pub(crate) enum Color {
     Never,
 }
 
+/// What a template's stack is made with.
+#[derive(Debug, Default, ClapArgs)]
+pub(crate) struct Stack {
+    /// The name of a template's stack, which the names of its resources begin with [default: the folder's]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) stack_name: Option<String>,
+    /// A parameter of a template; may be given more than once
+    #[arg(long = "parameter", value_name = "NAME=VALUE", value_parser = parameter)]
+    pub(crate) parameters: Vec<(String, String)>,
+}
+
+fn parameter(text: &str) -> Result<(String, String), String> {
+    let (name, value) = text.split_once('=').ok_or("write NAME=VALUE")?;
+    Ok((name.to_owned(), value.to_owned()))
+}
+
+impl Stack {
+    pub(crate) fn options(&self) -> StackOptions {
+        StackOptions { name: self.stack_name.clone(), parameters: self.parameters.iter().cloned().collect() }
+    }
+
+    /// The state machine of a template that is wanted.
+    pub(crate) fn wanted(&self, state_machine: Option<&str>) -> Wanted {
+        Wanted { state_machine: state_machine.map(str::to_owned), stack: self.options(), unbound: false }
+    }
+}
+
+/// `64K`, `512M`, `2G`, or bytes.
+pub(crate) fn size(text: &str) -> Result<usize, String> {
+    let (digits, shift) = match text.strip_suffix(['K', 'k', 'M', 'm', 'G', 'g']) {
+        Some(digits) if text.ends_with(['K', 'k']) => (digits, 10),
+        Some(digits) if text.ends_with(['M', 'm']) => (digits, 20),
+        Some(digits) => (digits, 30),
+        None => (text, 0),
+    };
+    let bytes: Option<usize> = digits.parse().ok().and_then(|n: usize| n.checked_mul(1 << shift));
+    bytes.filter(|bytes| *bytes > 0).ok_or_else(|| "a size such as 512M or 2G is needed".to_owned())
+}
+
 /// Where things are.
-#[derive(Debug, ClapArgs)]
+#[derive(Debug, Default, ClapArgs)]
 pub(crate) struct Place {
-    /// The project file [default: $ASL_PROJECT, or the nearest asl.toml]
+    /// The project file, or a SAM or CloudFormation template [default: $ASL_PROJECT, or the nearest asl.toml or template.yaml]
     #[arg(long, value_name = "FILE")]
     pub(crate) project: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) stack: Stack,
     /// The database [default: $ASL_DB, or .asl/asl.db beside the project file]
     #[arg(long, value_name = "FILE")]
     pub(crate) db: Option<PathBuf>,

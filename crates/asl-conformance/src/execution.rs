@@ -52,6 +52,7 @@ fn identity(case: &Value, express: bool) -> Execution {
         region: "us-east-1".into(),
         execution_type: if express { ExecutionType::Express } else { ExecutionType::Standard },
         seed: 1,
+        token_key: None,
         input_text: python_json(&input).into(),
         input,
     }

@@ -2,6 +2,7 @@
 
 use crate::input::{Execution, ExecutionType};
 use crate::machine::Machine;
+use crate::map_run::is_child;
 use crate::scope::{Scope, ScopeId};
 use asl_expr::Env;
 use asl_expr::jsonata::JsonataEnv;
@@ -119,6 +120,17 @@ impl Env for Context<'_> {
         let place = (self.machine.last_event() << 20) ^ scope.entered ^ self.item.map_or(0, |i| i.index << 40);
         draw(execution.map_or(0, |e| e.seed), place, draw_number)
     }
+
+    fn worked(&self, units: u64) {
+        self.machine.spent.charge(units);
+    }
+}
+
+impl Context<'_> {
+    /// A template made a value of another one.
+    pub(crate) fn made(&self, from: &Value, to: &Value) {
+        self.machine.spent.made(from, to);
+    }
 }
 
 impl JsonataEnv for Context<'_> {
@@ -134,12 +146,27 @@ impl JsonataEnv for Context<'_> {
         Value::from(out)
     }
 
+    fn states_member(&self, name: &str) -> Option<Value> {
+        match (name, self.subject) {
+            ("input", _) => Some(self.machine.scopes.get(self.scope).input.clone()),
+            ("context", _) => Some(self.context()),
+            ("result", Some(Subject::Result(value))) | ("errorOutput", Some(Subject::Error(value))) => {
+                Some(value.clone())
+            }
+            _ => None,
+        }
+    }
+
     fn variable(&self, name: &str) -> Option<Value> {
         Env::variable(self, name)
     }
 
     fn random(&self) -> u64 {
         Env::random(self)
+    }
+
+    fn worked(&self, units: u64) {
+        Env::worked(self, units);
     }
 
     fn now_ms(&self) -> i64 {
@@ -155,8 +182,7 @@ fn execution_part(machine: &Machine, execution: &Arc<Execution>) -> Map {
     out.insert("Name", &execution.name);
     out.insert("RoleArn", &execution.role_arn);
     // An Express child of a map run has no count (spec: Context object).
-    let child = execution.state_machine_arn.contains('/');
-    if !child || execution.execution_type == ExecutionType::Standard {
+    if !is_child(&execution.state_machine_arn) || execution.execution_type == ExecutionType::Standard {
         out.insert("RedriveCount", machine.redrives.count);
     }
     if let Some(at) = machine.redrives.last {
@@ -187,7 +213,8 @@ fn state_part(machine: &Machine, scope: &Scope) -> Map {
 }
 
 /// 64 pseudo-random bits from a seed, a place and a counter (SplitMix64's finalizer over their mix): the same in every
-/// replay. All chance in an execution comes from here.
+/// replay. All chance in an execution comes from here, but for its task tokens: what is drawn can be computed back to the
+/// seed, so nothing that is to be a secret may come from it.
 pub fn draw(seed: u64, place: u64, counter: u64) -> u64 {
     let mix = |mut z: u64| {
         z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);

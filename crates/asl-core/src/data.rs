@@ -8,7 +8,7 @@ use crate::input::Outcome;
 use crate::machine::Machine;
 use crate::scope::{Phase, ScopeId};
 use asl_expr::jsonata::EvaluationError;
-use asl_expr::{Env, EvalError, Path};
+use asl_expr::{Env, EvalError, Path, PathErrorKind};
 use asl_syntax::model::{Next, NumberField, PathField, Payload, Query, ResultPath, State};
 use asl_value::{Map, Number, Value};
 use std::borrow::Cow;
@@ -20,7 +20,7 @@ pub(crate) type Assigned = Vec<(Arc<str>, Value)>;
 
 impl From<EvalError> for StateError {
     fn from(error: EvalError) -> StateError {
-        StateError::named(error.error, error.cause)
+        StateError::named(error.error, error.cause).hint(error.hint)
     }
 }
 
@@ -39,7 +39,11 @@ pub(crate) fn ask(query: &Query, env: &Context<'_>) -> Result<Value, StateError>
 /// The value of a field in either language; `input` is `$` of its paths.
 pub(crate) fn fill(payload: &Payload, input: &Value, env: &Context<'_>) -> Result<Value, StateError> {
     match payload {
-        Payload::JsonPath(template) => Ok(template.eval(input, env)?),
+        Payload::JsonPath(template) => {
+            let value = template.eval(input, env)?;
+            env.made(input, &value);
+            Ok(value)
+        }
         Payload::Jsonata(query) => ask(query, env),
     }
 }
@@ -90,7 +94,11 @@ pub(crate) fn ask_integer(query: &Query, env: &Context<'_>, range: RangeInclusiv
 
 /// Evaluates a path outside of templates; a miss is `States.Runtime`.
 pub(crate) fn eval_path(path: &Path, input: &Value, env: &dyn Env) -> Result<Value, StateError> {
-    path.eval(input, env).map_err(|e| StateError::runtime(format!("Invalid path '{}' : {}", path.text(), e.message)))
+    path.eval(input, env).map_err(|e| {
+        let error = if e.kind == PathErrorKind::TooLarge { "States.DataLimitExceeded" } else { "States.Runtime" };
+        StateError::named(error, format!("Invalid path '{}' : {}", path.text_in_document(), e.message))
+            .hint(path.hint(input, env))
+    })
 }
 
 /// `InputPath`, `OutputPath`. Most states have neither: then it is what it was, owned or borrowed.
@@ -158,7 +166,11 @@ impl Machine {
         }
         let env = Context::new(self, id);
         let selected = match &state.result_selector {
-            Some(selector) => selector.eval(&result, &env)?,
+            Some(selector) => {
+                let selected = selector.eval(&result, &env)?;
+                env.made(&result, &selected);
+                selected
+            }
             None => result,
         };
         let placed = place(&state.result_path, &self.scopes.get(id).input, selected)?;
@@ -174,8 +186,7 @@ impl Machine {
     ) -> Result<Assigned, StateError> {
         let Some(payload) = assign else { return Ok(Vec::new()) };
         let values = fill(payload, subject.value(), &Context::new(self, id).about(subject))?;
-        let fits = values.measure().bytes <= self.limits.payload_bytes;
-        if !fits {
+        if !self.fits(&values) {
             let name = &Machine::state_of(&self.definition, self.scopes.get(id)).name;
             return Err(StateError::data_limit(name, "assigned", "variables"));
         }

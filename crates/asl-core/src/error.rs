@@ -32,12 +32,19 @@ pub struct StateError {
     pub failure: Failure,
     /// What can match it.
     pub class: Class,
+    /// What was there instead, for people. No part of the history: a [`crate::Note`].
+    pub hint: Option<Arc<str>>,
 }
 
 impl StateError {
     /// `States.Runtime` with its cause.
     pub fn runtime(cause: impl Into<Arc<str>>) -> StateError {
-        StateError { failure: Failure::new("States.Runtime", cause), class: Class::Runtime }
+        StateError { failure: Failure::new("States.Runtime", cause), class: Class::Runtime, hint: None }
+    }
+
+    /// With what was there instead.
+    pub fn hint(self, hint: Option<String>) -> StateError {
+        StateError { hint: hint.map(Arc::from), ..self }
     }
 
     /// Another error of the language, by name.
@@ -47,13 +54,13 @@ impl StateError {
             "States.DataLimitExceeded" => Class::DataLimit,
             _ => Class::Other,
         };
-        StateError { failure: Failure::new(error, cause), class }
+        StateError { failure: Failure::new(error, cause), class, hint: None }
     }
 
     /// `States.QueryEvaluationError`: something is wrong with a value in JSONata.
     pub fn query(field: Option<&str>, cause: impl Into<Arc<str>>) -> StateError {
         let failure = Failure::new("States.QueryEvaluationError", cause);
-        StateError { failure, class: Class::Query(field.map(Arc::from)) }
+        StateError { failure, class: Class::Query(field.map(Arc::from)), hint: None }
     }
 
     /// An error of the work: a task's answer or a Fail state.
@@ -65,7 +72,7 @@ impl StateError {
             Some("States.Runtime") => Class::Runtime,
             _ => Class::Task,
         };
-        StateError { failure, class }
+        StateError { failure, class, hint: None }
     }
 
     /// A payload over the limit; `what` is the state or the task it belongs to.

@@ -3,10 +3,11 @@
 use crate::event::{EventId, Failure};
 use crate::map_run::{MapCommand, MapRunId};
 use crate::redrive::NotRedrivable;
+use crate::token::TokenKey;
 use asl_syntax::Resource;
 use asl_value::Value;
 use serde::{Deserialize, Serialize};
-use std::fmt::{self, Write};
+use std::fmt;
 use std::sync::Arc;
 
 /// The number of a task within its execution: every attempt of every Task state gets the next one.
@@ -44,8 +45,12 @@ pub struct Execution<P = Value> {
     /// Standard or Express.
     #[serde(rename = "type")]
     pub execution_type: ExecutionType,
-    /// From which random values are drawn: `States.UUID`, jitter, task tokens.
+    /// From which random values are drawn that others may see: `States.UUID`, jitter, request ids.
     pub seed: u64,
+    /// From which its task tokens are made. None for one that was started before there were keys: then they are drawn from
+    /// the seed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub token_key: Option<TokenKey>,
     /// The input's text as the caller gave it.
     pub input_text: Arc<str>,
     /// The input.
@@ -110,6 +115,15 @@ pub enum Input<P = Value> {
         /// An array, or an object whose members are the items.
         items: P,
     },
+    /// A piece of the items of a map run: there are more than fit into a record. The last ones come as `MapItems`.
+    MapPiece {
+        /// The map run.
+        run: MapRunId,
+        /// How many items were in the pieces before; with 0 the reading begins anew.
+        from: u64,
+        /// An array, or an object, as all of them.
+        items: P,
+    },
     /// The items of a map run could not be read, or its results not written.
     MapFailed {
         /// The map run.
@@ -140,8 +154,31 @@ pub enum Input<P = Value> {
     },
     /// Somebody stops the execution.
     Stop(Failure),
+    /// The world cannot go on with the execution, and never will: it fails, and no catcher sees that.
+    Fail(Failure),
     /// Somebody redrives the execution after it failed, timed out or was stopped: it goes on from there.
     Redrive,
+}
+
+impl Input {
+    /// About how many bytes it takes in a record.
+    pub fn bytes(&self) -> usize {
+        let mut bytes = 64;
+        let mut add = |value: &Value| bytes += value.measure().bytes;
+        match self {
+            Input::Start(execution) => add(&execution.input),
+            Input::TaskSubmitted { output, .. }
+            | Input::TaskSucceeded { output, .. }
+            | Input::ChildDone { outcome: Outcome::Succeeded(output), .. }
+            | Input::MapRunDone { outcome: Outcome::Succeeded(output), .. } => add(output),
+            Input::MapItems { items, .. } | Input::MapPiece { items, .. } => add(items),
+            Input::TaskFailed { failure, .. } | Input::MapFailed { failure, .. } | Input::Stop(failure) => {
+                bytes += failure.cause.as_ref().map_or(0, |cause| cause.len());
+            }
+            _ => {}
+        }
+        bytes
+    }
 }
 
 impl<P> Input<P> {
@@ -157,6 +194,7 @@ impl<P> Input<P> {
                 region: e.region,
                 execution_type: e.execution_type,
                 seed: e.seed,
+                token_key: e.token_key,
                 input_text: e.input_text,
                 input: f(e.input),
             })),
@@ -168,11 +206,13 @@ impl<P> Input<P> {
             Input::TaskFailed { task, failure } => Input::TaskFailed { task, failure },
             Input::TaskHeartbeat { task } => Input::TaskHeartbeat { task },
             Input::MapItems { run, items } => Input::MapItems { run, items: f(items) },
+            Input::MapPiece { run, from, items } => Input::MapPiece { run, from, items: f(items) },
             Input::MapFailed { run, failure } => Input::MapFailed { run, failure },
             Input::ChildDone { run, child, outcome } => Input::ChildDone { run, child, outcome: outcome.map(f) },
             Input::MapWritten { run } => Input::MapWritten { run },
             Input::MapRunDone { run, outcome } => Input::MapRunDone { run, outcome: outcome.map(f) },
             Input::Stop(failure) => Input::Stop(failure),
+            Input::Fail(failure) => Input::Fail(failure),
             Input::Redrive => Input::Redrive,
         }
     }
@@ -290,27 +330,4 @@ impl<P> Outcome<P> {
             Outcome::Aborted(_) => "ABORTED",
         }
     }
-}
-
-/// The task token of a task: opaque to whoever gets it, yet it names its execution and task, so that an answer finds
-/// them, and a part of it is drawn from the seed, so that it cannot be guessed from them.
-pub fn task_token(execution: &Execution, task: TaskId) -> Arc<str> {
-    let secret = crate::context::draw(execution.seed, task.0, u64::MAX);
-    let mut token = String::with_capacity(32 + 2 * execution.arn.len());
-    // Writing into a String cannot fail.
-    let _ = write!(token, "{secret:016x}{:x}g", task.0);
-    for byte in execution.arn.bytes() {
-        let _ = write!(token, "{byte:02x}");
-    }
-    token.into()
-}
-
-/// The execution's ARN and the task that a token names; `None` for a text that is no token. Whether it is genuine only
-/// [`task_token`] of that execution can tell.
-pub fn read_task_token(token: &str) -> Option<(String, TaskId)> {
-    let (head, arn) = token.split_once('g')?;
-    let task = u64::from_str_radix(head.get(16..)?, 16).ok()?;
-    let digit = |at: usize| u8::from_str_radix(arn.get(at..at + 2)?, 16).ok();
-    let bytes: Option<Vec<u8>> = (0..arn.len()).step_by(2).map(digit).collect();
-    Some((String::from_utf8(bytes?).ok()?, TaskId(task)))
 }

@@ -2,6 +2,7 @@
 
 use crate::context::{Context, MapItem};
 use crate::data::fill;
+use crate::error::StateError;
 use crate::event::{EventId, EventKind, IterationStage};
 use crate::machine::Machine;
 use crate::scope::{Phase, Scope, ScopeId};
@@ -104,7 +105,11 @@ impl Machine {
             EventKind::MapIteration { stage: IterationStage::Started, name: state.name.clone(), index: item.index };
         let started = self.emit(previous, kind);
         let selected = match &map.item_selector {
-            Some(selector) => fill(selector, &input, &Context::new(self, id).with_item(&item)),
+            Some(selector) => {
+                let selected = fill(selector, &input, &Context::new(self, id).with_item(&item));
+                let too_large = || StateError::data_limit(&state.name, "provided", "parameters");
+                selected.and_then(|selected| self.check_size(&selected, too_large).map(|()| selected))
+            }
             None => Ok(item.value),
         };
         match selected {

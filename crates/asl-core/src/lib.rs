@@ -15,6 +15,8 @@
 //! Distributed Map it waits in a *map run*, whose children are executions with machines of their own.
 #![forbid(unsafe_code)]
 
+mod admit;
+mod budget;
 mod context;
 mod data;
 mod error;
@@ -30,23 +32,34 @@ mod redrive;
 mod scope;
 mod state;
 mod timers;
+mod token;
 
+pub use budget::Budget;
 pub use context::draw;
 pub use error::{Class, StateError};
 pub use event::{Event, EventId, EventKind, Failure};
-pub use input::{
-    Command, Execution, ExecutionType, Input, Outcome, Rejected, TaskCall, TaskId, read_task_token, task_token,
-};
+pub use input::{Command, Execution, ExecutionType, Input, Outcome, Rejected, TaskCall, TaskId};
 pub use machine::{Effects, Machine, Note, Progress, Step};
-pub use map_run::{ChildCall, MapCommand, MapRunId, ReadItems, ResultFile, WriteResults};
+pub use map_run::{ChildCall, MapCommand, MapRunId, ReadItems, ResultFile, WriteResults, flow_of_machine, is_child};
 pub use pending::{Doing, Pending};
 pub use redrive::NotRedrivable;
+pub use token::{TokenKey, read_task_token, same_token, task_token};
 
 /// The most events a history can hold (AWS limit). The last one ends the execution.
 pub const HISTORY_LIMIT: EventId = 25_000;
 
 /// The largest payload in bytes of UTF-8: inputs, outputs, parameters, results (AWS limit).
 pub const PAYLOAD_LIMIT: usize = 262_144;
+
+/// How deep arrays and objects may be nested in whatever goes into a record: inputs, outputs, parameters, results, variables,
+/// items. It lies below [`asl_value::MAX_DEPTH`], so that what a machine takes can be read back, in an envelope too.
+pub const DEPTH_LIMIT: usize = 500;
+
+/// How long the name of an error may be, in characters (AWS limit). A longer one is cut.
+pub const ERROR_LIMIT: usize = 256;
+
+/// How long the cause of an error may be, in characters (AWS limit). A longer one is cut.
+pub const CAUSE_LIMIT: usize = 32_768;
 
 /// How much an execution may hold. AWS's limits, unless a driver sets others for all who work on its executions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,5 +1,6 @@
 //! The machine: takes inputs, runs scopes, keeps the timers, gives effects.
 
+use crate::budget::{Budget, STEP_WORK, Spent};
 use crate::error::StateError;
 use crate::event::{Event, EventId, EventKind, Failure};
 use crate::input::{Command, Execution, ExecutionType, Input, Outcome, Rejected, TaskCall, TaskId};
@@ -37,6 +38,10 @@ pub struct Step {
     pub progress: Progress,
     /// How many steps of its budget it used.
     pub steps: u32,
+    /// How many units of work were done since the last [`Machine::take_effects`].
+    pub work: u64,
+    /// How many bytes of events there are since then.
+    pub bytes: usize,
 }
 
 /// What came of inputs: to be stored in one transaction before any command goes out.
@@ -86,13 +91,23 @@ pub enum Note {
         /// Which entry of `Choices`, from 0; `None` is `Default`.
         rule: Option<usize>,
     },
+    /// A path led nowhere: what is there instead. The error's cause is AWS's and does not say.
+    Hint {
+        /// The state.
+        state: Arc<str>,
+        /// `` `$.order` has no `lins`: did you mean `$.order.lines`? ``
+        hint: Arc<str>,
+    },
 }
 
 impl Note {
     /// The state it is about.
     pub fn state(&self) -> &Arc<str> {
         match self {
-            Note::Retry { state, .. } | Note::Caught { state, .. } | Note::Chose { state, .. } => state,
+            Note::Retry { state, .. }
+            | Note::Caught { state, .. }
+            | Note::Chose { state, .. }
+            | Note::Hint { state, .. } => state,
         }
     }
 }
@@ -120,6 +135,7 @@ pub struct Machine {
     events: Vec<Event>,
     commands: Vec<Command>,
     notes: Vec<Note>,
+    pub(crate) spent: Spent,
     pub(crate) outcome: Option<Outcome>,
     pub(crate) redrives: Redrives,
 }
@@ -154,6 +170,7 @@ impl Machine {
             events: Vec::new(),
             commands: Vec::new(),
             notes: Vec::new(),
+            spent: Spent::default(),
             outcome: None,
             redrives: Redrives::default(),
         }
@@ -258,7 +275,12 @@ impl Machine {
                 self.abort_map_runs();
                 self.end(Outcome::Aborted(failure), 0);
             }
+            Input::Fail(failure) => {
+                self.abort_map_runs();
+                self.end(Outcome::Failed(failure), 0);
+            }
             input @ (Input::MapItems { run, .. }
+            | Input::MapPiece { run, .. }
             | Input::MapFailed { run, .. }
             | Input::ChildDone { run, .. }
             | Input::MapWritten { run }
@@ -268,8 +290,15 @@ impl Machine {
         Ok(())
     }
 
-    /// Works until nothing is left to do, or `budget` steps are used, or the execution ends. Timers due at `now` fire.
-    pub fn run(&mut self, now: Timestamp, budget: u32) -> Step {
+    /// Works until nothing is left to do, or the budget is used up, or the execution ends. Timers due at `now` fire.
+    pub fn run(&mut self, now: Timestamp, budget: impl Into<Budget>) -> Step {
+        self.run_while(now, budget, || true)
+    }
+
+    /// As [`Machine::run`], and asks after each step but the last whether to go on: a driver looks at its clock there, and
+    /// whether the execution is to be stopped. Two runs one after the other at one time do what one of as many steps does.
+    pub fn run_while(&mut self, now: Timestamp, budget: impl Into<Budget>, mut goes_on: impl FnMut() -> bool) -> Step {
+        let budget = budget.into();
         self.advance(now);
         let definition = self.definition.clone();
         let mut steps = 0;
@@ -287,19 +316,27 @@ impl Machine {
                 }
                 break Progress::Quiescent;
             };
-            if steps == budget {
+            if steps == budget.steps || (steps > 0 && (self.spent.is_over(&budget) || !goes_on())) {
                 break Progress::Yielded;
             }
             self.ready.pop_front();
             steps += 1;
+            self.spent.charge(STEP_WORK);
             self.step(&definition, scope);
             self.check_history();
         };
-        Step { progress, steps }
+        Step { progress, steps, work: self.spent.work(), bytes: self.spent.bytes() }
+    }
+
+    /// About how many bytes it keeps: inputs, variables, results and items that wait. Shared ones count each time.
+    pub fn held_bytes(&self) -> usize {
+        const MACHINE_BYTES: usize = 4096;
+        MACHINE_BYTES + self.scopes.all().map(Scope::held_bytes).sum::<usize>()
     }
 
     /// Takes what happened since the last call.
     pub fn take_effects(&mut self) -> Effects {
+        self.spent.reset();
         Effects {
             events: std::mem::take(&mut self.events),
             commands: std::mem::take(&mut self.commands),
@@ -393,6 +430,7 @@ impl Machine {
     /// Records an event and returns its number.
     pub(crate) fn emit(&mut self, previous: EventId, kind: EventKind) -> EventId {
         self.last_event += 1;
+        self.spent.event(&kind);
         self.events.push(Event { id: self.last_event, previous, timestamp: self.now, kind });
         self.last_event
     }
@@ -504,10 +542,8 @@ impl Machine {
         }
     }
 
-    /// Fails when a payload is over the limit (or nested deeper than any text we would read back).
+    /// Fails when a payload is over the limit, or nested too deep for a record.
     pub(crate) fn check_size(&self, value: &Value, error: impl FnOnce() -> StateError) -> Result<(), StateError> {
-        let measure = value.measure();
-        let fits = measure.bytes <= self.limits.payload_bytes && measure.depth <= asl_value::MAX_DEPTH;
-        if fits { Ok(()) } else { Err(error()) }
+        if self.fits(value) { Ok(()) } else { Err(error()) }
     }
 }

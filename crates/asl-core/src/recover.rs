@@ -18,7 +18,10 @@ impl Machine {
     pub(crate) fn recover(&mut self, id: ScopeId, error: StateError) {
         let definition = self.definition.clone();
         let state = Machine::state_of(&definition, self.scopes.get(id));
-        let error = self.tell(id, state, error);
+        let mut error = self.tell(id, state, error);
+        if let Some(hint) = error.hint.take() {
+            self.note(Note::Hint { state: state.name.clone(), hint });
+        }
         if self.retry(id, state, &error) {
             return;
         }
@@ -72,6 +75,7 @@ impl Machine {
             error.failure.cause =
                 Some(format!("{PREFIX}'{name}' (entered at the event id #{entered}). {cause}").into());
         }
+        error.failure = error.failure.within_limits();
         error
     }
 
@@ -121,7 +125,8 @@ impl Machine {
     }
 
     /// A scope failed. At the top that ends the execution; else the Parallel or Map around it has the error now.
-    pub(crate) fn fail_scope(&mut self, id: ScopeId, error: StateError) {
+    pub(crate) fn fail_scope(&mut self, id: ScopeId, mut error: StateError) {
+        error.failure = error.failure.within_limits();
         let scope = self.scopes.get(id);
         let last = scope.last;
         match scope.parent {

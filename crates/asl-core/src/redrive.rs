@@ -8,7 +8,7 @@ use crate::event::EventKind;
 use crate::input::{ExecutionType, Outcome};
 use crate::join::{Join, Work};
 use crate::machine::{Machine, STANDARD_LIMIT_MS};
-use crate::map_run::{self, MapRun};
+use crate::map_run::{self, MapRun, is_child};
 use crate::scope::{Phase, Scope, ScopeId};
 use crate::timers::Timers;
 use asl_expr::Timestamp;
@@ -81,7 +81,7 @@ impl Machine {
         let (Some(execution), Some(outcome)) = (&self.execution, &self.outcome) else {
             return Err(NotRedrivable::Running);
         };
-        let child = execution.state_machine_arn.contains('/');
+        let child = is_child(&execution.state_machine_arn);
         match outcome {
             Outcome::Succeeded(_) => Err(NotRedrivable::Succeeded),
             _ if execution.execution_type == ExecutionType::Express && !child => Err(NotRedrivable::Express),

@@ -98,6 +98,23 @@ impl Scope {
         }
     }
 
+    /// About how many bytes it keeps.
+    pub(crate) fn held_bytes(&self) -> usize {
+        const SCOPE_BYTES: usize = 512;
+        let variables: usize = self.variables.values().map(|value| value.measure().bytes + 64).sum();
+        let waits = match &self.phase {
+            Phase::Start(call) | Phase::Queued(call) | Phase::Task(call) | Phase::Submitted(call) => {
+                call.parameters.measure().bytes
+            }
+            Phase::Answered(Ok(result)) => result.measure().bytes,
+            // An array of results is measured once it is made.
+            Phase::Join(join) => join.results.len() * 64,
+            Phase::MapRun(run) => run.held_bytes(),
+            _ => 0,
+        };
+        SCOPE_BYTES + self.input.measure().bytes + variables + waits
+    }
+
     /// The call this scope waits for.
     pub(crate) fn call(&self) -> Option<&TaskCall> {
         match &self.phase {
@@ -145,6 +162,11 @@ impl Scopes {
     pub(crate) fn alive(&self) -> impl Iterator<Item = (ScopeId, &Scope)> {
         let places = (0..).zip(&self.places);
         places.filter_map(|(place, scope)| Some((ScopeId(place), scope.as_ref()?)))
+    }
+
+    /// All that are alive.
+    pub(crate) fn all(&self) -> impl Iterator<Item = &Scope> {
+        self.places.iter().flatten()
     }
 
     /// The scope; it must be alive.

@@ -55,6 +55,9 @@ impl Answers for Script {
             // A text of so many characters, for payload limits.
             let long = "x".repeat(times.as_i64().unwrap_or(0) as usize);
             answers.push((after_ms, Input::TaskSucceeded { task, output: Value::from(long) }));
+        } else if let Some(levels) = row.get("output_depth") {
+            let deep = (0..levels.as_i64().unwrap_or(0)).fold(Value::Null, |inner, _| Value::from(vec![inner]));
+            answers.push((after_ms, Input::TaskSucceeded { task, output: deep }));
         } else if row.get("silent").is_none() {
             answers.push((after_ms, Input::TaskFailed { task, failure: failure(&row) }));
         }

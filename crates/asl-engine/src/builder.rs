@@ -3,6 +3,8 @@
 use crate::clock::Clock;
 use crate::engine::{Engine, Observer, Settings};
 use crate::lease::LEASE;
+use crate::pace::RECORD;
+use asl_core::Budget;
 use asl_journal::Journal;
 use asl_task::Backends;
 use asl_task::bucket::Buckets;
@@ -27,6 +29,8 @@ pub struct EngineBuilder {
 
 /// How many executions are in memory at most, unless another number is set.
 const MAX_ACTIVE: usize = 10_000;
+/// How many bytes executions in memory take, unless another number is set.
+const MAX_MEMORY: usize = 1024 * 1024 * 1024;
 
 impl EngineBuilder {
     pub(crate) fn new(journal: Journal) -> EngineBuilder {
@@ -46,6 +50,10 @@ impl EngineBuilder {
                 max_active: MAX_ACTIVE,
                 clock: Clock::real(),
                 seed: None,
+                client: false,
+                record: RECORD,
+                max_memory: MAX_MEMORY,
+                deaths: asl_journal::quarantine::DEATHS,
             },
         }
     }
@@ -98,6 +106,13 @@ impl EngineBuilder {
         self
     }
 
+    /// For those who stop executions, answer their tasks and wait for them, and have none of the project's functions: what is to be
+    /// delivered to a function is left to those who have.
+    pub fn client(mut self) -> EngineBuilder {
+        self.settings.client = true;
+        self
+    }
+
     /// The most executions in memory at once; 10,000 unless set. Those that only wait for a time or a task token are not
     /// in memory, and a parent whose Distributed Map is at work is not counted.
     pub fn max_active(mut self, executions: usize) -> EngineBuilder {
@@ -105,8 +120,28 @@ impl EngineBuilder {
         self
     }
 
+    /// How many bytes of inputs, variables and results the executions in memory may have before no other is let in; 1 GiB
+    /// unless set. Those that are in may grow, each by the limits of AWS, so that this is passed by some.
+    pub fn max_memory(mut self, bytes: usize) -> EngineBuilder {
+        self.settings.max_memory = bytes;
+        self
+    }
+
+    /// What a record may cost before it is written and others get their turn: 10,000 steps, 20 million units of work, 8 MiB of
+    /// events unless set, and 100 ms whatever is set.
+    pub fn record_budget(mut self, budget: Budget) -> EngineBuilder {
+        self.settings.record = budget;
+        self
+    }
+
+    /// After how many deaths of its owners without a record an execution is set aside; 3 unless set.
+    pub fn set_aside_after(mut self, deaths: u32) -> EngineBuilder {
+        self.settings.deaths = deaths.max(1);
+        self
+    }
+
     /// How long other processes wait before they take over the executions of this engine when it is silent, though it seems
-    /// to live; 30 seconds unless set, and not less than 300 ms. An engine whose process is gone is succeeded at once.
+    /// to live; 30 seconds unless set, and not less than 300 ms. They judge by how long they have watched, never by a time. An engine whose process is gone is succeeded at once.
     pub fn lease(mut self, lease: Duration) -> EngineBuilder {
         self.settings.lease = lease.max(Duration::from_millis(300));
         self
@@ -126,7 +161,7 @@ impl EngineBuilder {
     }
 
     /// Makes chance the same in every run: what an execution draws (`States.UUID`, jitter, task tokens) follows from this
-    /// number and its name.
+    /// number and its name. For tests: whoever knows both can answer its tasks.
     pub fn seed(mut self, seed: u64) -> EngineBuilder {
         self.settings.seed = Some(seed);
         self

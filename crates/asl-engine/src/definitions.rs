@@ -1,6 +1,7 @@
 //! Definitions from the database, parsed once: a thousand executions of a state machine share one.
 
-use asl_syntax::{Definition, Options, Source, load};
+use asl_syntax::{Definition, Format, Options, Source, load};
+use asl_value::Value;
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -9,13 +10,19 @@ const KEPT: usize = 64;
 
 static RECENT: Mutex<VecDeque<(Box<str>, Arc<Definition>)>> = Mutex::new(VecDeque::new());
 
+/// How to load the text of a stored definition, which is kept as it was written: JSON if it is JSON, else YAML.
+pub fn stored_options(text: &str) -> Options {
+    let is_json = text.trim_start().starts_with('{') && text.parse::<Value>().is_ok();
+    Options { format: if is_json { Format::Json } else { Format::Yaml }, ..Options::default() }
+}
+
 /// The definition of a stored text. What a text means never changes, so that it does not matter who parsed it.
 pub(crate) fn load_stored(text: &str) -> Result<Arc<Definition>, String> {
     if let Some(known) = recall(text) {
         return Ok(known);
     }
     let source = Source::new("the stored definition", text);
-    let loaded = load(&source, &Options { lints: false, ..Options::default() });
+    let loaded = load(&source, &Options { lints: false, ..stored_options(text) });
     let definition = loaded.definition.ok_or_else(|| {
         let messages: Vec<String> = loaded.diagnostics.into_iter().map(|d| d.message).collect();
         messages.join("; ")

@@ -1,21 +1,25 @@
 //! The driver of one execution: owns its machine, writes first, then acts.
 
-use crate::BUDGET;
 use crate::calls::{self, Calls};
 use crate::clock::Hold;
-use crate::engine::{Inner, Phase, Update};
+use crate::engine::{Inner, Phase, Place, Update};
 use crate::error::EngineError;
 use crate::letters::{From, Letter};
 use crate::maps::MapWork;
+use crate::memory::Share;
+use crate::notice::Notice;
+use crate::pace::{self, Pace};
 use crate::registry::Active;
-use asl_core::{Command, Effects, Execution, Failure, Input, Machine, MapCommand, Outcome, Progress, Step, TaskCall};
+use asl_core::{
+    Budget, Command, Effects, Execution, Failure, Input, Machine, MapCommand, Outcome, Progress, Step, TaskCall,
+};
 use asl_expr::Timestamp;
-use asl_journal::{Append, Definition as Stored, ExecutionId, Journal, JournalError, MailId, NewExecution, Record};
+use asl_journal::{Append, Definition as Stored, ExecutionId, Journal, JournalError, NewExecution, Record, Verdict};
 use asl_syntax::Definition;
 use asl_task::Backend;
 use std::collections::VecDeque;
 use std::sync::Arc;
-use tokio::sync::{OwnedSemaphorePermit, mpsc, watch};
+use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot, watch};
 
 /// How many answers may wait for a driver; whoever has another one waits.
 const INBOX: usize = 64;
@@ -40,16 +44,30 @@ pub(crate) struct Driver {
     sender: mpsc::Sender<Input>,
     post: mpsc::Receiver<Letter>,
     poster: mpsc::Sender<Letter>,
-    /// Letters that came before the driver was at work.
-    letters: Vec<Letter>,
+    /// What came and is not taken in yet.
+    inputs: VecDeque<Input>,
+    letters: VecDeque<Letter>,
     calls: Calls,
     maps: MapWork,
     embedded: VecDeque<TaskCall>,
     progress: Progress,
     linger_ms: i64,
     phase: watch::Receiver<Phase>,
-    /// Its place in memory.
+    /// Its place in memory, and its bytes.
     permit: Option<OwnedSemaphorePermit>,
+    share: Share,
+    pace: Pace,
+    /// It may be what ended the process that had it before.
+    suspicion: Option<Suspicion>,
+}
+
+/// A suspect until its next record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Suspicion {
+    /// It is written down that it is to blame for what happens now.
+    OnTrial,
+    /// It waits for something outside this process.
+    Waits,
 }
 
 /// What a driver waits for.
@@ -63,7 +81,8 @@ enum Came {
 
 /// Why a driver goes on.
 enum Woken {
-    By(Vec<Input>, Vec<Letter>),
+    /// Something came, or its time has come.
+    Again,
     /// Nothing happened, and nothing will for long.
     Idle,
     /// It is to end what is in flight and begin nothing.
@@ -79,13 +98,16 @@ impl Driver {
         mut machine: Machine,
         execution: Execution,
         definition: Stored,
-        permit: Option<OwnedSemaphorePermit>,
+        place: Place,
     ) -> Result<Driver, EngineError> {
         let now = inner.clock.now();
-        let (new, effects, step) = begin(now, &mut machine, execution, definition, BUDGET)?;
+        let mut pace = Pace::Light;
+        let run = |machine: &mut Machine| pace.run_here(machine, now, inner.settings.record);
+        let (new, effects, step) = begin(now, &mut machine, execution, definition, run)?;
         let name = new.execution.name.clone();
         let (journal, id) = inner.write_start(new).await.map_err(|error| taken(error, &name))?;
-        let mut driver = Driver::new(inner, journal, machine, id, permit);
+        let mut driver = Driver::new(inner, journal, machine, id, place);
+        driver.pace = pace;
         driver.act(now, effects, step);
         Ok(driver)
     }
@@ -98,7 +120,8 @@ impl Driver {
         execution: Execution,
         definition: Stored,
     ) -> Result<(), EngineError> {
-        let (new, _, _) = begin(now, &mut machine, execution, definition, 0)?;
+        let run = |machine: &mut Machine| machine.run(now, Budget::steps(0));
+        let (new, _, _) = begin(now, &mut machine, execution, definition, run)?;
         let name = new.execution.name.clone();
         journal.create(new).await.map(drop).map_err(|error| taken(error.into(), &name))
     }
@@ -110,17 +133,25 @@ impl Driver {
         machine: Machine,
         id: ExecutionId,
         letters: Vec<Letter>,
-        permit: Option<OwnedSemaphorePermit>,
+        place: Place,
     ) -> Driver {
         let (tasks, map_work) = (machine.open_tasks(), machine.open_map_work());
         // A mock answers twice, its call and its end: only the first may have been written.
         let submitted = machine.submitted_tasks().into_iter();
         let mocked: Vec<TaskCall> = submitted.filter(|call| inner.backends.mocks.contains(&call.state)).collect();
-        let mut driver = Driver::new(inner, journal, machine, id, permit);
-        driver.letters = letters;
+        let mut driver = Driver::new(inner, journal, machine, id, place);
+        // Nothing is done for one that is to end: not even what ended the process before it.
+        let ends = letters.iter().any(|letter| matches!(letter.input, Input::Stop(_)));
+        driver.letters = letters.into();
         driver.linger_ms = LINGER_LOADED_MS;
-        tasks.into_iter().chain(mocked).for_each(|call| driver.dispatch(call));
-        map_work.into_iter().for_each(|command| driver.map_work(command));
+        if ends {
+            // Its children are stopped by its end, so they have to be known.
+            let children = map_work.into_iter().filter(|work| matches!(work, MapCommand::Start(_)));
+            children.for_each(|command| driver.map_work(command));
+        } else {
+            tasks.into_iter().chain(mocked).for_each(|call| driver.dispatch(call));
+            map_work.into_iter().for_each(|command| driver.map_work(command));
+        }
         // It may have been in the middle of something.
         driver.progress = Progress::Yielded;
         driver
@@ -132,10 +163,11 @@ impl Driver {
         journal: Journal,
         machine: Machine,
         id: ExecutionId,
-        permit: Option<OwnedSemaphorePermit>,
+        place: Place,
     ) -> Result<Driver, EngineError> {
-        let mut driver = Driver::new(inner, journal, machine, id, permit);
-        driver.step(vec![Input::Redrive], Vec::new()).await?;
+        let mut driver = Driver::new(inner, journal, machine, id, place);
+        driver.inputs.push_back(Input::Redrive);
+        driver.step().await?;
         Ok(driver)
     }
 
@@ -144,7 +176,7 @@ impl Driver {
         journal: Journal,
         machine: Machine,
         id: ExecutionId,
-        permit: Option<OwnedSemaphorePermit>,
+        Place { permit, share }: Place,
     ) -> Driver {
         let (sender, inbox) = mpsc::channel(INBOX);
         let (poster, post) = mpsc::channel(INBOX);
@@ -160,7 +192,8 @@ impl Driver {
             sender,
             post,
             poster,
-            letters: Vec::new(),
+            inputs: VecDeque::new(),
+            letters: VecDeque::new(),
             calls: Calls::default(),
             maps: MapWork::default(),
             embedded: VecDeque::new(),
@@ -168,6 +201,9 @@ impl Driver {
             linger_ms: LINGER_MS,
             phase,
             permit,
+            share,
+            pace: Pace::Light,
+            suspicion: None,
         }
     }
 
@@ -191,13 +227,14 @@ impl Driver {
                 self = self.run_embedded(call).await?;
                 continue;
             }
-            if self.progress == Progress::Yielded && takes_on {
-                let letters = std::mem::take(&mut self.letters);
-                self.step(Vec::new(), letters).await?;
+            if (self.progress == Progress::Yielded && takes_on) || !self.inputs.is_empty() {
+                // What came meanwhile, a stop above all, does not wait until there is nothing else to do.
+                self.gather();
+                self.step().await?;
                 continue;
             }
             match self.wait(hold).await {
-                Woken::By(inputs, letters) => self.step(inputs, letters).await?,
+                Woken::Again => self.step().await?,
                 Woken::Drained => return Err(EngineError::ShutDown),
                 Woken::Broken(error) => return Err(error),
                 Woken::Idle => match self.park() {
@@ -206,6 +243,40 @@ impl Driver {
                 },
             }
         }
+    }
+
+    /// Takes in what is in its inbox.
+    fn gather(&mut self) {
+        while let Ok(more) = self.inbox.try_recv() {
+            self.inputs.push_back(more);
+        }
+        while let Ok(more) = self.post.try_recv() {
+            self.letters.push_back(more);
+        }
+    }
+
+    /// Whether the end of the process may be its doing, and whether that is written down.
+    pub(crate) fn suspected(mut self, on_trial: bool) -> Driver {
+        self.suspicion = Some(if on_trial { Suspicion::OnTrial } else { Suspicion::Waits });
+        self
+    }
+
+    /// It goes on: a suspect is on trial again.
+    async fn stand_trial(&mut self) -> Result<(), EngineError> {
+        if self.suspicion == Some(Suspicion::Waits) {
+            let marked = self.inner.trials().again(self.id);
+            self.journal.on_trial(marked).await?;
+            self.suspicion = Some(Suspicion::OnTrial);
+        }
+        Ok(())
+    }
+
+    /// It is not to blame for what happens from now on: it has written a record, or waits for something outside.
+    fn settle(&mut self, then: Option<Suspicion>) {
+        if self.suspicion == Some(Suspicion::OnTrial) {
+            self.inner.settled(self.id);
+        }
+        self.suspicion = self.suspicion.and(then);
     }
 
     fn in_flight(&self) -> bool {
@@ -221,6 +292,11 @@ impl Driver {
         if self.maps.at_work() {
             // Its children may need the place.
             self.permit = None;
+        }
+        self.share.set(self.machine.held_bytes(), self.maps.at_work());
+        let works_here = (self.calls.at_work() && self.inner.backends.functions.run_here()) || self.maps.at_files();
+        if !works_here {
+            self.settle(Some(Suspicion::Waits));
         }
         let deadline = self.machine.next_deadline();
         let now = self.inner.clock.now();
@@ -240,22 +316,16 @@ impl Driver {
             _ if draining => Some(deadline.map_or(now.plus_ms(LINGER_MS), |at| at.min(now.plus_ms(LINGER_MS)))),
             deadline => deadline,
         };
-        let (mut inputs, mut letters) = (Vec::new(), std::mem::take(&mut self.letters));
         match self.come(hold, until).await {
-            Some(Came::Input(first)) => inputs.extend(first),
-            Some(Came::Letter(first)) => letters.extend(first),
+            Some(Came::Input(first)) => self.inputs.extend(first),
+            Some(Came::Letter(first)) => self.letters.extend(first),
             Some(Came::Phase) => {}
             Some(Came::Broken(error)) => return Woken::Broken(error),
-            None if idle && letters.is_empty() => return Woken::Idle,
+            None if idle && self.letters.is_empty() => return Woken::Idle,
             None => {}
         }
-        while let Ok(more) = self.inbox.try_recv() {
-            inputs.push(more);
-        }
-        while let Ok(more) = self.post.try_recv() {
-            letters.push(more);
-        }
-        Woken::By(inputs, letters)
+        self.gather();
+        Woken::Again
     }
 
     /// Waits for the first thing that comes; `None` when the time has come, or the clock should be looked at.
@@ -284,7 +354,7 @@ impl Driver {
         let active = registry.forget(self.id)?;
         self.post.close();
         while let Ok(letter) = self.post.try_recv() {
-            self.letters.push(letter);
+            self.letters.push_back(letter);
         }
         if self.letters.is_empty() && self.inbox.is_empty() {
             let due = self.machine.next_deadline().map_or(i64::MAX, |at| at.millis().saturating_add(1));
@@ -300,39 +370,100 @@ impl Driver {
     }
 
     /// One run of the machine: take in, work, write, act, and tell those who wait for that.
-    async fn step(&mut self, inputs: Vec<Input>, letters: Vec<Letter>) -> Result<(), EngineError> {
+    async fn step(&mut self) -> Result<(), EngineError> {
+        self.stand_trial().await?;
         let now = time_for(&self.inner, &self.machine);
-        // A late answer has no place any more, and leaves no trace.
-        let mut taken: Vec<Input> =
-            inputs.into_iter().filter(|input| self.machine.handle(input.clone(), now).is_ok()).collect();
-        let mut mail: Vec<MailId> = Vec::new();
-        let mut callers = Vec::new();
-        for letter in letters {
-            let has_place = self.machine.handle(letter.input.clone(), now).is_ok();
-            match letter.from {
-                From::Caller(caller) => callers.push((caller, has_place)),
-                From::Inbox(id) => mail.push(id),
-            }
-            if has_place {
-                taken.push(letter.input);
-            }
-        }
-        let step = self.machine.run(now, BUDGET);
+        let Taken { inputs, callers, mail } = self.take_in(now);
+        let step = self.run(now).await?;
         let effects = self.machine.take_effects();
-        if taken.is_empty() && step.steps == 0 && effects.events.is_empty() {
+        if inputs.is_empty() && step.steps == 0 && effects.events.is_empty() {
             self.progress = step.progress;
             if !mail.is_empty() {
-                self.journal.discard(mail).await?;
+                self.journal.discard(mail.into_iter().map(|verdict| verdict.mail).collect()).await?;
             }
         } else {
             self.linger_ms = LINGER_MS;
-            let record = Record { now, inputs: taken, steps: step.steps, events: effects.events.clone() };
-            self.journal.append_mail(self.id, record, self.machine.outcome(), mail).await?;
-            self.act(now, effects, step);
+            let record = Record { now, inputs, steps: step.steps, events: effects.events.clone() };
+            match self.journal.append_mail(self.id, record, self.machine.outcome(), mail).await {
+                Err(error @ JournalError::TooLarge { .. }) => self.fail(error).await?,
+                written => {
+                    written?;
+                    self.act(now, effects, step);
+                }
+            }
+            self.settle(None);
         }
         for (caller, has_place) in callers {
             // A caller that has gone away wants no answer.
             let _ = caller.send(has_place);
+        }
+        Ok(())
+    }
+
+    /// Hands the machine what came, as much of it as fits into a record; the rest is for the next one.
+    fn take_in(&mut self, now: Timestamp) -> Taken {
+        let mut taken = Taken { inputs: Vec::new(), callers: Vec::new(), mail: Vec::new() };
+        let (mut bytes, most) = (0, self.inner.settings.record.bytes);
+        let mut fits = |input: &Input| {
+            bytes += input.bytes();
+            bytes <= most || bytes == input.bytes()
+        };
+        while self.inputs.front().is_some_and(&mut fits)
+            && let Some(input) = self.inputs.pop_front()
+        {
+            // A late answer has no place any more, and leaves no trace.
+            taken.inputs.extend(self.machine.accept(input, now));
+        }
+        while self.letters.front().is_some_and(|letter| fits(&letter.input))
+            && let Some(letter) = self.letters.pop_front()
+        {
+            let input = self.machine.accept(letter.input, now);
+            match letter.from {
+                From::Caller(caller) => taken.callers.push((caller, input.is_some())),
+                From::Inbox(id) => taken.mail.push(Verdict { mail: id, taken: input.is_some() }),
+            }
+            taken.inputs.extend(input);
+        }
+        taken
+    }
+
+    /// Lets the machine work, here while it is quick, elsewhere when it is not.
+    async fn run(&mut self, now: Timestamp) -> Result<Step, EngineError> {
+        let record = self.inner.settings.record;
+        let mut steps = 0;
+        if self.pace == Pace::Light {
+            let step = self.pace.run_here(&mut self.machine, now, record);
+            let is_over = step.progress != Progress::Yielded
+                || step.steps >= record.steps
+                || step.work >= record.work
+                || step.bytes >= record.bytes;
+            if is_over {
+                return Ok(step);
+            }
+            steps = step.steps;
+        }
+        let left = Budget { steps: record.steps - steps, ..record };
+        let machine = std::mem::replace(&mut self.machine, Machine::new(self.definition.clone()));
+        let run = pace::heavy(&self.inner.heavy, self.phase.clone(), machine, now, left);
+        let (machine, step, pace) = run.await?;
+        (self.machine, self.pace) = (machine, pace);
+        Ok(Step { steps: steps + step.steps, ..step })
+    }
+
+    /// The record that came next cannot be written, now or ever: the execution fails by name, from where it stood before.
+    async fn fail(&mut self, error: JournalError) -> Result<(), EngineError> {
+        let row = self.journal.execution_numbered(self.id).await?;
+        let row = row.ok_or(JournalError::NoSuchExecution { execution: self.id })?;
+        self.inner.notify(&Notice::Failed { execution: row.name.clone(), error: error.clone().into() });
+        self.machine = self.inner.rebuild(&self.journal, &row, None).await?;
+        let now = time_for(&self.inner, &self.machine);
+        let input = Input::Fail(Failure::new("States.DataLimitExceeded", error.to_string()));
+        if let Some(input) = self.machine.accept(input, now) {
+            let step = self.machine.run(now, Budget::steps(0));
+            let effects = self.machine.take_effects();
+            let record = Record { now, inputs: vec![input], steps: step.steps, events: effects.events.clone() };
+            self.journal.append(self.id, record, self.machine.outcome()).await?;
+            self.act(now, effects, step);
         }
         Ok(())
     }
@@ -391,30 +522,42 @@ impl Driver {
     /// Runs a task of an embedded service: its effect and the record of it are one transaction. The machine goes into the
     /// transaction and comes back out of it; if the transaction fails, the driver ends and the records have the truth.
     async fn run_embedded(mut self, call: TaskCall) -> Result<Driver, EngineError> {
+        self.stand_trial().await?;
         let (id, mut machine) = (self.id, std::mem::replace(&mut self.machine, Machine::new(self.definition.clone())));
-        let backends = self.inner.clone();
-        let (machine, now, effects, step) = self
-            .journal
-            .transact(move |tx| {
-                Box::pin(async move {
-                    let now = time_for(&backends, &machine);
-                    let answers = calls::call_embedded(&backends, tx, &machine, &call, now).await?;
-                    let inputs: Vec<Input> =
-                        answers.into_iter().filter(|input| machine.handle(input.clone(), now).is_ok()).collect();
-                    let step = machine.run(now, BUDGET);
-                    let effects = machine.take_effects();
-                    let record = Record { now, inputs, steps: step.steps, events: effects.events.clone() };
-                    let append = Append { execution: id, record, outcome: machine.outcome().cloned() };
-                    Ok::<_, EngineError>(((machine, now, effects, step), Some(append)))
-                })
+        let (backends, mut pace) = (self.inner.clone(), self.pace);
+        let ran = self.journal.transact(move |tx| {
+            Box::pin(async move {
+                let now = time_for(&backends, &machine);
+                let answers = calls::call_embedded(&backends, tx, &machine, &call, now).await?;
+                let inputs: Vec<Input> = answers.into_iter().filter_map(|input| machine.accept(input, now)).collect();
+                let step = pace.run_here(&mut machine, now, backends.settings.record);
+                let effects = machine.take_effects();
+                let record = Record { now, inputs, steps: step.steps, events: effects.events.clone() };
+                let append = Append { execution: id, record, outcome: machine.outcome().cloned() };
+                Ok::<_, EngineError>(((machine, now, effects, step, pace), Some(append)))
             })
-            .await?;
+        });
+        let (machine, now, effects, step, pace) = match ran.await {
+            Err(EngineError::Journal(error @ JournalError::TooLarge { .. })) => {
+                self.fail(error).await?;
+                return Ok(self);
+            }
+            ran => ran?,
+        };
         self.inner.ring();
-        self.machine = machine;
+        (self.machine, self.pace) = (machine, pace);
         self.linger_ms = LINGER_MS;
         self.act(now, effects, step);
+        self.settle(None);
         Ok(self)
     }
+}
+
+/// What a record takes in, and who wants to hear of it.
+struct Taken {
+    inputs: Vec<Input>,
+    callers: Vec<(oneshot::Sender<bool>, bool)>,
+    mail: Vec<Verdict>,
 }
 
 /// The first run of an execution, to be written.
@@ -423,13 +566,13 @@ fn begin(
     machine: &mut Machine,
     execution: Execution,
     definition: Stored,
-    budget: u32,
+    run: impl FnOnce(&mut Machine) -> Step,
 ) -> Result<(NewExecution, Effects, Step), EngineError> {
     let start = Input::Start(Box::new(execution.clone()));
     let inputs = vec![start.clone()];
     let name = || execution.name.to_string();
     machine.handle(start, now).map_err(|_| EngineError::AlreadyExists { name: name() })?;
-    let step = machine.run(now, budget);
+    let step = run(machine);
     let effects = machine.take_effects();
     let record = Record { now, inputs, steps: step.steps, events: effects.events.clone() };
     let outcome = machine.outcome().cloned();

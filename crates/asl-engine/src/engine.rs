@@ -4,12 +4,18 @@ use crate::builder::EngineBuilder;
 use crate::clock::Clock;
 use crate::driver::Driver;
 use crate::error::EngineError;
+use crate::fit::Left;
 use crate::lease::Lease;
+use crate::memory::{Memory, Share};
+use crate::notice::{Limit, Notice};
 use crate::registry::{Active, End, Held, Registry};
-use crate::{deliveries, redrive, replay};
-use asl_core::{Event, Execution, ExecutionType, Machine, Note, Outcome};
+use crate::{deliveries, lease, pace, redrive};
+use asl_core::{Budget, Event, Execution, ExecutionType, Failure, Machine, Note, Outcome, TokenKey};
 use asl_expr::Timestamp;
-use asl_journal::{Definition as Stored, ExecutionId, ExecutionRow, Journal, JournalError, MailId, Status};
+use asl_journal::quarantine::Trials;
+use asl_journal::{
+    Claimed, Definition as Stored, ExecutionId, ExecutionRow, Journal, JournalError, Liveness, MailId, Status,
+};
 use asl_syntax::Definition;
 use asl_task::embedded::Identity;
 use asl_task::{Backends, Unsupported};
@@ -18,7 +24,7 @@ use sha2::{Digest, Sha256};
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::sync::{Notify, OnceCell, OwnedSemaphorePermit, Semaphore, mpsc, watch};
 
 /// How often an execution that another process runs is looked at by those who wait for it.
@@ -30,6 +36,11 @@ const NAP: Duration = Duration::from_secs(60);
 pub trait Observer: Send + Sync {
     /// One record of one execution. Called from the driver: return quickly.
     fn observe(&self, update: &Update<'_>);
+
+    /// Something that people have to be told: what cannot be run, loaded or written here, what is set aside or given back.
+    fn notify(&self, notice: &Notice) {
+        let _ = notice;
+    }
 }
 
 /// What came of one run of an execution.
@@ -81,6 +92,14 @@ pub(crate) struct Settings {
     pub(crate) clock: Clock,
     /// From which the seeds of executions are drawn; `None` draws each anew.
     pub(crate) seed: Option<u64>,
+    /// It runs nothing, and makes no deliveries.
+    pub(crate) client: bool,
+    /// What a record may cost.
+    pub(crate) record: Budget,
+    /// How many bytes executions in memory may take before no other is let in.
+    pub(crate) max_memory: usize,
+    /// After how many deaths of its owners an execution is set aside.
+    pub(crate) deaths: u32,
 }
 
 /// Whether an engine takes on work.
@@ -110,6 +129,15 @@ pub(crate) struct Inner {
     pub(crate) lease: OnceCell<Lease>,
     /// Places in memory.
     pub(crate) slots: Arc<Semaphore>,
+    pub(crate) memory: Arc<Memory>,
+    /// Places for machines that run off the threads that answer.
+    pub(crate) heavy: Arc<Semaphore>,
+    /// Executions that may have ended the processes that had them.
+    pub(crate) trials: Mutex<Trials<ExecutionId>>,
+    pub(crate) trial_bell: Arc<Notify>,
+    /// What people are told again and again is held back.
+    pub(crate) told_again: Limit,
+    pub(crate) told_unread: Limit,
     /// True when it takes on whatever nobody runs.
     pub(crate) serving: AtomicBool,
     pub(crate) phase: watch::Sender<Phase>,
@@ -123,7 +151,19 @@ pub(crate) struct Inner {
     pub(crate) due: Arc<Notify>,
     /// The database should be looked at.
     pub(crate) post: Arc<Notify>,
+    /// What was seen of the other workers, by the clock since the engine was made.
+    pub(crate) liveness: Mutex<Liveness>,
+    pub(crate) made: Instant,
+    /// What is left to others.
+    pub(crate) left: Mutex<Left>,
     registry: Mutex<Registry>,
+}
+
+/// A place in memory: one of so many, and its bytes.
+pub(crate) struct Place {
+    /// None where its parent has room, and waits for it.
+    pub(crate) permit: Option<OwnedSemaphorePermit>,
+    pub(crate) share: Share,
 }
 
 /// Runs executions over one journal. Clones are handles to the same engine.
@@ -154,6 +194,12 @@ impl Engine {
             clock: settings.clock.clone(),
             lease: OnceCell::new(),
             slots: Arc::new(Semaphore::new(settings.max_active.min(Semaphore::MAX_PERMITS))),
+            memory: Memory::new(settings.max_memory),
+            heavy: pace::places(),
+            trials: Mutex::default(),
+            trial_bell: Arc::default(),
+            told_again: Limit::default(),
+            told_unread: Limit::default(),
             settings,
             serving: AtomicBool::new(false),
             phase: watch::Sender::new(Phase::Running),
@@ -162,6 +208,9 @@ impl Engine {
             outbox: AtomicBool::new(false),
             due: Arc::default(),
             post: Arc::default(),
+            liveness: Mutex::default(),
+            made: Instant::now(),
+            left: Mutex::default(),
             registry: Mutex::default(),
         };
         Engine { inner: Arc::new(inner) }
@@ -190,12 +239,14 @@ impl Engine {
     /// was shut down, or when the journal cannot be written. Then nothing has started.
     pub async fn start(&self, start: StartExecution<'_>) -> Result<Started, EngineError> {
         let _hold = self.inner.clock.hold();
+        let start_bytes = start.input.len();
         let (execution, definition, machine) = self.prepare(start)?;
         let end = Some(self.inner.registry().subscribe(&execution.arn));
         let started = Started { arn: execution.arn.clone(), name: execution.name.clone(), end };
         let permit = self.inner.slots.clone().acquire_owned().await.map_err(|_| EngineError::ShutDown)?;
+        let share = self.inner.memory.enter(start_bytes).await;
         self.inner.still_works()?;
-        self.inner.create(machine, execution, definition, Some(permit)).await?;
+        self.inner.create(machine, execution, definition, Place { permit: Some(permit), share }).await?;
         Ok(started)
     }
 
@@ -219,22 +270,20 @@ impl Engine {
         check_name("a state machine", start.state_machine)?;
         let name = start.name.map_or_else(|| new_name(self.inner.clock.now()), str::to_owned);
         check_name("an execution", &name)?;
-        // Not to be told from the name, for task tokens follow from it.
-        let drawn = || {
-            let (high, low) = uuid::Uuid::new_v4().as_u64_pair();
-            high ^ low.rotate_left(32)
-        };
-        let seed = self.inner.settings.seed.map_or_else(drawn, |seed| seeded(seed, &name));
-        let execution = self.identify(&start, &name, seed)?;
+        let chance = self.inner.settings.seed.map_or_else(Chance::drawn, |seed| Chance::seeded(seed, &name));
+        let execution = self.identify(&start, &name, chance)?;
         let definition = stored(&start.definition, start.state_machine);
         Ok((execution, definition, Machine::new(start.definition)))
     }
 
-    fn identify(&self, start: &StartExecution<'_>, name: &str, seed: u64) -> Result<Execution, EngineError> {
+    fn identify(&self, start: &StartExecution<'_>, name: &str, chance: Chance) -> Result<Execution, EngineError> {
         if start.input.len() > asl_core::PAYLOAD_LIMIT {
             return Err(EngineError::InputTooLarge { bytes: start.input.len() });
         }
         let input: Value = start.input.parse().map_err(EngineError::InvalidInput)?;
+        if input.measure().depth > asl_core::DEPTH_LIMIT {
+            return Err(EngineError::InputTooDeep);
+        }
         let machine = start.state_machine;
         let identity = &self.inner.identity;
         Ok(Execution {
@@ -245,7 +294,8 @@ impl Engine {
             role_arn: format!("arn:aws:iam::{}:role/{machine}", identity.account).into(),
             region: identity.region.as_str().into(),
             execution_type: ExecutionType::Standard,
-            seed,
+            seed: chance.seed,
+            token_key: Some(chance.token_key),
             input_text: start.input.into(),
             input,
         })
@@ -253,7 +303,8 @@ impl Engine {
 
     /// Goes on with every execution in the journal that has not ended and that no living process runs: from its records,
     /// with its tasks handed out again. Those of this engine that a failure of the journal ended are among them. Returns
-    /// their ARNs. One that cannot go on says why to those who wait for it.
+    /// their ARNs. One that cannot go on says why to those who wait for it; those that cannot run here are left to others, and
+    /// one whose owners died too often without a record is set aside, and not among them ([`Engine::take_back`]).
     ///
     /// # Errors
     /// When the journal cannot be read or written.
@@ -263,10 +314,31 @@ impl Engine {
         let journal = &self.inner.own().await?.journal;
         let own = journal.claimed().await?;
         let left: Vec<_> = own.into_iter().filter(|own| self.inner.registry().can_be_adopted(own.id)).collect();
-        let claimed = journal.claim(self.inner.claim(u32::MAX).await?).await?;
+        let claimed = self.inner.claim_fitting(journal, self.inner.claim(u32::MAX).await?).await?;
+        lease::sweep_locks(journal).await?;
         let resumed = || left.iter().chain(&claimed);
-        self.inner.adopt(resumed().map(|claimed| claimed.id));
-        Ok(resumed().map(|claimed| claimed.arn.clone()).collect())
+        let condemned: Vec<Claimed> = [&left, &claimed].into_iter().flat_map(|list| self.inner.adopt(list)).collect();
+        let aside: HashSet<ExecutionId> = condemned.iter().map(|claimed| claimed.id).collect();
+        self.inner.clone().set_all_aside(condemned).await;
+        let goes_on = |claimed: &&Claimed| !aside.contains(&claimed.id);
+        Ok(resumed().filter(goes_on).map(|claimed| claimed.arn.clone()).collect())
+    }
+
+    /// Lets an execution be run again that was set aside, as if nothing had happened: by whoever takes it first, this engine
+    /// with [`Engine::resume`] or [`Engine::serve`]. False when it was not set aside.
+    ///
+    /// # Errors
+    /// When there is no such execution, or the journal cannot be written.
+    pub async fn take_back(&self, arn: &str) -> Result<bool, EngineError> {
+        let row = self.row(arn).await?;
+        let taken = self.inner.journal.take_back(row.id).await?;
+        let mut registry = self.inner.registry();
+        if let Some(Held::Broken(_)) = registry.get(row.id) {
+            registry.forget(row.id);
+        }
+        drop(registry);
+        self.inner.post.notify_one();
+        Ok(taken)
     }
 
     /// Waits until an execution has ended, whoever runs it.
@@ -286,8 +358,12 @@ impl Engine {
                     // It was named otherwise.
                     return Box::pin(self.wait(&row.arn)).await;
                 }
+                if row.unread_end {
+                    let failure = Failure { error: row.error.map(Into::into), cause: row.cause.map(Into::into) };
+                    return Ok(Outcome::Aborted(failure));
+                }
                 if row.status != Status::Running {
-                    let (machine, _) = replay::rebuild(&self.inner.journal, &row).await.map_err(Arc::new)?;
+                    let machine = self.inner.rebuild(&self.inner.journal, &row, None).await?;
                     return machine.outcome().cloned().ok_or(EngineError::ShutDown);
                 }
                 self.inner.still_works()?;
@@ -364,6 +440,14 @@ impl Engine {
 }
 
 impl Inner {
+    /// Tells whoever watches over this engine.
+    pub(crate) fn notify(&self, notice: &Notice) {
+        match &self.observer {
+            Some(observer) => observer.notify(notice),
+            None => tracing::warn!("{notice}"),
+        }
+    }
+
     /// There may be deliveries to make.
     pub(crate) fn ring(&self) {
         self.outbox.store(true, Ordering::Relaxed);
@@ -394,10 +478,16 @@ impl Inner {
             }
             works
         });
+        let left = self.registry().held();
+        if left > 0 && self.serving.load(Ordering::Relaxed) {
+            self.notify(&Notice::GaveBack { executions: left });
+        }
         if let Some(lease) = self.lease.get()
             && let Err(error) = lease.journal.release().await
         {
-            tracing::debug!(%error, "the lease was not given back; it runs out");
+            tracing::debug!(%error, "the lease was not given back; others find its lock free");
+        } else if let Some(lease) = self.lease.get() {
+            lease.is_given_back();
         }
         self.backends.functions.shutdown().await;
     }
@@ -408,13 +498,13 @@ impl Inner {
         machine: Machine,
         execution: Execution,
         definition: Stored,
-        permit: Option<OwnedSemaphorePermit>,
+        place: Place,
     ) -> Result<(), EngineError> {
         let inner = self.clone();
         let creating = tokio::spawn(async move {
             let arn = execution.arn.clone();
             inner.registry().announce(&arn);
-            let created = Driver::create(inner.clone(), machine, execution, definition, permit).await;
+            let created = Driver::create(inner.clone(), machine, execution, definition, place).await;
             let created = created.map(|driver| inner.launch(&arn, driver, HashSet::new()));
             inner.registry().announced(&arn);
             created
@@ -434,7 +524,7 @@ impl Inner {
                 _ = phase.wait_for(|phase| matches!(phase, Phase::Stopped(_))) => Err(EngineError::ShutDown),
             };
             let outcome = match ended {
-                Ok(None) => return,
+                Ok(None) => return inner.settled(id),
                 Ok(Some(outcome)) => Ok(outcome),
                 Err(EngineError::ShutDown) => Err(inner.still_works().err().unwrap_or(EngineError::ShutDown)),
                 Err(error) => Err(error),
@@ -445,7 +535,8 @@ impl Inner {
         });
     }
 
-    fn ended(&self, id: ExecutionId, arn: &str, outcome: Result<Outcome, EngineError>) {
+    fn ended(self: &Arc<Inner>, id: ExecutionId, arn: &str, outcome: Result<Outcome, EngineError>) {
+        self.settled(id);
         let works = self.still_works().is_ok();
         if let Err(error) = &outcome {
             tracing::debug!(execution = %arn, %error, "the driver stopped");
@@ -453,8 +544,11 @@ impl Inner {
                 self.lose(error.clone());
             } else if works && error.passes() && self.serving.load(Ordering::Relaxed) {
                 self.registry().forget(id);
-                return self.not_loaded(id, error.clone());
+                return self.not_loaded(id, arn, error.clone());
             }
+        }
+        if let (true, Err(error @ EngineError::Panicked)) = (works, &outcome) {
+            tokio::spawn(self.clone().set_aside(id, arn.into(), error.to_string()));
         }
         let mut registry = self.registry();
         match &outcome {
@@ -466,11 +560,28 @@ impl Inner {
     }
 }
 
-/// The seed of an execution of that name.
-fn seeded(seed: u64, name: &str) -> u64 {
-    let hash = Sha256::digest(name.as_bytes());
-    let place = hash.iter().take(8).fold(0, |place, byte| place << 8 | u64::from(*byte));
-    asl_core::draw(seed, place, 0)
+/// What an execution draws from: what others may see of it, and its secret.
+struct Chance {
+    seed: u64,
+    token_key: TokenKey,
+}
+
+impl Chance {
+    /// Of the operating system: one does not follow from the other.
+    fn drawn() -> Chance {
+        let (high, low) = uuid::Uuid::new_v4().as_u64_pair();
+        // Six bits of a UUID are not drawn; three of them have more than the key's 256.
+        let drawn = (0..3).fold(Sha256::new(), |hash, _| hash.chain_update(uuid::Uuid::new_v4().as_bytes()));
+        Chance { seed: high ^ low.rotate_left(32), token_key: TokenKey::new(drawn.finalize().into()) }
+    }
+
+    /// Of an execution of that name, where chance is to be the same in every run: no secret then.
+    fn seeded(seed: u64, name: &str) -> Chance {
+        let hash = Sha256::digest(name.as_bytes());
+        let place = hash.iter().take(8).fold(0, |place, byte| place << 8 | u64::from(*byte));
+        let key = Sha256::new().chain_update(seed.to_be_bytes()).chain_update(name);
+        Chance { seed: asl_core::draw(seed, place, 0), token_key: TokenKey::new(key.finalize().into()) }
+    }
 }
 
 pub(crate) fn stored(definition: &Definition, name: &str) -> Stored {

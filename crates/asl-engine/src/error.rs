@@ -36,6 +36,9 @@ pub enum EngineError {
         /// Its size.
         bytes: usize,
     },
+    /// The input is nested too deep.
+    #[error("the input is nested deeper than the limit of {limit} levels", limit = asl_core::DEPTH_LIMIT)]
+    InputTooDeep,
     /// States that nothing here can run.
     #[error("{} cannot run here: {}", if .0.len() == 1 { "one task" } else { "some tasks" }, list(.0))]
     Unsupported(Vec<Unsupported>),
@@ -56,6 +59,11 @@ pub enum EngineError {
     /// The task of the token has ended (AWS: TaskTimedOut).
     #[error("the task of this token does not wait any more: it was answered, timed out, or its execution has ended")]
     TaskTimedOut,
+    /// The process that runs the execution has not taken the answer in, for so long that it was not waited for any more.
+    #[error(
+        "the process that runs the execution has not said whether it takes the answer: it stays in the database, and is taken in if it still has a place then"
+    )]
+    Undecided,
     /// The execution cannot be continued from its records.
     #[error(transparent)]
     Replay(#[from] Arc<ReplayError>),
@@ -65,6 +73,17 @@ pub enum EngineError {
     /// The embedded services could not be read or written.
     #[error("the embedded services could not be reached: {0}")]
     Services(String),
+    /// The execution is set aside: nobody runs it until it is asked for.
+    #[error("{execution} is set aside: {why}")]
+    SetAside {
+        /// Its name.
+        execution: String,
+        /// Why.
+        why: String,
+    },
+    /// The machine of an execution panicked: a mistake of this program.
+    #[error("the machine of the execution panicked, which is a mistake of this program")]
+    Panicked,
     /// The engine was shut down.
     #[error("the engine was shut down; the execution stays in the database")]
     ShutDown,

@@ -1,10 +1,11 @@
 //! This engine as a worker of its database: its lease, its heartbeat, and how it learns that another is gone.
 //!
 //! A worker writes under a fence (see `asl_journal`), so two of them can never write the history of one execution. The lease
-//! is about *when* another may take over: when its end has passed, or at once when the process is provably gone. Every
-//! worker holds a file beside the database locked while it lives, and the operating system takes the lock away with the
-//! process, however it dies. SQLite's write-ahead log needs all processes on one machine anyway, so every process can see
-//! these locks.
+//! is about *when* another may take over: when it has watched the worker's row for as long as the lease without seeing it
+//! renewed ([`asl_journal::Liveness`]), or at once when the process is provably gone. Every worker holds a file beside the
+//! database locked while it lives, and the operating system takes the lock away with the process, however it dies. SQLite's
+//! write-ahead log needs all processes on one machine anyway, so every process can see these locks. Only a lock that is there
+//! and free proves a death; one that is not found proves nothing.
 //!
 //! A worker that cannot renew its lease stops before the end of it, so that its functions are not at work beside those of
 //! its successor.
@@ -13,11 +14,12 @@ use crate::engine::{Inner, Phase};
 use crate::error::EngineError;
 use asl_expr::Timestamp;
 use asl_journal::{ExecutionId, Journal, JournalError, NewExecution, NewWorker, WorkerId, WorkerRow};
+use std::collections::HashSet;
 use std::ffi::{OsStr, OsString};
-use std::fs::{File, TryLockError};
-use std::io::ErrorKind;
+use std::fs::{File, OpenOptions, TryLockError};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, Weak};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::time::Instant;
@@ -35,24 +37,25 @@ pub(crate) struct Lease {
 struct Lock {
     path: PathBuf,
     _locked: File,
-}
-
-impl Lock {
-    /// True when no other worker's lock is there, free or held.
-    fn is_alone(&self, database: &Path) -> bool {
-        let folder = database.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        let Ok(entries) = std::fs::read_dir(folder) else { return false };
-        let (prefix, own) = (lock_prefix(database), self.path.file_name());
-        let is_other =
-            |name: &OsStr| name.as_encoded_bytes().starts_with(prefix.as_encoded_bytes()) && Some(name) != own;
-        !entries.flatten().any(|entry| is_other(&entry.file_name()))
-    }
+    /// The worker's row is given back, so nobody asks for the lock any more.
+    given_back: AtomicBool,
 }
 
 impl Drop for Lock {
     fn drop(&mut self) {
-        // Whoever finds it later removes it.
-        let _ = std::fs::remove_file(&self.path);
+        // Else it stays, free, and tells others that this worker is gone; whoever begins next removes it.
+        if *self.given_back.get_mut() {
+            let _ = std::fs::remove_file(&self.path);
+        }
+    }
+}
+
+impl Lease {
+    /// Its row was released.
+    pub(crate) fn is_given_back(&self) {
+        if let Some(lock) = &self.lock {
+            lock.given_back.store(true, Ordering::Relaxed);
+        }
     }
 }
 
@@ -69,35 +72,36 @@ impl Drop for Lease {
 type First = Option<Result<ExecutionId, JournalError>>;
 
 /// Makes this engine a worker, and writes the start of its first execution with that, if there is one.
-async fn register(
-    journal: &Journal,
-    what: &str,
-    lease: Duration,
-    first: Option<NewExecution>,
-) -> Result<(Lease, First), EngineError> {
-    let lock = if journal.in_this_process_only() { None } else { Some(make_lock(journal.path())?) };
+async fn register(inner: &Inner, first: Option<NewExecution>) -> Result<(Lease, First), EngineError> {
+    let (journal, settings) = (&inner.journal, &inner.settings);
+    let lock = if journal.in_this_process_only() { None } else { Some(make_lock(journal.file())?) };
     // Only a worker that lives, or died at work, has left a lock: mostly there is none, and nothing to read.
-    let alone = lock.as_ref().is_some_and(|lock| lock.is_alone(journal.path()));
-    let gone = if alone { Vec::new() } else { gone(journal).await? };
-    let now_ms = wall_ms();
+    let others = lock.as_ref().is_some_and(|lock| !locks(journal.file(), Some(&lock.path)).is_empty());
+    let gone = if others { inner.gone(journal).await? } else { Vec::new() };
     let name = lock.as_ref().and_then(|lock| lock.path.file_name()).map(|name| name.to_string_lossy().into_owned());
     let worker = NewWorker {
-        what: what.to_owned(),
+        what: settings.what.clone(),
         process: std::process::id(),
         lock: name,
-        lease_until_ms: end_of(lease, now_ms),
-        now_ms,
+        beat: beat(settings.lease),
+        lease_ms: u64::try_from(settings.lease.as_millis()).unwrap_or(u64::MAX),
         gone,
     };
     let (id, first) = match first {
         None => (journal.register(worker).await?, None),
         Some(first) => journal.register_with(worker, first).await.map(|(id, first)| (id, Some(first)))?,
     };
-    Ok((Lease { journal: journal.as_worker(id), lock }, first))
+    let journal = journal.as_worker(id);
+    if others {
+        sweep_locks(&journal).await?;
+    }
+    Ok((Lease { journal, lock }, first))
 }
 
-fn end_of(lease: Duration, now_ms: i64) -> i64 {
-    now_ms.saturating_add(i64::try_from(lease.as_millis()).unwrap_or(i64::MAX))
+/// What a renewal writes: a number that was not there before. It is the time at which programs of before version 6 would take
+/// over, for they may still be at work beside this one.
+fn beat(lease: Duration) -> i64 {
+    wall_ms().saturating_add(i64::try_from(lease.as_millis()).unwrap_or(i64::MAX))
 }
 
 /// With what the names of the locks of a database's workers begin.
@@ -107,44 +111,77 @@ fn lock_prefix(database: &Path) -> OsString {
     name
 }
 
+/// The locks of a database's workers, free or held; all but this one.
+fn locks(database: &Path, own: Option<&Path>) -> Vec<PathBuf> {
+    let folder = database.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let (prefix, own) = (lock_prefix(database), own.and_then(Path::file_name));
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    let is_other = |name: &OsStr| name.as_encoded_bytes().starts_with(prefix.as_encoded_bytes()) && Some(name) != own;
+    entries.filter(|entry| is_other(&entry.file_name())).map(|entry| entry.path()).collect()
+}
+
 fn make_lock(database: &Path) -> Result<Lock, JournalError> {
-    let mut name = lock_prefix(database);
-    name.push(uuid::Uuid::new_v4().simple().to_string());
-    let path = database.with_file_name(name);
-    let made = File::create_new(&path).and_then(|file| file.try_lock().map(|()| file).map_err(Into::into));
-    match made {
-        Ok(locked) => Ok(Lock { path, _locked: locked }),
-        Err(error) => Err(JournalError::Io { path: path.into(), message: error.to_string() }),
+    let failed = |path: &Path, message: String| JournalError::Io { path: path.into(), message };
+    loop {
+        let mut name = lock_prefix(database);
+        name.push(uuid::Uuid::new_v4().simple().to_string());
+        let path = database.with_file_name(name);
+        let made = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path);
+        let made = made.map_err(|error| failed(&path, error.to_string()))?;
+        match made.try_lock() {
+            // Somebody who sweeps may have found it free in between, and removed it.
+            Ok(()) if made.metadata().is_ok_and(|found| found.nlink() > 0) => {
+                return Ok(Lock { path, _locked: made, given_back: AtomicBool::new(false) });
+            }
+            Ok(()) | Err(TryLockError::WouldBlock) => {}
+            Err(TryLockError::Error(error)) => {
+                let _ = std::fs::remove_file(&path);
+                return Err(failed(&path, error.to_string()));
+            }
+        }
     }
 }
 
-/// The workers whose processes are gone: their locks are free. Their files are removed.
-pub(crate) async fn gone(journal: &Journal) -> Result<Vec<WorkerId>, EngineError> {
-    if journal.in_this_process_only() {
-        return Ok(Vec::new());
+/// What the lock of a worker tells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum LockState {
+    /// Its process lives.
+    Held,
+    /// Its process is gone for certain.
+    Free,
+    /// Nothing: only whoever watches its renewals can tell.
+    Unknown,
+}
+
+pub(crate) fn lock_of(database: &Path, worker: &WorkerRow) -> LockState {
+    let Some(name) = &worker.lock else { return LockState::Unknown };
+    let Ok(file) = File::open(database.with_file_name(name)) else { return LockState::Unknown };
+    match file.try_lock() {
+        Ok(()) => LockState::Free,
+        Err(TryLockError::WouldBlock) => LockState::Held,
+        Err(TryLockError::Error(_)) => LockState::Unknown,
+    }
+}
+
+/// Removes the locks that workers left behind which are gone and known to be: no row that is in force names them.
+pub(crate) async fn sweep_locks(journal: &Journal) -> Result<(), EngineError> {
+    let left = if journal.in_this_process_only() { Vec::new() } else { locks(journal.file(), None) };
+    if left.is_empty() {
+        return Ok(());
     }
     let workers = journal.workers().await?;
-    let alive = |worker: &&WorkerRow| !worker.gone && Some(worker.id) != journal.writes_as();
-    Ok(workers.iter().filter(alive).filter(|worker| is_gone(journal.path(), worker)).map(|worker| worker.id).collect())
-}
-
-/// True when the worker's process is gone for certain. While it is not certain its lease counts.
-pub(crate) fn is_gone(database: &Path, worker: &WorkerRow) -> bool {
-    let Some(name) = &worker.lock else { return false };
-    let path = database.with_file_name(name);
-    let file = match File::open(&path) {
-        Ok(file) => file,
-        // It ended in order, or somebody has found it gone already.
-        Err(error) => return error.kind() == ErrorKind::NotFound,
-    };
-    match file.try_lock() {
-        Ok(()) => {
-            // Its owner's death is known to the caller now; a file that stays behind does no harm.
-            let _ = std::fs::remove_file(path);
-            true
+    let in_force: HashSet<&str> = workers.iter().filter(|w| !w.gone).filter_map(|w| w.lock.as_deref()).collect();
+    for path in left {
+        let is_named = path.file_name().and_then(OsStr::to_str).is_some_and(|name| in_force.contains(name));
+        // It is removed while it is held, so that nobody holds it who believes that others see it.
+        if !is_named
+            && let Ok(file) = File::open(&path)
+            && file.try_lock().is_ok()
+        {
+            let _ = std::fs::remove_file(&path);
         }
-        Err(TryLockError::WouldBlock | TryLockError::Error(_)) => false,
     }
+    Ok(())
 }
 
 /// Renews the lease while the engine lives. When it cannot do so in time, or another has taken over, the engine stops.
@@ -161,10 +198,11 @@ pub(crate) async fn keep(inner: Weak<Inner>, journal: Journal, lease: Duration) 
         }
         let asked = Instant::now();
         if asked > awake + lease / 6 {
-            // The process was held (Ctrl-Z, a debugger), and acted as little as it renewed. If nobody has taken over, it goes on.
-            until = until.max(asked + lease / 6);
+            // The process was held (Ctrl-Z, a debugger, a pause of its machine), and acted as little as it renewed. If nobody has
+            // taken over, it goes on; that time does not count.
+            until += asked - awake;
         }
-        match tokio::time::timeout_at(until, journal.renew(end_of(lease, wall_ms()))).await {
+        match tokio::time::timeout_at(until, journal.renew(beat(lease))).await {
             Ok(Ok(())) => {
                 until = asked + safe;
                 pause = lease / 3;
@@ -195,6 +233,22 @@ pub(crate) fn passes(error: &JournalError) -> bool {
 }
 
 impl Inner {
+    /// The workers that are gone: their locks are free, or this engine has watched them be silent for longer than their lease.
+    pub(crate) async fn gone(&self, journal: &Journal) -> Result<Vec<WorkerId>, EngineError> {
+        if journal.in_this_process_only() {
+            return Ok(Vec::new());
+        }
+        let now = self.made.elapsed();
+        let workers = journal.workers().await?;
+        let silent = self.liveness.lock().unwrap_or_else(PoisonError::into_inner).look(now, &workers);
+        let others = workers.iter().filter(|worker| !worker.gone && Some(worker.id) != journal.writes_as());
+        let is_gone = |worker: &&WorkerRow| match lock_of(journal.file(), worker) {
+            LockState::Free => true,
+            LockState::Held | LockState::Unknown => silent.contains(&worker.id),
+        };
+        Ok(others.filter(is_gone).map(|worker| worker.id).collect())
+    }
+
     /// This engine's lease: taken when it is first needed, together with the tasks that an engine at work has.
     pub(crate) async fn own(self: &Arc<Inner>) -> Result<&Lease, EngineError> {
         self.lease.get_or_try_init(|| async { self.take_lease(None).await.map(|(lease, _)| lease) }).await
@@ -221,10 +275,9 @@ impl Inner {
     }
 
     async fn take_lease(self: &Arc<Inner>, first: Option<NewExecution>) -> Result<(Lease, First), EngineError> {
-        let (what, length) = (&self.settings.what, self.settings.lease);
         // In one transaction, where the writer is quick enough to take both and not so quick that it takes one.
-        let (registered, next) =
-            tokio::join!(register(&self.journal, what, length, first), crate::deliveries::first(self));
+        let next = async { if self.settings.client { None } else { crate::deliveries::first(self).await } };
+        let (registered, next) = tokio::join!(register(self, first), next);
         let (lease, written) = registered?;
         self.outbox.fetch_or(next.is_some(), Ordering::Relaxed);
         self.spawn_tasks(&lease.journal, next);
@@ -239,10 +292,11 @@ impl Inner {
         let phase = || self.phase.subscribe();
         // Taken once: the lease is made once.
         let bell = self.bell.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some(bell) = bell {
+        if let Some(bell) = bell.filter(|_| !self.settings.client) {
             tokio::spawn(crate::deliveries::run(weak.clone(), self.clock.hold(), bell, phase(), next_delivery));
         }
         tokio::spawn(crate::parked::run(weak.clone(), self.due.clone(), phase()));
+        tokio::spawn(crate::trial::run(weak.clone(), self.trial_bell.clone(), phase()));
         tokio::spawn(crate::post::run(weak, journal.clone(), self.post.clone(), phase()));
     }
 
@@ -259,7 +313,7 @@ impl Inner {
     }
 }
 
-/// The wall clock; epoch milliseconds. Leases are kept in it, whatever time the executions are told.
+/// The wall clock; epoch milliseconds. Deadlines of executions are times in it; leases are not.
 pub(crate) fn wall_ms() -> i64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     i64::try_from(since.as_millis()).unwrap_or(i64::MAX)

@@ -11,33 +11,40 @@
 
 mod builder;
 mod calls;
+mod children;
 mod clock;
 mod definitions;
 mod deliveries;
 mod driver;
 mod engine;
 mod error;
+mod fit;
 mod lease;
 mod letters;
 mod maps;
+mod memory;
+mod notice;
+mod pace;
 mod parked;
 mod post;
 mod redrive;
 mod registry;
 mod replay;
+mod stop;
+mod trial;
 mod worker;
 
 pub use asl_task::{Missing, Unsupported};
 pub use builder::EngineBuilder;
+pub use children::map_run_children;
 pub use clock::{Clock, Hold};
 pub(crate) use definitions::load_stored;
+pub use definitions::stored_options;
 pub use engine::{Engine, Observer, StartExecution, Started, Update};
 pub use error::EngineError;
+pub use notice::Notice;
 pub use replay::{
     ChangedCall, Difference, Divergence, ExportError, Exported, Fork, Needed, ReplayError, Replayed, Trial, Verdict,
     Whose, pending, replay, replay_exported, replay_kept, try_definition, try_kept,
 };
 pub use worker::{Holder, holders};
-
-/// Steps a machine may take before its record is written and others get their turn.
-pub(crate) const BUDGET: u32 = 10_000;

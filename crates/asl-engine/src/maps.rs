@@ -1,12 +1,13 @@
 //! Distributed Maps: items are read from folders, children run as executions of their own, results are written.
 
 use crate::clock::Hold;
-use crate::engine::{Engine, Inner};
+use crate::engine::{Engine, Inner, Place};
 use crate::error::EngineError;
 use crate::redrive;
 use asl_core::{ChildCall, Failure, Input, Machine, MapCommand, MapRunId, Outcome, items};
 use asl_journal::{Definition as Stored, Status};
 use asl_syntax::Definition;
+use asl_value::{Measure, Value};
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -21,12 +22,14 @@ pub(crate) struct MapWork {
     /// The first child that could not go on, say because it could not be written: no answer will come from it.
     failed: mpsc::Receiver<EngineError>,
     fail: mpsc::Sender<EngineError>,
+    /// Shared by who reads items or writes results.
+    at_files: Arc<()>,
 }
 
 impl Default for MapWork {
     fn default() -> MapWork {
         let (fail, failed) = mpsc::channel(1);
-        MapWork { children: HashMap::new(), waiting: Vec::new(), failed, fail }
+        MapWork { children: HashMap::new(), waiting: Vec::new(), failed, fail, at_files: Arc::default() }
     }
 }
 
@@ -54,6 +57,7 @@ impl MapWork {
         driver: mpsc::Sender<Input>,
     ) {
         let mut hold = inner.clock.hold();
+        let at_files = self.at_files.clone();
         let task = match command {
             MapCommand::Stop { run, child } => {
                 if let Some(child) = self.children.remove(&(run, child)) {
@@ -80,13 +84,23 @@ impl MapWork {
             }
             MapCommand::Read(read) => tokio::spawn(async move {
                 let run = read.run;
-                let items = blocking(move || items::load(&read, &inner.backends.buckets)).await;
-                let input = items
-                    .map_or_else(|failure| Input::MapFailed { run, failure }, |items| Input::MapItems { run, items });
-                tell(&driver, Some(input), hold).await;
+                let _at_files = at_files;
+                let piece_bytes = inner.settings.record.bytes / 2;
+                let inputs = blocking(move || {
+                    let items = items::load(&read, &inner.backends.buckets)?;
+                    Ok(pieces(run, items, piece_bytes))
+                });
+                let mut inputs = inputs.await.unwrap_or_else(|failure| vec![Input::MapFailed { run, failure }]);
+                let last = inputs.pop();
+                for input in inputs {
+                    // A driver that is gone wants no answer.
+                    let _ = driver.send(input).await;
+                }
+                tell(&driver, last, hold).await;
             }),
             MapCommand::Write(write) => tokio::spawn(async move {
                 let run = write.run;
+                let _at_files = at_files;
                 let written = blocking(move || inner.backends.buckets.write(&write)).await;
                 let input =
                     written.map_or_else(|failure| Input::MapFailed { run, failure }, |()| Input::MapWritten { run });
@@ -95,6 +109,11 @@ impl MapWork {
         };
         self.waiting.retain(|handle| !handle.is_finished());
         self.waiting.push(task.abort_handle());
+    }
+
+    /// True while items are read or results written.
+    pub(crate) fn at_files(&self) -> bool {
+        Arc::strong_count(&self.at_files) > 1
     }
 
     /// True while something is under way.
@@ -116,6 +135,46 @@ async fn tell(driver: &mpsc::Sender<Input>, input: Option<Input>, hold: Hold) {
         let _ = driver.send(input).await;
     }
     drop(hold);
+}
+
+/// Items as inputs that fit into records: pieces of about so many bytes, and the last of them.
+fn pieces(run: MapRunId, items: Value, piece_bytes: usize) -> Vec<Input> {
+    let fits = items.measure().bytes <= piece_bytes;
+    let parts = match &items {
+        Value::Array(list) if !fits => parts(list.iter().cloned(), piece_bytes, Value::measure),
+        Value::Object(members) if !fits => {
+            let members = members.iter().map(|(key, value)| (key.clone(), value.clone()));
+            parts(members, piece_bytes, |(_, value)| value.measure())
+        }
+        _ => vec![(0, items)],
+    };
+    let count = parts.len();
+    let input = |(at, (from, items))| match at + 1 == count {
+        true => Input::MapItems { run, items },
+        false => Input::MapPiece { run, from, items },
+    };
+    parts.into_iter().enumerate().map(input).collect()
+}
+
+/// Parts of about so many bytes, each with the number of those before it.
+fn parts<T>(all: impl Iterator<Item = T>, bytes: usize, measure: impl Fn(&T) -> Measure) -> Vec<(u64, Value)>
+where
+    Value: FromIterator<T>,
+{
+    let (mut parts, mut part, mut held, mut from) = (Vec::new(), Vec::new(), 0, 0);
+    for item in all {
+        held += measure(&item).bytes + 1;
+        part.push(item);
+        if held >= bytes {
+            let count = part.len() as u64;
+            parts.push((from, part.drain(..).collect()));
+            (from, held) = (from + count, 0);
+        }
+    }
+    if !part.is_empty() {
+        parts.push((from, part.into_iter().collect()));
+    }
+    parts
 }
 
 /// File work off the async threads.
@@ -162,7 +221,16 @@ async fn follow(
         let stored: Stored = crate::engine::stored(&definition, &execution.state_machine_name);
         let machine = Machine::new(definition);
         // Its parent's MaxConcurrency bounds how many there are.
-        match engine.inner.create(machine, execution, stored, None).await {
+        let input_bytes = execution.input.measure().bytes;
+        let share = loop {
+            // Time passes while there is no room: those who are in may wait for it.
+            let (memory, room) = (engine.inner.memory.clone(), engine.inner.memory.clone());
+            if let Some(share) = hold.idle(None, move || room.has_room(), memory.enter(input_bytes)).await {
+                break share;
+            }
+        };
+        let place = Place { permit: None, share };
+        match engine.inner.create(machine, execution, stored, place).await {
             Ok(()) => {}
             // An engine that is being shut down was quicker.
             Err(EngineError::AlreadyExists { .. }) => row = engine.inner.journal.execution(&arn).await?,

@@ -2,13 +2,16 @@
 //! when the time has come or an input is there.
 
 use crate::driver::Driver;
-use crate::engine::{Engine, Inner, Phase};
+use crate::engine::{Engine, Inner, Phase, Place};
 use crate::error::EngineError;
 use crate::letters::{From, Letter, MAIL};
+use crate::memory::Share;
+use crate::notice::Notice;
+use crate::registry::Held;
 use crate::replay::ReplayError;
-use crate::{lease, replay};
+use crate::{lease, pace, replay};
 use asl_core::Machine;
-use asl_journal::{Claim, ExecutionId, Journal, Mail, Record, Recorded, Status};
+use asl_journal::{Claim, Claimed, ExecutionId, Journal, Mail, Record, Recorded, Status};
 use asl_syntax::Definition;
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Weak};
@@ -17,6 +20,9 @@ use tokio::sync::{Notify, OwnedSemaphorePermit, watch};
 
 /// After a failure that may pass, an execution is tried again so much later; milliseconds.
 const AGAIN_MS: i64 = 5_000;
+
+/// Records of no more steps are replayed where they were read.
+const QUICK_STEPS: u64 = 200;
 
 /// How many executions are read at once.
 const BATCH: usize = 64;
@@ -34,9 +40,13 @@ pub(crate) async fn run(inner: Weak<Inner>, due: Arc<Notify>, mut phase: watch::
                 permit = engine.slots.clone().acquire_owned() => permit,
                 _ = phase.wait_for(|phase| !phase.takes_on()) => return,
             };
+            let share = tokio::select! {
+                share = engine.memory.enter(0) => share,
+                _ = phase.wait_for(|phase| !phase.takes_on()) => return,
+            };
             // Places become free together, for executions are loaded together; whoever is about to leave his leaves it now.
             tokio::task::yield_now().await;
-            let loads = engine.take_due(permit.ok());
+            let loads = engine.take_due(permit.ok(), share);
             tokio::spawn(async move { engine.load_all(loads).await });
             continue;
         }
@@ -56,18 +66,20 @@ async fn sleep_until_ms(at_ms: Option<i64>) {
 }
 
 /// An execution on its way into memory.
-struct Load {
+pub(crate) struct Load {
     id: ExecutionId,
     /// Its place there.
-    permit: Option<OwnedSemaphorePermit>,
+    place: Place,
     /// Inputs that are there already.
     letters: Vec<Letter>,
+    on_trial: bool,
 }
 
 /// What is written down about it.
 struct Read {
     journal: Journal,
     arn: Arc<str>,
+    deaths: u32,
     mail: Vec<Mail>,
     recorded: Result<(Arc<Definition>, Vec<Record>), ReplayError>,
 }
@@ -80,17 +92,34 @@ impl Inner {
         }
         // An answer from outside does not wait for room: its task has waited long enough.
         let permit = self.slots.clone().try_acquire_owned().ok();
-        self.load(Load { id, permit, letters }).await;
+        let place = Place { permit, share: self.memory.enter_now() };
+        self.load(Load { id, place, letters, on_trial: false }).await;
         true
     }
 
+    /// A suspect that is to be tried; none when it is on its way already.
+    pub(crate) fn begin_trial(&self, id: ExecutionId) -> Option<Load> {
+        if !self.registry().begin_load(id) {
+            return None;
+        }
+        let permit = self.slots.clone().try_acquire_owned().ok();
+        let place = Place { permit, share: self.memory.enter_now() };
+        Some(Load { id, place, letters: Vec::new(), on_trial: true })
+    }
+
     /// Those that are due, as far as there is room and they are read at once; the first has its place already.
-    fn take_due(&self, permit: Option<OwnedSemaphorePermit>) -> Vec<Load> {
+    fn take_due(&self, permit: Option<OwnedSemaphorePermit>, share: Share) -> Vec<Load> {
         let mut loads: Vec<Load> = Vec::new();
-        let mut permit = permit;
-        while loads.len() < BATCH {
+        let (mut permit, mut share) = (permit, Some(share));
+        while loads.len() < BATCH && (share.is_some() || self.memory.has_room()) {
             let Some(id) = self.registry().take_due(lease::wall_ms()) else { break };
-            loads.push(Load { id, permit: permit.take(), letters: Vec::new() });
+            let share = share.take().unwrap_or_else(|| self.memory.enter_now());
+            loads.push(Load {
+                id,
+                place: Place { permit: permit.take(), share },
+                letters: Vec::new(),
+                on_trial: false,
+            });
             match self.slots.clone().try_acquire_owned() {
                 Ok(next) => permit = Some(next),
                 Err(_) => break,
@@ -100,17 +129,17 @@ impl Inner {
     }
 
     /// Rebuilds executions and lets them go on, each on its own.
-    async fn load_all(self: &Arc<Inner>, loads: Vec<Load>) {
+    pub(crate) async fn load_all(self: &Arc<Inner>, loads: Vec<Load>) {
         for (load, read) in self.read(loads).await {
             let inner = self.clone();
-            tokio::spawn(async move { inner.go_on(load, read) });
+            tokio::spawn(async move { inner.go_on(load, read).await });
         }
     }
 
     /// Rebuilds an execution and lets it go on.
     async fn load(self: &Arc<Inner>, load: Load) {
         for (load, read) in self.read(vec![load]).await {
-            self.go_on(load, read);
+            self.go_on(load, read).await;
         }
     }
 
@@ -131,8 +160,11 @@ impl Inner {
         let mut definitions: HashMap<String, Arc<Definition>> = HashMap::new();
         let mut read = Vec::new();
         for load in loads {
-            let Some(Recorded { row, records, mail }) = recorded.remove(&load.id) else {
+            // What belongs to somebody else by now is theirs to run.
+            let own = recorded.remove(&load.id).filter(|found| found.row.owner == journal.writes_as());
+            let Some(Recorded { row, records, mail }) = own else {
                 self.registry().forget(load.id);
+                self.settled(load.id);
                 continue;
             };
             let definition = match definitions.get(&row.definition) {
@@ -143,18 +175,15 @@ impl Inner {
             };
             let recorded = definition.and_then(|definition| Ok((definition, records?)));
             let arn = row.arn.as_str().into();
-            read.push((load, Read { journal: journal.clone(), arn, mail, recorded }));
+            read.push((load, Read { journal: journal.clone(), arn, deaths: row.deaths, mail, recorded }));
         }
         read
     }
 
-    async fn not_read(&self, id: ExecutionId, error: EngineError) {
-        if !error.passes()
-            && let Ok(Some(row)) = self.journal.execution_numbered(id).await
-        {
-            self.registry().publish(&row.arn, Err(error.clone()));
-        }
-        self.not_loaded(id, error);
+    async fn not_read(self: &Arc<Inner>, id: ExecutionId, error: EngineError) {
+        let row = if error.passes() { None } else { self.journal.execution_numbered(id).await.ok().flatten() };
+        let arn = row.map_or_else(|| id.to_string(), |row| row.arn);
+        self.not_loaded(id, &arn, error);
     }
 
     async fn recorded(self: &Arc<Inner>, ids: &[ExecutionId]) -> Result<(Journal, Vec<Recorded>), EngineError> {
@@ -163,87 +192,115 @@ impl Inner {
     }
 
     /// Rebuilds the machine of an execution, which must be marked as on its way, and starts its driver.
-    fn go_on(self: &Arc<Inner>, load: Load, read: Read) {
-        let Load { id, permit, mut letters } = load;
-        let Read { journal, arn, mail, recorded } = read;
-        let rebuilt =
-            recorded.and_then(|(definition, records)| replay::redo_all(Machine::new(definition), &records, &arn));
-        let machine = match rebuilt {
-            Ok((machine, _)) => machine,
-            Err(error) => {
-                let error = EngineError::from(Arc::new(error));
-                if !error.passes() {
-                    self.registry().publish(&arn, Err(error.clone()));
-                }
-                return self.not_loaded(id, error);
-            }
+    async fn go_on(self: &Arc<Inner>, load: Load, read: Read) {
+        let Load { id, mut place, mut letters, on_trial } = load;
+        let Read { journal, arn, deaths, mail, recorded } = read;
+        let machine = match self.redo(recorded, &arn).await {
+            Ok(machine) => machine,
+            Err(EngineError::ShutDown) => return,
+            Err(error) => return self.not_loaded(id, &arn, error),
         };
         if let Some(outcome) = machine.outcome() {
             let mut registry = self.registry();
             registry.forget(id);
             registry.publish(&arn, Ok(outcome.clone()));
-            return;
+            drop(registry);
+            return self.settled(id);
         }
         if !self.registry().goes_on_loading(id, &arn) {
-            return;
+            return self.settled(id);
         }
+        place.share.set(machine.held_bytes(), false);
         let handed: HashSet<_> = mail.iter().map(|mail| mail.id).collect();
         letters.extend(mail.into_iter().map(|mail| Letter { input: mail.input, from: From::Inbox(mail.id) }));
-        let driver = Driver::resume(self.clone(), journal, machine, id, letters, permit);
+        let driver = Driver::resume(self.clone(), journal, machine, id, letters, place);
+        let driver = if deaths > 0 { driver.suspected(on_trial) } else { driver };
         self.launch(&arn, driver, handed);
     }
 
+    /// The machine of what is written down; off the threads that answer where there is much of it.
+    async fn redo(
+        &self,
+        recorded: Result<(Arc<Definition>, Vec<Record>), ReplayError>,
+        arn: &Arc<str>,
+    ) -> Result<Machine, EngineError> {
+        let (definition, records) = recorded.map_err(Arc::new)?;
+        let (steps, arn) = (records.iter().map(|record| u64::from(record.steps)).sum::<u64>(), arn.clone());
+        let redo = move || replay::redo_all(Machine::new(definition), &records, &arn);
+        let rebuilt = if steps <= QUICK_STEPS { redo() } else { pace::aside(&self.heavy, redo).await? };
+        Ok(rebuilt.map_err(Arc::new)?.0)
+    }
+
     /// It could not be loaded, or its driver failed.
-    pub(crate) fn not_loaded(&self, id: ExecutionId, error: EngineError) {
+    pub(crate) fn not_loaded(self: &Arc<Inner>, id: ExecutionId, arn: &str, error: EngineError) {
+        self.settled(id);
+        let name = arn.rsplit(':').next().unwrap_or(arn).to_owned();
         if error.passes() {
-            tracing::warn!(execution = %id, %error, "an execution is tried again in {AGAIN_MS} ms");
             self.registry().park(id, lease::wall_ms() + AGAIN_MS);
             self.due.notify_one();
-        } else {
-            tracing::error!(execution = %id, %error, "an execution cannot go on");
-            self.registry().fail(id, error);
+            if let Some(others) = self.told_again.admit() {
+                self.notify(&Notice::TriedAgain { execution: name, error, after_ms: AGAIN_MS, others });
+            }
+            return;
         }
+        self.leave_to_others(id, &error);
+        let mut registry = self.registry();
+        registry.publish(arn, Err(error.clone()));
+        registry.fail(id, error);
     }
 
     /// A claim of at most so many executions, with the workers that are gone now.
     pub(crate) async fn claim(self: &Arc<Inner>, limit: u32) -> Result<Claim, EngineError> {
         let journal = &self.own().await?.journal;
-        let gone = lease::gone(journal).await?;
-        Ok(Claim { now_ms: lease::wall_ms(), gone, only: None, limit })
-    }
-
-    /// Takes executions that are this worker's now: they come into memory as there is room.
-    pub(crate) fn adopt(&self, ids: impl Iterator<Item = ExecutionId>) {
-        let mut registry = self.registry();
-        for id in ids {
-            if registry.can_be_adopted(id) {
-                registry.park(id, i64::MIN);
-            }
-        }
-        drop(registry);
-        self.due.notify_one();
+        let gone = self.gone(journal).await?;
+        Ok(Claim { gone, limit, ..Claim::default() })
     }
 }
 
 impl Engine {
+    /// Goes on with one execution that no living process runs. False when somebody runs it, it has ended, or it is set aside.
+    ///
+    /// # Errors
+    /// When there is no such execution, or the journal cannot be read or written.
+    pub async fn resume_only(&self, arn: &str) -> Result<bool, EngineError> {
+        self.inner.still_works()?;
+        let _hold = self.inner.clock.hold();
+        let row = self.row(arn).await?;
+        self.resume_one(row.id).await?;
+        let held = self.inner.registry().get(row.id).is_some();
+        Ok(held)
+    }
+
     /// Goes on with one execution, if nobody does. In vain when another process runs it.
     pub(crate) async fn resume_one(&self, id: ExecutionId) -> Result<(), EngineError> {
         let inner = &self.inner;
-        if let Some(crate::registry::Held::Running(_) | crate::registry::Held::Loading) = inner.registry().get(id) {
+        if let Some(Held::Running(_) | Held::Loading | Held::Suspect) = inner.registry().get(id) {
             return Ok(());
         }
         let journal = &inner.own().await?.journal;
         let row = journal.execution_numbered(id).await?;
         let Some(row) = row.filter(|row| row.status == Status::Running) else { return Ok(()) };
+        let mut deaths = row.deaths;
         if row.owner != journal.writes_as() {
             let claim = Claim { only: Some(id), ..inner.claim(1).await? };
-            if journal.claim(claim).await?.is_empty() {
-                return Ok(());
-            }
+            let claimed = journal.claim(claim).await?;
+            let Some(claimed) = claimed.first() else { return Ok(()) };
+            deaths = claimed.deaths;
+        }
+        if deaths > 0 {
+            let condemned = inner.adopt(&[Claimed {
+                id,
+                arn: row.arn.as_str().into(),
+                definition: row.definition.as_str().into(),
+                deaths,
+            }]);
+            inner.clone().set_all_aside(condemned).await;
+            return Ok(());
         }
         // Its parent has room, and waits for it.
         if inner.registry().begin_load(id) {
-            inner.load(Load { id, permit: None, letters: Vec::new() }).await;
+            let place = Place { permit: None, share: inner.memory.enter_now() };
+            inner.load(Load { id, place, letters: Vec::new(), on_trial: false }).await;
         }
         Ok(())
     }

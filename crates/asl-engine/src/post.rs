@@ -7,8 +7,9 @@ use crate::engine::{Inner, Phase};
 use crate::error::EngineError;
 use crate::lease;
 use crate::letters::{From, Letter, MAIL};
+use crate::notice::Notice;
 use crate::registry::Held;
-use asl_journal::{Claim, Journal, Mail, Watcher};
+use asl_journal::{Claim, Journal, JournalError, Mail, Watcher};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
@@ -21,14 +22,18 @@ const ASK: Duration = Duration::from_millis(50);
 const ASK_IDLE: Duration = Duration::from_millis(100);
 /// Nobody has written for so long.
 const IDLE: Duration = Duration::from_secs(1);
-/// How often it is asked whether a worker is gone: nobody writes that down.
+/// How often it is asked whether a worker is gone, at least: nobody writes that down, and of the time in between only small pieces count
+/// as watched.
 const LOOK_FOR_GONE: Duration = Duration::from_secs(1);
+/// How often the write-ahead log is seen to.
+const TEND_LOG: Duration = Duration::from_secs(1);
 /// The most executions taken at once.
 const CLAIM: u32 = 256;
 
 /// Looks after the inbox while the engine lives; takes executions on while it serves.
 pub(crate) async fn run(inner: Weak<Inner>, journal: Journal, post: Arc<Notify>, mut phase: watch::Receiver<Phase>) {
-    let mut watch = Watch { journal, watcher: None, looked: None, changed: Instant::now() };
+    let mut watch =
+        Watch { journal, watcher: None, looked: None, tended: Instant::now(), changed: Instant::now(), told_bytes: 0 };
     let mut poked = false;
     loop {
         // What begins has nothing to look for yet; whoever serves says so at once.
@@ -40,8 +45,12 @@ pub(crate) async fn run(inner: Weak<Inner>, journal: Journal, post: Arc<Notify>,
         let Some(engine) = inner.upgrade() else { return };
         let again = match watch.look(&engine, poked).await {
             Ok(again) => again,
+            Err(error @ EngineError::Journal(JournalError::Gone { .. })) => return engine.lose(error),
             Err(error) => {
-                tracing::warn!(%error, "the database could not be looked at");
+                tracing::debug!(%error, "the database could not be looked at");
+                if engine.told_unread.admit().is_some() {
+                    engine.notify(&Notice::NotRead { error });
+                }
                 false
             }
         };
@@ -55,27 +64,33 @@ struct Watch {
     watcher: Option<Watcher>,
     /// When it was last looked whether workers are gone.
     looked: Option<Instant>,
+    /// When the write-ahead log was last seen to.
+    tended: Instant,
     /// When somebody was last seen to have written.
     changed: Instant,
+    /// Of how long a log was told last.
+    told_bytes: u64,
 }
 
 impl Watch {
     /// True when there is more to do than could be done now.
     async fn look(&mut self, inner: &Arc<Inner>, poked: bool) -> Result<bool, EngineError> {
-        if self.watcher.is_none() {
-            self.watcher = self.journal.watcher().await?;
-        }
-        let changed = match &mut self.watcher {
-            Some(watcher) => watcher.changed().await?,
-            // Nobody else can write.
-            None => false,
+        let watcher = match &mut self.watcher {
+            Some(watcher) => watcher,
+            none => none.insert(self.journal.watcher().await?),
         };
+        let changed = watcher.changed().await?;
         if changed {
             self.changed = Instant::now();
         }
+        if self.tended.elapsed() >= TEND_LOG {
+            self.tended = Instant::now();
+            self.tend_log(inner).await?;
+        }
         let left = if changed || poked { self.take_mail(inner).await? } else { false };
         let takes_on = inner.serving.load(Ordering::Relaxed) && inner.phase.borrow().takes_on();
-        let due = self.looked.is_none_or(|looked| looked.elapsed() >= LOOK_FOR_GONE);
+        let every = LOOK_FOR_GONE.min(inner.settings.lease / 30);
+        let due = self.looked.is_none_or(|looked| looked.elapsed() >= every);
         if takes_on && (changed || poked || due) {
             return Ok(self.take_on(inner, due).await? || left);
         }
@@ -91,37 +106,65 @@ impl Watch {
         Ok(left)
     }
 
+    /// Sees to the write-ahead log, and says when somebody else keeps it: at first, and whenever it has doubled.
+    async fn tend_log(&mut self, inner: &Arc<Inner>) -> Result<(), EngineError> {
+        let Some(watcher) = &self.watcher else { return Ok(()) };
+        match watcher.tend_log().await? {
+            Some(bytes) if bytes >= 2 * self.told_bytes => {
+                self.told_bytes = bytes;
+                inner.notify(&Notice::LogGrows { bytes });
+            }
+            Some(_) => {}
+            None => self.told_bytes = 0,
+        }
+        Ok(())
+    }
+
     /// Takes on executions that nobody runs, as many as there is room for.
     async fn take_on(&mut self, inner: &Arc<Inner>, look_for_gone: bool) -> Result<bool, EngineError> {
         let gone = if look_for_gone {
             self.looked = Some(Instant::now());
-            lease::gone(&self.journal).await?
+            inner.gone(&self.journal).await?
         } else {
             Vec::new()
         };
-        let now_ms = lease::wall_ms();
-        if gone.is_empty() && !self.journal.claimable(now_ms).await? {
+        let except = inner.left().except();
+        if gone.is_empty() && !self.journal.claimable(&except).await? {
             return Ok(false);
         }
-        let free = inner.slots.available_permits();
+        let now_ms = lease::wall_ms();
+        let free = if inner.memory.has_room() { inner.slots.available_permits() } else { 0 };
         let room = free - inner.registry().due_count(now_ms, free);
         if room == 0 && gone.is_empty() {
             return Ok(true);
         }
         let limit = CLAIM.min(u32::try_from(room).unwrap_or(CLAIM));
-        let claimed = self.journal.claim(Claim { now_ms, gone, only: None, limit }).await?;
-        inner.adopt(claimed.iter().map(|claimed| claimed.id));
-        Ok(claimed.len() == limit as usize)
+        let found_gone = !gone.is_empty();
+        let claimed = inner.claim_fitting(&self.journal, Claim { gone, limit, ..Claim::default() }).await?;
+        let condemned = inner.adopt(&claimed);
+        inner.clone().set_all_aside(condemned).await;
+        if found_gone {
+            lease::sweep_locks(&self.journal).await?;
+        }
+        // There may be more, also where none of these could run here.
+        let except = inner.left().except();
+        self.journal.claimable(&except).await.map_err(EngineError::from)
     }
 }
 
 /// False when its driver cannot take it now.
-fn hand(inner: &Inner, mail: Mail) -> bool {
+fn hand(inner: &Arc<Inner>, mail: Mail) -> bool {
     let mut registry = inner.registry();
     if matches!(registry.get(mail.execution), None | Some(Held::Parked { .. })) {
-        // It reads its mail when it is loaded.
-        registry.park(mail.execution, i64::MIN);
-        inner.due.notify_one();
+        // It reads its mail when it is loaded: with others where there is room, and without waiting for room where there is
+        // none. Whoever sent it waits to hear what became of it.
+        if inner.slots.available_permits() > 0 {
+            registry.park(mail.execution, i64::MIN);
+            inner.due.notify_one();
+        } else {
+            let inner = inner.clone();
+            tokio::spawn(async move { inner.load_with(mail.execution, Vec::new()).await });
+        }
         return true;
     }
     if matches!(registry.get(mail.execution), Some(Held::Broken(_))) {

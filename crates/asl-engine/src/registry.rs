@@ -18,6 +18,8 @@ const SWEEP: usize = 64;
 pub(crate) enum Held {
     /// In the journal only, until its time comes or an input for it.
     Parked { due_ms: i64 },
+    /// It may be what ended the process that had it before: in the journal only, until it is its turn to be tried.
+    Suspect,
     /// On its way into memory.
     Loading,
     /// A driver has it.
@@ -46,6 +48,8 @@ pub(crate) struct Registry {
     starting: HashSet<Arc<str>>,
     /// How many are broken.
     broken: usize,
+    /// How many are suspects.
+    suspects: usize,
 }
 
 impl Registry {
@@ -76,7 +80,12 @@ impl Registry {
 
     /// How many are in memory, or on their way there.
     pub(crate) fn loaded(&self) -> usize {
-        self.held.len() - self.due.len() - self.broken
+        self.held.len() - self.due.len() - self.broken - self.suspects
+    }
+
+    /// How many this engine has, wherever they are; not those that cannot go on.
+    pub(crate) fn held(&self) -> usize {
+        self.held.len() - self.broken
     }
 
     /// How many wait in the journal.
@@ -94,6 +103,16 @@ impl Registry {
         self.forget(id);
         self.due.insert((due_ms, id));
         self.held.insert(id, Held::Parked { due_ms });
+    }
+
+    pub(crate) fn suspect(&mut self, id: ExecutionId) {
+        self.forget(id);
+        self.suspects += 1;
+        self.held.insert(id, Held::Suspect);
+    }
+
+    pub(crate) fn is_suspect(&self, id: ExecutionId) -> bool {
+        matches!(self.held.get(&id), Some(Held::Suspect))
     }
 
     pub(crate) fn fail(&mut self, id: ExecutionId, error: EngineError) {
@@ -161,6 +180,10 @@ impl Registry {
             }
             Some(Held::Broken(_)) => {
                 self.broken -= 1;
+                None
+            }
+            Some(Held::Suspect) => {
+                self.suspects -= 1;
                 None
             }
             Some(Held::Loading) | None => None,

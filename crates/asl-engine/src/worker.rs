@@ -2,6 +2,7 @@
 
 use crate::engine::{Engine, Phase};
 use crate::error::EngineError;
+use crate::lease::LockState;
 use crate::{deliveries, lease};
 use asl_journal::{Journal, JournalError, WorkerRow};
 use std::sync::atomic::Ordering;
@@ -15,7 +16,8 @@ const LOOK: Duration = Duration::from_millis(10);
 pub struct Holder {
     /// Its row.
     pub worker: WorkerRow,
-    /// False when it is gone, and others may take its executions over.
+    /// False when it is gone, and others may take its executions over. One that is silent lives until somebody has watched
+    /// it for as long as its lease.
     pub alive: bool,
     /// How many open executions it has.
     pub executions: u64,
@@ -26,9 +28,7 @@ pub struct Holder {
 /// # Errors
 /// When the database cannot be read.
 pub async fn holders(journal: &Journal) -> Result<Vec<Holder>, JournalError> {
-    let now_ms = lease::wall_ms();
-    let alive =
-        |worker: &WorkerRow| !worker.gone && worker.lease_until_ms >= now_ms && !lease::is_gone(journal.path(), worker);
+    let alive = |worker: &WorkerRow| !worker.gone && lease::lock_of(journal.file(), worker) != LockState::Free;
     let workloads = journal.workloads().await?;
     let holder = |worker: WorkerRow| {
         let executions = workloads.get(&worker.id).copied().unwrap_or(0);

@@ -98,7 +98,7 @@ fn calls_that_never_happened_are_named_and_others_compared() {
         "retries",
         &[
             ("States/Call/Resource", r#""arn:aws:states:::sqs:sendMessage""#),
-            ("States/Call/Parameters", r#"{"QueueUrl": "q", "MessageBody": 1}"#),
+            ("States/Call/Parameters", r#"{"QueueUrl": "q", "MessageBody": "1"}"#),
         ],
     );
     assert!(matches!(other.verdict, Verdict::Needs(needed) if needed.resource.contains("sqs")));

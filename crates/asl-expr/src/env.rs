@@ -13,6 +13,10 @@ pub trait Env {
 
     /// The next 64 pseudo-random bits. The machine chooses them so that a replay gets the same ones.
     fn random(&self) -> u64;
+
+    /// How much work an evaluation has been, once it is over, whether it gave a value or not. A unit is what takes some
+    /// nanoseconds, as in [`crate::jsonata::Bounds::work`]. The machine adds them up.
+    fn worked(&self, _units: u64) {}
 }
 
 /// An [`Env`] without context, variables or randomness: for expressions over their input alone.

@@ -50,19 +50,23 @@
 //! ```
 #![forbid(unsafe_code)]
 
+pub(crate) mod budget;
 mod env;
 pub mod error;
 mod intrinsic;
 pub mod jsonata;
 mod matches;
+mod near;
 mod path;
 mod template;
 mod timestamp;
 
+pub use budget::{MAX_BYTES, MAX_WORK};
 pub use env::{Env, NoEnv};
 pub use error::{EvalError, SyntaxError};
 pub use intrinsic::Intrinsic;
 pub use matches::{PatternError, string_matches};
+pub use near::nearest;
 pub use path::{Path, PathError, PathErrorKind, PathSyntaxError, Root};
 pub use template::{Expr, Template, TemplateError, TemplateStep};
 pub use timestamp::{Timestamp, TimestampError};

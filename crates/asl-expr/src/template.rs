@@ -1,5 +1,7 @@
 //! Payload templates: `Parameters`, `ItemSelector`, `ResultSelector`, `Assign` and their like.
 
+use crate::budget::Budget;
+use crate::path::Rows;
 use crate::{Env, EvalError, Intrinsic, Path, PathErrorKind, SyntaxError};
 use asl_value::{Key, Map, Value};
 
@@ -45,27 +47,37 @@ impl Expr {
     /// # Errors
     /// States.Runtime for a path that leads nowhere (`The JSONPath '$.x' specified for the field 'value.$' could not be
     /// found in the input '{}'`), and what [`Intrinsic::eval`] says. A path whose last step is an index past the end of an
-    /// array gives null, as on AWS.
+    /// array gives null, as on AWS; so does each element of an array that such an index is asked of.
     pub fn eval(&self, field: &str, input: &Value, env: &dyn Env) -> Result<Value, EvalError> {
-        match self {
-            Expr::Intrinsic(call) => call.eval(input, env),
-            Expr::Path(path) => eval_path(path, field, input, env),
-        }
+        Budget::of(env, |budget| self.fill(field, input, env, budget))
+    }
+
+    fn fill(&self, field: &str, input: &Value, env: &dyn Env, budget: &Budget) -> Result<Value, EvalError> {
+        let value = match self {
+            Expr::Intrinsic(call) => call.eval_within(input, env, budget)?,
+            Expr::Path(path) => eval_path(path, field, input, env, budget)?,
+        };
+        budget.value(&value).map_err(|exceeded| exceeded.of_field(field))?;
+        Ok(value)
     }
 }
 
-fn eval_path(path: &Path, field: &str, input: &Value, env: &dyn Env) -> Result<Value, EvalError> {
-    let document = path.document(env).map_err(|e| EvalError::runtime(e.message))?;
+fn eval_path(path: &Path, field: &str, input: &Value, env: &dyn Env, budget: &Budget) -> Result<Value, EvalError> {
+    let document = path.document(env, budget)?;
     let document = document.as_ref().unwrap_or(input);
-    path.apply(document).or_else(|e| match e.kind {
+    path.apply(document, Rows::Kept, budget).or_else(|e| match e.kind {
         PathErrorKind::NotFound if path.ends_past_array(document) => Ok(Value::Null),
         PathErrorKind::NotFound => Err(EvalError::runtime(format!(
             "The JSONPath '{}' specified for the field '{field}' could not be found in the input '{document}'",
             path.text_in_document()
-        ))),
-        _ => Err(EvalError::runtime(e.message)),
+        ))
+        .hint(path.hint(input, env))),
+        _ => Err(e.into()),
     })
 }
+
+/// How deep arrays and objects of a template may be nested: filling it recurses by level.
+const MAX_TEMPLATE_DEPTH: usize = 256;
 
 /// A parsed payload template. Parts without an expression are kept as one shared value.
 #[derive(Clone, Debug)]
@@ -128,9 +140,13 @@ impl Template {
     /// Fills the template. A template without expressions is returned as it is, without a copy.
     ///
     /// # Errors
-    /// The first expression that fails, in the order of the text; see [`Expr::eval`].
+    /// The first expression that fails, in the order of the text; see [`Expr::eval`]. A value that would take more than
+    /// [`crate::MAX_BYTES`], each part as often as it is used, is `States.DataLimitExceeded`.
     pub fn eval(&self, input: &Value, env: &dyn Env) -> Result<Value, EvalError> {
-        self.0.eval(input, env)
+        match &self.0 {
+            Node::Constant(value) => Ok(value.clone()),
+            node => Budget::of(env, |budget| node.eval("", input, env, budget)),
+        }
     }
 
     /// Every path in it, in the order of the text: for "which variables does this state read".
@@ -166,6 +182,11 @@ struct Parser {
 impl Parser {
     fn node(&mut self, value: &Value) -> Node {
         match value {
+            nested @ (Value::Array(_) | Value::Object(_)) if self.at.len() >= MAX_TEMPLATE_DEPTH => {
+                let message = format!("A template can not be nested deeper than {MAX_TEMPLATE_DEPTH} levels");
+                self.mistakes.push(TemplateError { at: self.at.clone(), message, detail: None });
+                Node::Constant(nested.clone())
+            }
             Value::Array(items) => {
                 let nodes: Vec<Node> =
                     items.iter().enumerate().map(|(i, v)| self.inside(TemplateStep::Index(i), v)).collect();
@@ -220,17 +241,28 @@ impl Parser {
 }
 
 impl Node {
-    fn eval(&self, input: &Value, env: &dyn Env) -> Result<Value, EvalError> {
+    /// `field` is the key that it stands under, for the message.
+    fn eval(&self, field: &str, input: &Value, env: &dyn Env, budget: &Budget) -> Result<Value, EvalError> {
+        let count = match self {
+            Node::Constant(_) => 0,
+            Node::Array(nodes) => nodes.len(),
+            Node::Object(members) => members.len(),
+        };
+        budget.items(count).map_err(|exceeded| exceeded.of_field(field))?;
         match self {
-            Node::Constant(value) => Ok(value.clone()),
-            Node::Array(nodes) => nodes.iter().map(|node| node.eval(input, env)).collect(),
+            Node::Constant(value) => {
+                budget.value(value).map_err(|exceeded| exceeded.of_field(field))?;
+                Ok(value.clone())
+            }
+            Node::Array(nodes) => nodes.iter().map(|node| node.eval(field, input, env, budget)).collect(),
             Node::Object(members) => {
                 let mut map = Map::with_capacity(members.len());
                 for member in members {
-                    match member {
-                        Member::Plain { key, value } => map.insert(key.clone(), value.eval(input, env)?),
-                        Member::Computed { field, key, expr } => map.insert(key.clone(), expr.eval(field, input, env)?),
+                    let (key, value) = match member {
+                        Member::Plain { key, value } => (key, value.eval(key, input, env, budget)?),
+                        Member::Computed { field, key, expr } => (key, expr.fill(field, input, env, budget)?),
                     };
+                    map.insert(key.clone(), value);
                 }
                 Ok(map.into())
             }

@@ -42,6 +42,8 @@ fn causes_are_in_the_words_of_aws() {
             r#"The JsonPath argument for the field '$.Nope.Deep' could not be found in the input '{"other":1}'"#,
         ),
         ("States.Array($.other[0])", "Filter: [0] can only be applied to arrays. Current context is: 1"),
+        ("States.Format('{', 1)", "Invalid template in States.Format: matching '}' not found for '{'."),
+        (r"States.Format('a \\{ b {}', 1)", "Invalid template in States.Format: matching '}' not found for '{'."),
         ("States.MathAdd(1)", "Invalid arguments in States.MathAdd: it takes 2 arguments, not 1"),
     ] {
         let e = Intrinsic::parse(text).unwrap().eval(&input, &NoEnv).unwrap_err();

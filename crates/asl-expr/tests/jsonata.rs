@@ -1,6 +1,6 @@
 //! What the engine promises of JSONata beyond the suite: AWS's functions, its words, its bounds.
 
-use asl_expr::jsonata::{Expression, JsonataEnv, JsonataTemplate, Reference};
+use asl_expr::jsonata::{Bounds, Expression, JsonataEnv, JsonataTemplate, Reference};
 use asl_value::Value;
 
 struct World;
@@ -125,6 +125,7 @@ fn references_are_what_is_read_from_outside() {
     let expected = [
         Reference::Variable("rate".into()),
         Reference::States(Some("input".into())),
+        Reference::Function("sum".into()),
         Reference::Variable("other".into()),
         Reference::Field("name".into()),
         Reference::Root,
@@ -161,6 +162,87 @@ fn the_words_are_those_of_the_reference() {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn whole_numbers_have_all_their_digits() {
+    assert_eq!(eval("$string(9223372036854775808)").as_deref(), Ok("\"9223372036854776000\""));
+    assert_eq!(eval("'' & 9007199254740991").as_deref(), Ok("\"9007199254740991\""));
+    assert_eq!(eval("$string(1e21)").as_deref(), Ok("\"1e+21\""));
+    assert_eq!(eval("$string(0.1 + 0.2)").as_deref(), Ok("\"0.3\""));
+}
+
+#[test]
+fn the_work_of_an_evaluation_is_told() {
+    let measure = |text: &str| {
+        let parsed = Expression::parse(text).unwrap();
+        let (found, work) = parsed.eval_measured(None, &World, &Bounds::AWS);
+        assert_eq!((&found, work), (&parsed.eval(&World), parsed.eval_measured(None, &World, &Bounds::AWS).1));
+        (found.is_ok(), work)
+    };
+    let ((few, small), (many, large)) = (measure("$sum([1..10])"), measure("$sum([1..10000])"));
+    assert!(few && many && small > 0 && small < 200 && large > 10_000, "{small} {large}");
+    let (endless, all) = measure("($f := function(){ $f() }; $f())");
+    assert!(!endless && all == Bounds::AWS.work);
+}
+
+/// An embedder may have threads of 2 MB: no text may need more, however it nests, to be read, evaluated and dropped.
+#[test]
+fn no_text_overflows_a_stack_of_two_megabytes() {
+    const TERMS: usize = 4_000;
+    let chain = |first: &str, next: &str| first.to_owned() + &next.repeat(TERMS);
+    let nest = |open: &str, inner: &str, close: &str| open.repeat(TERMS) + inner + &close.repeat(TERMS);
+    let texts = [
+        "1".to_owned() + &"+1".repeat(27_000),
+        "a".to_owned() + &".a".repeat(27_000),
+        chain("'a'", "&'a'"),
+        chain("$states", ".a"),
+        chain("$states.input", "[0]"),
+        chain("$states.input", "^(a)"),
+        chain("$states.input", "#$i"),
+        chain("$states.input", "{'a':$}"),
+        chain("$states.input", "@$v.a"),
+        chain("1", " ~> $string"),
+        chain("1", " ~> $string()"),
+        chain("$f", "()"),
+        chain("a", "[]"),
+        chain("a", ".%"),
+        chain("true", " and true"),
+        chain("1", " in 1"),
+        nest("(", "1", ")"),
+        nest("[", "1", "]"),
+        nest("{'a':", "1", "}"),
+        nest("$f(", "1", ")"),
+        nest("a[", "1", "]"),
+        nest("function(){", "1", "}"),
+        nest("|$|", "1", "|"),
+        nest("$x := ", "1", ""),
+        nest("-", "a", ""),
+        nest("true ? ", "1", " : 2"),
+        nest("true ? 1 : ", "1", ""),
+        nest("a.(", "1", ")"),
+        nest("a^(", "1", ")"),
+        "(".repeat(TERMS),
+        "[".repeat(TERMS),
+        "{'a':".repeat(TERMS),
+        // As deep as it may be.
+        "(".repeat(150) + "1" + &")".repeat(150),
+        "1".to_owned() + &"+1".repeat(390),
+        "[".repeat(150) + "1" + &"]".repeat(150),
+        "a.(".repeat(150) + "1" + &")".repeat(150),
+        "function(){".repeat(150) + "1" + &"}".repeat(150),
+        "a ? ".repeat(150) + "1",
+        "$f({'a':".repeat(70) + "1" + &"})".repeat(70),
+    ];
+    let run = move || {
+        for text in texts {
+            match Expression::parse(&text) {
+                Ok(expression) => _ = expression.eval(&World),
+                Err(e) => assert!(text.is_char_boundary(e.offset) && !e.message.is_empty(), "{e:?}"),
+            }
+        }
+    };
+    std::thread::Builder::new().stack_size(2 << 20).spawn(run).unwrap().join().unwrap();
 }
 
 proptest::proptest! {

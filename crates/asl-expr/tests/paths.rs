@@ -133,6 +133,29 @@ fn long_paths_and_filters_are_refused() {
 }
 
 #[test]
+fn a_path_that_leads_nowhere_says_what_is_there() {
+    let input: Value = r#"{"order": {"lines": [1, 2], "it's": {}, "n": 1}, "": 0}"#.parse().unwrap();
+    for (path, hint) in [
+        ("$.order.lins", "`$.order` has no `lins`: did you mean `$.order.lines`?"),
+        ("$.order.its", "`$.order` has no `its`: did you mean `$.order['it's']`?"),
+        ("$.order.customer", "`$.order` has no `customer`; it has `lines`, `it's`, `n`"),
+        ("$.order.lines[2].id", "`$.order.lines` has 2 elements, counted from 0"),
+        ("$.order.lines.id", "`$.order.lines` is an array, not an object"),
+        ("$.order.n[0]", "`$.order.n` is a number, not an array"),
+        ("$$.Execution.Id", "`$$` has no `Execution`: it is an empty object"),
+        ("$.order", ""),
+        ("$.order.*.x", ""),
+        ("$nope.x", ""),
+    ] {
+        let found = Path::parse(path).unwrap().hint(&input, &NoEnv);
+        assert_eq!(found.unwrap_or_default(), hint, "{path}");
+    }
+    let wide: Value = (0..100).map(|i| (format!("{i}{}", "k".repeat(1_000)), i)).collect();
+    let hint = Path::parse("$.x").unwrap().hint(&wide, &NoEnv).unwrap();
+    assert!(hint.len() < 600 && hint.ends_with(" and 92 more"), "{hint}");
+}
+
+#[test]
 fn parsed_expressions_can_be_shared_between_threads() {
     fn shareable<T: Send + Sync + Clone>() {}
     shareable::<Path>();

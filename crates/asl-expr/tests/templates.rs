@@ -62,7 +62,21 @@ fn a_missing_path_fails_in_the_words_of_aws() {
 
 #[test]
 fn an_index_past_the_end_gives_null() {
-    assert_eq!(fill(r#"{"v.$":"$.y[1]"}"#, r#"{"y":[1]}"#).as_deref(), Ok(r#"{"v":null}"#));
+    for (path, filled) in [
+        ("$.y[1]", r#"{"v":null}"#),
+        // Of each row too, above the library's rule, which skips such rows; a negative index and a member are its affair.
+        ("$.rows[*][0]", r#"{"v":[1,null,2,3]}"#),
+        ("$.rows[*][1]", r#"{"v":[null,null,null,4]}"#),
+        ("$.rows[0:2][0]", r#"{"v":[1,null]}"#),
+        ("$.rows[*][-1]", r#"{"v":[]}"#),
+        ("$.rows[*][0,1]", r#"{"v":[1,2,3,4]}"#),
+        ("$.objects[*].k[0]", r#"{"v":[1,null]}"#),
+    ] {
+        let input = r#"{"y":[1],"rows":[[1],[],[2],[3,4]],"objects":[{"k":[1]},{"k":[]},{}]}"#;
+        assert_eq!(fill(&format!(r#"{{"v.$":"{path}"}}"#), input).as_deref(), Ok(filled), "{path}");
+    }
+    let path = asl_expr::Path::parse("$.rows[*][0]").unwrap();
+    assert_eq!(path.eval(&value(r#"{"rows":[[1],[],[2]]}"#), &NoEnv).unwrap().to_string(), "[1,2]");
 }
 
 #[test]

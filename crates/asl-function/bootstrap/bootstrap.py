@@ -41,7 +41,8 @@ class RuntimeApi:
             f"Content-Type: {content_type}\r\nContent-Length: {len(body)}\r\n"
         )
         if error_type:
-            name = error_type.encode("ascii", "replace").decode()
+            # A header is one line of ASCII; the whole name is in the body.
+            name = "".join(c if " " <= c <= "~" else "?" for c in error_type)
             head += f"Lambda-Runtime-Function-Error-Type: {name}\r\n"
         return head.encode("latin-1") + b"\r\n" + body
 

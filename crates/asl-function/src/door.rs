@@ -9,12 +9,19 @@ use std::{
     time::Duration,
 };
 
-use tokio::{net::TcpStream, sync::watch, task::spawn_blocking, time::timeout};
+use tokio::{
+    net::TcpStream,
+    sync::watch,
+    task::spawn_blocking,
+    time::{sleep, timeout},
+};
 
 use crate::peer::{self, Peer};
 
-/// How long a connection may be there before the process is known that it was made for.
+/// How long a connection may be there before it is known whose it is.
 const STARTING: Duration = Duration::from_secs(10);
+/// How long one waits for a free file number before one looks again.
+const NO_ROOM: Duration = Duration::from_millis(20);
 
 /// Something that was not let in.
 #[derive(Debug)]
@@ -81,8 +88,16 @@ impl Door {
 
     async fn ask(&self, peer: SocketAddr, own: SocketAddr) -> Option<Peer> {
         let mut root = self.root.subscribe();
-        let root = timeout(STARTING, root.wait_for(Option::is_some)).await.ok()?.ok().and_then(|root| *root)?;
-        spawn_blocking(move || peer::of(peer, own, root)).await.ok()
+        let asked = async {
+            let root = root.wait_for(Option::is_some).await.ok().and_then(|root| *root)?;
+            loop {
+                match spawn_blocking(move || peer::of(peer, own, root)).await.ok()? {
+                    Ok(peer) => return Some(peer),
+                    Err(_) => sleep(NO_ROOM).await,
+                }
+            }
+        };
+        timeout(STARTING, asked).await.ok()?
     }
 
     /// What is left of a path behind the secret, if it is there.

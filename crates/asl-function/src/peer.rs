@@ -1,6 +1,10 @@
 //! Who is at the other end of a connection on this machine: the process that holds its socket (Linux).
 
-use std::{fs, net::SocketAddr};
+use std::{
+    fs::{self, File},
+    io,
+    net::SocketAddr,
+};
 
 use crate::tree;
 
@@ -18,10 +22,27 @@ pub(crate) enum Peer {
     Unknown,
 }
 
+/// As many files as are open at the same time while `/proc` is read.
+const FILES: usize = 4;
+
 /// Says whether the connection from `peer` to `own` was made by `root` or what descends from it. Reads `/proc`: blocks.
-pub(crate) fn of(peer: SocketAddr, own: SocketAddr, root: u32) -> Peer {
+///
+/// # Errors
+/// No file can be opened now, so nothing can be said.
+pub(crate) fn of(peer: SocketAddr, own: SocketAddr, root: u32) -> io::Result<Peer> {
+    // What is not found for want of a file number must not be taken for what is not there.
+    let room: io::Result<Vec<File>> = (0..FILES).map(|_| File::open("/dev/null")).collect();
+    drop(room?);
+    Ok(look(peer, own, root))
+}
+
+fn look(peer: SocketAddr, own: SocketAddr, root: u32) -> Peer {
     let (Some(peer), Some(own)) = (in_hex(peer), in_hex(own)) else { return Peer::Unknown };
-    let Ok(table) = fs::read_to_string("/proc/net/tcp") else { return Peer::Unknown };
+    let table = match fs::read_to_string("/proc/net/tcp") {
+        Ok(table) => table,
+        Err(problem) if problem.kind() == io::ErrorKind::NotFound => return Peer::Unknown,
+        Err(_) => return Peer::Stranger { uid: None },
+    };
     // A program may speak IPv4 through an IPv6 socket; the address then ends in the one of IPv4.
     let wide = || fs::read_to_string("/proc/net/tcp6").unwrap_or_default();
     let Some((uid, inode)) = socket(&table, &peer, &own).or_else(|| socket(&wide(), &peer, &own)) else {
@@ -92,8 +113,8 @@ mod tests {
         let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
         let (server, peer) = listener.accept().unwrap();
         let own = server.local_addr().unwrap();
-        assert_eq!(of(peer, own, std::process::id()), Peer::Worker);
-        assert!(matches!(of(peer, own, u32::MAX), Peer::Stranger { uid: Some(_) }));
+        assert_eq!(of(peer, own, std::process::id()).unwrap(), Peer::Worker);
+        assert!(matches!(of(peer, own, u32::MAX).unwrap(), Peer::Stranger { uid: Some(_) }));
         drop(client);
     }
 }

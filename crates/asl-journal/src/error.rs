@@ -57,6 +57,20 @@ pub enum JournalError {
         /// The file.
         path: Arc<Path>,
     },
+    /// The file was deleted, moved or replaced while it was used: what is written to it nobody finds.
+    #[error("the database {} {what} while it was in use", path.display())]
+    Gone {
+        /// The file.
+        path: Arc<Path>,
+        /// What became of it.
+        what: &'static str,
+    },
+    /// A name that SQLite gives another meaning.
+    #[error("{:?} names no file", path.display().to_string())]
+    NoFile {
+        /// The name.
+        path: Arc<Path>,
+    },
     /// A record cannot be read back as it was written.
     #[error(
         "record {record} of execution {} is damaged: {what}",
@@ -100,6 +114,14 @@ pub enum JournalError {
         /// The ARN.
         arn: Arc<str>,
     },
+    /// Several executions have this name.
+    #[error("several executions are named `{name}`: {}", candidates.join(", "))]
+    Ambiguous {
+        /// The name.
+        name: String,
+        /// The ARNs of some of them, newest first.
+        candidates: Vec<String>,
+    },
     /// There is no execution with this number.
     #[error("there is no execution {execution} in the database")]
     NoSuchExecution {
@@ -142,6 +164,16 @@ pub enum JournalError {
         /// The execution.
         execution: ExecutionId,
     },
+    /// The record is larger than any may be. It will not be smaller when it is tried again.
+    #[error("a record of execution {execution} has {bytes} bytes, more than the limit of {limit}: nothing was written")]
+    TooLarge {
+        /// The execution.
+        execution: ExecutionId,
+        /// Its bytes.
+        bytes: usize,
+        /// How many it may have.
+        limit: usize,
+    },
     /// The journal was closed, or its writer is gone.
     #[error("the journal is closed")]
     Closed,
@@ -176,11 +208,14 @@ mod hint {
     pub(super) const NOT_A_DATABASE: &str = "choose another file, or move this one away";
     pub(super) const FOREIGN: &str = "choose another file";
     pub(super) const MISSING: &str = "it is made when the first execution starts";
+    pub(super) const GONE: &str = "put it back or restore it from a copy, and start again";
+    pub(super) const NO_FILE: &str = "name a file, such as .asl/asl.db (one with a colon in front is written ./:name)";
     pub(super) const CORRUPT: &str = "restore the database from a copy, the execution cannot go on";
     pub(super) const DAMAGED: &str = "restore it from a copy";
     pub(super) const FULL: &str = "make room and try again";
     pub(super) const IO: &str = "check the file, its folder and their permissions";
     pub(super) const ALREADY_EXISTS: &str = "choose another name";
+    pub(super) const AMBIGUOUS: &str = "name the one that is meant by its ARN";
     pub(super) const FENCED: &str = "its executions go on elsewhere, or with `asl worker`";
     pub(super) const INBOX_FULL: &str = "start a worker that takes them in";
 }
@@ -195,11 +230,14 @@ impl JournalError {
             JournalError::NotADatabase { .. } => hint::NOT_A_DATABASE,
             JournalError::Foreign { .. } => hint::FOREIGN,
             JournalError::Missing { .. } => hint::MISSING,
+            JournalError::Gone { .. } => hint::GONE,
+            JournalError::NoFile { .. } => hint::NO_FILE,
             JournalError::Corrupt { .. } => hint::CORRUPT,
             JournalError::Damaged { .. } => hint::DAMAGED,
             JournalError::Full { .. } => hint::FULL,
             JournalError::Io { .. } => hint::IO,
             JournalError::AlreadyExists { .. } => hint::ALREADY_EXISTS,
+            JournalError::Ambiguous { .. } => hint::AMBIGUOUS,
             JournalError::Fenced { .. } => hint::FENCED,
             JournalError::InboxFull { .. } => hint::INBOX_FULL,
             _ => return None,
@@ -270,6 +308,9 @@ mod tests {
         let errors = [
             JournalError::Locked { path: path.clone(), waited_ms: 1 },
             JournalError::Missing { path: path.clone() },
+            JournalError::Gone { path: path.clone(), what: "was deleted or moved away" },
+            JournalError::NoFile { path: path.clone() },
+            JournalError::Ambiguous { name: "a".into(), candidates: vec!["b; c".into(), "d".into()] },
             JournalError::Corrupt { execution: ExecutionId(1), arn: None, record: 2, what: "cut; short".into() },
             JournalError::AlreadyExists { arn: "a; b".into() },
             JournalError::Fenced { worker: WorkerId(1) },

@@ -2,9 +2,10 @@
 
 use crate::codec::Row;
 use crate::error::JournalError;
-use crate::inbox::{MailId, MailJob};
+use crate::inbox::{MailJob, Verdict};
 use crate::known::{Known, Last, Ready, Remembered};
 use crate::lease::{LeaseJob, NewWorker};
+use crate::quarantine::QuarantineJob;
 use crate::{Append, Definition, ExecutionId, NewExecution, Record, WorkerId};
 use asl_core::Outcome;
 use asl_store::ServiceTx;
@@ -26,7 +27,7 @@ pub(crate) type Appended = Box<(Append, Option<Ready>)>;
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Ticket {
     pub(crate) owner: Option<WorkerId>,
-    pub(crate) mail: Vec<MailId>,
+    pub(crate) mail: Vec<Verdict>,
 }
 
 /// What the writer is asked for.
@@ -38,6 +39,7 @@ pub(crate) enum Job {
     Transact(Box<dyn Transaction>, Option<WorkerId>),
     Lease(LeaseJob),
     Mail(MailJob),
+    Quarantine(QuarantineJob),
     Close(oneshot::Sender<()>),
 }
 
@@ -51,6 +53,7 @@ impl Job {
             Job::Transact(transaction, _) => transaction.finish(Err(error.clone())),
             Job::Lease(job) => job.fail(error),
             Job::Mail(job) => job.fail(error),
+            Job::Quarantine(job) => job.fail(error),
             Job::Close(done) => return Some(done),
         }
         None
@@ -73,8 +76,8 @@ pub(crate) struct Group {
     creates: Vec<Create>,
     rows: Vec<(ExecutionId, Row)>,
     changed: Vec<(ExecutionId, Standing)>,
-    /// Inputs of the inbox that records took in.
-    pub(crate) mail: Vec<MailId>,
+    /// Inputs of the inbox that records took in, or refused.
+    pub(crate) mail: Vec<Verdict>,
     pub(crate) appended: Vec<(Reply<Appended>, Appended)>,
     pub(crate) transactions: Vec<Box<dyn Transaction>>,
     /// Callers with other answers.
@@ -171,10 +174,17 @@ impl Group {
             self.created = self.creates.len();
         }
         self.write_rows(conn, known)?;
-        self.write_standings(conn)?;
-        let mut delete = conn.prepare_cached("DELETE FROM inbox WHERE id = ?")?;
-        for mail in self.mail.drain(..) {
-            delete.execute([mail.0])?;
+        // Before the inboxes of those that end are emptied, which refuses what is left.
+        self.write_verdicts(conn)?;
+        self.write_standings(conn)
+    }
+
+    fn write_verdicts(&mut self, conn: &Connection) -> Result<(), rusqlite::Error> {
+        for Verdict { mail, taken } in self.mail.drain(..) {
+            if taken {
+                conn.prepare_cached("INSERT OR IGNORE INTO verdict (mail, taken) VALUES (?, 1)")?.execute([mail.0])?;
+            }
+            conn.prepare_cached("DELETE FROM inbox WHERE id = ?")?.execute([mail.0])?;
         }
         Ok(())
     }
@@ -228,7 +238,8 @@ impl Group {
         // An ARN that is taken gives no row: only that execution is refused.
         let mut insert = conn.prepare_cached(
             "INSERT INTO execution (arn, name, state_machine, state_machine_arn, definition, status, started_ms, \
-             stopped_ms, error, cause, owner) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (arn) DO NOTHING",
+             stopped_ms, error, cause, owner, token_key) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) \
+             ON CONFLICT (arn) DO NOTHING",
         )?;
         for create in &mut self.creates[self.created..] {
             let (new, ready) = &mut *create.new;
@@ -246,6 +257,7 @@ impl Group {
                 end.and_then(|end| end.error.as_deref()),
                 end.and_then(|end| end.cause.as_deref()),
                 create.owner.map(|worker| worker.0),
+                execution.token_key.as_ref().map(|key| key.bytes().as_slice()),
             ])?;
             if inserted == 0 {
                 continue;

@@ -1,7 +1,9 @@
 //! Inputs for executions from processes that do not run them: a stop, the answer to a task token.
 //!
 //! They are on disk when the sender is told so. The worker that owns the execution reads them, and deletes them in the
-//! transaction that records them ([`Journal::append_mail`]); those of an execution that ends are deleted with its end.
+//! transaction that records them ([`Journal::append_mail`]); those of an execution that ends are deleted with its end. With
+//! that goes a verdict, for the sender: the record has the input, or it had no place any more. So of two answers to one task
+//! token one is taken, and both senders know which ([`Journal::verdict`]).
 
 use crate::error::JournalError;
 use crate::group::{Group, Job, Reply, Ticket};
@@ -9,7 +11,7 @@ use crate::known::Ready;
 use crate::read::Numbers;
 use crate::writer::Writer;
 use crate::{Append, ExecutionId, Journal, Record};
-use asl_core::{Input, Outcome};
+use asl_core::{Input, Outcome, TokenKey};
 use asl_value::Value;
 use rusqlite::{Connection, OptionalExtension};
 use sqlx::Row as _;
@@ -17,6 +19,8 @@ use sqlx::sqlite::SqliteRow;
 
 /// How many inputs may wait for one execution.
 const LIMIT: i64 = 1000;
+/// For how many of the last inputs it is kept what became of them.
+const VERDICTS: i64 = 10_000;
 
 /// The number of an input in the inbox; never given twice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -31,6 +35,15 @@ pub struct Mail {
     pub execution: ExecutionId,
     /// What it says.
     pub input: Input,
+}
+
+/// What becomes of an input of the inbox.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Verdict {
+    /// Its number.
+    pub mail: MailId,
+    /// True when the record has it; false when it had no place in its execution any more.
+    pub taken: bool,
 }
 
 /// What the writer is asked about the inbox.
@@ -86,7 +99,7 @@ impl Journal {
     }
 
     /// As [`Journal::append`], and deletes these inputs from the inbox in the same transaction: the record has them, or
-    /// they had no place in the execution any more.
+    /// they had no place in the execution any more. Their senders are told which.
     ///
     /// # Errors
     /// As for [`Journal::append`].
@@ -95,7 +108,7 @@ impl Journal {
         execution: ExecutionId,
         record: Record,
         outcome: Option<&Outcome>,
-        mail: Vec<MailId>,
+        mail: Vec<Verdict>,
     ) -> Result<(), JournalError> {
         let append = Append { execution, record, outcome: outcome.cloned() };
         let ticket = Ticket { owner: self.owner, mail };
@@ -106,7 +119,28 @@ impl Journal {
         self.ask(|reply| Job::Append(append, ticket, reply)).await.map(drop)
     }
 
-    /// Deletes inputs that have no place in their execution any more.
+    /// What became of an input; `None` while it waits in the inbox. Only of the last ten thousand inputs that is known.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn verdict(&self, mail: MailId) -> Result<Option<bool>, JournalError> {
+        let mut conn = self.reader().await?;
+        let query = sqlx::query_scalar("SELECT taken FROM verdict WHERE mail = ?").bind(mail.0);
+        query.fetch_optional(&mut *conn).await.map_err(|e| self.place.failed(e))
+    }
+
+    /// The key of an execution's task tokens, without reading its history. None for one that began before there were keys.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn token_key(&self, execution: ExecutionId) -> Result<Option<TokenKey>, JournalError> {
+        let mut conn = self.reader().await?;
+        let query = sqlx::query_scalar("SELECT token_key FROM execution WHERE id = ?").bind(execution.0);
+        let key: Option<Option<Vec<u8>>> = query.fetch_optional(&mut *conn).await.map_err(|e| self.place.failed(e))?;
+        Ok(key.flatten().and_then(|key| key.try_into().ok()).map(TokenKey::new))
+    }
+
+    /// Deletes inputs that have no place in their execution any more: they are refused.
     ///
     /// # Errors
     /// When the database cannot be written.
@@ -163,5 +197,7 @@ fn post(
     let text = serde_json::to_string(&input).expect("inputs have string keys and no other way to fail");
     let sql = "INSERT INTO inbox (execution, input, payload, sent_ms) VALUES (?, ?, ?, ?)";
     conn.execute(sql, (execution.0, text, payload, now_ms))?;
-    Ok(Ok(MailId(conn.last_insert_rowid())))
+    let id = conn.last_insert_rowid();
+    conn.execute("DELETE FROM verdict WHERE mail <= ?", [id - VERDICTS])?;
+    Ok(Ok(MailId(id)))
 }

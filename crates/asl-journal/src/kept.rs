@@ -2,7 +2,8 @@
 //!
 //! Lines of JSON. The first is `{"asl_history":1,"name":...,"definition":...}`; each further one is a row of the journal:
 //! `{"number","first_event","event_count","checksum","body":{...}}`, the body to the letter: where the text of the execution's
-//! input has line breaks, that row has them too.
+//! input has line breaks, that row has them too. With the records goes the key of the execution's task tokens, for without it
+//! they do not replay: the text of an execution that has not ended is a secret.
 
 use crate::codec::{Decoder, Row, encode};
 use crate::payloads::Numbering;
@@ -19,7 +20,7 @@ const VERSION: u32 = 1;
 pub struct Kept {
     /// The name of its state machine.
     pub name: String,
-    /// The definition it ran: JSON.
+    /// The definition it ran: JSON or YAML.
     pub definition: String,
     /// Its records, each checked against its checksum.
     pub records: Vec<Record>,

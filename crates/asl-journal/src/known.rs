@@ -156,6 +156,20 @@ impl Known {
         }
     }
 
+    /// Executions are nobody's.
+    pub(crate) fn disown(&mut self, executions: &[ExecutionId]) {
+        for execution in executions {
+            if let Some(remembered) = self.executions.get_mut(execution) {
+                remembered.owner = None;
+            }
+        }
+    }
+
+    /// An execution is looked up again. What the open transaction has of it must be written.
+    pub(crate) fn forget(&mut self, execution: ExecutionId) {
+        self.executions.remove(&execution);
+    }
+
     /// After a failure, or when somebody else wrote: all is looked up again.
     pub(crate) fn clear(&mut self) {
         self.in_force.clear();
@@ -220,7 +234,7 @@ impl Known {
     /// the last before: the execution would get a second end.
     pub(crate) fn write_latest(&mut self, conn: &Connection) -> Result<(), rusqlite::Error> {
         let mut insert = conn.prepare_cached("INSERT INTO latest (execution, position, number) VALUES (?, ?, ?)")?;
-        let update = "UPDATE latest SET position = ?2, number = ?3 WHERE execution = ?1 AND position = ?4";
+        let update = "UPDATE latest SET position = ?2, number = ?3, deaths = 0 WHERE execution = ?1 AND position = ?4";
         let mut update = conn.prepare_cached(update)?;
         for execution in self.unlisted.drain(..) {
             let Some(known) = self.executions.get_mut(&execution) else { continue };

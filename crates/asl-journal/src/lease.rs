@@ -8,9 +8,11 @@
 use crate::error::{JournalError, Place};
 use crate::group::{Group, Job, Reply};
 use crate::known::Ready;
+use crate::quarantine::deaths_after;
+use crate::read::Numbers;
 use crate::writer::Writer;
 use crate::{ExecutionId, Journal, NewExecution, WorkerId};
-use rusqlite::{Connection, params_from_iter};
+use rusqlite::Connection;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use tokio::sync::oneshot;
@@ -24,10 +26,10 @@ pub struct NewWorker {
     pub process: u32,
     /// The name of the file beside the database that it holds locked while it lives.
     pub lock: Option<String>,
-    /// Until when its executions are its own; epoch milliseconds.
-    pub lease_until_ms: i64,
-    /// The time; epoch milliseconds. Workers whose leases have run out are gone.
-    pub now_ms: i64,
+    /// Its first beat; see [`Journal::renew`].
+    pub beat: i64,
+    /// How long it may be silent before others take over; milliseconds.
+    pub lease_ms: u64,
     /// Workers that are known to be gone.
     pub gone: Vec<WorkerId>,
 }
@@ -43,23 +45,43 @@ pub struct WorkerRow {
     pub process: u32,
     /// The file that it holds locked.
     pub lock: Option<String>,
-    /// Until when its executions are its own; epoch milliseconds.
-    pub lease_until_ms: i64,
-    /// True when its executions can be taken by others, whatever the time.
+    /// Changes with each renewal. It means nothing else: see [`crate::Liveness`].
+    pub beat: i64,
+    /// How long it may be silent before others take over; milliseconds.
+    pub lease_ms: u64,
+    /// True when its executions can be taken by others.
     pub gone: bool,
 }
 
 /// Which executions a worker asks for.
 #[derive(Clone, Debug, Default)]
 pub struct Claim {
-    /// The time; epoch milliseconds. Workers whose leases have run out are gone.
-    pub now_ms: i64,
     /// Workers that are known to be gone.
     pub gone: Vec<WorkerId>,
     /// Only this execution.
     pub only: Option<ExecutionId>,
+    /// None of these.
+    pub except: Except,
     /// At most so many.
     pub limit: u32,
+}
+
+/// Executions that are left to others.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Except {
+    /// Those that run a definition with one of these hashes.
+    pub definitions: Vec<Arc<str>>,
+    /// Those with these numbers.
+    pub executions: Vec<ExecutionId>,
+}
+
+impl Except {
+    /// Both lists, as a statement takes them.
+    fn lists(&self) -> (String, String) {
+        let definitions: Vec<&str> = self.definitions.iter().map(|hash| &**hash).collect();
+        let definitions = serde_json::to_string(&definitions).expect("texts have no way to fail");
+        (definitions, Numbers::new(&self.executions).0)
+    }
 }
 
 /// An execution that is a worker's now.
@@ -69,11 +91,15 @@ pub struct Claimed {
     pub id: ExecutionId,
     /// Its ARN.
     pub arn: Arc<str>,
+    /// The hash of its definition.
+    pub definition: Arc<str>,
+    /// How often an owner of it died since its last record, as far as it may be to blame.
+    pub deaths: u32,
 }
 
 impl Claimed {
-    fn new((id, arn): (i64, String)) -> Claimed {
-        Claimed { id: ExecutionId(id), arn: arn.into() }
+    fn new((id, arn, definition, deaths): (i64, String, String, Option<u32>)) -> Claimed {
+        Claimed { id: ExecutionId(id), arn: arn.into(), definition: definition.into(), deaths: deaths.unwrap_or(0) }
     }
 }
 
@@ -83,6 +109,7 @@ pub(crate) enum LeaseJob {
     Renew(WorkerId, i64, Reply<()>),
     Release(WorkerId, Option<Reply<()>>),
     Claim(WorkerId, Claim, Reply<Vec<Claimed>>),
+    GiveBack(WorkerId, Vec<ExecutionId>, Reply<()>),
 }
 
 impl LeaseJob {
@@ -93,6 +120,7 @@ impl LeaseJob {
             LeaseJob::Renew(_, _, reply) => drop(reply.send(Err(error.clone()))),
             LeaseJob::Release(_, reply) => drop(reply.map(|reply| reply.send(Err(error.clone())))),
             LeaseJob::Claim(_, _, reply) => drop(reply.send(Err(error.clone()))),
+            LeaseJob::GiveBack(_, _, reply) => drop(reply.send(Err(error.clone()))),
         }
     }
 }
@@ -130,13 +158,14 @@ impl Journal {
         Journal { owner: Some(worker), ..self.clone() }
     }
 
-    /// Moves the end of this worker's lease.
+    /// Renews this worker's lease with a beat: a number that others have not seen in its row before. One that is not greater
+    /// than the one before is replaced by the next.
     ///
     /// # Errors
     /// [`JournalError::Fenced`] when another has taken over, or the handle is no worker's.
-    pub async fn renew(&self, lease_until_ms: i64) -> Result<(), JournalError> {
+    pub async fn renew(&self, beat: i64) -> Result<(), JournalError> {
         let worker = self.worker()?;
-        self.ask(|reply| Job::Lease(LeaseJob::Renew(worker, lease_until_ms, reply))).await
+        self.ask(|reply| Job::Lease(LeaseJob::Renew(worker, beat, reply))).await
     }
 
     /// Gives up this worker: others take its executions.
@@ -164,6 +193,15 @@ impl Journal {
         self.ask(|reply| Job::Lease(LeaseJob::Claim(worker, claim, reply))).await
     }
 
+    /// Gives executions of this worker back: nobody runs them, whoever comes first takes them.
+    ///
+    /// # Errors
+    /// As for [`Journal::renew`].
+    pub async fn give_back(&self, executions: Vec<ExecutionId>) -> Result<(), JournalError> {
+        let worker = self.worker()?;
+        self.ask(|reply| Job::Lease(LeaseJob::GiveBack(worker, executions, reply))).await
+    }
+
     /// How many open executions each worker has; those of nobody are not among them.
     ///
     /// # Errors
@@ -182,10 +220,12 @@ impl Journal {
     /// # Errors
     /// When the database cannot be read.
     pub async fn claimed(&self) -> Result<Vec<Claimed>, JournalError> {
-        let sql = "SELECT id, arn FROM execution INDEXED BY execution_open WHERE status = 'RUNNING' AND owner = ? ORDER BY id";
+        let sql = "SELECT x.id, x.arn, x.definition, l.deaths FROM execution x INDEXED BY execution_open \
+                   LEFT JOIN latest l ON l.execution = x.id WHERE x.status = 'RUNNING' AND x.owner = ? ORDER BY x.id";
         let own = self.owner.map_or(0, |worker| worker.0);
         let mut conn = self.reader().await?;
-        let rows: Result<Vec<(i64, String)>, _> = sqlx::query_as(sql).bind(own).fetch_all(&mut *conn).await;
+        let rows: Result<Vec<(i64, String, String, Option<u32>)>, _> =
+            sqlx::query_as(sql).bind(own).fetch_all(&mut *conn).await;
         Ok(rows.map_err(|e| self.place.failed(e))?.into_iter().map(Claimed::new).collect())
     }
 
@@ -193,19 +233,25 @@ impl Journal {
         self.owner.ok_or(JournalError::Fenced { worker: WorkerId(0) })
     }
 
-    /// True when a [`Journal::claim`] at this time would find something. Cheap: no execution is looked at but the first.
+    /// True when a [`Journal::claim`] would find something. Cheap: no execution is looked at but the first that is not left to
+    /// others.
     ///
     /// # Errors
     /// When the database cannot be read.
-    pub async fn claimable(&self, now_ms: i64) -> Result<bool, JournalError> {
-        let sql = "SELECT EXISTS (SELECT 1 FROM execution INDEXED BY execution_open \
-                                  WHERE status = 'RUNNING' AND owner IS NULL) \
-                   OR EXISTS (SELECT 1 FROM worker w WHERE (w.gone OR w.lease_until_ms < ?) AND w.id <> ? AND EXISTS (\
-                              SELECT 1 FROM execution INDEXED BY execution_open \
-                              WHERE status = 'RUNNING' AND owner = w.id))";
+    pub async fn claimable(&self, except: &Except) -> Result<bool, JournalError> {
+        let left =
+            "AND definition NOT IN (SELECT value FROM json_each(?1)) AND id NOT IN (SELECT value FROM json_each(?2))";
+        let sql = format!(
+            "SELECT EXISTS (SELECT 1 FROM execution INDEXED BY execution_open \
+                            WHERE status = 'RUNNING' AND owner IS NULL {left}) \
+             OR EXISTS (SELECT 1 FROM worker w WHERE w.gone AND w.id <> ?3 AND EXISTS (\
+                        SELECT 1 FROM execution INDEXED BY execution_open \
+                        WHERE status = 'RUNNING' AND owner = w.id {left}))"
+        );
+        let (definitions, executions) = except.lists();
         let own = self.owner.map_or(0, |worker| worker.0);
         let mut conn = self.reader().await?;
-        let query = sqlx::query_scalar(sql).bind(now_ms).bind(own);
+        let query = sqlx::query_scalar(sqlx::AssertSqlSafe(sql)).bind(definitions).bind(executions).bind(own);
         query.fetch_one(&mut *conn).await.map_err(|e| self.place.failed(e))
     }
 
@@ -214,17 +260,18 @@ impl Journal {
     /// # Errors
     /// When the database cannot be read.
     pub async fn workers(&self) -> Result<Vec<WorkerRow>, JournalError> {
-        let sql = "SELECT w.id, w.what, w.process, w.lock, w.lease_until_ms, w.gone FROM worker w ORDER BY w.id";
+        let sql = "SELECT id, what, process, lock, lease_until_ms, lease_ms, gone FROM worker ORDER BY id";
         let mut conn = self.reader().await?;
-        type Row = (i64, String, u32, Option<String>, i64, bool);
+        type Row = (i64, String, u32, Option<String>, i64, i64, bool);
         let rows: Result<Vec<Row>, _> = sqlx::query_as(sql).fetch_all(&mut *conn).await;
         let rows = rows.map_err(|e| self.place.failed(e))?;
-        let worker = |(id, what, process, lock, lease_until_ms, gone): Row| WorkerRow {
+        let worker = |(id, what, process, lock, beat, lease_ms, gone): Row| WorkerRow {
             id: WorkerId(id),
             what,
             process,
             lock,
-            lease_until_ms,
+            beat,
+            lease_ms: lease_ms.unsigned_abs(),
             gone,
         };
         Ok(rows.into_iter().map(worker).collect())
@@ -258,9 +305,10 @@ impl Writer {
                 let id = register(conn, &worker).map_err(|e| self.place.failed(e));
                 group.tell(reply, id.map(Ok))
             }
-            LeaseJob::Renew(worker, until_ms, reply) => {
-                let sql = "UPDATE worker SET lease_until_ms = ? WHERE id = ?";
-                let renew = |place: &Place| conn.execute(sql, (until_ms, worker.0)).map_err(|e| place.failed(e));
+            LeaseJob::Renew(worker, beat, reply) => {
+                // A program of before version 6 that is still at work reads a time in it, so it is one where it can be.
+                let sql = "UPDATE worker SET lease_until_ms = max(?, lease_until_ms + 1) WHERE id = ?";
+                let renew = |place: &Place| conn.execute(sql, (beat, worker.0)).map_err(|e| place.failed(e));
                 let done = match self.fence(conn, Some(worker)) {
                     Ok(Ok(())) => renew(&self.place).map(|_| Ok(())),
                     refused => refused,
@@ -269,7 +317,7 @@ impl Writer {
             }
             LeaseJob::Release(worker, reply) => {
                 self.known.forget_force();
-                let marked = conn.execute("UPDATE worker SET gone = 1 WHERE id = ?", [worker.0]);
+                let marked = conn.execute("UPDATE worker SET gone = ? WHERE id = ?", (GAVE_UP, worker.0));
                 let done = marked.and_then(|_| sweep(conn)).map_err(|e| self.place.failed(e));
                 match reply {
                     Some(reply) => group.tell(reply, done.map(Ok)),
@@ -289,15 +337,31 @@ impl Writer {
                 }
                 group.tell(reply, done)
             }
+            LeaseJob::GiveBack(worker, executions, reply) => {
+                let done = match self.fence(conn, Some(worker)) {
+                    Ok(Ok(())) => {
+                        self.known.disown(&executions);
+                        give_back(conn, worker, &executions).map(Ok).map_err(|e| self.place.failed(e))
+                    }
+                    refused => refused,
+                };
+                group.tell(reply, done)
+            }
         }
     }
 }
 
+/// Why a worker is gone: it died, or was silent for too long.
+const DIED: i64 = 1;
+/// It ended in order, and gave its executions up.
+const GAVE_UP: i64 = 2;
+
 pub(crate) fn register(conn: &Connection, worker: &NewWorker) -> Result<WorkerId, rusqlite::Error> {
-    mark_gone(conn, WorkerId(0), worker.now_ms, &worker.gone)?;
+    mark_gone(conn, WorkerId(0), &worker.gone)?;
     sweep(conn)?;
-    let sql = "INSERT INTO worker (what, process, lock, lease_until_ms) VALUES (?, ?, ?, ?)";
-    conn.execute(sql, (&worker.what, worker.process, &worker.lock, worker.lease_until_ms))?;
+    let sql = "INSERT INTO worker (what, process, lock, lease_until_ms, lease_ms) VALUES (?, ?, ?, ?, ?)";
+    let lease_ms = i64::try_from(worker.lease_ms).unwrap_or(i64::MAX);
+    conn.execute(sql, (&worker.what, worker.process, &worker.lock, worker.beat, lease_ms))?;
     Ok(WorkerId(conn.last_insert_rowid()))
 }
 
@@ -308,32 +372,61 @@ fn sweep(conn: &Connection) -> Result<(), rusqlite::Error> {
     conn.execute(sql, ()).map(|_| ())
 }
 
-/// Marks workers that are silent for too long, or known to be gone; all but `own`.
-fn mark_gone(conn: &Connection, own: WorkerId, now_ms: i64, gone: &[WorkerId]) -> Result<(), rusqlite::Error> {
-    let known = vec!["?"; gone.len()].join(", ");
-    let sql =
-        format!("UPDATE worker SET gone = 1 WHERE NOT gone AND id <> ? AND (lease_until_ms < ? OR id IN ({known}))");
-    let values = [own.0, now_ms].into_iter().chain(gone.iter().map(|worker| worker.0));
-    conn.execute(&sql, params_from_iter(values)).map(|_| ())
+/// Marks workers that are known to be gone; all but `own`.
+fn mark_gone(conn: &Connection, own: WorkerId, gone: &[WorkerId]) -> Result<(), rusqlite::Error> {
+    let mut mark = conn.prepare_cached("UPDATE worker SET gone = ? WHERE id = ? AND NOT gone")?;
+    gone.iter().filter(|worker| **worker != own).try_for_each(|worker| mark.execute([DIED, worker.0]).map(|_| ()))
 }
 
 fn take_over(conn: &Connection, worker: WorkerId, claim: &Claim) -> Result<Vec<Claimed>, rusqlite::Error> {
-    mark_gone(conn, worker, claim.now_ms, &claim.gone)?;
+    mark_gone(conn, worker, &claim.gone)?;
+    let (definitions, executions) = claim.except.lists();
     let mut taken = Vec::new();
-    for whose in ["owner IS NULL", "owner IN (SELECT id FROM worker WHERE gone)"] {
-        let left = i64::from(claim.limit) - taken.len() as i64;
-        let only = claim.only.map_or("", |_| "AND id = ?3");
-        let mut take = conn.prepare_cached(&format!(
-            "UPDATE execution SET owner = ?1 WHERE id IN (SELECT id FROM execution INDEXED BY execution_open \
-             WHERE status = 'RUNNING' AND {whose} {only} ORDER BY id LIMIT ?2) RETURNING id, arn"
-        ))?;
-        let values = [worker.0, left.max(0)].into_iter().chain(claim.only.map(|only| only.0));
-        let rows = take.query_map(params_from_iter(values), |row| <(i64, String)>::try_from(row))?;
-        for row in rows {
-            taken.push(Claimed::new(row?));
+    let only = claim.only.map_or(-1, |only| only.0);
+    let values = |limit: usize| (i64::try_from(limit).unwrap_or(i64::MAX), only, &definitions, &executions);
+    let wanted = "x.status = 'RUNNING' AND (?2 = -1 OR x.id = ?2) AND x.definition NOT IN (SELECT value FROM json_each(?3)) \
+                  AND x.id NOT IN (SELECT value FROM json_each(?4))";
+    let sql = format!(
+        "SELECT x.id, x.arn, x.definition, l.deaths FROM execution x INDEXED BY execution_open \
+         LEFT JOIN latest l ON l.execution = x.id WHERE {wanted} AND x.owner IS NULL ORDER BY x.id LIMIT ?1"
+    );
+    let mut free = conn.prepare_cached(&sql)?;
+    let rows = free.query_map(values(claim.limit as usize), |row| row.try_into())?;
+    for row in rows {
+        taken.push(Claimed::new(row?));
+    }
+    let sql = format!(
+        "SELECT x.id, x.arn, x.definition, l.deaths, w.gone = {DIED}, x.id IN (SELECT value FROM json_each(w.trial)) \
+         FROM execution x INDEXED BY execution_open JOIN worker w ON w.id = x.owner \
+         LEFT JOIN latest l ON l.execution = x.id \
+         WHERE {wanted} AND x.owner IN (SELECT id FROM worker WHERE gone) ORDER BY x.id LIMIT ?1"
+    );
+    let mut left = conn.prepare_cached(&sql)?;
+    let rows = left.query_map(values((claim.limit as usize).saturating_sub(taken.len())), |row| {
+        type Left = (i64, String, String, Option<u32>, bool, Option<bool>);
+        let (id, arn, definition, deaths, died, on_trial) = Left::try_from(row)?;
+        Ok((Claimed::new((id, arn, definition, deaths)), died, on_trial.unwrap_or(false)))
+    })?;
+    let mut blame = conn.prepare_cached("UPDATE latest SET deaths = ? WHERE execution = ?")?;
+    for row in rows {
+        let (mut claimed, died, on_trial) = row?;
+        let deaths = if died { deaths_after(claimed.deaths, on_trial) } else { claimed.deaths };
+        if deaths != claimed.deaths {
+            blame.execute((deaths, claimed.id.0))?;
+            claimed.deaths = deaths;
         }
+        taken.push(claimed);
+    }
+    let mut own = conn.prepare_cached("UPDATE execution SET owner = ? WHERE id = ?")?;
+    for claimed in &taken {
+        own.execute((worker.0, claimed.id.0))?;
     }
     sweep(conn)?;
     taken.sort_unstable_by_key(|claimed| claimed.id);
     Ok(taken)
+}
+
+fn give_back(conn: &Connection, worker: WorkerId, executions: &[ExecutionId]) -> Result<(), rusqlite::Error> {
+    let mut give = conn.prepare_cached("UPDATE execution SET owner = NULL WHERE id = ? AND owner = ?")?;
+    executions.iter().try_for_each(|execution| give.execute((execution.0, worker.0)).map(|_| ()))
 }

@@ -22,7 +22,7 @@
 //! #         arn: "arn:aws:states:us-east-1:123456789012:execution:fare:one".into(), name: "one".into(),
 //! #         state_machine_arn: "arn:aws:states:us-east-1:123456789012:stateMachine:fare".into(),
 //! #         state_machine_name: "fare".into(), role_arn: "".into(), region: "us-east-1".into(),
-//! #         execution_type: ExecutionType::Standard, seed: 1, input_text: "{}".into(), input: "{}".parse().unwrap(),
+//! #         execution_type: ExecutionType::Standard, seed: 1, token_key: None, input_text: "{}".into(), input: "{}".parse().unwrap(),
 //! #     };
 //! #     let (now, input) = (Timestamp::from_millis(0), execution.input_text.clone());
 //! #     let kind = EventKind::ExecutionStarted { input, role_arn: "".into() };
@@ -65,9 +65,12 @@ mod inbox;
 mod kept;
 mod known;
 mod lease;
+mod liveness;
 mod maintain;
 mod open;
 mod payloads;
+mod place;
+pub mod quarantine;
 mod read;
 mod schema;
 mod service;
@@ -76,13 +79,14 @@ mod wire;
 mod writer;
 
 pub use asl_store::{
-    Append, Definition, ExecutionId, ExecutionRow, Filter, NewExecution, Record, Status, UnknownStatus, WorkerId,
+    Append, Definition, ExecutionId, ExecutionRow, Filter, NewExecution, Record, Status, UnknownStatus, Which, WorkerId,
 };
 pub use chains::Recorded;
 pub use error::JournalError;
-pub use inbox::{Mail, MailId};
+pub use inbox::{Mail, MailId, Verdict};
 pub use kept::{Kept, KeptError};
-pub use lease::{Claim, Claimed, NewWorker, WorkerRow};
+pub use lease::{Claim, Claimed, Except, NewWorker, WorkerRow};
+pub use liveness::Liveness;
 pub use maintain::Purge;
 pub use open::{Durability, Options};
 pub use watch::Watcher;
@@ -94,6 +98,7 @@ use futures_util::future::BoxFuture;
 use group::{Job, Reply, Told, Transaction};
 use known::Ready;
 use payloads::Tails;
+use place::DatabaseFile;
 use read::Readers;
 use std::fmt;
 use std::path::Path;
@@ -106,6 +111,8 @@ use writer::Counts;
 #[derive(Clone)]
 pub struct Journal {
     place: Place,
+    /// None when it is in memory.
+    file: Option<DatabaseFile>,
     /// None when it was opened for reading only.
     jobs: Option<mpsc::Sender<Job>>,
     readers: Readers,
@@ -125,6 +132,12 @@ impl Journal {
     /// The file; `:memory:` for none.
     pub fn path(&self) -> &Path {
         &self.place.path
+    }
+
+    /// The file by the name that every process finds it under: absolute, and without symbolic links. What workers put beside it
+    /// they put there. `:memory:` for none.
+    pub fn file(&self) -> &Path {
+        self.file.as_ref().map_or(&self.place.path, |file| &file.path)
     }
 
     /// How many transactions this journal has committed since it was opened.
@@ -195,6 +208,11 @@ impl Journal {
             // An error means that another handle closes it too, and was first.
             let _ = done.await;
         }
+    }
+
+    /// Refuses records of more than so many bytes ([`JournalError::TooLarge`]) instead of 256 MiB, whoever brings them.
+    pub fn limit_records(&self, bytes: usize) {
+        self.counts.record_bytes.store(bytes, Ordering::Relaxed);
     }
 
     async fn ask<T>(&self, job: impl FnOnce(Reply<T>) -> Job) -> Result<T, JournalError> {

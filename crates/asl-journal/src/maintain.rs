@@ -2,9 +2,11 @@
 
 use crate::error::{JournalError, Place};
 use crate::open::{connect_to_change, connect_to_read, in_the_background};
+use crate::place as file;
 use crate::{Journal, Options, Status};
 use asl_expr::Timestamp;
 use rusqlite::{Connection, TransactionBehavior, params};
+use std::io::ErrorKind;
 use std::path::Path;
 
 /// Which executions are deleted: those that ended before a time, and are like this.
@@ -77,7 +79,8 @@ impl Journal {
         .await
     }
 
-    /// Writes a consistent copy of the database, while others write to it, to a file that is not there yet.
+    /// Writes a consistent copy of the database, while others write to it, to a file that is not there yet; for its owner alone,
+    /// because the keys of task tokens are in it.
     ///
     /// # Errors
     /// When the copy cannot be written, or is there already.
@@ -85,15 +88,21 @@ impl Journal {
         let (place, to) = (self.place.clone(), to.to_owned());
         in_the_background(move || {
             let io = |message: String| JournalError::Io { path: to.as_path().into(), message };
-            if to.exists() {
-                return Err(io("it exists already".to_owned()));
-            }
-            let conn = connect_to_read(&place, None)?;
+            file::check(&to)?;
             let target = to.to_str().ok_or_else(|| io("its name is not UTF-8".to_owned()))?;
+            let conn = connect_to_read(&place, None)?;
+            file::make_new(&to).map_err(|error| match error.kind() {
+                ErrorKind::AlreadyExists => io("it exists already".to_owned()),
+                _ => io(error.to_string()),
+            })?;
             // SQLite's own words name the database, not the copy.
-            conn.pragma_update(None, "query_only", false).map_err(|e| place.failed(e))?;
-            conn.execute("VACUUM INTO ?1", [target]).map_err(|e| io(e.to_string()))?;
-            Ok(())
+            let copied = conn.pragma_update(None, "query_only", false);
+            let copied = copied.and_then(|()| conn.execute("VACUUM INTO ?1", [target]));
+            copied.map(drop).map_err(|e| {
+                // Half a copy is none.
+                let _ = std::fs::remove_file(&to);
+                io(e.to_string())
+            })
         })
         .await
     }
@@ -121,6 +130,7 @@ impl Journal {
     /// [`JournalError::Missing`] when there is none, [`JournalError::Locked`] while somebody writes, and when there is no room
     /// for the copy that SQLite makes.
     pub async fn vacuum(path: &Path, options: Options) -> Result<(), JournalError> {
+        file::check(path)?;
         if !tokio::fs::try_exists(path).await.unwrap_or(true) {
             return Err(JournalError::Missing { path: path.into() });
         }

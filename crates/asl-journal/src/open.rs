@@ -6,6 +6,7 @@
 use crate::Journal;
 use crate::error::{JournalError, Place};
 use crate::payloads::Tails;
+use crate::place::{self, DatabaseFile};
 use crate::read::{Memory, Readers};
 use crate::schema::{self, MIGRATIONS};
 use crate::writer::{Counts, QUEUE, Writer};
@@ -30,6 +31,8 @@ const PAGE_BYTES: i64 = 8192;
 /// How long the log gets before its pages go to the file, as SQLite has it; a longer one is written to new places of the
 /// disk for longer, and that costs more than to write back.
 const LOG_BYTES: i64 = 4096 * 1000;
+/// How long the log's file stays when it is begun anew after it grew: what SQLite keeps of it is not given back before.
+const LOG_KEPT_BYTES: i64 = 4 * LOG_BYTES;
 /// Opens a file, or makes it.
 const CREATE: OpenFlags = OpenFlags::SQLITE_OPEN_READ_WRITE.union(OpenFlags::SQLITE_OPEN_CREATE);
 /// SQLite's name for files that are in memory, and seen by all connections of the process.
@@ -67,17 +70,16 @@ impl Journal {
     /// # Errors
     /// When the file is not a database, another application's, from a newer version, locked, or not to be used at all.
     pub async fn open(path: &Path, options: Options) -> Result<Journal, JournalError> {
+        place::check(path)?;
         let place = Place { path: path.into(), busy_timeout_ms: options.busy_timeout_ms };
         let readers = Readers::new(pool(connect_options(path, &options)), None);
         let made = place.clone();
         Journal::start(place, readers, move || {
-            if let Some(folder) = made.path.parent() {
-                let failed = |e: std::io::Error| JournalError::Io { path: made.path.clone(), message: e.to_string() };
-                std::fs::create_dir_all(folder).map_err(failed)?;
-            }
+            place::make(&made.path)?;
             let conn = connect(&made, CREATE, None)?;
             prepare(&conn, &made, options.durability)?;
-            Ok(conn)
+            let file = DatabaseFile::of(&made.path)?;
+            Ok((conn, Some(file)))
         })
         .await
     }
@@ -88,25 +90,26 @@ impl Journal {
     /// [`JournalError::Missing`] when there is none, [`JournalError::Older`] when it would have to be changed first,
     /// and those of [`Journal::open`].
     pub async fn open_read_only(path: &Path, options: Options) -> Result<Journal, JournalError> {
+        place::check(path)?;
         let place = Place { path: path.into(), busy_timeout_ms: options.busy_timeout_ms };
         if !tokio::fs::try_exists(path).await.unwrap_or(true) {
             return Err(JournalError::Missing { path: path.into() });
         }
         let looked = place.clone();
-        let conn = in_the_background(move || {
+        let (conn, file) = in_the_background(move || {
             let conn = connect_to_read(&looked, None)?;
             let (found, known) = (schema::version(&conn, &looked, MIGRATIONS.len())?, MIGRATIONS.len());
             let (path, is_older) = (looked.path, found < known);
             if is_older {
-                Err(JournalError::Older { path, found: found as i64, known: known as i64 })
-            } else {
-                Ok(conn)
+                return Err(JournalError::Older { path, found: found as i64, known: known as i64 });
             }
+            Ok((conn, DatabaseFile::of(&path)?))
         })
         .await?;
         // It stays open: the last connection that closes takes the log away, and the next makes it again.
         let readers = Readers::new(pool(connect_options(path, &options)), None).keeping(conn);
-        Ok(Journal { place, jobs: None, readers, counts: Arc::default(), tails: Tails::default(), owner: None })
+        let (counts, tails) = (Arc::default(), Tails::default());
+        Ok(Journal { place, file: Some(file), jobs: None, readers, counts, tails, owner: None })
     }
 
     /// A database in memory, gone with its last handle. Readers wait for the writer here, and 1 GiB is all it takes.
@@ -124,7 +127,7 @@ impl Journal {
         Journal::start(place, readers, move || {
             let conn = connect(&made, CREATE, Some(&memory))?;
             schema::migrate(&conn, &made, MIGRATIONS)?;
-            Ok(conn)
+            Ok((conn, None))
         })
         .await
     }
@@ -133,7 +136,7 @@ impl Journal {
     async fn start(
         place: Place,
         readers: Readers,
-        open: impl FnOnce() -> Result<Connection, JournalError> + Send + 'static,
+        open: impl FnOnce() -> Result<(Connection, Option<DatabaseFile>), JournalError> + Send + 'static,
     ) -> Result<Journal, JournalError> {
         let (jobs, queue) = mpsc::channel(QUEUE);
         let counts = Arc::<Counts>::default();
@@ -145,15 +148,15 @@ impl Journal {
         let thread = std::thread::Builder::new().name("asl-journal".to_owned());
         thread
             .spawn(move || match open() {
-                Ok(conn) => {
-                    let _ = opened.send(Ok(()));
+                Ok((conn, file)) => {
+                    let _ = opened.send(Ok(file));
                     writer.run(conn);
                 }
                 Err(error) => drop(opened.send(Err(error))),
             })
             .map_err(failed)?;
-        is_open.await.unwrap_or(Err(JournalError::Closed))?;
-        Ok(Journal { place, jobs: Some(jobs), readers, counts, tails, owner: None })
+        let file = is_open.await.unwrap_or(Err(JournalError::Closed))?;
+        Ok(Journal { place, file, jobs: Some(jobs), readers, counts, tails, owner: None })
     }
 }
 
@@ -234,5 +237,11 @@ fn try_prepare(conn: &Connection, place: &Place, durability: Durability) -> Resu
     conn.execute_batch(&pragmas).map_err(failed)?;
     let page_bytes: i64 = conn.pragma_query_value(None, "page_size", |row| row.get(0)).map_err(failed)?;
     conn.pragma_update(None, "wal_autocheckpoint", LOG_BYTES / page_bytes).map_err(failed)?;
+    conn.pragma_update(None, "journal_size_limit", LOG_KEPT_BYTES).map_err(failed)?;
     schema::migrate(conn, place, MIGRATIONS)
+}
+
+/// A connection that moves the log's pages to the file, and waits for nobody.
+pub(crate) fn connect_to_tend(place: &Place) -> Result<Connection, JournalError> {
+    connect(&Place { busy_timeout_ms: 0, ..place.clone() }, OpenFlags::SQLITE_OPEN_READ_WRITE, None)
 }

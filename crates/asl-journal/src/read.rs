@@ -2,8 +2,9 @@
 
 use crate::error::{JournalError, Place};
 use crate::open::{connect_to_read, in_the_background};
+use crate::quarantine::NOBODY;
 use crate::service::SqliteTx;
-use crate::{Definition, ExecutionId, ExecutionRow, Filter, Journal, Status, WorkerId};
+use crate::{Definition, ExecutionId, ExecutionRow, Filter, Journal, Status, Which, WorkerId};
 use asl_expr::Timestamp;
 use asl_store::ServiceTx;
 use futures_util::FutureExt;
@@ -107,7 +108,13 @@ impl Numbers {
 const HEADER: &str = "SELECT x.id, x.arn, x.name, x.state_machine, x.state_machine_arn, x.definition, x.status, \
                       x.started_ms, x.stopped_ms, x.error, x.cause, (SELECT j.first_event + j.event_count - 1 \
                       FROM latest l JOIN journal j ON j.position = l.position WHERE l.execution = x.id), x.owner, \
-                      x.redrive_count, x.redriven_ms FROM execution x WHERE ";
+                      x.redrive_count, x.redriven_ms, x.set_aside, x.unread_end, (SELECT l.deaths FROM latest l WHERE l.execution = x.id) \
+                      FROM execution x WHERE ";
+
+/// Those that are no child of a map run; [`asl_core::is_child`] as SQL has it.
+const PARENTS: &str = " AND instr(x.state_machine_arn, '/') = 0";
+/// How many executions of one name are told of.
+const CANDIDATES: i64 = 4;
 
 fn header(row: &SqliteRow) -> Result<ExecutionRow, sqlx::Error> {
     let status: &str = row.try_get(6)?;
@@ -126,7 +133,10 @@ fn header(row: &SqliteRow) -> Result<ExecutionRow, sqlx::Error> {
         error: row.try_get(9)?,
         cause: row.try_get(10)?,
         last_event: row.try_get::<Option<i64>, _>(11)?.unwrap_or(0).unsigned_abs(),
-        owner: row.try_get::<Option<i64>, _>(12)?.map(WorkerId),
+        owner: row.try_get::<Option<i64>, _>(12)?.map(WorkerId).filter(|owner| *owner != NOBODY),
+        set_aside: row.try_get(15)?,
+        unread_end: row.try_get(16)?,
+        deaths: row.try_get::<Option<u32>, _>(17)?.unwrap_or(0),
         redrive_count: row.try_get::<i64, _>(13)?.unsigned_abs(),
         redriven: redriven.map(Timestamp::from_millis),
     })
@@ -167,6 +177,12 @@ impl Journal {
             let column = if machine.starts_with("arn:") { "state_machine_arn" } else { "state_machine" };
             query.push(format_args!(" AND x.{column} = ")).push_bind(machine.clone());
         }
+        match &filter.which {
+            Which::All => {}
+            Which::Parents => drop(query.push(PARENTS)),
+            Which::Children => drop(query.push(" AND instr(x.state_machine_arn, '/') > 0")),
+            Which::OfFamily(arn) => drop(query.push(" AND x.state_machine_arn = ").push_bind(arn.clone())),
+        }
         if let Some(prefix) = &filter.name_prefix {
             query.push(" AND substr(x.name, 1, ").push_bind(prefix.chars().count() as i64);
             query.push(") = ").push_bind(prefix.clone());
@@ -175,15 +191,30 @@ impl Journal {
         self.headers(query).await
     }
 
-    /// The execution with this ARN, or the latest with this name.
+    /// The execution with this ARN or this name. A child of a map run is found by its name where no other execution has it.
     ///
     /// # Errors
-    /// When the database cannot be read.
+    /// [`JournalError::Ambiguous`] when several have the name, or when the database cannot be read.
     pub async fn execution(&self, arn_or_name: &str) -> Result<Option<ExecutionRow>, JournalError> {
         let mut query = QueryBuilder::new(HEADER);
-        query.push(if arn_or_name.starts_with("arn:") { "x.arn = " } else { "x.name = " });
-        query.push_bind(arn_or_name.to_owned()).push(" ORDER BY x.id DESC LIMIT 1");
-        Ok(self.headers(query).await?.pop())
+        if arn_or_name.starts_with("arn:") {
+            query.push("x.arn = ").push_bind(arn_or_name.to_owned());
+            return Ok(self.headers(query).await?.pop());
+        }
+        query.push("x.name = ").push_bind(arn_or_name.to_owned()).push(PARENTS);
+        query.push(" ORDER BY x.id DESC LIMIT ").push_bind(CANDIDATES);
+        let mut named = self.headers(query).await?;
+        if named.is_empty() {
+            let mut query = QueryBuilder::new(HEADER);
+            query.push("x.name = ").push_bind(arn_or_name.to_owned());
+            query.push(" ORDER BY x.id DESC LIMIT ").push_bind(CANDIDATES);
+            named = self.headers(query).await?;
+        }
+        if named.len() > 1 {
+            let candidates = named.into_iter().map(|row| row.arn).collect();
+            return Err(JournalError::Ambiguous { name: arn_or_name.to_owned(), candidates });
+        }
+        Ok(named.pop())
     }
 
     /// The execution with this number.

@@ -9,6 +9,7 @@ use asl_core::{Event, Execution, ExecutionType, Input, Outcome};
 use asl_expr::Timestamp;
 use asl_value::{Value, quote_to};
 use serde::Deserialize;
+use std::fmt::Write;
 use std::sync::Arc;
 
 /// An event: `[previous, kind]`, and its time where that is not the record's.
@@ -177,6 +178,11 @@ impl<'a> Body<'a> {
                 w.number("run", run.0);
                 w.payload("items", items);
             }),
+            Input::MapPiece { run, from, items } => self.variant("map_piece", |w| {
+                w.number("run", run.0);
+                w.number("from", *from);
+                w.payload("items", items);
+            }),
             Input::MapFailed { run, failure } => self.variant("map_failed", |w| {
                 w.number("run", run.0);
                 w.object("failure", |w| w.failure(failure));
@@ -192,6 +198,7 @@ impl<'a> Body<'a> {
                 w.outcome(outcome);
             }),
             Input::Stop(failure) => self.variant("stop", |w| w.failure(failure)),
+            Input::Fail(failure) => self.variant("fail", |w| w.failure(failure)),
             Input::Redrive => self.unit("redrive"),
         }
     }
@@ -218,7 +225,7 @@ impl<'a> Body<'a> {
     fn execution(&mut self, execution: &'a Execution) {
         self.know_input(execution);
         let Execution { arn, name, state_machine_arn, state_machine_name, role_arn, region, .. } = execution;
-        let Execution { execution_type, seed, input_text, input, .. } = execution;
+        let Execution { execution_type, seed, token_key, input_text, input, .. } = execution;
         self.text("arn", arn);
         self.text("name", name);
         self.text("state_machine_arn", state_machine_arn);
@@ -231,6 +238,15 @@ impl<'a> Body<'a> {
         };
         self.text("type", execution_type);
         self.number("seed", *seed);
+        if let Some(key) = token_key {
+            self.key("token_key");
+            self.out.push('"');
+            for byte in key.bytes() {
+                // Writing into a String cannot fail.
+                let _ = write!(self.out, "{byte:02x}");
+            }
+            self.out.push('"');
+        }
         self.input_text("input_text", input_text);
         self.payload("input", input);
     }

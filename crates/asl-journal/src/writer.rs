@@ -17,7 +17,7 @@ use futures_util::FutureExt;
 use rusqlite::{Connection, OptionalExtension};
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 use tokio::sync::{Mutex, mpsc, oneshot};
 
@@ -32,11 +32,21 @@ const GROUP_BYTES: usize = 8 * 1024 * 1024;
 /// long as it takes to wake a thread. At most half of what the last commit took, for that is what a larger group saves.
 const PATIENCE: Duration = Duration::from_micros(60);
 
-/// How well commits are shared.
-#[derive(Debug, Default)]
+/// The most bytes of a record. SQLite takes four times as much; but who reads it back needs several times that.
+const RECORD_BYTES: usize = 256 * 1024 * 1024;
+
+/// How well commits are shared, and the most bytes of a record.
+#[derive(Debug)]
 pub(crate) struct Counts {
     pub(crate) commits: AtomicU64,
     pub(crate) records: AtomicU64,
+    pub(crate) record_bytes: AtomicUsize,
+}
+
+impl Default for Counts {
+    fn default() -> Counts {
+        Counts { commits: AtomicU64::new(0), records: AtomicU64::new(0), record_bytes: AtomicUsize::new(RECORD_BYTES) }
+    }
 }
 
 pub(crate) struct Writer {
@@ -186,7 +196,7 @@ impl Writer {
         }
     }
 
-    fn write(&mut self, conn: &Connection, group: &mut Group) -> Result<(), JournalError> {
+    pub(crate) fn write(&mut self, conn: &Connection, group: &mut Group) -> Result<(), JournalError> {
         let written = group.write(conn, &mut self.known).and_then(|()| self.known.write_latest(conn));
         written.map_err(|e| self.place.failed(e))
     }
@@ -206,9 +216,11 @@ impl Writer {
             }
             Job::Lease(job) => self.lease(conn, group, job)?,
             Job::Mail(job) => self.mail(conn, group, job)?,
+            Job::Quarantine(job) => self.quarantine(conn, group, job)?,
             Job::Append(mut job, ticket, reply) => {
                 let (append, ready) = &mut *job;
-                match self.next_row(conn, append, ready.take(), ticket.owner) {
+                let next = self.next_row(conn, append, ready.take(), ticket.owner);
+                match next.and_then(|row| self.small_enough(conn, group, append.execution, row)) {
                     Ok(Ok(row)) => {
                         group.append(append, row, ticket.owner);
                         group.mail.extend(ticket.mail);
@@ -261,15 +273,43 @@ impl Writer {
             Ok(Some(append)) => self.next_row(conn, &append, None, owner)?.map(|row| Some((append, row))).map_err(Some),
             Err(error) => Err(error),
         };
-        if result.is_err() {
+        let too_large = match &result {
+            Ok(Some((append, row))) => self.too_large(append.execution, row),
+            _ => None,
+        };
+        if result.is_err() || too_large.is_some() {
             self.execute(conn, "ROLLBACK TO task")?;
         }
         self.execute(conn, "RELEASE task")?;
+        if let (Ok(Some((append, row))), Some(_)) = (&result, &too_large) {
+            let refused = self.small_enough(conn, group, append.execution, Ok(row.clone()))?;
+            return Ok(refused.map(drop).map_err(Some));
+        }
         Ok(result.map(|done| {
             if let Some((append, row)) = done {
                 group.append(&append, row, owner);
             }
         }))
+    }
+
+    fn too_large(&self, execution: ExecutionId, row: &Row) -> Option<JournalError> {
+        let (bytes, limit) = (row.body.len(), self.counts.record_bytes.load(Ordering::Relaxed));
+        (bytes > limit).then_some(JournalError::TooLarge { execution, bytes, limit })
+    }
+
+    /// The row, or that it is too large. It was to be the next one: where the history ends is looked up again then.
+    fn small_enough(
+        &mut self,
+        conn: &Connection,
+        group: &mut Group,
+        execution: ExecutionId,
+        row: Result<Row, JournalError>,
+    ) -> Result<Result<Row, JournalError>, JournalError> {
+        let too_large = row.as_ref().ok().and_then(|row| self.too_large(execution, row));
+        let Some(error) = too_large else { return Ok(row) };
+        self.write(conn, group)?;
+        self.known.forget(execution);
+        Ok(Err(error))
     }
 
     /// The next row of an execution. The inner result is the record's own, the outer one the group's.
@@ -356,6 +396,7 @@ mod tests {
             region: "".into(),
             execution_type: ExecutionType::Standard,
             seed: 0,
+            token_key: None,
             input_text: input.to_string().into(),
             input,
         };
@@ -484,7 +525,7 @@ mod tests {
     /// Registers a worker.
     fn worker((writer, conn, _): &mut (Writer, Connection, mpsc::Sender<Job>)) -> WorkerId {
         let worker =
-            NewWorker { what: String::new(), process: 1, lock: None, lease_until_ms: 9, now_ms: 0, gone: Vec::new() };
+            NewWorker { what: String::new(), process: 1, lock: None, beat: 9, lease_ms: 30_000, gone: Vec::new() };
         let (reply, mut registered) = oneshot::channel();
         writer.group(conn, Job::Lease(LeaseJob::Register(worker, reply)));
         registered.try_recv().unwrap().unwrap()
@@ -601,7 +642,7 @@ mod tests {
         let (mut writer, mut conn, _queue) = writer();
         conn.execute_batch("ALTER TABLE worker RENAME TO w; ALTER TABLE inbox RENAME TO i").unwrap();
         let worker =
-            NewWorker { what: String::new(), process: 1, lock: None, lease_until_ms: 0, now_ms: 0, gone: Vec::new() };
+            NewWorker { what: String::new(), process: 1, lock: None, beat: 0, lease_ms: 30_000, gone: Vec::new() };
         let (reply, mut registered) = oneshot::channel();
         writer.group(&mut conn, Job::Lease(LeaseJob::Register(worker, reply)));
         let (reply, mut renewed) = oneshot::channel();

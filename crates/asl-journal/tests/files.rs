@@ -231,3 +231,115 @@ async fn two_processes_share_a_database() {
     let row = b.executions(&Filter::default()).await.unwrap().into_iter().find(|row| row.id == one).unwrap();
     assert_eq!((row.status, row.redrive_count, row.last_event), (Status::Failed, 1, 33));
 }
+
+fn mode(path: &Path) -> u32 {
+    use std::os::unix::fs::PermissionsExt;
+    std::fs::metadata(path).unwrap().permissions().mode() & 0o777
+}
+
+fn set_mode(path: &Path, mode: u32) {
+    use std::os::unix::fs::PermissionsExt;
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
+}
+
+#[tokio::test]
+async fn what_is_made_is_for_its_owner_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let ours = folder.path().join("project/.asl");
+    let path = ours.join("asl.db");
+    let journal = open(&path).await;
+    journal.create(new_execution("one")).await.unwrap();
+    assert_eq!(mode(&ours), 0o700);
+    for file in ["asl.db", "asl.db-wal", "asl.db-shm"] {
+        assert_eq!(mode(&ours.join(file)), 0o600, "{file}");
+    }
+    assert_eq!(std::fs::read_to_string(ours.join(".gitignore")).unwrap(), "*\n");
+    journal.close().await;
+    // What an older version made is brought to that; what somebody put there stays.
+    set_mode(&ours, 0o755);
+    set_mode(&path, 0o644);
+    std::fs::write(ours.join(".gitignore"), "mine\n").unwrap();
+    open(&path).await.close().await;
+    assert_eq!((mode(&ours), mode(&path)), (0o700, 0o600));
+    assert_eq!(std::fs::read_to_string(ours.join(".gitignore")).unwrap(), "mine\n");
+    // Elsewhere a file has the mode that its owner gave it.
+    let shared = folder.path().join("shared.db");
+    open(&shared).await.close().await;
+    assert_eq!(mode(&shared), 0o600);
+    set_mode(&shared, 0o660);
+    open(&shared).await.close().await;
+    assert_eq!(mode(&shared), 0o660);
+    assert!(!folder.path().join(".gitignore").exists());
+}
+
+#[tokio::test]
+async fn what_names_no_file_is_refused_everywhere_alike() {
+    for name in ["", ":memory:", ":other", "file:a.db", "file::memory:?cache=shared", "file:///tmp/a.db?mode=ro"] {
+        let read_only = Journal::open_read_only(Path::new(name), Options::default()).await;
+        for error in [try_open(Path::new(name)).await.unwrap_err(), read_only.unwrap_err()] {
+            assert!(matches!(&error, JournalError::NoFile { .. }), "{name}: {error}");
+            assert!(error.to_string().contains("names no file; name a file, such as .asl/asl.db"), "{error}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_file_has_one_name_and_that_it_is_gone_is_seen() {
+    let folder = tempfile::tempdir().unwrap();
+    let (path, link) = (folder.path().join("a.db"), folder.path().join("link.db"));
+    let journal = open(&path).await;
+    std::os::unix::fs::symlink(&path, &link).unwrap();
+    let (linked, reader) = (open(&link).await, Journal::open_read_only(&link, Options::default()).await.unwrap());
+    assert_eq!((linked.file(), reader.file()), (journal.file(), journal.file()));
+    assert!(journal.file().is_absolute() && linked.path() == link);
+
+    let mut watcher = journal.watcher().await.unwrap();
+    watcher.changed().await.unwrap();
+    std::fs::rename(&path, folder.path().join("moved.db")).unwrap();
+    let error = watcher.changed().await.unwrap_err().to_string();
+    assert!(error.contains("a.db was deleted or moved away while it was in use; put it back"), "{error}");
+    std::fs::write(&path, "").unwrap();
+    let error = watcher.changed().await.unwrap_err().to_string();
+    assert!(error.contains("a.db was replaced by another file while it was in use"), "{error}");
+    std::fs::remove_file(&path).unwrap();
+    std::fs::rename(folder.path().join("moved.db"), &path).unwrap();
+    watcher.changed().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_log_that_a_reader_holds_is_told_and_cut_when_it_goes() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.db");
+    let log = || std::fs::metadata(folder.path().join("a.db-wal")).map_or(0, |log| log.len());
+    let options = Options { durability: asl_journal::Durability::Normal, ..Options::default() };
+    let journal = Journal::open(&path, options).await.unwrap();
+    let watcher = journal.watcher().await.unwrap();
+    let id = journal.create(new_execution("one")).await.unwrap();
+    let mut reader = SqliteConnection::connect(&format!("sqlite://{}", path.display())).await.unwrap();
+    sqlx::raw_sql("BEGIN; SELECT count(*) FROM execution;").execute(&mut reader).await.unwrap();
+    for n in 0..9 {
+        journal.append(id, step(3 + n, Value::from("x".repeat(4 << 20))), None).await.unwrap();
+    }
+    let told = watcher.tend_log().await.unwrap();
+    assert!(told.is_some_and(|bytes| bytes > 32 << 20 && bytes == log()), "{told:?} of {}", log());
+    sqlx::raw_sql("ROLLBACK").execute(&mut reader).await.unwrap();
+    assert_eq!(watcher.tend_log().await.unwrap(), None);
+    assert_eq!(log(), 0, "nobody wrote meanwhile");
+}
+
+#[tokio::test]
+async fn a_name_that_several_have_is_not_guessed() {
+    let journal = Journal::in_memory().await.unwrap();
+    for machine in ["a", "b"] {
+        journal.create(common::new_of("same", machine, "{}")).await.unwrap();
+    }
+    let arns: Vec<String> = journal.executions(&Filter::default()).await.unwrap().into_iter().map(|x| x.arn).collect();
+    assert_eq!(arns.len(), 2);
+    match journal.execution("same").await {
+        Err(JournalError::Ambiguous { name, candidates }) => assert_eq!((name.as_str(), &candidates), ("same", &arns)),
+        other => panic!("{other:?}"),
+    }
+    for arn in arns {
+        assert_eq!(journal.execution(&arn).await.unwrap().unwrap().arn, arn);
+    }
+}

@@ -3,24 +3,24 @@
 mod common;
 
 use asl_core::{Failure, Input, TaskId};
-use asl_journal::{Append, Claim, ExecutionId, Journal, JournalError, NewWorker, WorkerId};
+use asl_journal::{Append, Claim, Except, ExecutionId, Journal, JournalError, NewWorker, Verdict, WorkerId};
 use asl_value::Value;
 use common::{ids, json, last, new_execution, open, step};
 use futures_util::FutureExt;
 use proptest::prelude::*;
 use std::collections::BTreeMap;
 
-fn worker(lease_until_ms: i64) -> NewWorker {
-    NewWorker { what: "test".into(), process: 1, lock: None, lease_until_ms, now_ms: 0, gone: Vec::new() }
+fn worker() -> NewWorker {
+    NewWorker { what: "test".into(), process: 1, lock: None, beat: 7, lease_ms: 30_000, gone: Vec::new() }
 }
 
-async fn join(journal: &Journal, lease_until_ms: i64) -> (Journal, WorkerId) {
-    let id = journal.register(worker(lease_until_ms)).await.unwrap();
+async fn join(journal: &Journal) -> (Journal, WorkerId) {
+    let id = journal.register(worker()).await.unwrap();
     (journal.as_worker(id), id)
 }
 
-fn everything(now_ms: i64) -> Claim {
-    Claim { now_ms, limit: 100, ..Claim::default() }
+fn everything(gone: &[WorkerId]) -> Claim {
+    Claim { gone: gone.to_vec(), limit: 100, ..Claim::default() }
 }
 
 #[tokio::test]
@@ -28,22 +28,21 @@ async fn a_worker_that_is_gone_writes_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("a.db");
     // Two handles that share nothing, as two processes do.
-    let (first, _) = join(&open(&path).await, 100).await;
-    let (second, _) = join(&open(&path).await, 1000).await;
+    let (first, number) = join(&open(&path).await).await;
+    let (second, _) = join(&open(&path).await).await;
     let id = first.create(new_execution("one")).await.unwrap();
     first.append(id, step(3, Value::Null), None).await.unwrap();
     assert_eq!(second.append(id, step(4, Value::Null), None).await.unwrap_err().to_string(), not_owner(id));
-    assert!(!second.claimable(100).await.unwrap());
-    assert_eq!(second.claim(everything(100)).await.unwrap(), [], "until the lease has run out");
-    assert!(second.claimable(101).await.unwrap());
-    let taken = second.claim(everything(101)).await.unwrap();
+    assert!(!second.claimable(&Except::default()).await.unwrap());
+    assert_eq!(second.claim(everything(&[])).await.unwrap(), [], "no time makes it anybody else's");
+    let taken = second.claim(everything(&[number])).await.unwrap();
     assert_eq!(taken.iter().map(|taken| taken.id).collect::<Vec<_>>(), [id]);
 
     let fenced = |error: JournalError| matches!(error, JournalError::Fenced { .. });
     assert!(fenced(first.append(id, step(4, Value::Null), None).await.unwrap_err()));
     assert!(fenced(first.create(new_execution("two")).await.unwrap_err()));
     assert!(fenced(first.renew(i64::MAX).await.unwrap_err()));
-    assert!(fenced(first.claim(everything(0)).await.unwrap_err()));
+    assert!(fenced(first.claim(everything(&[])).await.unwrap_err()));
     let effect = first.transact(move |tx| {
         Box::pin(async move {
             tx.next_number("effects").await.map_err(|_| JournalError::Closed)?;
@@ -66,13 +65,13 @@ async fn a_worker_that_is_gone_writes_nothing() {
 #[tokio::test]
 async fn a_worker_and_its_first_execution_share_a_commit() {
     let journal = Journal::in_memory().await.unwrap();
-    let (id, first) = journal.register_with(worker(1000), new_execution("one")).await.unwrap();
+    let (id, first) = journal.register_with(worker(), new_execution("one")).await.unwrap();
     assert_eq!(journal.commits(), 1);
     let owner = journal.as_worker(id);
     owner.append(first.unwrap(), step(3, Value::Null), None).await.unwrap();
     assert_eq!(owner.claimed().await.unwrap().len(), 1, "it is the worker's own");
 
-    let (next, taken) = journal.register_with(worker(1000), new_execution("one")).await.unwrap();
+    let (next, taken) = journal.register_with(worker(), new_execution("one")).await.unwrap();
     assert!(matches!(taken, Err(JournalError::AlreadyExists { .. })), "{taken:?}");
     journal.as_worker(next).create(new_execution("two")).await.unwrap();
 }
@@ -85,7 +84,7 @@ fn not_owner(id: ExecutionId) -> String {
 async fn mail_waits_and_is_deleted_with_the_record_that_has_it() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("a.db");
-    let (owner, _) = join(&open(&path).await, 1000).await;
+    let (owner, _) = join(&open(&path).await).await;
     let sender = open(&path).await;
     let id = owner.create(new_execution("one")).await.unwrap();
     let exact = json(r#"{"n": 12345678901234567890123, "z": 1, "a": [1.50]}"#);
@@ -105,18 +104,67 @@ async fn mail_waits_and_is_deleted_with_the_record_that_has_it() {
     assert_eq!(sender.mail(None, 10).await.unwrap(), [], "it is not the sender's");
 
     // A record that is refused leaves the mail where it is.
-    owner.append_mail(id, step(7, Value::Null), None, vec![mail[0].id]).await.unwrap_err();
+    owner.append_mail(id, step(7, Value::Null), None, taken(&mail[..1])).await.unwrap_err();
     assert_eq!(owner.mail(None, 10).await.unwrap().len(), 3);
-    owner.append_mail(id, step(3, Value::Null), None, vec![mail[0].id]).await.unwrap();
+    owner.append_mail(id, step(3, Value::Null), None, taken(&mail[..1])).await.unwrap();
     owner.discard(vec![mail[1].id]).await.unwrap();
     assert_eq!(owner.mail(None, 10).await.unwrap(), mail[2..]);
+    assert_eq!(sender.verdict(mail[0].id).await.unwrap(), Some(true), "it is recorded");
+    assert_eq!(sender.verdict(mail[1].id).await.unwrap(), Some(false), "it was refused");
+    assert_eq!(sender.verdict(mail[2].id).await.unwrap(), None, "it waits");
+    // One is taken by the record that ends the execution, and the one behind it is not.
+    let last_one = sender.post(id, Input::TaskSucceeded { task: TaskId(1), output: Value::Null }, 6).await.unwrap();
     let (record, outcome) = last(4);
-    owner.append(id, record, Some(&outcome)).await.unwrap();
+    owner.append_mail(id, record, Some(&outcome), taken(&mail[2..])).await.unwrap();
+    assert_eq!(sender.verdict(mail[2].id).await.unwrap(), Some(true));
+    assert_eq!(sender.verdict(last_one).await.unwrap(), Some(false));
     assert_eq!(sender.mail(Some(id), 10).await.unwrap(), [], "nobody takes in what is left");
     for id in [id, ExecutionId(77)] {
         let refused = sender.post(id, inputs[1].clone(), 5).await.unwrap_err();
         assert!(matches!(refused, JournalError::Ended { .. }), "{refused}");
     }
+}
+
+fn taken(mail: &[asl_journal::Mail]) -> Vec<Verdict> {
+    mail.iter().map(|mail| Verdict { mail: mail.id, taken: true }).collect()
+}
+
+#[tokio::test]
+async fn what_a_worker_gives_back_anybody_can_take_but_who_leaves_it() {
+    let journal = Journal::in_memory().await.unwrap();
+    let ((one, _), (other, _)) = (join(&journal).await, join(&journal).await);
+    let id = one.create(new_execution("one")).await.unwrap();
+    other.give_back(vec![id]).await.unwrap();
+    one.append(id, step(3, Value::Null), None).await.unwrap();
+    one.give_back(vec![id]).await.unwrap();
+    let refused = one.append(id, step(4, Value::Null), None).await.unwrap_err();
+    assert_eq!(refused.to_string(), not_owner(id));
+    let definition = one.execution("one").await.unwrap().unwrap().definition;
+    let excepts = [
+        Except { executions: vec![id], ..Except::default() },
+        Except { definitions: vec!["other \"".into(), definition.as_str().into()], ..Except::default() },
+    ];
+    for except in excepts {
+        assert!(!one.claimable(&except).await.unwrap());
+        assert_eq!(one.claim(Claim { except, ..everything(&[]) }).await.unwrap(), []);
+    }
+    assert!(other.claimable(&Except::default()).await.unwrap());
+    let claimed = other.claim(everything(&[])).await.unwrap();
+    assert_eq!((claimed[0].id, &*claimed[0].definition), (id, definition.as_str()));
+    other.append(id, step(4, Value::Null), None).await.unwrap();
+}
+
+#[tokio::test]
+async fn every_renewal_is_another_beat() {
+    let journal = Journal::in_memory().await.unwrap();
+    let (one, _) = join(&journal).await;
+    let mut seen = vec![7];
+    // The wall clock that a beat is made of stands still, and is set back by years.
+    for beat in [100, 100, 100, -5, 0, 101] {
+        one.renew(beat).await.unwrap();
+        seen.push(journal.workers().await.unwrap()[0].beat);
+    }
+    assert!(seen.windows(2).all(|pair| pair[0] < pair[1]), "{seen:?}");
 }
 
 #[tokio::test]
@@ -134,7 +182,7 @@ async fn a_watcher_sees_every_commit_of_others() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("a.db");
     let (one, other) = (open(&path).await, open(&path).await);
-    let mut watcher = one.watcher().await.unwrap().unwrap();
+    let mut watcher = one.watcher().await.unwrap();
     assert!(watcher.changed().await.unwrap(), "the first time");
     assert!(!watcher.changed().await.unwrap());
     for (n, journal) in [&one, &other].into_iter().enumerate() {
@@ -142,15 +190,21 @@ async fn a_watcher_sees_every_commit_of_others() {
         assert!(watcher.changed().await.unwrap());
         assert!(!watcher.changed().await.unwrap());
     }
-    assert!(Journal::in_memory().await.unwrap().watcher().await.unwrap().is_none());
+    // In memory it is the commits of this journal.
+    let journal = Journal::in_memory().await.unwrap();
+    let mut watcher = journal.watcher().await.unwrap();
+    assert!(watcher.changed().await.unwrap() && !watcher.changed().await.unwrap());
+    journal.create(new_execution("one")).await.unwrap();
+    assert!(watcher.changed().await.unwrap() && !watcher.changed().await.unwrap());
 }
 
 #[derive(Clone, Debug)]
 enum Step {
     Create(usize),
     Append(usize, usize),
-    /// The first takes what is left of all whose lease has run out by then.
-    Claim(usize, i64),
+    /// The first takes what is left of the others that are known to be gone: bits.
+    Claim(usize, u8),
+    GiveBack(usize, usize),
     Renew(usize, i64),
     Release(usize),
 }
@@ -160,7 +214,8 @@ fn a_step() -> impl Strategy<Value = Step> {
         (0..4usize).prop_map(Step::Create),
         (0..4usize, 0..6usize).prop_map(|(w, e)| Step::Append(w, e)),
         (0..4usize, 0..6usize).prop_map(|(w, e)| Step::Append(w, e)),
-        (0..4usize, 0..100i64).prop_map(|(w, now)| Step::Claim(w, now)),
+        (0..4usize, 0..16u8).prop_map(|(w, gone)| Step::Claim(w, gone & (gone >> 1))),
+        (0..4usize, 0..6usize).prop_map(|(w, e)| Step::GiveBack(w, e)),
         (0..4usize, 0..100i64).prop_map(|(w, until)| Step::Renew(w, until)),
         (0..4usize).prop_map(Step::Release),
     ]
@@ -169,15 +224,15 @@ fn a_step() -> impl Strategy<Value = Step> {
 /// The rules, written down once more in a few lines.
 #[derive(Default)]
 struct Model {
-    /// Of each worker: until when, and whether it is gone.
-    workers: BTreeMap<usize, (i64, bool)>,
-    owner: Vec<usize>,
+    /// Of each worker: whether it is gone.
+    workers: BTreeMap<usize, bool>,
+    owner: Vec<Option<usize>>,
     last_event: Vec<u64>,
 }
 
 impl Model {
     fn writes(&self, worker: usize) -> bool {
-        !self.workers[&worker].1
+        !self.workers[&worker]
     }
 }
 
@@ -185,50 +240,56 @@ async fn obeys(steps: Vec<Step>) {
     let journal = Journal::in_memory().await.unwrap();
     let (mut handles, mut model, mut numbers) = (Vec::new(), Model::default(), Vec::new());
     for n in 0..4usize {
-        handles.push(join(&journal, 10 * n as i64).await.0);
-        model.workers.insert(n, (10 * n as i64, false));
+        handles.push(join(&journal).await);
+        model.workers.insert(n, false);
     }
     for step_taken in steps {
         match step_taken {
             Step::Create(w) => {
-                let made = handles[w].create(new_execution(&format!("e{}", numbers.len()))).await;
+                let made = handles[w].0.create(new_execution(&format!("e{}", numbers.len()))).await;
                 assert_eq!(made.is_ok(), model.writes(w), "{made:?}");
                 if let Ok(id) = made {
                     numbers.push(id);
-                    model.owner.push(w);
+                    model.owner.push(Some(w));
                     model.last_event.push(2);
                 }
             }
             Step::Append(w, e) if e < numbers.len() => {
                 let next = model.last_event[e] + 1;
-                let written = handles[w].append(numbers[e], step(next, Value::Null), None).await;
-                let may = model.writes(w) && model.owner[e] == w;
+                let written = handles[w].0.append(numbers[e], step(next, Value::Null), None).await;
+                let may = model.writes(w) && model.owner[e] == Some(w);
                 assert_eq!(written.is_ok(), may, "{w} on {e}: {written:?}");
                 model.last_event[e] += u64::from(may);
             }
             Step::Append(..) => {}
-            Step::Claim(w, now) => {
-                let claimed = handles[w].claim(everything(now)).await;
+            Step::GiveBack(w, e) => {
+                let Some(id) = numbers.get(e) else { continue };
+                let given = handles[w].0.give_back(vec![*id]).await;
+                assert_eq!(given.is_ok(), model.writes(w), "{given:?}");
+                if given.is_ok() && model.owner[e] == Some(w) {
+                    model.owner[e] = None;
+                }
+            }
+            Step::Claim(w, bits) => {
+                let gone: Vec<usize> = (0..4).filter(|n| bits >> n & 1 == 1 && *n != w).collect();
+                let numbers_of: Vec<WorkerId> = gone.iter().map(|n| handles[*n].1).collect();
+                let claimed = handles[w].0.claim(everything(&numbers_of)).await;
                 assert_eq!(claimed.is_ok(), model.writes(w), "{claimed:?}");
                 let Ok(claimed) = claimed else { continue };
-                for (other, (until, gone)) in &mut model.workers {
-                    *gone |= *other != w && *until < now;
-                }
-                let orphans: Vec<usize> = (0..numbers.len()).filter(|e| model.workers[&model.owner[*e]].1).collect();
-                orphans.iter().for_each(|e| model.owner[*e] = w);
+                model.workers.extend(gone.iter().map(|n| (*n, true)));
+                let is_left = |e: &usize| model.owner[*e].is_none_or(|owner| model.workers[&owner]);
+                let orphans: Vec<usize> = (0..numbers.len()).filter(is_left).collect();
+                orphans.iter().for_each(|e| model.owner[*e] = Some(w));
                 let wanted: Vec<ExecutionId> = orphans.into_iter().map(|e| numbers[e]).collect();
                 assert_eq!(claimed.into_iter().map(|claimed| claimed.id).collect::<Vec<_>>(), wanted);
             }
             Step::Renew(w, until) => {
-                let renewed = handles[w].renew(until).await;
+                let renewed = handles[w].0.renew(until).await;
                 assert_eq!(renewed.is_ok(), model.writes(w));
-                if renewed.is_ok() {
-                    model.workers.insert(w, (until, false));
-                }
             }
             Step::Release(w) => {
-                handles[w].release().await.unwrap();
-                model.workers.get_mut(&w).unwrap().1 = true;
+                handles[w].0.release().await.unwrap();
+                model.workers.insert(w, true);
             }
         }
     }

@@ -332,7 +332,6 @@ async fn executions_are_listed_newest_first() {
     }
     let open = journal.open_executions().await.unwrap();
     assert_eq!(open.iter().map(|row| row.id.0).collect::<Vec<_>>(), [1, 3, 4, 5]);
-    assert_eq!(journal.execution("a1").await.unwrap().unwrap().id, ExecutionId(5), "the latest of that name");
     let arn = "arn:aws:states:us-east-1:123456789012:execution:fare:a1";
     assert_eq!(journal.execution(arn).await.unwrap().unwrap().id, ExecutionId(1));
     assert_eq!(journal.execution("nobody").await.unwrap(), None);

@@ -64,15 +64,16 @@ impl Face {
     }
 }
 
-/// Plans a flow. `groups` has the sizes of the Parallel and Map states in it.
+/// Plans a flow, which `is_top` where the picture begins and ends with it. `groups` has the sizes of the Parallel and Map states in
+/// it.
 pub(crate) fn plan(
     definition: &Definition,
     flow_id: FlowId,
+    is_top: bool,
     groups: &BTreeMap<StateId, (i32, i32)>,
     sizes: Sizes,
 ) -> Plan {
     let flow = definition.flow(flow_id);
-    let is_top = flow_id == FlowId::TOP;
     let mut arrows = Vec::new();
     if is_top {
         arrows.push(Arrow { from: Place::Start, to: Place::State(flow.start_at), kind: EdgeKind::Next, label: None });

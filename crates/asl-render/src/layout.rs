@@ -15,33 +15,40 @@ const LANE_GAP: i32 = 5;
 /// Lays out a state machine. Takes about a second for ten thousand states; lines that are too long to be drawn then end
 /// at a [`NodeKind::Jump`].
 pub fn layout(definition: &Definition) -> Graph {
-    laid_out(definition, Sizes::USUAL)
+    layout_flow(definition, FlowId::TOP)
+}
+
+/// Lays out one flow of a state machine, with what is inside of it: what a child of a Distributed Map runs.
+pub fn layout_flow(definition: &Definition, top: FlowId) -> Graph {
+    laid_out(definition, top, Sizes::USUAL)
 }
 
 /// The largest state machine that is laid out more than once to fit, in states.
 const MAX_TRIES: usize = 500;
 
-/// Lays out a state machine for so many columns: nothing is cut off where there is room, and names and labels are broken and cut
-/// earlier where that makes it fit. When nothing does, it is laid out as if there were room.
-pub fn layout_within(definition: &Definition, columns: usize) -> Graph {
+/// Lays out one flow of a state machine for so many columns: nothing is cut off where there is room, and names and labels are broken
+/// and cut earlier where that makes it fit. When nothing does, it is laid out as if there were room.
+pub fn layout_within(definition: &Definition, top: FlowId, columns: usize) -> Graph {
     if definition.states.len() > MAX_TRIES {
-        return layout(definition);
+        return layout_flow(definition, top);
     }
-    let mut graphs = Sizes::FROM_WIDE.iter().map(|sizes| laid_out(definition, *sizes));
-    let Some(widest) = graphs.next() else { return layout(definition) };
+    let mut graphs = Sizes::FROM_WIDE.iter().map(|sizes| laid_out(definition, top, *sizes));
+    let Some(widest) = graphs.next() else { return layout_flow(definition, top) };
     let fits = |graph: &Graph| usize::try_from(graph.width).is_ok_and(|width| width <= columns);
     if fits(&widest) { widest } else { graphs.find(fits).unwrap_or(widest) }
 }
 
-fn laid_out(definition: &Definition, sizes: Sizes) -> Graph {
+fn laid_out(definition: &Definition, top: FlowId, sizes: Sizes) -> Graph {
     let mut flows: Vec<Option<(Plan, Drawn)>> = definition.flows.iter().map(|_| None).collect();
     let mut groups: BTreeMap<StateId, (i32, i32)> = BTreeMap::new();
-    for flow in inside_out(definition) {
-        let plan = plan(definition, flow, &groups, sizes);
+    for flow in inside_out(definition, top) {
+        let plan = plan(definition, flow, flow == top, &groups, sizes);
         let drawn = draw(&plan.items, &plan.links);
         flows[flow.0 as usize] = Some((plan, drawn));
         // The owner is drawn later, when all its flows have their size.
-        if let Some(owner) = definition.flow(flow).owner {
+        if flow != top
+            && let Some(owner) = definition.flow(flow).owner
+        {
             let state = definition.state(owner);
             let inner: Option<Vec<&Drawn>> =
                 inner_flows(state).iter().map(|f| flows[f.0 as usize].as_ref().map(|(_, d)| d)).collect();
@@ -51,7 +58,7 @@ fn laid_out(definition: &Definition, sizes: Sizes) -> Graph {
         }
     }
     let mut graph = Graph { comment: definition.comment.clone(), ..Graph::default() };
-    let mut todo = VecDeque::from([(FlowId::TOP, Point::new(1, 0), None)]);
+    let mut todo = VecDeque::from([(top, Point::new(1, 0), None)]);
     while let Some((flow, at, group)) = todo.pop_front() {
         let Some((plan, drawn)) = &flows[flow.0 as usize] else { continue };
         if group.is_none() {
@@ -80,10 +87,10 @@ fn laid_out(definition: &Definition, sizes: Sizes) -> Graph {
     graph
 }
 
-/// The flows, each after those inside of it.
-fn inside_out(definition: &Definition) -> Vec<FlowId> {
+/// A flow and those inside of it, each after those inside of it.
+fn inside_out(definition: &Definition, top: FlowId) -> Vec<FlowId> {
     let mut order = Vec::with_capacity(definition.flows.len());
-    let mut todo = vec![FlowId::TOP];
+    let mut todo = vec![top];
     while let Some(flow) = todo.pop() {
         order.push(flow);
         for state in &definition.flow(flow).states {

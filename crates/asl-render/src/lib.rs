@@ -46,7 +46,7 @@ mod tracks;
 mod visible;
 
 pub use dot::dot;
-pub use layout::{layout, layout_within};
+pub use layout::{layout, layout_flow, layout_within};
 pub use mermaid::mermaid;
 pub use model::{Edge, EdgeKind, Graph, Group, Label, Node, NodeKind, Place, Point, Rect};
 pub use status::{Facts, Status, Statuses, statuses};

@@ -10,7 +10,7 @@ use common::{Answer, definition_file, invoked, path, run};
 use std::sync::Arc;
 
 const FARE: &str = "../../definitions/fare.asl.json";
-const FARE_INPUT: &str = r#"{"fareId": "f", "customerId": "c", "fareAmount": 20}"#;
+const FARE_INPUT: &str = r#"{"fareId": "f", "customerId": "c", "fareAmount": "$20.00"}"#;
 
 fn check(name: &str, actual: &str, wrong: &mut Vec<String>) {
     let file = path("tests/snapshots").join(name);

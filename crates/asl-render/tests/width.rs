@@ -3,6 +3,7 @@
 mod common;
 
 use asl_render::{TextOptions, layout, layout_within, text};
+use asl_syntax::model::FlowId;
 use common::definition_file;
 
 const FARE: &str = "../../definitions/fare.asl.json";
@@ -15,7 +16,7 @@ fn pictures_use_the_room_there_is() {
         let usual = layout(&definition).width;
         let (mut narrowest, mut before) = (i32::MAX, 0);
         for columns in (20..240).step_by(10) {
-            let graph = layout_within(&definition, columns);
+            let graph = layout_within(&definition, FlowId::TOP, columns);
             let fits = graph.width <= columns as i32;
             assert!(fits || columns < usual as usize, "{file}: what fits usually fits into {columns}");
             if fits {
@@ -26,7 +27,7 @@ fn pictures_use_the_room_there_is() {
         }
         assert!(narrowest <= usual + 10, "{file}");
         // With room for everything no label is cut.
-        let whole = layout_within(&definition, usize::MAX);
+        let whole = layout_within(&definition, FlowId::TOP, usize::MAX);
         let cut = whole.edges.iter().filter_map(|edge| edge.label.as_ref()).find(|label| label.text.contains('…'));
         assert_eq!(cut, None, "{file}");
     }
@@ -35,7 +36,8 @@ fn pictures_use_the_room_there_is() {
 #[test]
 fn the_example_fits_into_eighty_columns() {
     let definition = definition_file(FARE);
-    let picture = text(&layout_within(&definition, 80), None, &TextOptions { width: 80, ..TextOptions::default() });
+    let picture =
+        text(&layout_within(&definition, FlowId::TOP, 80), None, &TextOptions { width: 80, ..TextOptions::default() });
     assert!(picture.contains('┌') && picture.lines().all(|line| line.chars().count() <= 80), "{picture}");
     assert!(picture.contains("┌ lambda ${Payme"), "the function is named:\n{picture}");
 }

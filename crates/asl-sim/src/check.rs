@@ -2,7 +2,7 @@
 
 use crate::sim::{Ask, Sim};
 use crate::store::{Exec, Row, rebuild};
-use asl_core::{Command, Input, MapCommand, Outcome, TaskCall, TaskId};
+use asl_core::{Command, Input, Machine, MapCommand, Outcome, TaskCall, TaskId};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -24,6 +24,7 @@ pub(crate) fn at_the_end(sim: &mut Sim<'_>) {
     for (n, row) in sim.store.rows().iter().enumerate() {
         let exec = Exec(n);
         history(row, &mut broken);
+        budget(sim, row, &mut broken);
         match replayed(row) {
             Ok(asked) => {
                 calls(sim, exec, row, &asked, &mut broken);
@@ -92,6 +93,24 @@ fn history(row: &Row, broken: &mut Vec<String>) {
     }
     if let Some((task, times)) = answers.iter().find(|(_, times)| **times > 1) {
         broken.push(format!("{arn}: {task:?} was answered {times} times"));
+    }
+}
+
+/// No record goes on though its budget was used up before its last step.
+fn budget(sim: &Sim<'_>, row: &Row, broken: &mut Vec<String>) {
+    let mut machine = Machine::new(row.definition.clone());
+    for (n, record) in (1..).zip(&row.records) {
+        for input in &record.inputs {
+            // What is not taken is told by the replay.
+            let _ = machine.handle(input.clone(), record.now);
+        }
+        let before = machine.run(record.now, record.steps.saturating_sub(1));
+        let is_over = before.work >= sim.budget.work || before.bytes >= sim.budget.bytes;
+        if before.steps > 0 && (is_over || before.steps >= sim.budget.steps) {
+            broken.push(format!("record {n} of {} goes on past its budget: {before:?}", row.execution.arn));
+        }
+        machine.run(record.now, record.steps - before.steps);
+        machine.take_effects();
     }
 }
 

@@ -16,6 +16,7 @@
 mod check;
 mod dice;
 pub mod generate;
+pub mod leases;
 mod sabotage;
 mod scenario;
 mod sim;

@@ -29,11 +29,19 @@ pub enum Sabotage {
     WrongSteps,
     /// A record has the time of the clock, although the machine was told a later one before.
     ClockBack,
+    /// A machine goes on though the budget of its record is used up.
+    NoBudget,
+    /// While a machine has something to do, nothing that comes is taken in.
+    DeafWhileBusy,
+    /// An execution that ends every process is never set aside.
+    NeverSetAside,
+    /// All executions are to blame for the end of a process, on trial or not.
+    BlameAll,
 }
 
 impl Sabotage {
     /// All of them.
-    pub const ALL: [Sabotage; 13] = [
+    pub const ALL: [Sabotage; 17] = [
         Sabotage::ActBeforeWrite,
         Sabotage::AcknowledgeBeforeWrite,
         Sabotage::EffectOutsideTransaction,
@@ -47,5 +55,9 @@ impl Sabotage {
         Sabotage::RecordTwice,
         Sabotage::WrongSteps,
         Sabotage::ClockBack,
+        Sabotage::NoBudget,
+        Sabotage::DeafWhileBusy,
+        Sabotage::NeverSetAside,
+        Sabotage::BlameAll,
     ];
 }

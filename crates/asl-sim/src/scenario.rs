@@ -51,6 +51,8 @@ fn execution(n: usize, seed: u64, input_text: String) -> Execution {
         region: "us-east-1".into(),
         execution_type: ExecutionType::Standard,
         seed: asl_core::draw(seed, n as u64, 0),
+        // Every other one has tokens of the old kind.
+        token_key: n.is_multiple_of(2).then(|| asl_core::TokenKey::new([n as u8; 32])),
         input: input_text.parse().unwrap_or_default(),
         input_text: input_text.into(),
     }

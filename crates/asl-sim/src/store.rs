@@ -23,6 +23,10 @@ pub struct Row {
     pub outcome: Option<Outcome>,
     /// The number of its last event.
     pub last_event: u64,
+    /// How often its process died since its last record, as far as it may be to blame.
+    pub deaths: u32,
+    /// Nobody runs it.
+    pub set_aside: bool,
 }
 
 /// What is on disk.
@@ -30,6 +34,8 @@ pub struct Row {
 pub struct Store {
     rows: Vec<Row>,
     by_arn: BTreeMap<Arc<str>, Exec>,
+    /// What the process has on trial.
+    pub(crate) on_trial: Vec<Exec>,
     /// How often each embedded task had its effect. Committed with the record that says so.
     pub(crate) effects: BTreeMap<(Exec, TaskId), u64>,
 }
@@ -56,6 +62,11 @@ impl Store {
         open.map(|(n, _)| Exec(n)).collect()
     }
 
+    /// What the store knows of an execution besides its history.
+    pub(crate) fn row_mut(&mut self, exec: Exec) -> &mut Row {
+        &mut self.rows[exec.0]
+    }
+
     /// A new execution with its first record. Whoever calls has looked whether its ARN is free.
     pub(crate) fn create(
         &mut self,
@@ -66,7 +77,15 @@ impl Store {
     ) -> Result<Exec, String> {
         let exec = Exec(self.rows.len());
         self.by_arn.insert(execution.arn.clone(), exec);
-        self.rows.push(Row { definition, execution, records: Vec::new(), outcome: None, last_event: 0 });
+        self.rows.push(Row {
+            definition,
+            execution,
+            records: Vec::new(),
+            outcome: None,
+            last_event: 0,
+            deaths: 0,
+            set_aside: false,
+        });
         self.append(exec, record, outcome)?;
         Ok(exec)
     }
@@ -84,6 +103,7 @@ impl Store {
             row.last_event = event.id;
         }
         row.records.push(record);
+        row.deaths = 0;
         row.outcome = outcome;
         Ok(())
     }

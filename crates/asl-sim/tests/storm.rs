@@ -70,6 +70,22 @@ fn calm_weather() {
     }
 }
 
+/// An execution that ends every process is set aside after three of them; all others end, and so does it once it is cured.
+#[test]
+fn a_poison_is_found_and_stops_nobody() {
+    let mut stats = Stats::default();
+    for seed in seeds(0..500) {
+        let report = Sim::new(&scenario(seed), Weather::Poison, seed).run();
+        assert!(report.broken.is_empty(), "seed {seed}: {:?}", report.broken);
+        // One that writes a record between two deaths is cleared, and dies again later.
+        let (deaths, found) = (report.stats.crashes, report.stats.set_aside);
+        assert!(deaths >= 3 * found && deaths <= 12, "seed {seed}: {deaths} deaths, {found} set aside");
+        stats.add(&report.stats);
+    }
+    eprintln!("{stats:?}");
+    assert!(stats.set_aside > 200, "{stats:?}");
+}
+
 #[test]
 fn a_seed_is_a_whole_story() {
     for seed in 0..20 {
@@ -86,7 +102,8 @@ fn every_sabotage_is_found_out() {
     for rule in Sabotage::ALL {
         let found = (0..600).find(|seed| {
             let scenario = scenario(*seed);
-            !Sim::new(&scenario, Weather::Storm, *seed).sabotage(rule).run().broken.is_empty()
+            let noticed = |weather| !Sim::new(&scenario, weather, *seed).sabotage(rule).run().broken.is_empty();
+            noticed(Weather::Storm) || noticed(Weather::Poison)
         });
         eprintln!("{rule:?}: seed {found:?}");
         assert!(found.is_some(), "nobody notices {rule:?}");

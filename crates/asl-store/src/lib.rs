@@ -16,6 +16,6 @@ pub mod service;
 
 pub use memory::{MemoryStore, MemoryTx};
 pub use record::{
-    Append, Definition, ExecutionId, ExecutionRow, Filter, NewExecution, Record, Status, UnknownStatus, WorkerId,
+    Append, Definition, ExecutionId, ExecutionRow, Filter, NewExecution, Record, Status, UnknownStatus, Which, WorkerId,
 };
 pub use service::{Dedup, ItemKey, ItemRange, Message, QueueState, ServiceTx, StoreError};

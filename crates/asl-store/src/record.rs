@@ -54,7 +54,7 @@ pub struct Definition {
     pub hash: Arc<str>,
     /// The name of the state machine.
     pub name: Arc<str>,
-    /// Its text: JSON.
+    /// Its text: JSON or YAML, as it was loaded.
     pub text: Arc<str>,
 }
 
@@ -164,10 +164,37 @@ pub struct ExecutionRow {
     pub last_event: EventId,
     /// The worker that runs it, or ran it last.
     pub owner: Option<WorkerId>,
+    /// Why it is set aside, if it is: it is open, and nobody runs it.
+    pub set_aside: Option<String>,
+    /// How often an owner of it died since its last record, as far as it may be to blame.
+    pub deaths: u32,
+    /// True when it was stopped without its records being read: they do not tell how it ended.
+    pub unread_end: bool,
     /// How often it was redriven.
     pub redrive_count: u64,
     /// When it was redriven last.
     pub redriven: Option<Timestamp>,
+}
+
+impl ExecutionRow {
+    /// True for a child of a map run.
+    pub fn is_child(&self) -> bool {
+        asl_core::is_child(&self.state_machine_arn)
+    }
+}
+
+/// Executions that somebody started, and those that Distributed Maps did.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Which {
+    /// Both.
+    #[default]
+    All,
+    /// Only those that are no children of map runs.
+    Parents,
+    /// Only children of map runs.
+    Children,
+    /// Only children of the map runs of this Distributed Map, by its state machine's ARN: `...:stateMachine:sm/label`.
+    OfFamily(String),
 }
 
 /// Which executions to list. The default is all of them.
@@ -177,6 +204,8 @@ pub struct Filter {
     pub status: Option<Status>,
     /// Only those of the state machine with this name or ARN.
     pub state_machine: Option<String>,
+    /// Only these of parents and children.
+    pub which: Which,
     /// Only those whose name begins so.
     pub name_prefix: Option<String>,
     /// At most so many.

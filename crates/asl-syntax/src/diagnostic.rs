@@ -103,6 +103,8 @@ rules! {
     JsonSyntax = "json-syntax" InvalidJsonDescription Error,
     /// The text is not YAML, or uses YAML that JSON cannot say.
     YamlSyntax = "yaml-syntax" InvalidJsonDescription Error,
+    /// A word without quotes that YAML 1.1 takes as a boolean.
+    YamlBoolean = "yaml-boolean" Lint Warning,
     /// The definition is not an object.
     NotAnObject = "not-an-object" SchemaValidationFailed Error,
     /// The definition is larger than 1 MB.
@@ -191,6 +193,8 @@ rules! {
     UnusedVariable = "unused-variable" Lint Warning,
     /// A variable that is read and never assigned.
     UnassignedVariable = "unassigned-variable" Lint Warning,
+    /// A JSONata expression that a run would certainly refuse.
+    JsonataMistake = "jsonata-mistake" Lint Warning,
     /// A field that does nothing where it stands.
     NoEffect = "no-effect" Lint Warning,
     /// A Choice without `Default`.
@@ -254,6 +258,18 @@ impl Diagnostic {
     pub(crate) fn help(&mut self, help: impl Into<String>) -> &mut Diagnostic {
         self.help = Some(help.into());
         self
+    }
+
+    /// The message for people: without the text of the definition that AWS adds to what is wrong with its JSON.
+    pub fn headline(&self) -> &str {
+        self.message.split("\n at [Source: ").next().unwrap_or_default().trim_end()
+    }
+
+    /// How much memory it takes, about.
+    pub(crate) fn bytes(&self) -> usize {
+        let texts =
+            [&self.location, &self.help].into_iter().flatten().chain(self.labels.iter().map(|(_, label)| label));
+        size_of::<Diagnostic>() + self.message.len() + texts.map(String::len).sum::<usize>()
     }
 
     /// True when it keeps a definition from being accepted.

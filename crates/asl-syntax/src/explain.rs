@@ -15,6 +15,7 @@ macro_rules! pages {
 pages! {
     JsonSyntax "json-syntax",
     YamlSyntax "yaml-syntax",
+    YamlBoolean "yaml-boolean",
     NotAnObject "not-an-object",
     TooLarge "too-large",
     TooDeep "too-deep",
@@ -34,6 +35,7 @@ pages! {
     JsonataDelimiters "jsonata-delimiters",
     JsonataSyntax "jsonata-syntax",
     JsonataReference "jsonata-reference",
+    JsonataMistake "jsonata-mistake",
     BadTimestamp "bad-timestamp",
     BadResource "bad-resource",
     UnknownIntegration "unknown-integration",

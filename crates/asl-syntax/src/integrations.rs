@@ -1,8 +1,8 @@
 //! The optimized integrations of Step Functions: services, actions, patterns, parameters (AWS developer guide:
 //! "Integrating optimized services").
 
-use crate::near::nearest;
 use crate::resource::Pattern;
+use asl_expr::nearest;
 
 /// One service: its actions, and those of them that also run in another pattern than request-response.
 struct Service {

@@ -33,7 +33,7 @@ pub(crate) fn acceptable(source: &Source) -> Result<(), Box<Diagnostic>> {
 fn diagnostic(source: &Source, error: &ParseError) -> Diagnostic {
     // Jackson names the column after what it has read, not the one where it starts.
     let (rule, read) = match &error.kind {
-        ParseErrorKind::Depth => (Rule::TooDeep, 0),
+        ParseErrorKind::Depth(_) => (Rule::TooDeep, 0),
         ParseErrorKind::Token(word) => (Rule::JsonSyntax, word.chars().count()),
         ParseErrorKind::Unexpected(..) | ParseErrorKind::Control(_) => (Rule::JsonSyntax, 1),
         _ => (Rule::JsonSyntax, 0),

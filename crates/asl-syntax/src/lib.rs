@@ -32,7 +32,6 @@ mod integrations;
 mod json;
 mod load;
 pub mod model;
-mod near;
 mod place;
 mod query;
 mod references;
@@ -42,15 +41,17 @@ mod source;
 mod tree;
 mod yaml;
 
+pub use asl_expr::nearest;
 pub use asl_value::Span;
 pub use diagnostic::{Code, Diagnostic, Rule, Severity};
 pub use explain::explain;
-pub use load::{Format, Kind, Loaded, MAX_DEFINITION_BYTES, MAX_STATE_DEPTH, Options, load, parse};
+pub use load::{
+    Format, Kind, Loaded, MAX_DEFINITION_BYTES, MAX_STATE_DEPTH, More, Options, load, parse, parse_template,
+};
 pub use model::Definition;
-pub use near::nearest;
 pub use place::state_span;
 pub use references::variable_references;
-pub use report::{Validation, create_error_message, plain_text, validate};
+pub use report::{MAX_SHOWN, Validation, create_error_message, plain_text, validate};
 pub use resource::{Pattern, Resource, ResourceError, ResourceKind};
-pub use source::{MissingBinding, MissingBindings, Source};
-pub use tree::{Data, Member, Node};
+pub use source::{MissingBinding, MissingBindings, Origin, Source};
+pub use tree::{Data, MAX_TEXT_DEPTH, Member, Node};

@@ -19,7 +19,7 @@ use asl_value::Span;
 pub fn state_span(source: &Source, format: Format, state: &str) -> Option<Span> {
     let root = match format {
         Format::Json => json::parse(source),
-        Format::Yaml => yaml::parse(source),
+        Format::Yaml => yaml::parse(source, yaml::Tags::Refused),
     };
     find(&root.ok()?, state).map(|span| source.original_span(span))
 }

@@ -59,19 +59,25 @@ fn entry(diagnostic: &Diagnostic) -> Value {
     entry.into()
 }
 
-/// All diagnostics as plain text, one paragraph each:
-/// `LINE:COLUMN: error[RULE]: MESSAGE`, then indented the location, the labels and the help.
+/// How many diagnostics are shown to people; the others are counted.
+pub const MAX_SHOWN: usize = 100;
+
+/// The diagnostics as plain text, one paragraph each:
+/// `LINE:COLUMN: error[RULE]: MESSAGE`, then indented the location, the labels and the help. Of more than [`MAX_SHOWN`] the
+/// first are shown, and the rest is counted.
 pub fn plain_text(source: &Source, diagnostics: &[Diagnostic]) -> String {
     let mut out = String::new();
-    for diagnostic in diagnostics {
+    for diagnostic in diagnostics.iter().take(MAX_SHOWN) {
         let severity = diagnostic.severity.as_str().to_ascii_lowercase();
         if let Some(span) = diagnostic.span {
             let (line, column) = source.line_column(span.start);
             let _ = write!(out, "{line}:{column}: ");
         }
-        let message = diagnostic.message.trim_end().replace('\n', "\n    ");
+        let message = diagnostic.headline().replace('\n', "\n    ");
         let _ = writeln!(out, "{severity}[{}]: {message}", diagnostic.rule);
-        let location = diagnostic.location.as_deref().unwrap_or("-").replace('\n', "\\n");
+        // Where the text is no JSON, AWS's location is the text once more.
+        let location = diagnostic.location.as_deref().filter(|location| !location.starts_with("[Source: "));
+        let location = location.unwrap_or("-").replace('\n', "\\n");
         let _ = writeln!(out, "    {} at {location}", diagnostic.code.as_str());
         for (span, label) in &diagnostic.labels {
             let (line, column) = source.line_column(span.start);
@@ -80,6 +86,9 @@ pub fn plain_text(source: &Source, diagnostics: &[Diagnostic]) -> String {
         if let Some(help) = &diagnostic.help {
             let _ = writeln!(out, "    help: {help}");
         }
+    }
+    if let Some(more) = diagnostics.len().checked_sub(MAX_SHOWN).filter(|more| *more > 0) {
+        let _ = writeln!(out, "and {more} more");
     }
     out
 }

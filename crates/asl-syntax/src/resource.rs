@@ -25,7 +25,8 @@ pub enum ResourceKind {
         /// The activity's name.
         name: Arc<str>,
     },
-    /// `arn:aws:states:::SERVICE:ACTION[.PATTERN]` or `arn:aws:states:::aws-sdk:SERVICE:ACTION[.PATTERN]`
+    /// `arn:aws:states:::SERVICE:ACTION[.PATTERN]` or `arn:aws:states:::aws-sdk:SERVICE:ACTION[.PATTERN]`; with a region and
+    /// an account it is the same (AWS).
     Service {
         /// The service, in lower case: `dynamodb`.
         service: Arc<str>,
@@ -98,11 +99,17 @@ impl Resource {
                 let name = named("function").ok_or_else(|| bad("a function's ARN ends in function:NAME"))?;
                 ResourceKind::Lambda { function: name.split(':').next().unwrap_or(name).into() }
             }
-            ("states", false) => {
+            ("states", false) if rest == "activity" || rest.starts_with("activity:") => {
                 let name = named("activity").ok_or_else(|| bad("an activity's ARN ends in activity:NAME"))?;
                 ResourceKind::Activity { name: name.into() }
             }
-            ("states", true) => integration(rest).ok_or_else(|| bad("a service integration is SERVICE:ACTION"))?,
+            ("states", false) if OTHER_THINGS.iter().any(|thing| rest.starts_with(thing)) => {
+                return Err(bad(
+                    "a Resource names a function, an activity or an integration: a state machine is started by \
+                     arn:aws:states:::states:startExecution",
+                ));
+            }
+            ("states", _) => integration(rest).ok_or_else(|| bad("a service integration is SERVICE:ACTION"))?,
             _ => return Err(bad("a Resource names a Lambda function, an activity or a service integration")),
         };
         Ok(Resource { arn: arn.into(), kind })
@@ -134,6 +141,9 @@ impl Resource {
     }
 }
 
+/// What else of Step Functions has an ARN.
+const OTHER_THINGS: [&str; 4] = ["stateMachine:", "execution:", "express:", "mapRun:"];
+
 fn integration(rest: &str) -> Option<ResourceKind> {
     let (sdk, rest) = match rest.strip_prefix("aws-sdk:") {
         Some(rest) => (true, rest),
@@ -164,6 +174,8 @@ mod tests {
             ("arn:aws:states:::states:startExecution.sync:2", "states", "startExecution.sync:2"),
             ("arn:aws:states:::sqs:sendMessage.waitForTaskToken", "sqs", "sendMessage.waitForTaskToken"),
             ("arn:aws-cn:states:::aws-sdk:s3:getObject", "aws-sdk:s3", "getObject"),
+            ("arn:aws:states:us-east-1:123456789012:aws-sdk:s3:getObject", "aws-sdk:s3", "getObject"),
+            ("arn:aws-us-gov:states:us-gov-west-1::states:startExecution.sync", "states", "startExecution.sync"),
             (
                 "arn:aws:lambda:us-east-1:123456789012:function:f:prod",
                 "",
@@ -178,7 +190,15 @@ mod tests {
             let parsed = Resource::parse(arn).unwrap();
             assert_eq!((&*parsed.resource_type(), &*parsed.resource()), (resource_type, resource), "{arn}");
         }
-        for arn in ["", "x", "arn:aws:s3:::bucket", "arn:aws:states:::dynamodb", "arn:aws:states:::dynamodb:put item"] {
+        for arn in [
+            "",
+            "x",
+            "arn:aws:s3:::bucket",
+            "arn:aws:states:::dynamodb",
+            "arn:aws:states:::dynamodb:put item",
+            "arn:aws:states:us-east-1:1:stateMachine:m",
+            "arn:aws:states:us-east-1:1:activity:",
+        ] {
             assert!(Resource::parse(arn).is_err(), "{arn}");
         }
     }

@@ -1,6 +1,6 @@
 //! The text of a definition, with its `${Key}` substitutions and the way back to the original places.
 
-use crate::near::nearest;
+use asl_expr::nearest;
 use asl_value::{Span, Value};
 use std::collections::BTreeMap;
 use std::fmt;
@@ -14,6 +14,26 @@ pub struct Source {
     text: Arc<str>,
     /// The replaced places, in order.
     replaced: Vec<Replaced>,
+    /// The text that `original` was made of, and what came from where.
+    outer: Option<Arc<Outer>>,
+}
+
+/// A file that a definition is part of.
+#[derive(Debug)]
+struct Outer {
+    text: Arc<str>,
+    origins: Vec<Origin>,
+}
+
+/// Where a part of a text came from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Origin {
+    /// The part, in bytes.
+    pub new: Span,
+    /// Its place in the text it was made of.
+    pub old: Span,
+    /// Both are the same text, byte for byte.
+    pub same: bool,
 }
 
 /// One place where a `${Key}` became its value.
@@ -61,7 +81,13 @@ impl Source {
     /// A text as it is. `name` is what messages call it, usually the file's name.
     pub fn new(name: impl Into<Arc<str>>, text: impl Into<Arc<str>>) -> Source {
         let text = text.into();
-        Source { name: name.into(), original: text.clone(), text, replaced: Vec::new() }
+        Source { name: name.into(), original: text.clone(), text, replaced: Vec::new(), outer: None }
+    }
+
+    /// The same text, made of parts of another file, `file`: places are told in that one. `origins` are in order and do not
+    /// overlap.
+    pub fn made_of(self, file: impl Into<Arc<str>>, origins: Vec<Origin>) -> Source {
+        Source { outer: Some(Arc::new(Outer { text: file.into(), origins })), ..self }
     }
 
     /// A text in which each `${Key}` is replaced by its value, as the `DefinitionSubstitutions` of SAM and CloudFormation do.
@@ -102,7 +128,7 @@ impl Source {
             return Err(MissingBindings { bindings: missing });
         }
         text.push_str(&original[copied..]);
-        Ok(Source { name: name.into(), original, text: text.into(), replaced })
+        Ok(Source { name: name.into(), original, text: text.into(), replaced, outer: None })
     }
 
     /// What messages call it.
@@ -115,18 +141,19 @@ impl Source {
         &self.text
     }
 
-    /// The text as it was given: what [`crate::Diagnostic::span`] points into.
+    /// The text as it was given, or the file that it was made of: what [`crate::Diagnostic::span`] points into.
     pub fn original(&self) -> &Arc<str> {
-        &self.original
+        self.outer.as_ref().map_or(&self.original, |outer| &outer.text)
     }
 
     /// The line and the column, both from 1, of a byte of the original text; columns count characters.
     pub fn line_column(&self, offset: usize) -> (usize, usize) {
-        let mut offset = offset.min(self.original.len());
-        while !self.original.is_char_boundary(offset) {
+        let original = self.original();
+        let mut offset = offset.min(original.len());
+        while !original.is_char_boundary(offset) {
             offset -= 1;
         }
-        let before = &self.original[..offset];
+        let before = &original[..offset];
         let line_start = before.rfind('\n').map_or(0, |i| i + 1);
         (before.bytes().filter(|b| *b == b'\n').count() + 1, before[line_start..].chars().count() + 1)
     }
@@ -135,7 +162,8 @@ impl Source {
     pub fn original_span(&self, span: Span) -> Span {
         let (start, end) = (self.original_offset(span.start, false), self.original_offset(span.end, true));
         // Nothing, where a value is empty, lies after that value as a start and before it as an end.
-        Span { start: start.min(end), end: start.max(end) }
+        let span = Span { start: start.min(end), end: start.max(end) };
+        self.outer.as_ref().map_or(span, |outer| outer.span(span))
     }
 
     fn original_offset(&self, offset: usize, is_end: bool) -> usize {
@@ -150,6 +178,23 @@ impl Source {
                 }
             }
             None => offset,
+        }
+    }
+}
+
+impl Outer {
+    fn span(&self, span: Span) -> Span {
+        let start = self.offset(span.start, false);
+        Span { start, end: self.offset(span.end, true).max(start) }
+    }
+
+    fn offset(&self, offset: usize, is_end: bool) -> usize {
+        let after = self.origins.partition_point(|o| if is_end { o.new.start < offset } else { o.new.start <= offset });
+        match after.checked_sub(1).map(|i| self.origins[i]) {
+            Some(Origin { new, old, same: true }) => old.end.min(old.start + (offset.min(new.end) - new.start)),
+            Some(Origin { old, .. }) if is_end => old.end,
+            Some(Origin { old, .. }) => old.start,
+            None => self.origins.first().map_or(0, |origin| origin.old.start),
         }
     }
 }
@@ -238,6 +283,27 @@ mod tests {
             let span = source.original_span(Span { start, end: start + wanted.len() });
             assert_eq!(&text[span.start..span.end], found, "{wanted}");
         }
+    }
+
+    #[test]
+    fn places_lead_back_to_the_file_that_a_text_was_made_of() {
+        let file = "A: |\n  one ${K}\nB: !Ref Two";
+        let span = |text: &str, part: &str| {
+            let start = text.find(part).unwrap();
+            Span { start, end: start + part.len() }
+        };
+        let text = "one ${K}, two";
+        let origins = vec![
+            Origin { new: span(text, "one ${K}"), old: span(file, "one ${K}"), same: true },
+            Origin { new: span(text, "two"), old: span(file, "!Ref Two"), same: false },
+        ];
+        let source = Source::with_substitutions("f", text, &values(&[("K", "longer")])).unwrap().made_of(file, origins);
+        for (wanted, found) in [("one", "one"), ("longer", "${K}"), ("wo", "!Ref Two"), ("one longer, two", &file[7..])]
+        {
+            let place = source.original_span(span(source.text(), wanted));
+            assert_eq!(&source.original()[place.start..place.end], found, "{wanted}");
+        }
+        assert_eq!(source.line_column(source.original_span(span(source.text(), "two")).start), (3, 4));
     }
 
     #[test]

@@ -5,6 +5,10 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 
+/// How deep arrays and objects may be nested in a definition: reading one recurses by level. AWS has a limit too
+/// (`TOO_DEEPLY_NESTED`) but does not say which.
+pub const MAX_TEXT_DEPTH: usize = 256;
+
 /// A JSON value with its place in the (substituted) text.
 #[derive(Clone, Debug)]
 pub struct Node {
@@ -92,6 +96,7 @@ pub(crate) struct Nodes;
 
 impl Build for Nodes {
     type Node = Node;
+    const MAX_DEPTH: usize = MAX_TEXT_DEPTH;
 
     fn scalar(&mut self, value: Value, span: Span) -> Node {
         Node { span, data: Data::Scalar(value) }

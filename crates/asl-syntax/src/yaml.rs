@@ -1,13 +1,13 @@
 //! YAML text to the nodes of the same tree: what JSON can say, nothing more.
 //!
-//! Words that YAML 1.1 and 1.2 read differently (`yes`, `off`, `0123`) are refused, because the tools that would carry the
-//! same file to AWS read them in the other way.
+//! Numbers that YAML 1.1 and 1.2 read differently (`0123`) are refused, because the tools that would carry the same file to
+//! AWS read them in the other way; of words (`yes`, `off`) the loader warns.
 
 use crate::diagnostic::{Diagnostic, Rule};
 use crate::json::acceptable;
 use crate::source::Source;
-use crate::tree::{Data, Member, Node};
-use asl_value::{MAX_DEPTH, Number, Span, Value};
+use crate::tree::{Data, MAX_TEXT_DEPTH as MAX_DEPTH, Member, Node};
+use asl_value::{Number, Span, Value};
 use saphyr_parser::{Event, Parser, ScalarStyle, Span as YamlSpan, Tag};
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -15,11 +15,20 @@ use std::sync::Arc;
 /// How many nodes a definition may have once its aliases are filled in.
 const MAX_NODES: usize = 200_000;
 
-pub(crate) fn parse(source: &Source) -> Result<Node, Box<Diagnostic>> {
+/// What tags mean.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Tags {
+    /// Nothing: they are refused.
+    Refused,
+    /// The short forms of CloudFormation's functions, in a template: `!Sub x` is `{"Fn::Sub": "x"}`.
+    Functions,
+}
+
+pub(crate) fn parse(source: &Source, tags: Tags) -> Result<Node, Box<Diagnostic>> {
     acceptable(source)?;
     let text = &**source.text();
     let mut reader =
-        Reader { offsets: Offsets::new(text), open: Vec::new(), anchors: HashMap::new(), nodes: 0, root: None };
+        Reader { tags, offsets: Offsets::new(text), open: Vec::new(), anchors: HashMap::new(), nodes: 0, root: None };
     for event in Parser::new_from_str(text) {
         let done = match event {
             Ok((event, span)) => reader.event(event, reader.offsets.span(span)),
@@ -89,6 +98,7 @@ impl Offsets {
 struct Open {
     start: usize,
     anchor: usize,
+    function: Option<Arc<str>>,
     content: Content,
 }
 
@@ -98,6 +108,7 @@ enum Content {
 }
 
 struct Reader {
+    tags: Tags,
     offsets: Offsets,
     open: Vec<Open>,
     anchors: HashMap<usize, Node>,
@@ -110,9 +121,17 @@ impl Reader {
         match event {
             Event::Scalar(text, style, anchor, tag) => {
                 let text_only = style != ScalarStyle::Plain || tag.as_ref().is_some_and(|tag| is_text(tag));
-                known_tag(tag.as_deref(), span)?;
-                let value = if text_only { Value::from(&*text) } else { plain(&text, span)? };
-                self.add(Node { span, data: Data::Scalar(value) }, anchor, Some(&text))
+                let function = self.function(tag.as_deref(), span)?;
+                let value = match (text_only, self.tags) {
+                    (true, _) => Value::from(&*text),
+                    (false, Tags::Functions) => word_1_1(&text).map_or_else(|| plain(&text, span), Ok)?,
+                    (false, Tags::Refused) => plain(&text, span)?,
+                };
+                let node = Node { span, data: Data::Scalar(value) };
+                match function {
+                    Some(function) => self.add(call(function, node), anchor, None),
+                    None => self.add(node, anchor, Some(&text)),
+                }
             }
             Event::SequenceStart(anchor, tag) => self.start(Content::Array(Vec::new()), anchor, tag.as_deref(), span),
             Event::MappingStart(anchor, tag) => {
@@ -142,12 +161,12 @@ impl Reader {
     }
 
     fn start(&mut self, content: Content, anchor: usize, tag: Option<&Tag>, span: Span) -> Result<(), Mistake> {
-        known_tag(tag, span)?;
+        let function = self.function(tag, span)?;
         if self.open.len() >= MAX_DEPTH {
             let mistake = Mistake::new(span, format!("nested deeper than {MAX_DEPTH} levels"));
             return Err(Mistake { rule: Rule::TooDeep, ..mistake });
         }
-        self.open.push(Open { start: span.start, anchor, content });
+        self.open.push(Open { start: span.start, anchor, function, content });
         Ok(())
     }
 
@@ -158,7 +177,12 @@ impl Reader {
             Content::Object(members, _) => Data::Object(members),
         };
         let end = span.end.max(open.start);
-        self.add(Node { span: Span { start: open.start, end }, data }, open.anchor, None)
+        let node = Node { span: Span { start: open.start, end }, data };
+        let node = match open.function {
+            Some(function) => call(function, node),
+            None => node,
+        };
+        self.add(node, open.anchor, None)
     }
 
     /// Puts a whole node where it belongs; `text` is that of a scalar, which may be a key.
@@ -205,13 +229,60 @@ fn is_text(tag: &Tag) -> bool {
     tag.is_yaml_core_schema() && tag.suffix == "str"
 }
 
-fn known_tag(tag: Option<&Tag>, span: Span) -> Result<(), Mistake> {
-    match tag {
-        Some(tag) if !tag.is_yaml_core_schema() => {
-            Err(Mistake::new(span, format!("the tag {}{} is not supported", tag.handle, tag.suffix))
-                .help("use ${Key} substitutions instead of the functions of CloudFormation"))
+/// The functions of CloudFormation that have a short form `!NAME`, without their `Fn::`.
+const FUNCTIONS: [&str; 20] = [
+    "And",
+    "Base64",
+    "Cidr",
+    "Condition",
+    "Contains",
+    "Equals",
+    "FindInMap",
+    "GetAZs",
+    "GetAtt",
+    "If",
+    "ImportValue",
+    "Join",
+    "Length",
+    "Not",
+    "Or",
+    "Ref",
+    "Select",
+    "Split",
+    "Sub",
+    "ToJsonString",
+];
+
+impl Reader {
+    /// The function that a tag is the short form of.
+    fn function(&self, tag: Option<&Tag>, span: Span) -> Result<Option<Arc<str>>, Mistake> {
+        let Some(tag) = tag.filter(|tag| !tag.is_yaml_core_schema()) else { return Ok(None) };
+        let unknown = || Mistake::new(span, format!("the tag {}{} is not supported", tag.handle, tag.suffix));
+        match self.tags {
+            Tags::Refused => Err(unknown().help("use ${Key} substitutions instead of the functions of CloudFormation")),
+            Tags::Functions => match tag.suffix.as_str() {
+                name @ ("Ref" | "Condition") => Ok(Some(name.into())),
+                "Transform" => Ok(Some("Fn::Transform".into())),
+                name if FUNCTIONS.contains(&name) => Ok(Some(format!("Fn::{name}").into())),
+                _ => Err(unknown().help("the short forms are !Ref, !GetAtt, !Sub, !Join, !If and their like")),
+            },
         }
-        _ => Ok(()),
+    }
+}
+
+/// The long form of a function's call.
+fn call(function: Arc<str>, argument: Node) -> Node {
+    let span = argument.span;
+    Node { span, data: Data::Object(vec![Member { key: function, key_span: span, value: argument }]) }
+}
+
+/// The words that the YAML readers of AWS's own tools (YAML 1.1) take as booleans; `y` and `n` are texts there.
+fn word_1_1(text: &str) -> Option<Value> {
+    match text {
+        "yes" | "Yes" | "YES" | "on" | "On" | "ON" => Some(Value::Bool(true)),
+        "no" | "No" | "NO" | "off" | "Off" | "OFF" => Some(Value::Bool(false)),
+        "y" | "Y" | "n" | "N" => Some(Value::from(text)),
+        _ => None,
     }
 }
 
@@ -224,9 +295,6 @@ fn plain(text: &str, span: Span) -> Result<Value, Mistake> {
         "true" | "True" | "TRUE" => return Ok(Value::Bool(true)),
         "false" | "False" | "FALSE" => return Ok(Value::Bool(false)),
         _ => {}
-    }
-    if ["yes", "no", "on", "off", "y", "n"].contains(&text.to_ascii_lowercase().as_str()) {
-        return Err(quote("is a boolean in YAML 1.1 and a text in YAML 1.2"));
     }
     let digits = text.strip_prefix(['-', '+']).unwrap_or(text);
     if digits.len() > 1 && digits.starts_with('0') && digits.bytes().all(|b| b.is_ascii_digit()) {

@@ -1,7 +1,7 @@
 //! What holds for every text: loading ends, never panics, points into the text, and gives a definition exactly when there is
 //! no error.
 
-use asl_syntax::{Format, Kind, Options, Rule, Source, load, plain_text};
+use asl_syntax::{Format, Kind, Options, Rule, Severity, Source, load, plain_text, validate};
 use asl_value::{Map, Value};
 use proptest::prelude::*;
 use std::collections::BTreeMap;
@@ -204,32 +204,163 @@ fn nested_maps(levels: usize) -> String {
     text
 }
 
-#[test]
-fn deep_nesting_is_bounded() {
-    let rules = |text: &str| -> Vec<Rule> {
-        load(&Source::new("deep", text), &Options::default()).diagnostics.iter().map(|d| d.rule).collect()
-    };
-    assert_eq!(rules(&nested_maps(asl_syntax::MAX_STATE_DEPTH)), []);
-    assert_eq!(rules(&nested_maps(asl_syntax::MAX_STATE_DEPTH + 1)), [Rule::TooDeep]);
-    assert_eq!(rules(&"[".repeat(1_000_000)), [Rule::TooDeep]);
-    let nots = format!("{}{}{}", r#"{"Not": "#.repeat(500), r#"{"Variable": "$.x", "IsNull": true}"#, "}".repeat(500));
-    let choice = format!(
-        r#"{{"StartAt": "C", "States": {{"E": {{"Type": "Succeed"}}, "C": {{"Type": "Choice", "Default": "E", "Choices": [{}, "Next": "E"}}]}}}}}}"#,
-        &nots[..nots.len() - 1]
-    );
-    assert_eq!(rules(&choice), []);
+fn rules(text: &str) -> Vec<Rule> {
+    load(&Source::new("deep", text), &Options::default()).diagnostics.iter().map(|d| d.rule).collect()
+}
+
+/// A definition with something in the middle.
+fn with(state: &str) -> String {
+    format!(r#"{{"StartAt": "S", "States": {{"S": {state}, "E": {{"Type": "Succeed"}}}}}}"#)
+}
+
+fn nested(levels: usize, open: &str, inside: &str, close: &str) -> String {
+    format!("{}{inside}{}", open.repeat(levels), close.repeat(levels))
+}
+
+/// On a stack half as large as the threads of other programs have.
+fn on_a_small_stack(work: impl FnOnce() + Send + 'static) {
+    std::thread::Builder::new().stack_size(1 << 20).spawn(work).unwrap().join().unwrap();
 }
 
 #[test]
+fn deep_nesting_is_bounded() {
+    on_a_small_stack(|| {
+        assert_eq!(rules(&nested_maps(asl_syntax::MAX_STATE_DEPTH)), []);
+        assert_eq!(rules(&nested_maps(asl_syntax::MAX_STATE_DEPTH + 1)), [Rule::TooDeep]);
+        assert_eq!(rules(&"[".repeat(1_000_000)), [Rule::TooDeep]);
+        for (levels, refused) in [(200, false), (500, true), (30_000, true)] {
+            let test = r#"{"Variable": "$.x", "IsNull": true}"#;
+            for (open, close) in [(r#"{"Not": "#, "}"), (r#"{"And": ["#, "]}"), (r#"{"Or": ["#, "]}")] {
+                // In JSON a level of And and Or is two.
+                let levels = if open.ends_with('[') { levels / 2 } else { levels };
+                let condition = nested(levels, open, test, close);
+                let choice = format!(
+                    r#"{{"Type": "Choice", "Default": "E", "Choices": [{}, "Next": "E"}}]}}"#,
+                    &condition[..condition.len() - 1]
+                );
+                assert_eq!(
+                    rules(&with(&choice)),
+                    if refused { vec![Rule::TooDeep] } else { vec![] },
+                    "{levels} {open}"
+                );
+            }
+            for value in [nested(levels, "[", "1", "]"), nested(levels, r#"{"a": "#, r#"{"b.$": "$"}"#, "}")] {
+                for field in ["Parameters", "Result", "Assign", "ResultSelector", "Comment"] {
+                    let state = format!(r#"{{"Type": "Pass", "{field}": {value}, "Next": "E"}}"#);
+                    assert_eq!(rules(&with(&state)).contains(&Rule::TooDeep), refused, "{field}");
+                }
+                let state =
+                    format!(r#"{{"Type": "Pass", "QueryLanguage": "JSONata", "Output": {value}, "Next": "E"}}"#);
+                assert_eq!(rules(&with(&state)).contains(&Rule::TooDeep), refused);
+            }
+        }
+    });
+}
+
+/// What a text in a definition may say at any length.
+#[test]
+fn long_and_deep_texts_of_expressions_are_judged_on_a_small_stack() {
+    on_a_small_stack(|| {
+        for levels in [100, 4_000, 27_000] {
+            for text in [
+                format!("$.{}", vec!["a"; levels].join(".")),
+                format!("${}", nested(levels, "[?(@.a", "", " == 1)]")),
+                format!("$[?({})]", vec!["@.a"; levels].join(" || ")),
+                nested(levels, "States.Array(", "1", ")"),
+                format!("States.Array({})", vec!["1"; levels].join(", ")),
+            ] {
+                let text = Value::from(text);
+                for state in [
+                    format!(r#"{{"Type": "Pass", "InputPath": {text}, "Parameters": {{"a.$": {text}}}, "Next": "E"}}"#),
+                    format!(r#"{{"Type": "Fail", "Error": {text}, "CausePath": {text}}}"#),
+                    format!(r#"{{"Type": "Pass", "Result": {text}, "Comment": {text}, "Next": "E"}}"#),
+                    format!(r#"{{"Type": {text}, {text}: {text}}}"#),
+                    format!(
+                        r#"{{"Type": "Choice", "Choices": [{{"Variable": {text}, "StringMatches": {text}, "Next": "E"}}]}}"#
+                    ),
+                ] {
+                    let _ = load(&Source::new("long", with(&state)), &Options::default());
+                }
+            }
+        }
+        let yaml = Options { format: Format::Yaml, ..Options::default() };
+        for text in [
+            "[".repeat(900_000),
+            "{a: ".repeat(200_000),
+            "- ".repeat(400_000),
+            (0..1_000).map(|i| format!("{}a:\n", " ".repeat(i))).collect(),
+            nested(900_000, "(", "", ")"),
+            "? ".repeat(400_000),
+            "&a ".repeat(300_000),
+            "!!str ".repeat(150_000),
+        ] {
+            assert!(load(&Source::new("deep", text), &yaml).definition.is_none());
+        }
+    });
+}
+
+fn large(count: usize, state: impl Fn(usize) -> String) -> String {
+    let states: Vec<String> = (0..count).map(state).collect();
+    format!(r#"{{"StartAt": "State number 1", "States": {{{}}}}}"#, states.join(","))
+}
+
+/// Each of these takes time and memory in proportion to its length; what is shown is bounded.
+#[test]
 fn large_definitions_with_many_mistakes_are_judged() {
-    let states: Vec<String> = (0..8000)
-        .map(|i| {
-            format!(r#""State number {i}": {{"Type": "Pass", "Nxet": "State numbr {i}", "Next": "Stat number {i}"}}"#)
-        })
-        .collect();
-    let text = format!(r#"{{"StartAt": "State number 1", "States": {{{}}}}}"#, states.join(","));
-    let loaded = load(&Source::new("large", text), &Options::default());
-    assert_eq!(loaded.diagnostics.len(), 8000 * 2 + 1);
+    let began = std::time::Instant::now();
+    let name = "n".repeat(400_000);
+    let branch = r#"{"StartAt": "Same", "States": {"Same": {"Type": "Succeed"}}}"#;
+    let fields =
+        |count: usize, field: &str| -> String { (0..count).map(|i| format!(r#""{field} {i}": 1, "#)).collect() };
+    let dollars: String = (0..20_000).map(|i| format!(r#""k{i}.$": "$.x[", "k{i}": 1, "#)).collect();
+    let retries: Vec<String> = (0..5_000).map(|_| r#"{"ErrorEquals": ["A", "States.Nope"]}"#.to_owned()).collect();
+    for (text, errors, warnings) in [
+        (
+            large(8000, |i| {
+                format!(
+                    r#""State number {i}": {{"Type": "Pass", "Nxet": "State numbr {i}", "Next": "Stat number {i}"}}"#
+                )
+            }),
+            16_000,
+            0,
+        ),
+        (
+            with(&format!(r#"{{"Type": "Parallel", "Next": "E", "Branches": [{}]}}"#, vec![branch; 4000].join(", "))),
+            3_999,
+            0,
+        ),
+        (with(&format!(r#"{{{}"Type": "Pass", "Next": "E"}}"#, fields(30_000, "field"))), 30_000, 0),
+        (with(&format!(r#"{{"Type": "Pass", "Next": "E", "Parameters": {{{dollars}"z": 1}}}}"#)), 40_000, 0),
+        (
+            with(&format!(r#"{{"Type": "Pass", "Next": "E", "Parameters": {{"{name}": {{{dollars}"z": 1}}}}}}"#)),
+            40_000,
+            0,
+        ),
+        (with(&format!(r#"{{"Type": "Pass", "Next": "E", "Assign": {{{}"z": 1}}}}"#, fields(30_000, "v."))), 30_000, 1),
+        (
+            with(&format!(
+                r#"{{"Type": "Task", "Resource": "arn:aws:lambda:us-east-1:1:function:f", "Next": "E", "Retry": [{}]}}"#,
+                retries.join(", ")
+            )),
+            0,
+            14_998,
+        ),
+        (large(20_000, |i| format!(r#""State number {i}": {{"Type": "Succeed"}}"#)), 19_999, 0),
+    ] {
+        let source = Source::new("large", text);
+        let loaded = load(&source, &Options::default());
+        let shown: String = source.text().chars().take(150).collect();
+        assert!(loaded.definition.is_none() == (errors > 0), "{shown}");
+        assert_eq!((loaded.count(Severity::Error), loaded.count(Severity::Warning)), (errors, warnings), "{shown}");
+        assert!(loaded.diagnostics.len() <= 2_000);
+        let memory: usize = loaded.diagnostics.iter().map(|d| d.location.as_ref().map_or(0, String::len)).sum();
+        assert!(memory < 16 << 20, "{shown}: {memory}");
+        let told = plain_text(&source, &loaded.diagnostics);
+        assert!(told.matches("\n    help: ").count() <= asl_syntax::MAX_SHOWN && told.contains("\nand "), "{shown}");
+        assert!(validate(&loaded.diagnostics, Severity::Warning, 100).truncated, "{shown}");
+    }
+    // A build without optimisation on a busy machine; where the time grew with the square it was minutes.
+    assert!(began.elapsed() < std::time::Duration::from_secs(60), "{:?}", began.elapsed());
     let large = load(&Source::new("large", " ".repeat(2_000_000) + "{}"), &Options::default());
     assert_eq!(large.diagnostics[0].rule, Rule::TooLarge);
 }

@@ -50,8 +50,6 @@ fn mistakes_have_their_places() {
 #[test]
 fn what_json_cannot_say_is_refused() {
     for (text, at) in [
-        ("a: yes", "yes"),
-        ("No: 1", "No"),
         ("a: 012345678901", "012345678901"),
         ("a: .inf", ".inf"),
         ("a: !Sub x", "!Sub x"),
@@ -67,6 +65,29 @@ fn what_json_cannot_say_is_refused() {
     assert_eq!(rules("- a")[0].0, Rule::NotAnObject);
 }
 
+/// As in the common readers of YAML 1.1, where the letters alone are texts; what they read as booleans is told.
+#[test]
+fn words_that_two_versions_of_yaml_read_differently_are_texts() {
+    let text = "
+StartAt: Yes
+States:
+  Yes:
+    Type: Pass
+    Result: {N: '1', n: n, y: Y, 'on': [off, 'no', !!str on], Y: \"Yes\"}
+    End: true
+";
+    let options = Options { format: Format::Yaml, ..Options::default() };
+    let loaded = load(&Source::new("test.yaml", text), &options);
+    let told: Vec<_> =
+        loaded.diagnostics.iter().map(|d| (d.rule, d.span.map(|span| &text[span.start..span.end]))).collect();
+    let word = |word| (Rule::YamlBoolean, Some(word));
+    assert_eq!(told, [word("Yes"), word("Yes"), word("off")]);
+    let definition = loaded.definition.unwrap();
+    let state = definition.state(definition.find("Yes").unwrap());
+    let asl_syntax::model::StateKind::Pass { result: Some(result) } = &state.kind else { panic!("{state:?}") };
+    assert_eq!(result.to_string(), r#"{"N":"1","n":"n","y":"Y","on":["off","no","on"],"Y":"Yes"}"#);
+}
+
 #[test]
 fn aliases_cannot_grow_without_bound() {
     let mut text = String::from("a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n");
@@ -79,4 +100,20 @@ fn aliases_cannot_grow_without_bound() {
     assert!(!rules(&deep).is_empty());
     let deep: String = (0..600).map(|i| format!("{}a:\n", " ".repeat(i))).collect();
     assert_eq!(rules(&deep)[0].0, Rule::TooDeep);
+}
+
+#[test]
+fn a_template_has_the_short_forms_written_out() {
+    let text = "a: !GetAtt B.Arn\nb: !Sub ['${x}', {x: !Ref Y}]\nc: !If\n  - C\n  - yes\n  - n\nd: &d !Ref D\ne: *d\nf: !Condition C\n";
+    let source = Source::new("template.yaml", text);
+    let node = asl_syntax::parse_template(&source).unwrap();
+    assert_eq!(
+        node.to_value().to_string(),
+        r#"{"a":{"Fn::GetAtt":"B.Arn"},"b":{"Fn::Sub":["${x}",{"x":{"Ref":"Y"}}]},"c":{"Fn::If":["C",true,"n"]},"d":{"Ref":"D"},"e":{"Ref":"D"},"f":{"Condition":"C"}}"#
+    );
+    let span = node.member("a").unwrap().value.span;
+    assert!(text[span.start..span.end].ends_with("B.Arn"));
+    let bad = asl_syntax::parse_template(&Source::new("t", "a: !Nope x\n")).unwrap_err();
+    assert!(bad.message.contains("the tag !Nope is not supported"), "{}", bad.message);
+    assert!(asl_syntax::parse(&source, Format::Yaml).is_err(), "a definition has no functions");
 }

@@ -5,7 +5,7 @@ use asl_core::Failure;
 use asl_core::WriteResults;
 use asl_core::items::{Bucket, Listed};
 use md5::{Digest, Md5};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader, Read};
@@ -18,17 +18,24 @@ pub struct Buckets {
     folders: BTreeMap<String, PathBuf>,
     /// Where everything is written, and looked for first.
     over: Option<PathBuf>,
+    /// Whose folders are made by what is written first, and empty until then.
+    made: BTreeSet<String>,
 }
 
 impl Buckets {
     /// Buckets of these folders.
     pub fn new(folders: BTreeMap<String, PathBuf>) -> Buckets {
-        Buckets { folders, over: None }
+        Buckets { folders, over: None, made: BTreeSet::new() }
     }
 
     /// The same buckets, but what is written goes to folders below `over`, and is read and listed there from then on.
     pub fn written_to(self, over: &Path) -> Buckets {
         Buckets { over: Some(over.to_owned()), ..self }
+    }
+
+    /// The same buckets; the folders of these need not be there until something is written.
+    pub fn made_when_needed(self, names: impl IntoIterator<Item = String>) -> Buckets {
+        Buckets { made: names.into_iter().collect(), ..self }
     }
 
     /// Whether a bucket is declared.
@@ -46,7 +53,7 @@ impl Buckets {
         let declared = self.folder(&write.bucket).map_err(failed)?;
         let over = self.over(&write.bucket);
         let path = over.as_deref().unwrap_or(declared);
-        if over.is_some() {
+        if over.is_some() || self.made.contains(&*write.bucket) {
             fs::create_dir_all(path).map_err(|e| failed(format!("{}: {e}", path.display())))?;
         }
         let folder = Folder::open(path).map_err(|e| failed(format!("{}: {e}", path.display())))?;
@@ -77,7 +84,8 @@ impl Buckets {
     fn layers(&self, bucket: &str) -> Result<Vec<(PathBuf, Folder)>, String> {
         let declared = self.folder(bucket)?;
         let over = self.over(bucket).filter(|over| over.exists());
-        let paths = over.into_iter().chain([declared.to_owned()]);
+        let is_there = declared.exists() || !self.made.contains(bucket);
+        let paths = over.into_iter().chain(is_there.then(|| declared.to_owned()));
         paths
             .map(|path| match Folder::open(&path) {
                 Ok(folder) => Ok((path, folder)),

@@ -53,6 +53,11 @@ impl FunctionSet {
         self
     }
 
+    /// True when some run inside this process, which they can end.
+    pub fn run_here(&self) -> bool {
+        !self.handlers.is_empty()
+    }
+
     /// Adds a function of the embedding program. It comes before a process of the same name.
     pub fn add(&mut self, name: &str, handler: Arc<dyn Handler>) {
         self.handlers.insert(name.to_owned(), handler);

@@ -1,5 +1,6 @@
 //! Arrays: elements in order.
 
+use crate::deep::{Likeness, alike, dismantle};
 use crate::memo::Memo;
 use crate::value::{Measure, Value};
 use std::fmt;
@@ -28,9 +29,19 @@ impl Array {
         }
     }
 
-    /// How large it is, if `measure` says so; that is remembered until the array changes.
-    pub(crate) fn measured(&self, measure: impl FnOnce(&Array) -> Measure) -> Measure {
-        self.measured.get_or(|| measure(self))
+    /// How large it is, if that is known.
+    pub(crate) fn known(&self) -> Option<Measure> {
+        self.measured.get()
+    }
+
+    /// Remembers how large it is, until it changes.
+    pub(crate) fn remember(&self, measure: Measure) {
+        self.measured.set(measure);
+    }
+
+    pub(crate) fn items_mut(&mut self) -> impl Iterator<Item = &mut Value> {
+        self.measured.forget();
+        self.items.iter_mut()
     }
 }
 
@@ -58,8 +69,8 @@ impl From<Vec<Value>> for Array {
 }
 
 impl From<Array> for Vec<Value> {
-    fn from(array: Array) -> Vec<Value> {
-        array.items
+    fn from(mut array: Array) -> Vec<Value> {
+        std::mem::take(&mut array.items)
     }
 }
 
@@ -71,6 +82,12 @@ impl fmt::Debug for Array {
 
 impl PartialEq for Array {
     fn eq(&self, other: &Array) -> bool {
-        self.items == other.items
+        self.len() == other.len() && alike(self.iter().zip(other.iter()), Likeness::Value)
+    }
+}
+
+impl Drop for Array {
+    fn drop(&mut self) {
+        dismantle(self.items.iter_mut());
     }
 }

@@ -18,6 +18,7 @@
 #![forbid(unsafe_code)]
 
 mod array;
+mod deep;
 mod edit;
 mod map;
 mod memo;

@@ -1,5 +1,6 @@
 //! Objects: string keys in the order they were written.
 
+use crate::deep::{Likeness, alike, dismantle};
 use crate::memo::Memo;
 use crate::value::{Key, Measure, Value};
 use crate::write::quoted_len;
@@ -15,7 +16,6 @@ const INDEXED: usize = 16;
 pub struct Map {
     members: Vec<(Key, Value)>,
     /// Where each key is, in an object of [`INDEXED`] members or more.
-    #[allow(clippy::box_collection, reason = "most objects have none, and each would hold 48 bytes for it")]
     #[allow(clippy::box_collection, reason = "most objects have none, and 40 bytes less each")]
     index: Option<Box<HashMap<Key, usize>>>,
     measured: Memo,
@@ -29,7 +29,7 @@ impl Map {
 
     /// An empty object with room for `n` members.
     pub fn with_capacity(n: usize) -> Map {
-        Map { members: Vec::with_capacity(n), ..Map::default() }
+        Map { members: Vec::with_capacity(n), index: None, measured: Memo::default() }
     }
 
     fn find(&self, key: &str) -> Option<usize> {
@@ -155,9 +155,19 @@ impl Map {
         self.members.iter().map(|(_, value)| value)
     }
 
-    /// How large it is, if `measure` says so; that is remembered until the object changes.
-    pub(crate) fn measured(&self, measure: impl FnOnce(&Map) -> Measure) -> Measure {
-        self.measured.get_or(|| measure(self))
+    /// How large it is, if that is known.
+    pub(crate) fn known(&self) -> Option<Measure> {
+        self.measured.get()
+    }
+
+    /// Remembers how large it is, until it changes.
+    pub(crate) fn remember(&self, measure: Measure) {
+        self.measured.set(measure);
+    }
+
+    pub(crate) fn values_mut(&mut self) -> impl Iterator<Item = &mut Value> {
+        self.measured.forget();
+        self.members.iter_mut().map(|(_, value)| value)
     }
 }
 
@@ -170,7 +180,14 @@ impl fmt::Debug for Map {
 impl PartialEq for Map {
     /// Equal members, whatever their order.
     fn eq(&self, other: &Map) -> bool {
-        self.len() == other.len() && self.iter().all(|(k, v)| other.get(k) == Some(v))
+        let pairs: Option<Vec<_>> = self.iter().map(|(key, value)| Some((value, other.get(key)?))).collect();
+        self.len() == other.len() && pairs.is_some_and(|pairs| alike(pairs, Likeness::Value))
+    }
+}
+
+impl Drop for Map {
+    fn drop(&mut self) {
+        dismantle(self.members.iter_mut().map(|(_, value)| value));
     }
 }
 

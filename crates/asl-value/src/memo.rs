@@ -9,15 +9,6 @@ use std::sync::atomic::{AtomicU64, Ordering};
 pub(crate) struct Memo(AtomicU64);
 
 impl Memo {
-    /// What is remembered, or else what `measure` finds.
-    pub(crate) fn get_or(&self, measure: impl FnOnce() -> Measure) -> Measure {
-        self.get().unwrap_or_else(|| {
-            let found = measure();
-            self.set(found);
-            found
-        })
-    }
-
     /// What is remembered.
     pub(crate) fn get(&self) -> Option<Measure> {
         // Whoever sees 0 where another thread has just measured measures again and finds the same.
@@ -25,10 +16,10 @@ impl Memo {
         (word != 0).then_some(Measure { bytes: (word >> 16) as usize, depth: (word & 0xffff) as usize })
     }
 
+    /// Remembers a measure; of one that is beyond [`Measure::MOST`], that it is.
     pub(crate) fn set(&self, measure: Measure) {
-        let fits = measure.bytes < 1 << 48 && measure.depth < 1 << 16;
-        let word = if fits { ((measure.bytes as u64) << 16) | measure.depth as u64 } else { 0 };
-        self.0.store(word, Ordering::Relaxed);
+        let (bytes, depth) = (measure.bytes.min(Measure::MOST.bytes), measure.depth.min(Measure::MOST.depth));
+        self.0.store(((bytes as u64) << 16) | depth as u64, Ordering::Relaxed);
     }
 
     /// To be called whenever something may change.

@@ -22,6 +22,8 @@ pub struct Span {
 pub trait Build {
     /// A node of the tree.
     type Node;
+    /// How deep arrays and objects may be nested, at most [`MAX_DEPTH`].
+    const MAX_DEPTH: usize = MAX_DEPTH;
     /// A scalar at `span`.
     fn scalar(&mut self, value: Value, span: Span) -> Self::Node;
     /// An array with its elements.
@@ -58,8 +60,8 @@ pub enum ParseErrorKind {
     Escape,
     /// A control character inside a string, which must be escaped.
     Control(u8),
-    /// Nested deeper than [`MAX_DEPTH`].
-    Depth,
+    /// Nested deeper than so many levels: [`Build::MAX_DEPTH`].
+    Depth(usize),
 }
 
 impl fmt::Display for ParseErrorKind {
@@ -78,7 +80,7 @@ impl fmt::Display for ParseErrorKind {
             ParseErrorKind::Control(b) => {
                 write!(f, "Illegal unquoted character (code {b}) in a string: it has to be escaped with a backslash")
             }
-            ParseErrorKind::Depth => write!(f, "nested deeper than {MAX_DEPTH} levels"),
+            ParseErrorKind::Depth(limit) => write!(f, "nested deeper than {limit} levels"),
         }
     }
 }
@@ -194,7 +196,7 @@ impl<'t, B: Build> Parser<'t, '_, B> {
         self.blanks();
         let start = self.at;
         let scalar = match self.peek() {
-            Some(b'{' | b'[') if depth >= MAX_DEPTH => return Err((ParseErrorKind::Depth, start)),
+            Some(b'{' | b'[') if depth >= B::MAX_DEPTH => return Err((ParseErrorKind::Depth(B::MAX_DEPTH), start)),
             Some(b'{') => return self.object(depth),
             Some(b'[') => return self.array(depth),
             Some(b'"') => Value::from(&*self.string()?),

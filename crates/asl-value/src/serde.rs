@@ -2,11 +2,16 @@
 
 use crate::{Map, Number, Value};
 use serde::de::{self, Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
-use serde::ser::{Serialize, SerializeMap, Serializer};
+use serde::ser::{self, Serialize, SerializeMap, Serializer};
 use std::fmt;
 
 impl Serialize for Value {
+    /// # Errors
+    /// Besides the serializer's own, for a value nested deeper than [`crate::MAX_DEPTH`], which nothing reads back.
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        if self.is_nested() && self.measure().depth > crate::MAX_DEPTH {
+            return Err(ser::Error::custom(format_args!("a value nested deeper than {} levels", crate::MAX_DEPTH)));
+        }
         match self {
             Value::Null => to.serialize_unit(),
             Value::Bool(b) => to.serialize_bool(*b),

@@ -1,5 +1,6 @@
 //! The value itself.
 
+use crate::deep::{Likeness, alike};
 use crate::{Array, Map, Number, ParseError};
 use std::ops::Index;
 use std::sync::Arc;
@@ -7,8 +8,9 @@ use std::sync::Arc;
 /// An object key: shared text.
 pub type Key = Arc<str>;
 
-/// A JSON document, or a part of one. Cloning costs a reference count.
-#[derive(Clone, Debug, Default, PartialEq)]
+/// A JSON document, or a part of one. Cloning costs a reference count. Dropping, comparing, measuring and writing one take
+/// no more stack the deeper it is nested.
+#[derive(Clone, Default)]
 pub enum Value {
     /// `null`
     #[default]
@@ -56,7 +58,7 @@ impl Kind {
     }
 }
 
-/// How large a value is; see [`Value::measure`].
+/// How large a value is; see [`Value::measure`]. Beyond 256 TiB or 65,535 levels it says just that.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Measure {
     /// The length of its compact JSON text in bytes, as UTF-8.
@@ -66,13 +68,24 @@ pub struct Measure {
 }
 
 impl Measure {
+    /// The most that is told apart: 256 TiB, 65,535 levels.
+    pub(crate) const MOST: Measure = Measure { bytes: (1 << 48) - 1, depth: (1 << 16) - 1 };
+
+    /// True when it may be larger than it says.
+    fn is_most(self) -> bool {
+        self.bytes >= Measure::MOST.bytes || self.depth >= Measure::MOST.depth
+    }
+
     /// That of an array or object in which a part of the measure `before` has become one of `after`; `None` when only
     /// another look can tell.
     pub(crate) fn with(self, before: Measure, after: Measure) -> Option<Measure> {
         // What was replaced may have been the deepest.
         let shallower = before.depth + 1 == self.depth && after.depth < before.depth;
+        if shallower || self.is_most() || before.is_most() {
+            return None;
+        }
         let bytes = self.bytes - before.bytes + after.bytes;
-        (!shallower).then(|| Measure { bytes, depth: self.depth.max(after.depth + 1) })
+        Some(Measure { bytes, depth: self.depth.max(after.depth + 1) })
     }
 }
 
@@ -165,18 +178,28 @@ impl Value {
     /// True when both have the same compact text, to the letter: found without writing it, and at once where they share
     /// nodes. Unlike equal values, these have their members in the same order and their numbers written alike.
     pub fn same_text(&self, other: &Value) -> bool {
-        match (self, other) {
-            _ if self.same_node(other) => true,
-            (Value::String(a), Value::String(b)) => a == b,
-            (Value::Number(a), Value::Number(b)) => a.same_text(b),
-            (Value::Array(a), Value::Array(b)) => {
-                a.len() == b.len() && a.iter().zip(b.iter()).all(|(a, b)| a.same_text(b))
-            }
-            (Value::Object(a), Value::Object(b)) => {
-                a.len() == b.len() && a.iter().zip(b.iter()).all(|((k, a), (l, b))| k == l && a.same_text(b))
-            }
-            _ => false,
+        alike([(self, other)], Likeness::Text)
+    }
+
+    /// True for an array or an object.
+    pub(crate) fn is_nested(&self) -> bool {
+        matches!(self, Value::Array(_) | Value::Object(_))
+    }
+
+    /// The measure that an array or object remembers.
+    pub(crate) fn known(&self) -> Option<Measure> {
+        match self {
+            Value::Array(items) => items.known(),
+            Value::Object(map) => map.known(),
+            _ => None,
         }
+    }
+}
+
+impl PartialEq for Value {
+    /// Equal as JSON: members in any order, numbers by what they are.
+    fn eq(&self, other: &Value) -> bool {
+        alike([(self, other)], Likeness::Value)
     }
 }
 

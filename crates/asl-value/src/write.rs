@@ -1,12 +1,19 @@
 //! Compact JSON text, and how long it would be.
 
-use crate::{Measure, Number, Value};
+use crate::{MapIter, Measure, Number, Value};
 use std::fmt::{self, Write};
 
 impl fmt::Display for Value {
     /// Compact JSON; with `{:#}` indented by two spaces.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if f.alternate() { write_pretty(self, f, 0) } else { write_compact(self, f) }
+        if f.alternate() { write_value::<true>(self, f) } else { write_value::<false>(self, f) }
+    }
+}
+
+impl fmt::Debug for Value {
+    /// The compact JSON, whatever the flags: in a dump, a value is a value.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write_value::<false>(self, f)
     }
 }
 
@@ -14,13 +21,13 @@ impl Value {
     /// Appends the compact text, what [`Display`](fmt::Display) gives, to `out`: the fast way to write much of it.
     pub fn write_to(&self, out: &mut String) {
         // Writing into a String cannot fail.
-        let _ = write_compact(self, out);
+        let _ = write_value::<false>(self, out);
     }
 
     /// True when its compact text is this one, to the letter. It is compared as it would be written; nothing is kept of it.
     pub fn has_text(&self, text: &str) -> bool {
         let mut due = Due(text);
-        write_compact(self, &mut due).is_ok() && due.0.is_empty()
+        write_value::<false>(self, &mut due).is_ok() && due.0.is_empty()
     }
 
     /// The length of the compact text in bytes and the depth of nesting, found without writing it.
@@ -39,8 +46,16 @@ impl Value {
                 Measure { bytes: counter.0, depth: 0 }
             }
             Value::String(s) => Measure { bytes: quoted_len(s), depth: 0 },
-            Value::Array(items) => items.measured(|items| measure_parts(items.iter().map(|v| (0, v)))),
-            Value::Object(map) => map.measured(|map| measure_parts(map.iter().map(|(k, v)| (quoted_len(k) + 1, v)))),
+            Value::Array(_) | Value::Object(_) => self.known().unwrap_or_else(|| crate::deep::measure(self)),
+        }
+    }
+
+    /// Measures an array or object whose parts are measured, and remembers it there.
+    pub(crate) fn remember(&self) {
+        match self {
+            Value::Array(items) => items.remember(measure_parts(items.iter().map(|v| (0, v)))),
+            Value::Object(map) => map.remember(measure_parts(map.iter().map(|(k, v)| (quoted_len(k) + 1, v)))),
+            _ => {}
         }
     }
 }
@@ -50,7 +65,7 @@ fn measure_parts<'a>(parts: impl ExactSizeIterator<Item = (usize, &'a Value)>) -
     let mut depth = 0;
     for (before, value) in parts {
         let inner = value.measure();
-        bytes += before + inner.bytes;
+        bytes = bytes.saturating_add(before + inner.bytes);
         depth = depth.max(inner.depth);
     }
     Measure { bytes, depth: depth + 1 }
@@ -75,59 +90,67 @@ impl Write for Due<'_> {
     }
 }
 
-fn write_compact(value: &Value, out: &mut impl Write) -> fmt::Result {
-    match value {
-        Value::Null => out.write_str("null"),
-        Value::Bool(b) => out.write_str(if *b { "true" } else { "false" }),
-        Value::Number(Number::Int(i)) => out.write_str(itoa::Buffer::new().format(*i)),
-        Value::Number(n) => write!(out, "{n}"),
-        Value::String(s) => write_quoted(s, out),
-        Value::Array(items) => {
-            out.write_char('[')?;
-            for (i, item) in items.iter().enumerate() {
-                if i > 0 {
-                    out.write_char(',')?;
-                }
-                write_compact(item, out)?;
+/// An array or object that is being written.
+enum Open<'v> {
+    Array(std::slice::Iter<'v, Value>),
+    Object(MapIter<'v>),
+}
+
+/// Writes a value; `PRETTY` is with a line for each element and member.
+fn write_value<const PRETTY: bool>(value: &Value, out: &mut impl Write) -> fmt::Result {
+    let mut open: Vec<Open<'_>> = Vec::new();
+    let mut at = value;
+    loop {
+        let mut first = false;
+        match at {
+            Value::Null => out.write_str("null")?,
+            Value::Bool(b) => out.write_str(if *b { "true" } else { "false" })?,
+            Value::Number(Number::Int(i)) => out.write_str(itoa::Buffer::new().format(*i))?,
+            Value::Number(n) => write!(out, "{n}")?,
+            Value::String(s) => write_quoted(s, out)?,
+            Value::Array(items) if items.is_empty() => out.write_str("[]")?,
+            Value::Object(map) if map.is_empty() => out.write_str("{}")?,
+            Value::Array(items) => {
+                open.push(Open::Array(items.iter()));
+                first = true;
             }
-            out.write_char(']')
+            Value::Object(map) => {
+                open.push(Open::Object(map.iter()));
+                first = true;
+            }
         }
-        Value::Object(map) => {
-            out.write_char('{')?;
-            for (i, (key, item)) in map.iter().enumerate() {
-                if i > 0 {
-                    out.write_char(',')?;
-                }
+        at = loop {
+            let depth = open.len();
+            let next = match open.last_mut() {
+                None => return Ok(()),
+                Some(Open::Array(items)) => items.next().map(|item| (None, item)),
+                Some(Open::Object(members)) => members.next().map(|(key, value)| (Some(key), value)),
+            };
+            let Some((key, next)) = next else {
+                let end = if matches!(open.pop(), Some(Open::Array(_))) { ']' } else { '}' };
+                break_line::<PRETTY>(out, depth - 1)?;
+                out.write_char(end)?;
+                first = false;
+                continue;
+            };
+            out.write_char(match (first, key) {
+                (false, _) => ',',
+                (true, None) => '[',
+                (true, Some(_)) => '{',
+            })?;
+            break_line::<PRETTY>(out, depth)?;
+            if let Some(key) = key {
                 write_quoted(key, out)?;
-                out.write_char(':')?;
-                write_compact(item, out)?;
+                out.write_str(if PRETTY { ": " } else { ":" })?;
             }
-            out.write_char('}')
-        }
+            break next;
+        };
     }
 }
 
-fn write_pretty(value: &Value, out: &mut impl Write, indent: usize) -> fmt::Result {
-    let pad = indent + 2;
-    match value {
-        Value::Array(items) if !items.is_empty() => {
-            for (i, item) in items.iter().enumerate() {
-                write!(out, "{}\n{:pad$}", if i == 0 { '[' } else { ',' }, "")?;
-                write_pretty(item, out, pad)?;
-            }
-            write!(out, "\n{:indent$}]", "")
-        }
-        Value::Object(map) if !map.is_empty() => {
-            for (i, (key, item)) in map.iter().enumerate() {
-                write!(out, "{}\n{:pad$}", if i == 0 { '{' } else { ',' }, "")?;
-                write_quoted(key, out)?;
-                out.write_str(": ")?;
-                write_pretty(item, out, pad)?;
-            }
-            write!(out, "\n{:indent$}}}", "")
-        }
-        _ => write_compact(value, out),
-    }
+/// A new line at a level, two spaces each.
+fn break_line<const PRETTY: bool>(out: &mut impl Write, level: usize) -> fmt::Result {
+    if PRETTY { write!(out, "\n{:1$}", "", 2 * level) } else { Ok(()) }
 }
 
 /// The escape of a byte inside a JSON string; `None` where the byte stands for itself.

@@ -199,3 +199,53 @@ fn mistakes_have_places() {
 fn the_last_of_repeated_keys_wins() {
     assert_eq!(parse(r#"{"a":1,"b":2,"a":3}"#).unwrap().to_string(), r#"{"a":3,"b":2}"#);
 }
+
+/// `levels` arrays and objects around a 1, by turns.
+fn nested(levels: usize) -> Value {
+    (0..levels).fold(Value::from(1), |inner, level| match level % 2 {
+        0 => vec![Value::Null, inner].into(),
+        _ => Value::from_iter([("a", inner)]),
+    })
+}
+
+/// A program may nest values deeper than any text that is read. On a small stack all the same nothing runs out of it.
+#[test]
+fn no_depth_is_too_deep_to_drop_compare_measure_and_write() {
+    const LEVELS: usize = 200_000;
+    let work = || {
+        let (deep, other) = (nested(LEVELS), nested(LEVELS));
+        assert!(deep == other && deep.same_text(&other) && deep != nested(LEVELS - 1));
+        assert_eq!(deep.measure().depth, 65_535);
+        let text = deep.to_string();
+        assert_eq!(deep.measure().bytes, text.len());
+        assert!(deep.has_text(&text) && format!("{deep:?}") == text);
+        assert!(serde_json::to_string(&deep).is_err());
+        assert!(format!("{:#}", nested(2_000)).ends_with("\n]") || format!("{:#}", nested(2_000)).ends_with("\n}"));
+    };
+    std::thread::Builder::new().stack_size(128 << 10).spawn(work).unwrap().join().unwrap();
+}
+
+/// The deepest text that is read, and values some levels deeper, on the stack of a thread of another program.
+#[test]
+fn what_is_read_takes_little_stack() {
+    let work = || {
+        let text = format!("{}{}", "[".repeat(asl_value::MAX_DEPTH), "]".repeat(asl_value::MAX_DEPTH));
+        let mut deep = parse(&text).unwrap();
+        assert_eq!(serde_json::to_string(&deep).unwrap(), text);
+        deep = Value::from(vec![deep]);
+        assert!(parse(&"[{\"a\":".repeat(100_000)).is_err());
+        let steps: Vec<Step> = (0..512).map(|_| Step::key("k")).collect();
+        let mut wrapped = Value::empty_object();
+        wrapped.set_path(&steps, deep).unwrap();
+        assert_eq!(wrapped.measure().depth, 2 * asl_value::MAX_DEPTH + 1);
+    };
+    std::thread::Builder::new().stack_size(1 << 20).spawn(work).unwrap().join().unwrap();
+}
+
+/// Values share their parts, so a small one can have a text of any length: its measure is found all the same.
+#[test]
+fn the_measure_of_shared_parts_takes_no_longer_than_they_do() {
+    let wide = (0..100).fold(Value::from("x"), |inner, _| vec![inner.clone(), inner].into());
+    assert_eq!(wide.measure().depth, 100);
+    assert_eq!(wide.measure().bytes, (1 << 48) - 1);
+}

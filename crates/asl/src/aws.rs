@@ -3,7 +3,8 @@
 
 use crate::{Event, ExecutionRow, Map, Status, Timestamp, Value, to_aws};
 
-/// `DescribeExecution`: the header of an execution, with its input and, once it has succeeded, its output.
+/// `DescribeExecution`: the header of an execution, with its input and, once it has succeeded, its output;
+/// `setAside` tells why nobody runs it, where that is so.
 pub fn describe_execution(row: &ExecutionRow, input: &str, output: Option<&str>) -> Value {
     let included = || Value::from(Map::from_iter([("included", true)]));
     let mut out = Map::new();
@@ -30,6 +31,7 @@ pub fn describe_execution(row: &ExecutionRow, input: &str, output: Option<&str>)
             out.insert("cause", cause.as_str());
         }
     }
+    set_aside(row, &mut out);
     out.insert("redriveCount", row.redrive_count);
     if let Some(redriven) = row.redriven {
         out.insert("redriveDate", redriven.to_cli_string());
@@ -44,8 +46,8 @@ pub fn describe_execution(row: &ExecutionRow, input: &str, output: Option<&str>)
     out.into()
 }
 
-/// An `ExecutionListItem`, of which `ListExecutions` answers `{"executions": [...]}`; with `redriveCount` and
-/// `redriveDate` where there are any.
+/// An `ExecutionListItem`, of which `ListExecutions` answers `{"executions": [...]}`; with `setAside`,
+/// `redriveCount` and `redriveDate` where there are any.
 pub fn execution_list_item(row: &ExecutionRow) -> Value {
     let mut item = Map::new();
     item.insert("executionArn", row.arn.as_str());
@@ -56,11 +58,19 @@ pub fn execution_list_item(row: &ExecutionRow) -> Value {
     if let Some(stopped) = row.stopped {
         item.insert("stopDate", stopped.to_cli_string());
     }
+    set_aside(row, &mut item);
     if let Some(redriven) = row.redriven {
         item.insert("redriveCount", row.redrive_count);
         item.insert("redriveDate", redriven.to_cli_string());
     }
     item.into()
+}
+
+/// What AWS does not know: that nobody runs an open execution, and why.
+fn set_aside(row: &ExecutionRow, item: &mut Map) {
+    if let Some(why) = &row.set_aside {
+        item.insert("setAside", why.as_str());
+    }
 }
 
 /// `GetExecutionHistory`: `{"events": [...]}`.

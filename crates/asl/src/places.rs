@@ -28,6 +28,12 @@ impl<'s> Places<'s> {
         Some(self.source.original_span(node.span))
     }
 
+    /// The text of a state, `${...}` replaced.
+    pub(crate) fn text(&self, state: &str) -> Option<&str> {
+        let span = find(self.root.as_ref()?, state)?.span;
+        self.source.text().get(span.start..span.end)
+    }
+
     /// The line of a field, or of the state where it has no such field; from 1, and 0 for no such state.
     pub(crate) fn line(&self, state: &str, fields: &[&str]) -> usize {
         let span = self.field(state, fields).or_else(|| self.field(state, &[]));

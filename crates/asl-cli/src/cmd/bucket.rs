@@ -1,6 +1,6 @@
 //! `asl bucket`: the objects of a bucket, which are files in the folder that stands for it.
 
-use crate::args::Place;
+use crate::args::{Place, Stack};
 use crate::common::place;
 use crate::common::services;
 use crate::exit::{Exit, Trouble};
@@ -35,9 +35,11 @@ pub(crate) struct Ls {
     /// JSON, in the shape of `aws s3api list-objects-v2`
     #[arg(long)]
     pub(crate) json: bool,
-    /// The project file [default: $ASL_PROJECT, or the nearest asl.toml]
+    /// The project file [default: $ASL_PROJECT, or the nearest asl.toml or template.yaml]
     #[arg(long, value_name = "FILE")]
     pub(crate) project: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) stack: Stack,
 }
 
 #[derive(Debug, Args)]
@@ -48,9 +50,11 @@ pub(crate) struct Get {
     pub(crate) key: String,
     /// Where it is written to, byte for byte; without it, text goes to stdout
     pub(crate) file: Option<PathBuf>,
-    /// The project file [default: $ASL_PROJECT, or the nearest asl.toml]
+    /// The project file [default: $ASL_PROJECT, or the nearest asl.toml or template.yaml]
     #[arg(long, value_name = "FILE")]
     pub(crate) project: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) stack: Stack,
 }
 
 #[derive(Debug, Args)]
@@ -61,9 +65,11 @@ pub(crate) struct Put {
     pub(crate) key: String,
     /// The file; - reads stdin
     pub(crate) file: PathBuf,
-    /// The project file [default: $ASL_PROJECT, or the nearest asl.toml]
+    /// The project file [default: $ASL_PROJECT, or the nearest asl.toml or template.yaml]
     #[arg(long, value_name = "FILE")]
     pub(crate) project: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) stack: Stack,
 }
 
 pub(crate) fn bucket(bucket: Bucket) -> Result<Exit, Trouble> {
@@ -74,14 +80,17 @@ pub(crate) fn bucket(bucket: Bucket) -> Result<Exit, Trouble> {
     }
 }
 
-fn open(name: &str, project: Option<PathBuf>) -> Result<Buckets, Trouble> {
-    let project = place::project(&Place { project, db: None })?;
-    services::declared("bucket", name, project.buckets.keys().map(String::as_str))?;
-    Ok(project.buckets())
+/// The project's buckets, and the name that the wanted one has here.
+fn open(name: &str, project: Option<PathBuf>, stack: Stack) -> Result<(Buckets, String), Trouble> {
+    let project = place::project(&Place { project, stack, db: None })?;
+    let name = project.physical(name).to_owned();
+    services::declared("bucket", &name, project.buckets.keys().map(String::as_str))?;
+    Ok((project.buckets(), name))
 }
 
 fn ls(args: Ls) -> Result<Exit, Trouble> {
-    let objects = open(&args.name, args.project)?.list(&args.name, &args.prefix, usize::MAX).map_err(Trouble::new)?;
+    let (buckets, name) = open(&args.name, args.project, args.stack)?;
+    let objects = buckets.list(&name, &args.prefix, usize::MAX).map_err(Trouble::new)?;
     if args.json {
         let contents: Vec<Value> = objects.iter().map(shape).collect();
         let count = contents.len() as u64;
@@ -112,8 +121,8 @@ fn shape(object: &Listed) -> Value {
 }
 
 fn get(args: Get) -> Result<Exit, Trouble> {
-    let buckets = open(&args.name, args.project)?;
-    let Some(mut object) = buckets.open(&args.name, &args.key).map_err(Trouble::new)? else {
+    let (buckets, name) = open(&args.name, args.project, args.stack)?;
+    let Some(mut object) = buckets.open(&name, &args.key).map_err(Trouble::new)? else {
         say(&format!("there is no object {} in {}\n", args.key, args.name));
         return Ok(Exit::Failed);
     };
@@ -148,6 +157,7 @@ fn put(args: Put) -> Result<Exit, Trouble> {
     read.map_err(|problem| {
         Trouble::new(format!("the file {} cannot be read: {problem}", args.file.display())).hint("check the path")
     })?;
-    open(&args.name, args.project)?.put(&args.name, &args.key, &body).map_err(Trouble::new)?;
+    let (buckets, name) = open(&args.name, args.project, args.stack)?;
+    buckets.put(&name, &args.key, &body).map_err(Trouble::new)?;
     Ok(Exit::Done)
 }

@@ -9,7 +9,7 @@ use crate::render::look::Look;
 use crate::render::pending;
 use crate::render::text::{duration, json, whole};
 use crate::terminal::answer;
-use asl::{EventKind, ExecutionRow, Pending, Status, aws};
+use asl::{EventKind, ExecutionRow, JournalError, Pending, Status, aws};
 use clap::Args;
 
 #[derive(Debug, Args)]
@@ -28,13 +28,25 @@ pub(crate) struct Describe {
 struct Data {
     input: String,
     output: Option<String>,
+    /// Why the history cannot be read.
+    unread: Option<String>,
 }
 
 pub(crate) async fn describe(args: Describe) -> Result<Exit, Trouble> {
     let journal = place::read(&args.place).await?;
     let row = place::execution(&journal, args.execution.as_deref()).await?;
     let mut data = Data::default();
-    for event in journal.records(row.id).await?.into_iter().flat_map(|record| record.events) {
+    let records = match journal.records(row.id).await {
+        Ok(records) => records,
+        // The header tells what can be done about it.
+        Err(problem @ JournalError::Corrupt { .. }) => {
+            let hint = problem.hint().map(|hint| format!("; {hint}")).unwrap_or_default();
+            data.unread = Some(format!("{problem}{hint}"));
+            Vec::new()
+        }
+        Err(problem) => return Err(problem.into()),
+    };
+    for event in records.into_iter().flat_map(|record| record.events) {
         match event.kind {
             EventKind::ExecutionStarted { input, .. } => data.input = input.to_string(),
             EventKind::ExecutionSucceeded { output } => data.output = Some(output.to_string()),
@@ -62,7 +74,9 @@ fn lines(row: &ExecutionRow, data: &Data, run_by: &str, pending: &Result<Vec<Pen
     let took = duration(end - row.started.millis());
     let running = row.status == Status::Running;
     let status = match row.status {
+        Status::Running if row.set_aside.is_some() => "RUNNING, set aside: nobody runs it".to_owned(),
         Status::Running => format!("RUNNING, run by {run_by}"),
+        status if row.unread_end => format!("{status}, which its history does not tell: it was not read"),
         status => status.name().to_owned(),
     };
     let mut facts = vec![
@@ -72,11 +86,16 @@ fn lines(row: &ExecutionRow, data: &Data, run_by: &str, pending: &Result<Vec<Pen
         ("started", format!("{}, {} {took}", row.started.whole_seconds(), if running { "for" } else { "took" })),
         ("events", row.last_event.to_string()),
     ];
-    match pending {
-        Ok(pending) => facts.extend(pending.iter().map(|pending| ("now", now(pending)))),
-        Err(why) => facts.push(("now", format!("not known: {why}"))),
+    // What cannot be read is told once, and why nobody runs it is told in place of what it waits for.
+    if data.unread.is_none() && row.set_aside.is_none() {
+        match pending {
+            Ok(pending) => facts.extend(pending.iter().map(|pending| ("now", now(pending)))),
+            Err(why) => facts.push(("now", format!("not known: {why}"))),
+        }
     }
-    facts.extend([("input", whole(&data.input))]);
+    facts.extend(data.unread.is_none().then(|| ("input", whole(&data.input))));
+    facts.extend(row.set_aside.iter().map(|why| ("why", why.clone())));
+    facts.extend(data.unread.iter().map(|why| ("damage", why.clone())));
     facts.extend(data.output.iter().map(|output| ("output", whole(output))));
     facts.extend(row.error.iter().map(|error| ("error", error.clone())));
     facts.extend(row.cause.iter().filter(|cause| !cause.is_empty()).map(|cause| ("cause", whole(cause))));

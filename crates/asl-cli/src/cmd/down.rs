@@ -6,6 +6,7 @@ use crate::common::place;
 use crate::exit::{Exit, Trouble};
 use crate::terminal::say;
 use asl::project::DATABASE;
+use asl::{Journal, JournalError, JournalOptions};
 use clap::Args;
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
@@ -22,6 +23,11 @@ pub(crate) struct Down {
 pub(crate) async fn down(args: Down) -> Result<Exit, Trouble> {
     let database = place::shorter(&place::database(&args.place)?);
     if !database.exists() {
+        if let Err(problem @ JournalError::NoFile { .. }) =
+            Journal::open_read_only(&database, JournalOptions::default()).await
+        {
+            return Err(problem.into());
+        }
         say(&format!("there is no database {}: nothing to delete\n", database.display()));
         return Ok(Exit::Done);
     }

@@ -1,6 +1,6 @@
 //! `asl function invoke`.
 
-use crate::args::Place;
+use crate::args::{Place, Stack};
 use crate::common::engine::tell;
 use crate::common::input::read_json;
 use crate::common::interrupt::Interrupt;
@@ -29,22 +29,25 @@ pub(crate) struct Invoke {
     /// Say nothing on stderr but errors
     #[arg(long, short)]
     pub(crate) quiet: bool,
-    /// The project file [default: $ASL_PROJECT, or the nearest asl.toml]
+    /// The project file [default: $ASL_PROJECT, or the nearest asl.toml or template.yaml]
     #[arg(long, value_name = "FILE")]
     pub(crate) project: Option<std::path::PathBuf>,
+    #[command(flatten)]
+    pub(crate) stack: Stack,
 }
 
 pub(crate) async fn function(function: Function) -> Result<Exit, Trouble> {
     let Function::Invoke(args) = function;
     let (_, event) = read_json("the event", args.input.as_deref().unwrap_or("{}"))?;
-    let project = place::project(&Place { project: args.project, db: None })?;
-    services::declared("function", &args.name, project.functions.iter().map(|function| function.name.as_str()))?;
+    let project = place::project(&Place { project: args.project, stack: args.stack, db: None })?;
+    let name = project.physical(&args.name).to_owned();
+    services::declared("function", &name, project.functions.iter().map(|function| function.name.as_str()))?;
     let progress = Arc::new(Progress::new(None, Look::of_stderr()));
     let functions = project.functions(crate::common::engine::log_sink(&progress, args.quiet))?;
     let mut interrupt = Interrupt::listen()?;
     let request_id = services::uuid();
     let exit = tokio::select! {
-        answered = functions.invoke(&args.name, &event, &request_id) => match answered {
+        answered = functions.invoke(&name, &event, &request_id) => match answered {
             Ok(answer) => tell(&Outcome::Succeeded(answer), "function"),
             Err(failure) => tell(&Outcome::Failed(failure), "function"),
         },

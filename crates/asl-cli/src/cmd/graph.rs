@@ -1,27 +1,29 @@
 //! `asl graph`.
 
 use crate::args::Place;
-use crate::common::definition::{bound, findings, load_options, machine_name};
+use crate::common::definition::findings;
 use crate::common::place;
 use crate::exit::{Exit, Trouble};
 use crate::render::grid::grid;
 use crate::render::look::Look;
 use crate::render::text::duration;
 use crate::terminal::{answer, drawn};
-use asl::parts::syntax::model::StateId;
+use asl::parts::syntax::model::{FlowId, StateId};
 use asl::parts::syntax::{Options, Severity, Source, load};
-use asl::project::Project;
+use asl::project::{Project, Wanted};
 use asl::{Definition, Event, Journal, JournalOptions};
-use asl_render::{Facts, Statuses, TextOptions, dot, layout, layout_within, mermaid, statuses, svg, text};
+use asl_render::{Facts, Statuses, TextOptions, dot, layout_flow, layout_within, mermaid, statuses, svg, text};
 use clap::{Args, ValueEnum};
-use std::path::Path;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 #[derive(Debug, Args)]
 pub(crate) struct Graph {
-    /// The definition: JSON, or YAML in a file named .yaml or .yml
+    /// The definition: JSON, or YAML in a file named .yaml or .yml; or a SAM or CloudFormation template
     pub(crate) definition: PathBuf,
+    /// Of a template with several: the state machine, its logical id or name
+    #[arg(long, value_name = "NAME")]
+    pub(crate) state_machine: Option<String>,
     /// What to draw it as
     #[arg(long, short, value_enum, default_value_t = Picture::Text)]
     pub(crate) format: Picture,
@@ -42,22 +44,22 @@ pub(crate) enum Picture {
 }
 
 pub(crate) async fn graph(args: Graph) -> Result<Exit, Trouble> {
-    let project = place::project_of(&args.definition, args.place.project.as_deref())?;
-    let source = bound(&args.definition, &project)?;
-    let (definition, statuses) = match &args.execution {
-        None => (definition(&source, load_options(&args.definition))?, None),
+    let wanted = Wanted { unbound: true, ..args.place.stack.wanted(args.state_machine.as_deref()) };
+    let opened = place::open(&args.definition, args.place.project.as_deref(), &wanted)?;
+    let (definition, flow, statuses) = match &args.execution {
+        None => (definition(&opened.source, opened.options)?, FlowId::TOP, None),
         Some(wanted) => {
-            let (definition, statuses) = executed(&args.definition, &args.place, &project, wanted).await?;
-            (definition, Some(statuses))
+            let (definition, flow, statuses) = executed(&opened.name, &args.place, &opened.project, wanted).await?;
+            (definition, flow, Some(statuses))
         }
     };
     let statuses = statuses.as_ref();
-    let graph = || layout(&definition);
+    let graph = || layout_flow(&definition, flow);
     answer(&match args.format {
         Picture::Text => {
             let look = Look::of_stdout();
             let width = look.width.unwrap_or(usize::MAX);
-            let graph = layout_within(&definition, width);
+            let graph = layout_within(&definition, flow, width);
             let facts = statuses.map(|statuses| facts(&definition, statuses, look)).unwrap_or_default();
             let options = TextOptions { unicode: unicode(), colour: look.color, width };
             drawn(&text(&graph, statuses, &options)) + &facts
@@ -72,21 +74,21 @@ pub(crate) async fn graph(args: Graph) -> Result<Exit, Trouble> {
 /// A definition can be drawn when it is valid, whether it can run here or not.
 fn definition(source: &Source, options: Options) -> Result<Arc<Definition>, Trouble> {
     let loaded = load(source, &options);
-    loaded.definition.ok_or_else(|| Trouble::Places(findings(source, &loaded.diagnostics, Severity::Error)))
+    loaded.definition.clone().ok_or_else(|| Trouble::Places(findings(source, &loaded, Severity::Error)))
 }
 
-/// The definition that an execution ran, which the file may no longer hold, and what became of its states.
+/// The definition that an execution ran, which the file may no longer hold, and what became of its states. Of a child of a
+/// Distributed Map it is the Map's processor.
 async fn executed(
-    file: &Path,
+    name: &str,
     place: &Place,
     project: &Project,
     wanted: &str,
-) -> Result<(Arc<Definition>, Statuses), Trouble> {
+) -> Result<(Arc<Definition>, FlowId, Statuses), Trouble> {
     let database = place::shorter(&place::database_of(place, project));
     let journal = Journal::open_read_only(&database, JournalOptions::default()).await?;
     let row = place::execution(&journal, Some(wanted)).await?;
-    let name = machine_name(file);
-    if row.state_machine != name {
+    if row.state_machine.split('/').next() != Some(name) {
         let message = format!("execution {} is one of `{}`, not of `{name}`", row.name, row.state_machine);
         return Err(Trouble::new(message).hint(format!("`asl list --of {name}` shows those of {name}")));
     }
@@ -94,10 +96,12 @@ async fn executed(
     let records = journal.records(row.id).await?;
     journal.close().await;
     let stored = stored.ok_or_else(|| Trouble::new(format!("the definition of {} is not in the database", row.arn)))?;
-    let definition = definition(&Source::new(&*row.arn, &*stored.text), Options::default())?;
+    let definition = definition(&Source::new(&*row.arn, &*stored.text), asl::stored_options(&stored.text))?;
+    let flow = asl::flow_of_machine(&definition, &row.state_machine_arn)
+        .ok_or_else(|| Trouble::new(format!("the definition of {} has no such Map", row.arn)))?;
     let events: Vec<Event> = records.into_iter().flat_map(|record| record.events).collect();
     let statuses = statuses(&definition, &events);
-    Ok((definition, statuses))
+    Ok((definition, flow, statuses))
 }
 
 /// How the states fared that were entered: a row for each, below the picture.

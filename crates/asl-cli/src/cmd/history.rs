@@ -7,7 +7,7 @@ use crate::exit::{Exit, Trouble};
 use crate::render::event::{self, Table};
 use crate::render::look::Look;
 use crate::render::text::json;
-use crate::terminal::{answer, page};
+use crate::terminal::{answer, page, say};
 use asl::{Event, ExecutionRow, Journal, Status, aws, to_aws};
 use clap::Args;
 use std::time::Duration;
@@ -48,6 +48,13 @@ pub(crate) async fn history(args: History) -> Result<Exit, Trouble> {
     if args.records {
         let kept = journal.keep(&row).await?;
         journal.close().await;
+        if row.status == Status::Running {
+            let warning = Look::of_stderr().warn("warning");
+            say(&format!(
+                "{warning}: these records hold the key of the task tokens of {}, which has not ended: keep them to yourself\n",
+                row.name
+            ));
+        }
         answer(&kept)?;
         return Ok(Exit::Done);
     }

@@ -9,8 +9,10 @@ use crate::render::grid::Grid;
 use crate::render::look::Look;
 use crate::render::text::{duration, json};
 use crate::terminal::{answer, say};
-use asl::{ExecutionRow, Filter, Holder, Map, Status, Value, aws};
+use asl::{ExecutionRow, Filter, Holder, Journal, Map, Status, Value, Which, aws};
 use clap::Args;
+use std::collections::HashSet;
+use std::sync::Arc;
 
 #[derive(Debug, Args)]
 pub(crate) struct List {
@@ -20,6 +22,12 @@ pub(crate) struct List {
     /// Only those of this definition, by its name (fare, for fare.asl.json)
     #[arg(long, value_name = "NAME", alias = "definition")]
     pub(crate) of: Option<String>,
+    /// Only children of Distributed Maps, which are left out otherwise
+    #[arg(long)]
+    pub(crate) children: bool,
+    /// Only children of this map run
+    #[arg(long, value_name = "ARN", conflicts_with = "children")]
+    pub(crate) map_run: Option<String>,
     /// Only those that started since then: 2026-01-31, 2026-01-31T12:00:00Z, or 30d, 12h, 15m ago
     #[arg(long, value_name = "TIME", value_parser = since)]
     pub(crate) since: Option<Since>,
@@ -38,38 +46,64 @@ const PAGE: u32 = 1_000;
 
 pub(crate) async fn list(args: List) -> Result<Exit, Trouble> {
     let journal = place::read(&args.place).await?;
-    let mut filter = Filter { status: args.status, state_machine: args.of, ..Filter::default() };
+    let which = match &args.map_run {
+        Some(_) => Which::Children,
+        None if args.children => Which::Children,
+        // A Map's own name, `fare/Each`, is that of children alone.
+        None if args.of.as_ref().is_some_and(|name| name.contains('/')) => Which::All,
+        None => Which::Parents,
+    };
+    let of_run = match &args.map_run {
+        Some(map_run) => Some(children(&journal, map_run).await?),
+        None => None,
+    };
+    let mut filter = Filter { status: args.status, state_machine: args.of, which, ..Filter::default() };
     let header = ["DEFINITION", "STATUS", "STARTED", "TOOK", "RUN BY", "NAME"];
     let mut grid = Grid::new(&header, &[], Look::of_stdout());
     let mut left = args.limit.unwrap_or(u32::MAX);
-    let mut is_first = true;
+    let (mut is_first, mut found) = (true, false);
     loop {
-        filter.limit = Some(left.min(PAGE));
+        // Of those of a map run it is not known before which of the page they are.
+        filter.limit = Some(if of_run.is_some() { PAGE } else { left.min(PAGE) });
         let mut rows = journal.executions(&filter).await?;
-        let is_full = rows.len() == PAGE as usize;
-        let oldest = rows.last().map(|row| row.id);
+        let holders = asl::holders(&journal).await?;
+        filter.before = rows.last().map(|row| row.id);
+        let was_full = rows.len() == PAGE as usize;
         // Executions are listed in the order in which they started.
         let listed = rows.len();
         rows.retain(|row| args.since.is_none_or(|since| row.started.millis() >= since.ms()));
-        let holders = asl::holders(&journal).await?;
+        let all_since = rows.len() == listed;
+        if let Some(of_run) = &of_run {
+            rows.retain(|row| of_run.contains(row.arn.as_str()));
+            rows.truncate(left as usize);
+        }
         left -= rows.len() as u32;
-        filter.before = oldest;
-        let is_last = left == 0 || !is_full || rows.len() < listed;
+        let is_last = left == 0 || !was_full || !all_since;
         if args.json {
             answer(&part(rows.iter().map(aws::execution_list_item).collect(), is_first, is_last))?;
         } else if !rows.is_empty() {
             let cells: Vec<Vec<String>> = rows.iter().map(|row| cells(row, &holders)).collect();
             answer(&grid.page(&cells))?;
-        } else if is_first {
-            say("no execution is like that\n");
         }
+        found |= !rows.is_empty();
         if is_last {
             break;
         }
         is_first = false;
     }
     journal.close().await;
+    if !found && !args.json {
+        say("no execution is like that\n");
+    }
     Ok(Exit::Done)
+}
+
+async fn children(journal: &Journal, map_run: &str) -> Result<HashSet<Arc<str>>, Trouble> {
+    let found = asl::map_run_children(journal, map_run).await.map_err(|error| Trouble::new(error.to_string()))?;
+    found.ok_or_else(|| {
+        Trouble::new(format!("there is no map run `{map_run}`"))
+            .hint("`asl history` of its execution shows its ARN, at MapRunStarted")
+    })
 }
 
 /// A part of `{"executions": [...]}`: these, and what stands before the first and behind the last of all.
@@ -98,8 +132,11 @@ fn cells(row: &ExecutionRow, holders: &[Holder]) -> Vec<String> {
     ]
 }
 
-/// The status, and how often it was redriven.
+/// The status, whether it is set aside, and how often it was redriven.
 fn status(row: &ExecutionRow) -> String {
+    if row.set_aside.is_some() {
+        return format!("{} (set aside)", row.status.name());
+    }
     match row.redrive_count {
         0 => row.status.name().to_owned(),
         1 => format!("{} (redriven)", row.status.name()),

@@ -109,13 +109,14 @@ pub(crate) async fn queue(queue: Queue) -> Result<Exit, Trouble> {
 }
 
 async fn receive(args: Receive) -> Result<Exit, Trouble> {
-    let Opened { services, journal, .. } = services::change(&args.place).await?;
+    let Opened { project, services, journal } = services::change(&args.place).await?;
+    let name = project.physical(&args.name).to_owned();
     let now_ms = now_ms();
     let visibility_timeout_ms = args.visibility_timeout.map(|seconds| i64::from(seconds) * 1000);
     // Receipt handles differ from one receive to the next: no two happen at the same time in one process.
     let seed = (now_ms.unsigned_abs() << 20) ^ u64::from(std::process::id());
     let receive = embedded::Receive { limit: args.max, visibility_timeout_ms, now_ms, seed };
-    let (name, asked) = (args.name, services.clone());
+    let asked = services.clone();
     let messages = journal.transact(move |tx| {
         Box::pin(async move {
             let messages = asked.receive_messages(tx, &name, &receive).await?;
@@ -128,8 +129,8 @@ async fn receive(args: Receive) -> Result<Exit, Trouble> {
 }
 
 async fn peek(args: Peek) -> Result<Exit, Trouble> {
-    let Opened { services, journal, .. } = services::read(&args.place).await?;
-    let (name, asked, now_ms) = (args.name, services.clone(), now_ms());
+    let Opened { project, services, journal } = services::read(&args.place).await?;
+    let (name, asked, now_ms) = (project.physical(&args.name).to_owned(), services.clone(), now_ms());
     let messages = journal.inspect(move |tx| {
         Box::pin(async move { asked.peek_messages(tx, &name, 0, args.max, now_ms).await.map_err(Failed::from) })
     });
@@ -138,18 +139,19 @@ async fn peek(args: Peek) -> Result<Exit, Trouble> {
     show(&messages.iter().map(|message| services.message_json(message)).collect::<Vec<_>>(), args.json, false)
 }
 
-/// Opens a queue that is declared.
-async fn open(place: &Place, queue: &str) -> Result<Opened, Trouble> {
+/// Opens a queue that is declared; the name is the one that it has here.
+async fn open(place: &Place, queue: &str) -> Result<(Opened, String), Trouble> {
     let opened = services::fill(place).await?;
-    services::declared("queue", queue, opened.services.queue_names())?;
-    Ok(opened)
+    let name = opened.project.physical(queue).to_owned();
+    services::declared("queue", &name, opened.services.queue_names())?;
+    Ok((opened, name))
 }
 
 async fn send(args: Send) -> Result<Exit, Trouble> {
     let body = if args.body == "-" { read_stdin("the message")? } else { args.body };
-    let opened = open(&args.place, &args.name).await?;
+    let (opened, name) = open(&args.place, &args.name).await?;
     let mut parameters = Map::new();
-    parameters.insert("QueueUrl", args.name.as_str());
+    parameters.insert("QueueUrl", name.as_str());
     parameters.insert("MessageBody", body);
     args.delay.iter().for_each(|seconds| drop(parameters.insert("DelaySeconds", u64::from(*seconds))));
     args.group.iter().for_each(|id| drop(parameters.insert("MessageGroupId", id.as_str())));
@@ -161,15 +163,14 @@ async fn send(args: Send) -> Result<Exit, Trouble> {
 }
 
 async fn delete(args: Delete) -> Result<Exit, Trouble> {
-    let opened = open(&args.place, &args.name).await?;
-    let parameters = [("QueueUrl", args.name.as_str()), ("ReceiptHandle", args.receipt.as_str())];
+    let (opened, name) = open(&args.place, &args.name).await?;
+    let parameters = [("QueueUrl", name.as_str()), ("ReceiptHandle", args.receipt.as_str())];
     services::call(opened, Action("sqs", "deleteMessage"), Map::from_iter(parameters).into()).await?;
     Ok(Exit::Done)
 }
 
 async fn purge(args: Purge) -> Result<Exit, Trouble> {
-    let Opened { services, journal, .. } = open(&args.place, &args.name).await?;
-    let name = args.name.clone();
+    let (Opened { services, journal, .. }, name) = open(&args.place, &args.name).await?;
     let purged = journal
         .transact(move |tx| Box::pin(async move { Ok::<_, Failed>((services.purge_queue(tx, &name).await?, None)) }));
     let count = purged.await?;

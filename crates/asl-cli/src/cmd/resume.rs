@@ -19,6 +19,9 @@ use std::sync::Arc;
 
 #[derive(Debug, Args)]
 pub(crate) struct Resume {
+    /// Only these, by name, the beginning of the name, or ARN [default: all that nobody runs, those set aside too]
+    #[arg(value_name = "EXECUTION")]
+    pub(crate) executions: Vec<String>,
     /// Answer tasks from a mock configuration, as `asl run --mock` does
     #[arg(long, value_name = "FILE")]
     pub(crate) mock: Option<PathBuf>,
@@ -48,7 +51,7 @@ pub(crate) async fn resume(args: Resume) -> Result<Exit, Trouble> {
     };
     let engine = engine("asl resume", &project, functions, mocks, &journal, (!args.quiet).then_some(progress))?.build();
     let exit = tokio::select! {
-        exit = follow_all(&engine, args.json) => exit,
+        exit = follow_all(&engine, &args.executions, args.json) => exit,
         () = interrupt.came() => {
             say("\ninterrupted: what has not ended stays in the database\n");
             Ok(Exit::Interrupted)
@@ -86,9 +89,34 @@ async fn mention_others(journal: &Journal) -> Result<bool, Trouble> {
     Ok(some)
 }
 
+/// Takes what is to be gone on with: those that are set aside too, for somebody has asked.
+async fn taken(engine: &Engine, only: &[String]) -> Result<Vec<Arc<str>>, Trouble> {
+    let journal = engine.journal();
+    if only.is_empty() {
+        let mut arns = engine.resume().await?;
+        let open = journal.open_executions().await?;
+        for row in open.iter().filter(|row| row.set_aside.is_some()) {
+            engine.take_back(&row.arn).await?;
+        }
+        arns.extend(engine.resume().await?);
+        return Ok(arns);
+    }
+    let mut arns = Vec::new();
+    for name in only {
+        let row = place::execution(journal, Some(name)).await?;
+        engine.take_back(&row.arn).await?;
+        if engine.resume_only(&row.arn).await? {
+            arns.push(row.arn.as_str().into());
+        } else {
+            say(&format!("{} has ended already, or somebody runs it: {}\n", row.name, row.status));
+        }
+    }
+    Ok(arns)
+}
+
 /// One line on stdout for each execution: its name and how it ended.
-async fn follow_all(engine: &Engine, as_json: bool) -> Result<Exit, Trouble> {
-    let arns = engine.resume().await?;
+async fn follow_all(engine: &Engine, only: &[String], as_json: bool) -> Result<Exit, Trouble> {
+    let arns = taken(engine, only).await?;
     let others = mention_others(engine.journal()).await?;
     if arns.is_empty() && !others {
         say("there is nothing to go on with: every execution has ended\n");
@@ -98,7 +126,7 @@ async fn follow_all(engine: &Engine, as_json: bool) -> Result<Exit, Trouble> {
         let name = arn.rsplit(':').next().unwrap_or(&arn);
         let outcome = match engine.wait(&arn).await {
             Ok(outcome) => outcome,
-            Err(problem @ EngineError::Replay(_)) => {
+            Err(problem @ (EngineError::Replay(_) | EngineError::SetAside { .. })) => {
                 // The others go on.
                 error(Look::of_stderr(), &format!("{name} cannot go on: {problem}"), None);
                 exit = Exit::Failed;

@@ -1,7 +1,7 @@
 //! `asl run`: everything is checked first; only then is the database touched.
 
-use crate::args::Place;
-use crate::common::definition::{Checked, checked, machine_name};
+use crate::args::{Place, size};
+use crate::common::definition::{Checked, checked, note};
 use crate::common::engine::{engine, follow, log_sink, shut_down, tell_waits};
 use crate::common::input::read_json;
 use crate::common::interrupt::Interrupt;
@@ -14,6 +14,7 @@ use crate::render::progress::Progress;
 use crate::terminal::say;
 use asl::parts::mock::Mocks;
 use asl::parts::syntax::model::{Definition, State, StateKind};
+use asl::project::Opened;
 use asl::{Clock, StartExecution};
 use clap::Args;
 use std::path::Path;
@@ -22,8 +23,11 @@ use std::sync::Arc;
 
 #[derive(Debug, Args)]
 pub(crate) struct Run {
-    /// The definition: JSON, or YAML in a file named .yaml or .yml
+    /// The definition: JSON, or YAML in a file named .yaml or .yml; or a SAM or CloudFormation template
     pub(crate) definition: PathBuf,
+    /// Of a template with several: the state machine, its logical id or name
+    #[arg(long, value_name = "NAME")]
+    pub(crate) state_machine: Option<String>,
     /// The input: JSON, or a file of JSON; - reads stdin [default: {}]
     #[arg(long, short, value_name = "JSON|FILE", allow_negative_numbers = true)]
     pub(crate) input: Option<String>,
@@ -42,35 +46,39 @@ pub(crate) struct Run {
     /// Skip waits, back-offs and timeouts: they take no real time, and the history has the times they would have had
     #[arg(long)]
     pub(crate) skip_time: bool,
+    /// The most bytes of inputs, variables and results in memory before no child of a Distributed Map is let in (K, M, G)
+    #[arg(long, value_name = "SIZE", default_value = "1G", value_parser = size)]
+    pub(crate) max_memory: usize,
     #[command(flatten)]
     pub(crate) place: Place,
 }
 
 pub(crate) fn run(args: Run) -> Result<Exit, Trouble> {
     let look = Look::of_stderr();
-    let project = place::project_of(&args.definition, args.place.project.as_deref())?;
-    let Checked { source, definition, warnings } = checked(&args.definition, &project)?;
+    let wanted = args.place.stack.wanted(args.state_machine.as_deref());
+    let Checked { opened, definition, warnings } = checked(&args.definition, args.place.project.as_deref(), &wanted)?;
+    let Opened { project, source, name, .. } = &opened;
     if !args.quiet {
+        note(&opened.notes, look);
         mention(&args.definition, warnings, look);
     }
     let progress = Arc::new(Progress::new(Some(&definition), look));
     let functions = project.functions(log_sink(&progress, args.quiet))?;
-    let name = machine_name(&args.definition);
     let mocks = match &args.mock {
-        Some(file) => mocks::load(file, &name, args.mock_case.as_deref(), Some(&definition))?,
+        Some(file) => mocks::load(file, name, args.mock_case.as_deref(), Some(&definition))?,
         None => Mocks::default(),
     };
-    project.check(&source, &definition, &functions, &mocks)?;
+    project.check(source, &definition, &functions, &mocks)?;
     let (input, _) = read_json("the input", args.input.as_deref().unwrap_or("{}"))?;
 
     threads(&definition).block_on(async {
         let mut interrupt = Interrupt::listen()?;
-        let journal = place::write(&place::database_of(&args.place, &project)).await?;
+        let journal = place::write(&place::database_of(&args.place, project)).await?;
         let clock = if args.skip_time { Clock::skipping(Clock::real().now()) } else { Clock::real() };
         let progress = (!args.quiet).then_some(progress);
-        let engine = engine("asl run", &project, functions, mocks, &journal, progress.clone())?;
-        let engine = engine.clock(clock).build();
-        let start = StartExecution { definition, state_machine: &name, name: args.name.as_deref(), input: &input };
+        let engine = engine("asl run", project, functions, mocks, &journal, progress.clone())?;
+        let engine = engine.clock(clock).max_memory(args.max_memory).build();
+        let start = StartExecution { definition, state_machine: name, name: args.name.as_deref(), input: &input };
         let ended = match engine.start(start).await {
             Ok(started) => tokio::select! {
                 ended = follow(engine.wait_for(&started), &started.name, &mut interrupt) => ended,

@@ -46,27 +46,28 @@ pub(crate) struct Heartbeat {
 pub(crate) async fn success(args: Success) -> Result<Exit, Trouble> {
     let (_, output) = read_json("the output", &args.task_output)?;
     let (engine, journal) = open(&args.place).await?;
-    end(engine.send_task_success(&args.task_token, output).await, journal).await
+    end(engine.send_task_success(&args.task_token, output).await, &engine, journal).await
 }
 
 pub(crate) async fn failure(args: Failed) -> Result<Exit, Trouble> {
     let (engine, journal) = open(&args.place).await?;
     let failure = Failure { error: args.error.map(Into::into), cause: args.cause.map(Into::into) };
-    end(engine.send_task_failure(&args.task_token, failure).await, journal).await
+    end(engine.send_task_failure(&args.task_token, failure).await, &engine, journal).await
 }
 
 pub(crate) async fn heartbeat(args: Heartbeat) -> Result<Exit, Trouble> {
     let (engine, journal) = open(&args.place).await?;
-    end(engine.send_task_heartbeat(&args.task_token).await, journal).await
+    end(engine.send_task_heartbeat(&args.task_token).await, &engine, journal).await
 }
 
-/// The answer waits in the database for whoever runs the execution; nothing runs here.
+/// Whoever runs the execution decides about the answer; if nobody does, it is recorded here, and nothing runs.
 async fn open(place: &Place) -> Result<(Engine, Journal), Trouble> {
     let journal = place::change(&place::database(place)?).await?;
-    Ok((Engine::builder(journal.clone()).build(), journal))
+    Ok((Engine::builder(journal.clone()).called("asl send-task").client().build(), journal))
 }
 
-async fn end(sent: Result<(), EngineError>, journal: Journal) -> Result<Exit, Trouble> {
+async fn end(sent: Result<(), EngineError>, engine: &Engine, journal: Journal) -> Result<Exit, Trouble> {
+    engine.shutdown().await?;
     journal.close().await;
     sent?;
     Ok(Exit::Done)

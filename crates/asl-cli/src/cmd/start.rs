@@ -1,7 +1,7 @@
 //! `asl start`: an execution is written down, and a worker runs it.
 
 use crate::args::Place;
-use crate::common::definition::{Checked, checked, machine_name};
+use crate::common::definition::{Checked, checked};
 use crate::common::engine::engine;
 use crate::common::input::read_json;
 use crate::common::place;
@@ -10,6 +10,7 @@ use crate::render::look::Look;
 use crate::render::text::json;
 use crate::terminal::{answer, say};
 use asl::parts::mock::Mocks;
+use asl::project::Opened;
 use asl::{StartExecution, aws};
 use clap::Args;
 use std::path::PathBuf;
@@ -17,8 +18,11 @@ use std::sync::Arc;
 
 #[derive(Debug, Args)]
 pub(crate) struct Start {
-    /// The definition: JSON, or YAML in a file named .yaml or .yml
+    /// The definition: JSON, or YAML in a file named .yaml or .yml; or a SAM or CloudFormation template
     pub(crate) definition: PathBuf,
+    /// Of a template with several: the state machine, its logical id or name
+    #[arg(long, value_name = "NAME")]
+    pub(crate) state_machine: Option<String>,
     /// The input: JSON, or a file of JSON; - reads stdin [default: {}]
     #[arg(long, short, value_name = "JSON|FILE", allow_negative_numbers = true)]
     pub(crate) input: Option<String>,
@@ -33,12 +37,12 @@ pub(crate) struct Start {
 }
 
 pub(crate) async fn start(args: Start) -> Result<Exit, Trouble> {
-    let project = place::project_of(&args.definition, args.place.project.as_deref())?;
-    let Checked { source, definition, .. } = checked(&args.definition, &project)?;
+    let wanted = args.place.stack.wanted(args.state_machine.as_deref());
+    let Checked { opened, definition, .. } = checked(&args.definition, args.place.project.as_deref(), &wanted)?;
+    let Opened { project, source, name, .. } = opened;
     let functions = project.functions(Arc::new(|_| {}))?;
     project.check(&source, &definition, &functions, &Mocks::default())?;
     let (input, _) = read_json("the input", args.input.as_deref().unwrap_or("{}"))?;
-    let name = machine_name(&args.definition);
 
     let journal = place::write(&place::database_of(&args.place, &project)).await?;
     let engine = engine("asl start", &project, functions, Mocks::default(), &journal, None)?.build();

@@ -37,7 +37,7 @@ pub(crate) async fn stop(args: Stop) -> Result<Exit, Trouble> {
     if row.status != Status::Running {
         say(&format!("{} has ended already: {}\n", row.name, row.status));
     }
-    let engine = Engine::builder(journal.clone()).called("asl stop").build();
+    let engine = Engine::builder(journal.clone()).called("asl stop").client().build();
     let failure = Failure { error: args.error.map(Into::into), cause: args.cause.map(Into::into) };
     let ended = tokio::time::timeout(PATIENCE, async {
         loop {

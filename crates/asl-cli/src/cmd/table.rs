@@ -128,6 +128,7 @@ pub(crate) async fn table(table: Table) -> Result<Exit, Trouble> {
 
 async fn scan(args: Scan) -> Result<Exit, Trouble> {
     let Opened { project, services, journal } = services::read(&args.place).await?;
+    let args = Scan { name: project.physical(&args.name).to_owned(), ..args };
     let limit = args.limit.map_or(usize::MAX, |limit| limit as usize);
     let mut items: Vec<Value> = Vec::new();
     let mut after: Option<ItemKey> = None;
@@ -197,7 +198,8 @@ fn plain(attribute: &Value) -> String {
 }
 
 async fn get(args: Get) -> Result<Exit, Trouble> {
-    let Opened { services, journal, .. } = services::read(&args.place).await?;
+    let Opened { project, services, journal } = services::read(&args.place).await?;
+    let args = Get { name: project.physical(&args.name).to_owned(), ..args };
     let (name, key, range) = (args.name.clone(), args.key.clone(), args.range.clone());
     let item = journal.inspect(move |tx| {
         Box::pin(async move { services.get_item(tx, &name, &key, range.as_deref()).await.map_err(Failed::from) })
@@ -233,6 +235,7 @@ fn typed(attribute: &KeyAttribute, value: &str) -> Value {
 
 async fn query(args: Query) -> Result<Exit, Trouble> {
     let opened = services::fill(&args.place).await?;
+    let args = Query { name: opened.project.physical(&args.name).to_owned(), ..args };
     let spec = keys(&opened.project, &args.name)?.clone();
     let mut names = Map::from_iter([("#h", spec.hash_key.name.as_str())]);
     let mut values = Map::from_iter([(":h", typed(&spec.hash_key, &args.key))]);
@@ -274,6 +277,7 @@ async fn put(args: Put) -> Result<Exit, Trouble> {
         false => Map::from_iter(members.iter().map(|(name, value)| (name.clone(), attribute(value)))).into(),
     };
     let opened = services::fill(&args.place).await?;
+    let args = Put { name: opened.project.physical(&args.name).to_owned(), ..args };
     keys(&opened.project, &args.name)?;
     let parameters = Map::from_iter([("TableName", Value::from(args.name)), ("Item", item)]);
     let answered = services::call(opened, Action("dynamodb", "putItem"), parameters.into()).await?;
@@ -314,6 +318,7 @@ fn attribute(value: &Value) -> Value {
 
 async fn delete(args: Delete) -> Result<Exit, Trouble> {
     let opened = services::fill(&args.place).await?;
+    let args = Delete { name: opened.project.physical(&args.name).to_owned(), ..args };
     let spec = keys(&opened.project, &args.name)?;
     let mut key = Map::from_iter([(spec.hash_key.name.as_str(), typed(&spec.hash_key, &args.key))]);
     match (&spec.range_key, &args.range) {

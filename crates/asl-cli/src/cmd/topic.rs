@@ -42,9 +42,10 @@ pub(crate) async fn topic(topic: Topic) -> Result<Exit, Trouble> {
     let Topic::Publish(args) = topic;
     let message = if args.message == "-" { read_stdin("the message")? } else { args.message };
     let opened = services::fill(&args.place).await?;
-    services::declared("topic", &args.name, opened.project.services.topics.keys().map(String::as_str))?;
+    let name = opened.project.physical(&args.name).to_owned();
+    services::declared("topic", &name, opened.project.services.topics.keys().map(String::as_str))?;
     let mut parameters = Map::new();
-    parameters.insert("TopicArn", args.name.as_str());
+    parameters.insert("TopicArn", name);
     parameters.insert("Message", message);
     args.subject.iter().for_each(|subject| drop(parameters.insert("Subject", subject.as_str())));
     args.group.iter().for_each(|id| drop(parameters.insert("MessageGroupId", id.as_str())));

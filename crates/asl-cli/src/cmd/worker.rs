@@ -11,9 +11,9 @@ use crate::terminal::say;
 use asl::parts::function::LogLine;
 use asl::parts::mock::Mocks;
 use asl::project::Retention;
-use asl::{Engine, EventKind, Journal, Observer, Timestamp, Update};
+use asl::{Engine, EventKind, Journal, Notice, Observer, Timestamp, Update};
 use clap::Args;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -22,9 +22,15 @@ pub(crate) const WORKER: &str = "asl worker";
 
 #[derive(Debug, Args)]
 pub(crate) struct WorkerArgs {
+    /// The project file or template, as --project names it
+    #[arg(value_name = "PROJECT", conflicts_with = "project")]
+    pub(crate) file: Option<PathBuf>,
     /// The most executions in memory at once; those that only wait do not count
     #[arg(long, value_name = "N", default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) max_active: u32,
+    /// The most bytes of inputs, variables and results in memory before no other execution is let in (K, M, G)
+    #[arg(long, value_name = "SIZE", default_value = "1G", value_parser = crate::args::size)]
+    pub(crate) max_memory: usize,
     /// When told to stop, how long tasks in flight may go on, in seconds
     #[arg(long, value_name = "SECONDS", default_value_t = 10)]
     pub(crate) drain_timeout: u32,
@@ -35,7 +41,8 @@ pub(crate) struct WorkerArgs {
     pub(crate) place: Place,
 }
 
-pub(crate) async fn worker(args: WorkerArgs) -> Result<Exit, Trouble> {
+pub(crate) async fn worker(mut args: WorkerArgs) -> Result<Exit, Trouble> {
+    args.place.project = args.file.take().or(args.place.project);
     let project = place::project(&args.place)?;
     let log = Arc::new(Log { look: Look::of_stderr(), quiet: args.quiet });
     let sink = log.clone();
@@ -44,7 +51,8 @@ pub(crate) async fn worker(args: WorkerArgs) -> Result<Exit, Trouble> {
     let database = place::database_of(&args.place, &project);
     let journal = place::write(&database).await?;
     let builder = engine(WORKER, &project, functions, Mocks::default(), &journal, None);
-    let engine = builder?.max_active(args.max_active as usize).observer(log.clone()).build();
+    let engine =
+        builder?.max_active(args.max_active as usize).max_memory(args.max_memory).observer(log.clone()).build();
     engine.serve().await?;
     log.say(&format!("worker of {} is ready; Ctrl-C stops it\n", place::shorter(&database).display()));
     let lost = tokio::select! {
@@ -123,6 +131,14 @@ impl Log {
 }
 
 impl Observer for Log {
+    /// What is wrong is said whatever was asked for.
+    fn notify(&self, notice: &Notice) {
+        match notice {
+            Notice::GaveBack { .. } => self.say(&format!("{notice}\n")),
+            trouble => say(&format!("{}: {trouble}\n", self.look.warn("warning"))),
+        }
+    }
+
     fn observe(&self, update: &Update<'_>) {
         let name = &update.execution.name;
         let machine = self.look.strong(&update.execution.state_machine_name);

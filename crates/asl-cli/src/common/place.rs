@@ -1,13 +1,14 @@
 //! Which project and which database are meant.
 //!
-//! The rule: `--project` and `--db` if given; else `ASL_PROJECT` and `ASL_DB` if set. Else, for a definition, the nearest `asl.toml` in its folder or one above,
-//! or its folder alone. Else the nearest folder, from the working folder upwards, that has an `asl.toml` or an
-//! `.asl/asl.db`; and if there is none, the one folder directly below the working folder that has.
+//! The rule: `--project` and `--db` if given; else `ASL_PROJECT` and `ASL_DB` if set. Else, for a definition, the nearest
+//! `asl.toml` or template in its folder or one above, or its folder alone. Else the nearest folder, from the working folder
+//! upwards, that has one of them or an `.asl/asl.db`; and if there is none, the one folder directly below the working folder that has.
 
 use crate::args::Place;
 use crate::exit::Trouble;
-use asl::project::{DATABASE, FILE_NAME, Project};
-use asl::{ExecutionRow, Filter, Journal, JournalOptions};
+use asl::project::{DATABASE, FILE_NAME, Opened, Project, Wanted};
+use asl::{ExecutionRow, Filter, Journal, JournalOptions, Which};
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// The project file that is named: by `--project`, or by `ASL_PROJECT`.
@@ -24,19 +25,22 @@ fn variable(name: &str) -> Option<PathBuf> {
     std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from)
 }
 
-/// The project of a definition; `named` is what `--project` says.
-pub(crate) fn project_of(definition: &Path, named: Option<&Path>) -> Result<Project, Trouble> {
-    Ok(Project::of_definition(definition, named_project(named).as_deref())?)
+/// A definition with its project, or a state machine of a template; `named` is what `--project` says.
+pub(crate) fn open(definition: &Path, named: Option<&Path>, wanted: &Wanted) -> Result<Opened, Trouble> {
+    Ok(Project::open(definition, named_project(named).as_deref(), wanted)?)
 }
 
 /// The project of a command that names no definition.
 pub(crate) fn project(place: &Place) -> Result<Project, Trouble> {
+    let options = place.stack.options();
     if let Some(file) = named_project(place.project.as_deref()) {
-        return Ok(Project::load(&file)?);
+        return Ok(Project::load_with(&file, &options)?);
     }
     match folder()? {
-        Some(folder) if folder.join(FILE_NAME).is_file() => Ok(Project::load(&folder.join(FILE_NAME))?),
-        Some(folder) => Ok(Project::empty(folder)),
+        Some(folder) => match Project::in_folder(&folder) {
+            Some(file) => Ok(Project::load_with(&file, &options)?),
+            None => Ok(Project::empty(folder)),
+        },
         None => Err(nowhere()),
     }
 }
@@ -81,28 +85,38 @@ pub(crate) async fn change(database: &Path) -> Result<Journal, Trouble> {
     write(database).await
 }
 
-/// The execution of that name or ARN, or whose name alone begins so; without one the last.
+/// The execution of that name or ARN, or whose name alone begins so; without one the last. Children of Distributed Maps are
+/// meant only where they are named, and nothing else is.
 pub(crate) async fn execution(journal: &Journal, wanted: Option<&str>) -> Result<ExecutionRow, Trouble> {
+    let parents = || Filter { which: Which::Parents, ..Filter::default() };
     let Some(wanted) = wanted else {
-        let last = journal.executions(&Filter { limit: Some(1), ..Filter::default() }).await?.pop();
+        let last = journal.executions(&Filter { limit: Some(1), ..parents() }).await?.pop();
         return last
             .ok_or_else(|| Trouble::new("there is no execution yet").hint("start one with `asl run DEFINITION`"));
     };
     if let Some(row) = journal.execution(wanted).await? {
         return Ok(row);
     }
-    let begins = Filter { name_prefix: Some(wanted.to_owned()), limit: Some(4), ..Filter::default() };
-    let mut rows = journal.executions(&begins).await?;
+    let begins = |which| Filter { which, name_prefix: Some(wanted.to_owned()), limit: Some(4), ..Filter::default() };
+    let mut rows = journal.executions(&begins(Which::Parents)).await?;
+    if rows.is_empty() {
+        rows = journal.executions(&begins(Which::Children)).await?;
+    }
     match rows.len() {
         1 => Ok(rows.remove(0)),
         0 => Err(Trouble::new(format!("there is no execution `{wanted}`")).hint("`asl list` shows which there are")),
-        _ => {
-            let names: Vec<&str> = rows.iter().take(3).map(|row| row.name.as_str()).collect();
-            let more = if rows.len() > 3 { ", ..." } else { "" };
-            let several = format!("several executions begin with `{wanted}`: {}{more}", names.join(", "));
-            Err(Trouble::new(several).hint("write more of the name"))
-        }
+        _ => Err(several(wanted, &rows)),
     }
+}
+
+fn several(wanted: &str, rows: &[ExecutionRow]) -> Trouble {
+    let shown = &rows[..rows.len().min(3)];
+    let distinct: BTreeSet<&str> = shown.iter().map(|row| row.name.as_str()).collect();
+    let by_name = distinct.len() == shown.len();
+    let names: Vec<&str> = shown.iter().map(|row| if by_name { row.name.as_str() } else { row.arn.as_str() }).collect();
+    let more = if rows.len() > shown.len() { ", ..." } else { "" };
+    let several = format!("several executions begin with `{wanted}`: {}{more}", names.join(", "));
+    Trouble::new(several).hint(if by_name { "write more of the name" } else { "name the one that is meant by its ARN" })
 }
 
 fn folder() -> Result<Option<PathBuf>, Trouble> {
@@ -117,14 +131,15 @@ fn folder() -> Result<Option<PathBuf>, Trouble> {
     if below.len() > 1 {
         let names: Vec<String> = below.iter().map(|folder| shorter(folder).display().to_string()).collect();
         let message = format!("several folders here have a project: {}", names.join(", "));
-        let hint = format!("choose one with --project {}/{FILE_NAME}, or go into its folder", names[0]);
+        let file = Project::in_folder(&below[0]).map_or_else(|| below[0].join(FILE_NAME), |file| file);
+        let hint = format!("choose one with --project {}, or go into its folder", shorter(&file).display());
         return Err(Trouble::new(message).hint(hint));
     }
     Ok(below.pop())
 }
 
 fn is_project(folder: &Path) -> bool {
-    folder.join(FILE_NAME).is_file() || folder.join(DATABASE).is_file()
+    folder.join(DATABASE).is_file() || Project::in_folder(folder).is_some()
 }
 
 fn beside(project_file: &Path) -> PathBuf {
@@ -132,8 +147,10 @@ fn beside(project_file: &Path) -> PathBuf {
 }
 
 fn nowhere() -> Trouble {
-    Trouble::new(format!("there is no project here: no {FILE_NAME} in this folder, above it, or directly below it"))
-        .hint("go to the project's folder, or name its file with --project, or a database with --db")
+    Trouble::new(format!(
+        "there is no project here: no {FILE_NAME} or template.yaml in this folder, above it, or directly below it"
+    ))
+    .hint("go to the project's folder, or name its file with --project, or a database with --db")
 }
 
 /// Without the working folder in front, for messages.

@@ -2,6 +2,10 @@
 
 use crate::exit::{Exit, Trouble};
 use tokio::runtime::Builder;
+use tokio::signal::unix::{SignalKind, signal};
+
+/// The number of the signal on Linux (but for MIPS), macOS and the BSDs.
+const SIGXFSZ: i32 = 25;
 
 /// The threads that a command is worth. To start some and to hand work over costs more than most commands take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,6 +24,17 @@ impl Threads {
             Threads::Cores => Builder::new_multi_thread(),
         };
         let runtime = builder.enable_all().build();
-        runtime.map_err(|problem| Trouble::new(format!("the command cannot start: {problem}")))?.block_on(work)
+        let runtime = runtime.map_err(|problem| Trouble::new(format!("the command cannot start: {problem}")))?;
+        runtime.block_on(async {
+            listen_for_file_size()?;
+            work.await
+        })
     }
+}
+
+/// A write beyond the limit of a file's size (`ulimit -f`) is to fail as any other, and not to end the process: that is what
+/// listening for the signal does, for good. Programs that are started here have it as it was.
+fn listen_for_file_size() -> Result<(), Trouble> {
+    let listening = signal(SignalKind::from_raw(SIGXFSZ));
+    listening.map(drop).map_err(|problem| Trouble::new(format!("the command cannot start: {problem}")))
 }

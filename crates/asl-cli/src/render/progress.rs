@@ -8,7 +8,7 @@ use super::text::{duration, gist, one_line};
 use super::trail::Trail;
 use crate::terminal::say;
 use asl::parts::function::LogLine;
-use asl::{Definition, Event, EventKind, Failure, Note, Observer, Pending, Update};
+use asl::{Definition, Event, EventKind, Failure, Note, Notice, Observer, Pending, Update};
 use asl_core::event::{IterationStage, TaskStage};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -69,6 +69,7 @@ impl Progress {
                 let error = error.error.as_deref().unwrap_or("the error");
                 self.line(name, "caught", Look::warn, &format!("{error} by rule {}, on to {next}", rule + 1));
             }
+            Note::Hint { hint, .. } => self.line(name, "hint", Look::warn, hint),
             // Where it leads is the next line.
             Note::Chose { .. } => {}
         }
@@ -158,6 +159,10 @@ impl Progress {
 }
 
 impl Observer for Progress {
+    fn notify(&self, notice: &Notice) {
+        say(&format!("{}: {notice}\n", self.look.warn("warning")));
+    }
+
     fn observe(&self, update: &Update<'_>) {
         let Some(first) = update.events.first() else { return };
         let mut trails = self.trails.lock().unwrap_or_else(PoisonError::into_inner);

@@ -51,7 +51,7 @@ impl Finding {
         Finding {
             severity: diagnostic.severity,
             rule: Some(diagnostic.rule.name()),
-            message: diagnostic.message.clone(),
+            message: diagnostic.headline().to_owned(),
             file: source.name().to_owned(),
             text: source.original().clone(),
             span: diagnostic.span.map(|span| span.start..span.end),

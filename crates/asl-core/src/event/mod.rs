@@ -45,6 +45,20 @@ impl Failure {
     pub fn new(error: impl Into<Arc<str>>, cause: impl Into<Arc<str>>) -> Failure {
         Failure { error: Some(error.into()), cause: Some(cause.into()) }
     }
+
+    /// With the name and the cause cut at AWS's lengths, [`crate::ERROR_LIMIT`] and [`crate::CAUSE_LIMIT`].
+    pub fn within_limits(self) -> Failure {
+        let cut = |text: Arc<str>, limit: usize| match text.char_indices().nth(limit) {
+            // Most are short: the bytes alone say so.
+            _ if text.len() <= limit => text,
+            Some((end, _)) => text[..end].into(),
+            None => text,
+        };
+        Failure {
+            error: self.error.map(|error| cut(error, crate::ERROR_LIMIT)),
+            cause: self.cause.map(|cause| cut(cause, crate::CAUSE_LIMIT)),
+        }
+    }
 }
 
 /// What happened. Variants that AWS gives one shape are one variant here; see [`Event::type_name`].

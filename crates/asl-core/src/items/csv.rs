@@ -95,7 +95,8 @@ impl Iterator for Rows<'_> {
                     Some((_, escaped)) if *escaped == self.delimiter => field.extend(chars.next().map(|(_, c)| c)),
                     _ => {}
                 },
-                '"' if quoted && chars.peek().is_some_and(|(_, next)| *next == '"') => {
+                // Two quotes stand for one, also in a field that does not begin with a quote (AWS's example).
+                '"' if (quoted || !field.is_empty()) && chars.peek().is_some_and(|(_, next)| *next == '"') => {
                     field.push('"');
                     chars.next();
                 }

@@ -139,6 +139,11 @@ mod tests {
                 "h\na\\,b\na\\\\\\n\n",
                 r#"[{"h":"a,b"},{"h":"a\\n"}]"#,
             ),
+            (
+                r#"{"InputType":"CSV","CSVHeaderLocation":"FIRST_ROW"}"#,
+                "j,k,l,m\n{\"\"K\"\":\"\"V\"\"},\"\",5\"\",\"\"\"q\"\"\"\n",
+                r#"[{"j":"{\"K\":\"V\"}","k":"","l":"5\"","m":"\"q\""}]"#,
+            ),
         ];
         for (config, body, expected) in table {
             let config: Value = config.parse().unwrap();

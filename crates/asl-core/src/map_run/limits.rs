@@ -35,7 +35,7 @@ pub(crate) fn number(
     found.filter(|n| kind == Kind::Float || n.is_integer()).map(|n| n.as_f64()).ok_or_else(|| {
         let shown = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
         let wanted = if kind == Kind::Float { "float" } else { "integer" };
-        let text = path.text();
+        let text = path.text_in_document();
         StateError::runtime(format!(
             "The {name} field refers to value \"{shown}\" which is not a valid {wanted}: {text}"
         ))

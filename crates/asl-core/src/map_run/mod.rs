@@ -24,6 +24,7 @@ use std::sync::Arc;
 
 pub(crate) use limits::{Kind, number};
 pub(crate) use names::flow_of;
+pub use names::{flow_of_machine, is_child};
 pub(crate) use progress::{abandon, answer};
 pub(crate) use redrive::redrive;
 pub(crate) use start::start;
@@ -117,6 +118,8 @@ pub(crate) struct MapRun {
     input: Value,
     source: Arc<str>,
     items: Items,
+    /// Those of the items that came in pieces, while the others are still read.
+    pieces: Option<Items>,
     next_item: usize,
     next_child: u64,
     running: BTreeMap<u64, Child>,
@@ -161,6 +164,23 @@ impl Items {
         }
     }
 
+    /// These, and others after them; `None` where one is an array and the other an object.
+    fn and(self, more: Items) -> Option<Items> {
+        match (self, more) {
+            (Items::List(list), Items::List(more)) => {
+                let mut all = Arc::unwrap_or_clone(list).to_vec();
+                all.extend(more.iter().cloned());
+                Some(Items::List(Arc::new(all.into())))
+            }
+            (Items::Members(members), Items::Members(more)) => {
+                let mut all = Arc::unwrap_or_clone(members);
+                all.extend(more.iter().cloned());
+                Some(Items::Members(all.into()))
+            }
+            _ => None,
+        }
+    }
+
     pub(crate) fn len(&self) -> usize {
         match self {
             Items::List(list) => list.len(),
@@ -179,6 +199,18 @@ struct Child {
 }
 
 impl MapRun {
+    /// About how many bytes it keeps: items, results, and the inputs of the children at work.
+    pub(crate) fn held_bytes(&self) -> usize {
+        const ITEM_BYTES: usize = 64;
+        const CHILD_BYTES: usize = 2048;
+        let items = |items: &Items| match items {
+            Items::List(list) => Value::Array(list.clone()).measure().bytes + list.len() * ITEM_BYTES,
+            Items::Members(members) => members.len() * ITEM_BYTES,
+        };
+        let read = items(&self.items) + self.pieces.as_ref().map_or(0, |pieces| pieces.len() * ITEM_BYTES);
+        read + self.results.bytes() + self.running.len() * CHILD_BYTES
+    }
+
     /// What it waits for: to be asked for again after a crash.
     pub(crate) fn open_work(&self) -> Vec<MapCommand> {
         match &self.stage {

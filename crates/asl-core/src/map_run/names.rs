@@ -25,10 +25,21 @@ fn label_of(state_machine_arn: &str, label: Option<&Arc<str>>, state: &str) -> A
     }
 }
 
+/// Whether an execution is a child of a Distributed Map's map run, by the ARN of its state machine: `...:stateMachine:sm/label`.
+pub fn is_child(state_machine_arn: &str) -> bool {
+    state_machine_arn.contains('/')
+}
+
 /// The flow that an execution runs: the top level, or for a child the processor of the Map whose label is in its state
 /// machine's ARN. `None` when the definition has no such Map.
 pub(crate) fn flow_of(definition: &Definition, execution: &Execution) -> Option<FlowId> {
-    let Some((parent, label)) = execution.state_machine_arn.rsplit_once('/') else { return Some(FlowId::TOP) };
+    flow_of_machine(definition, &execution.state_machine_arn)
+}
+
+/// The flow of this definition that the executions of a state machine run, by its ARN: the top level, or the processor of the
+/// Distributed Map whose label the ARN ends in. `None` when the definition has no such Map.
+pub fn flow_of_machine(definition: &Definition, state_machine_arn: &str) -> Option<FlowId> {
+    let Some((parent, label)) = state_machine_arn.rsplit_once('/') else { return Some(FlowId::TOP) };
     definition.states.iter().find_map(|state| match &state.kind {
         StateKind::Map(map) => {
             let distributed = map.distributed.as_ref()?;
@@ -47,7 +58,7 @@ pub(super) fn map_run_arn(execution: &Execution, family: &str, uuid: &str) -> Ar
     format!("{}:mapRun:{family}:{uuid}", prefix(execution)).into()
 }
 
-/// Who a child is. Its name and seed are drawn from its parent's seed.
+/// Who a child is. Its name and seed are drawn from its parent's seed, its key is made from its parent's.
 pub(super) fn child(parent: &Execution, family: &Arc<str>, express: bool, place: u64, input: Value) -> Execution {
     let prefix = prefix(parent);
     let seed = draw(parent.seed, place, 1);
@@ -57,6 +68,7 @@ pub(super) fn child(parent: &Execution, family: &Arc<str>, express: bool, place:
     } else {
         (format!("{prefix}:execution:{family}:{name}"), ExecutionType::Standard)
     };
+    let token_key = parent.token_key.as_ref().map(|key| key.of_child(&arn));
     Execution {
         arn: arn.into(),
         name: name.into(),
@@ -66,6 +78,7 @@ pub(super) fn child(parent: &Execution, family: &Arc<str>, express: bool, place:
         region: parent.region.clone(),
         execution_type,
         seed,
+        token_key,
         input_text: input.to_string().into(),
         input,
     }

@@ -21,7 +21,13 @@ pub(crate) fn answer(machine: &mut Machine, run: MapRunId, input: Input) -> Resu
     match (&state.stage, input) {
         (Stage::Reading(read), Input::MapItems { items, .. }) => {
             let max = read.max_items.map_or(usize::MAX, |max| usize::try_from(max).unwrap_or(usize::MAX));
-            match Items::of(items) {
+            let pieces = state.pieces.take();
+            let items = Items::of(items);
+            let items = match pieces {
+                Some(pieces) => items.and_then(|last| pieces.and(last)),
+                None => items,
+            };
+            match items {
                 Some(items) => {
                     state.items = items.up_to(max);
                     state.stage = Stage::Running;
@@ -32,6 +38,20 @@ pub(crate) fn answer(machine: &mut Machine, run: MapRunId, input: Input) -> Resu
                     fail(machine, id, Failure::new("States.ItemReaderFailed", cause));
                 }
             }
+        }
+        (Stage::Reading(_), Input::MapPiece { from, items, .. }) => {
+            let before = state.pieces.take().filter(|_| from > 0);
+            let has = before.as_ref().map_or(0, Items::len) as u64;
+            let pieces = match before {
+                // A piece of a reading that a crash has ended.
+                before if has != from => {
+                    state.pieces = before;
+                    return Err(rejected);
+                }
+                Some(before) => Items::of(items).and_then(|piece| before.and(piece)),
+                None => Items::of(items),
+            };
+            state.pieces = Some(pieces.ok_or(rejected)?);
         }
         (Stage::Reading(_) | Stage::Writing(_), Input::MapFailed { failure, .. }) => fail(machine, id, failure),
         (Stage::Writing(_), Input::MapWritten { .. }) => close(machine, id),
@@ -208,7 +228,7 @@ fn succeeded(machine: &mut Machine, id: ScopeId) -> EventId {
 pub(super) fn fail(machine: &mut Machine, id: ScopeId, failure: Failure) {
     stop_children(machine, id);
     machine.emit_in(id, EventKind::MapRunFailed(failure.clone()));
-    settle(machine, id, Err(StateError { failure, class: Class::MapRun }));
+    settle(machine, id, Err(StateError { failure, class: Class::MapRun, hint: None }));
 }
 
 fn settle(machine: &mut Machine, id: ScopeId, result: Result<Value, StateError>) {

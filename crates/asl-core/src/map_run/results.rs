@@ -49,6 +49,11 @@ impl Results {
         Results { form, bounded: !exported, ..Results::default() }
     }
 
+    /// The bytes of all results.
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
     /// `limit` is the most bytes of a payload.
     pub(super) fn add(&mut self, child: u64, of: &Child, stop: Timestamp, outcome: &Outcome, limit: usize) {
         // Failed children always have the form with metadata.

@@ -68,6 +68,7 @@ pub(crate) fn start(
         input,
         source: read.as_ref().map_or_else(|| "STATE_DATA".into(), source_of),
         items: items.unwrap_or_else(|| Items::List(Arc::default())),
+        pieces: None,
         next_item: 0,
         next_child: 0,
         running: BTreeMap::new(),

@@ -8,14 +8,16 @@ use crate::scope::ScopeId;
 use asl_expr::{Env, Path, Timestamp, string_matches};
 use asl_syntax::model::{Choice, Class, Condition, Next, Operand, Operator, Relation, State, Test};
 use asl_value::Value;
+use std::cell::Cell;
 use std::cmp::Ordering;
 
 pub(super) fn run(machine: &mut Machine, id: ScopeId, state: &State, choice: &Choice) -> Result<(), StateError> {
     let input = machine.effective_input(id, state)?;
     let env = Context::new(machine, id);
+    let work = Cell::new(MAX_WORK);
     let mut taken = None;
     for (at, rule) in choice.rules.iter().enumerate() {
-        if holds(&rule.condition, &input, &env)? {
+        if holds(&rule.condition, &input, &env, &work)? {
             taken = Some((at, rule));
             break;
         }
@@ -38,11 +40,53 @@ pub(super) fn run(machine: &mut Machine, id: ScopeId, state: &State, choice: &Ch
     Ok(())
 }
 
-fn holds(condition: &Condition, input: &Value, env: &Context<'_>) -> Result<bool, StateError> {
+/// How much work all conditions of a Choice may be together, in the units of [`Env::worked`]: done within a second.
+const MAX_WORK: u64 = 50_000_000;
+/// How many bytes are compared in a unit of work.
+const UNIT_BYTES: u64 = 16;
+
+/// The environment of a condition: what it takes comes off what is left to all of them.
+struct Metered<'e> {
+    env: &'e Context<'e>,
+    left: &'e Cell<u64>,
+}
+
+impl Metered<'_> {
+    fn take(&self, units: u64) {
+        self.left.set(self.left.get().saturating_sub(units));
+    }
+
+    /// A value is looked at.
+    fn compared(&self, value: &Value) {
+        let bytes = value.as_str().map_or(0, str::len) as u64;
+        self.take(1 + bytes / UNIT_BYTES);
+    }
+}
+
+impl Env for Metered<'_> {
+    fn context(&self) -> Value {
+        Env::context(self.env)
+    }
+
+    fn variable(&self, name: &str) -> Option<Value> {
+        Env::variable(self.env, name)
+    }
+
+    fn random(&self) -> u64 {
+        Env::random(self.env)
+    }
+
+    fn worked(&self, units: u64) {
+        self.take(units);
+        Env::worked(self.env, units);
+    }
+}
+
+fn holds(condition: &Condition, input: &Value, env: &Context<'_>, work: &Cell<u64>) -> Result<bool, StateError> {
     match condition {
         Condition::And(all) => {
             for one in all {
-                if !holds(one, input, env)? {
+                if !holds(one, input, env, work)? {
                     return Ok(false);
                 }
             }
@@ -50,14 +94,14 @@ fn holds(condition: &Condition, input: &Value, env: &Context<'_>) -> Result<bool
         }
         Condition::Or(any) => {
             for one in any {
-                if holds(one, input, env)? {
+                if holds(one, input, env, work)? {
                     return Ok(true);
                 }
             }
             Ok(false)
         }
-        Condition::Not(inner) => Ok(!holds(inner, input, env)?),
-        Condition::Test { variable, operator } => test(variable, operator, input, env),
+        Condition::Not(inner) => Ok(!holds(inner, input, env, work)?),
+        Condition::Test { variable, operator } => test(variable, operator, input, &Metered { env, left: work }),
         Condition::Literal(holds) => Ok(*holds),
         Condition::Query(query) => {
             let value = ask(query, env)?;
@@ -66,17 +110,22 @@ fn holds(condition: &Condition, input: &Value, env: &Context<'_>) -> Result<bool
     }
 }
 
-fn test(variable: &Path, operator: &Operator, input: &Value, env: &dyn Env) -> Result<bool, StateError> {
+fn test(variable: &Path, operator: &Operator, input: &Value, env: &Metered<'_>) -> Result<bool, StateError> {
+    if env.left.get() == 0 {
+        return Err(StateError::runtime("The conditions of the Choice state take too many steps."));
+    }
     let found = variable.eval(input, env);
     if let Operator::Is(Test::Present, expected) = operator {
         return Ok(found.is_ok() == *expected);
     }
     let value = found.map_err(|_| {
-        let text = variable.text();
+        let text = variable.text_in_document();
         StateError::runtime(format!(
             "Invalid path '{text}': The choice state's condition path references an invalid value."
         ))
+        .hint(variable.hint(input, env))
     })?;
+    env.compared(&value);
     match operator {
         Operator::Is(kind, expected) => Ok(is(*kind, &value) == *expected),
         Operator::StringMatches(pattern) => match value.as_str() {
@@ -88,6 +137,7 @@ fn test(variable: &Path, operator: &Operator, input: &Value, env: &dyn Env) -> R
                 Operand::Literal(literal) => literal.clone(),
                 Operand::Path(path) => crate::data::eval_path(path, input, env)?,
             };
+            env.compared(&right);
             Ok(compare(*class, &value, &right).is_some_and(|order| satisfies(*relation, order)))
         }
     }

@@ -18,7 +18,7 @@ pub(super) fn run(
     let error = error.map(|e| text(machine, id, e, "ErrorPath")).transpose()?;
     let cause = cause.map(|c| text(machine, id, c, "CausePath")).transpose()?;
     let failure = Failure { error, cause };
-    machine.fail_scope(id, StateError { class: crate::Class::Task, failure });
+    machine.fail_scope(id, StateError { class: crate::Class::Task, failure, hint: None });
     Ok(())
 }
 

@@ -22,9 +22,13 @@ pub(super) fn run(machine: &mut Machine, id: ScopeId, state: &State, map: &Map) 
         Some(field) => map_run::number(field, "MaxConcurrencyPath", Kind::Integer, &input, &env)?,
         None => 0.0,
     };
-    let items = match items(map, &input, &env)? {
-        Value::Array(items) => items,
-        other => return Err(not_items(state, map, &other)),
+    let items = match (items(map, &input, &env)?, &map.items) {
+        (Value::Array(items), _) => items,
+        // An object can be mapped by a Distributed Map alone.
+        (other, Some(ItemsField::Query(query))) if query.text().is_some() => {
+            return Err(unexpected(query, "array", &other));
+        }
+        (other, _) => return Err(not_items(state, map, &other)),
     };
     let limit = if limit >= 1.0 { (limit as usize).min(INLINE_CONCURRENCY) } else { INLINE_CONCURRENCY };
     machine.iterate(id, items, input, limit);

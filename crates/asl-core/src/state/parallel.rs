@@ -11,6 +11,7 @@ pub(super) fn run(machine: &mut Machine, id: ScopeId, state: &State, parallel: &
     let mut input = machine.effective_input(id, state)?.into_owned();
     if let Some(template) = &state.parameters {
         input = fill(template, &input, &Context::new(machine, id))?;
+        machine.check_size(&input, || StateError::data_limit(&state.name, "provided", "parameters"))?;
     }
     let definition = machine.definition.clone();
     let starts: Vec<StateId> = parallel.branches.iter().map(|flow| definition.flow(*flow).start_at).collect();

@@ -4,10 +4,11 @@ use crate::context::Context;
 use crate::data::{eval_path, fill, number};
 use crate::error::{Class, StateError};
 use crate::event::{EventKind, Failure, Family, Scheduled, TaskStage};
-use crate::input::{Command, Execution, Input, Rejected, TaskCall, TaskId, task_token};
+use crate::input::{Command, Execution, Input, Rejected, TaskCall, TaskId};
 use crate::machine::Machine;
 use crate::scope::{Phase, ScopeId};
 use crate::timers::Timer;
+use crate::token::task_token;
 use asl_expr::Path;
 use asl_syntax::model::{NumberField, State, Task};
 use asl_syntax::{Pattern, Resource, ResourceKind};
@@ -85,7 +86,7 @@ fn whole_seconds(field: &NumberField, input: &Value, env: &Context, name: &str) 
     let bad = |path: &Path, value: &Value| {
         StateError::runtime(format!(
             "The {name} field refers to value \"{value}\" which is not a valid positive integer: {}",
-            path.text()
+            path.text_in_document()
         ))
     };
     let seconds = number(field, input, env, bad)?;
@@ -97,19 +98,30 @@ fn whole_seconds(field: &NumberField, input: &Value, env: &Context, name: &str) 
     }
 }
 
+/// The parameters that are texts to their services: an object or array becomes its JSON text, a number or a boolean is
+/// refused (AWS).
+const TEXT_FIELDS: [(&str, &str, &str); 2] = [("lambda", "invoke", "Payload"), ("sqs", "sendMessage", "MessageBody")];
+
 /// What a service refuses before the call is made.
 fn check_parameters(resource: &Resource, parameters: &Value) -> Result<(), StateError> {
-    let ResourceKind::Service { service, sdk: false, .. } = &resource.kind else { return Ok(()) };
+    let ResourceKind::Service { service, action, sdk: false, .. } = &resource.kind else { return Ok(()) };
+    let refused = |why: String| {
+        let cause = format!("The Parameters '{parameters}' could not be used to start the Task: [{why}]");
+        Err(StateError::runtime(cause))
+    };
+    let text_field = TEXT_FIELDS.iter().find(|(of, call, _)| **of == **service && **call == **action);
+    if let Some((_, _, field)) = text_field
+        && matches!(parameters[*field], Value::Number(_) | Value::Bool(_))
+    {
+        return refused(format!("The value for the field '{field}' must be a STRING"));
+    }
     let lists_only = |headers: &asl_value::Map| headers.values().all(|v| v.as_array().is_some());
     let bad_headers = match &parameters["Headers"] {
         Value::Null => false,
         headers => !headers.as_object().is_some_and(lists_only),
     };
     if &**service == "apigateway" && bad_headers {
-        return Err(StateError::runtime(format!(
-            "The Parameters '{parameters}' could not be used to start the Task: \
-             [The value of the field 'Headers' has an invalid format]"
-        )));
+        return refused("The value of the field 'Headers' has an invalid format".to_owned());
     }
     Ok(())
 }
@@ -213,6 +225,7 @@ pub(crate) fn answer(machine: &mut Machine, input: Input) -> Result<(), Rejected
         (Phase::Task(call), Input::TaskFailed { failure, .. })
             if call.resource.pattern() != Pattern::RequestResponse =>
         {
+            let failure = failure.within_limits();
             emit(machine, id, &call.resource, TaskStage::SubmitFailed(failure.clone()));
             settle(machine, id, call.id, Err(StateError::of_work(failure)));
         }
@@ -242,7 +255,7 @@ fn succeeded(machine: &mut Machine, id: ScopeId, call: &TaskCall, output: Value)
 }
 
 /// Whom AWS blames for a result that is too large: the service, or the function's ARN.
-fn limit_subject(call: &TaskCall) -> String {
+pub(crate) fn limit_subject(call: &TaskCall) -> String {
     match &call.resource.kind {
         ResourceKind::Service { .. } => call.resource.resource_type(),
         _ => call.resource.arn.to_string(),
@@ -250,6 +263,7 @@ fn limit_subject(call: &TaskCall) -> String {
 }
 
 fn failed(machine: &mut Machine, id: ScopeId, call: &TaskCall, failure: Failure) {
+    let failure = failure.within_limits();
     emit(machine, id, &call.resource, TaskStage::Failed(failure.clone()));
     settle(machine, id, call.id, Err(StateError::of_work(failure)));
 }
@@ -264,7 +278,7 @@ pub(crate) fn time_out(machine: &mut Machine, id: ScopeId, class: Class) {
     let failure = Failure { error: Some("States.Timeout".into()), cause: None };
     emit(machine, id, &call.resource, TaskStage::TimedOut(failure.clone()));
     machine.command(Command::CancelTask(call.id));
-    settle(machine, id, call.id, Err(StateError { failure, class }));
+    settle(machine, id, call.id, Err(StateError { failure, class, hint: None }));
 }
 
 fn restart_heartbeat(machine: &mut Machine, id: ScopeId) {

@@ -43,9 +43,10 @@ fn after(now: Timestamp, seconds: i64) -> Result<Timestamp, StateError> {
 }
 
 fn seconds(path: &Path, input: &Value, env: &dyn Env) -> Result<i64, StateError> {
-    let text = path.text();
+    let text = path.text_in_document();
     let value = path.eval(input, env).map_err(|_| {
         StateError::runtime(format!("The SecondsPath parameter does not reference an input value: {text}"))
+            .hint(path.hint(input, env))
     })?;
     match value.as_number() {
         Some(Number::Int(seconds)) if *seconds >= 0 => Ok(*seconds),
@@ -60,9 +61,10 @@ fn seconds(path: &Path, input: &Value, env: &dyn Env) -> Result<i64, StateError>
 }
 
 fn timestamp(path: &Path, input: &Value, env: &dyn Env) -> Result<Timestamp, StateError> {
-    let text = path.text();
+    let text = path.text_in_document();
     let value = path.eval(input, env).map_err(|_| {
         StateError::runtime(format!("The TimestampPath parameter does not reference an input value: {text}"))
+            .hint(path.hint(input, env))
     })?;
     value.as_str().and_then(|s| Timestamp::parse(s).ok()).ok_or_else(|| {
         StateError::runtime(format!(

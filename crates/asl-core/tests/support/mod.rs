@@ -89,7 +89,7 @@ impl<'a> World<'a> {
         let mut inputs = VecDeque::from([start]);
         loop {
             let mut taken: Vec<Input> =
-                inputs.drain(..).filter(|input| self.machine.handle(input.clone(), self.now).is_ok()).collect();
+                inputs.drain(..).filter_map(|input| self.machine.accept(input, self.now)).collect();
             loop {
                 if self.drive.snapshots {
                     self.machine = self.machine.clone();
@@ -181,6 +181,7 @@ pub(crate) fn identity(input: Value, express: bool) -> Execution {
         region: "us-east-1".into(),
         execution_type: if express { ExecutionType::Express } else { ExecutionType::Standard },
         seed: 7,
+        token_key: None,
         input_text: input.to_string().into(),
         input,
     }

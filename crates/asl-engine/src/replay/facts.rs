@@ -105,7 +105,7 @@ impl Gatherer {
     fn input(&mut self, input: &Input, now: Timestamp) {
         match input {
             Input::Start(execution) => self.facts.start = Some(((**execution).clone(), now)),
-            Input::Stop(_) | Input::Redrive => {
+            Input::Stop(_) | Input::Fail(_) | Input::Redrive => {
                 let since = self.facts.start.as_ref().map_or(now, |(_, start)| *start);
                 self.facts.orders.push((now.millis() - since.millis(), input.clone()));
             }
@@ -128,6 +128,7 @@ impl Gatherer {
                 }
             }
             Input::MapItems { run, .. }
+            | Input::MapPiece { run, .. }
             | Input::MapFailed { run, .. }
             | Input::MapWritten { run }
             | Input::MapRunDone { run, .. } => {

@@ -18,7 +18,7 @@ mod trial;
 pub use exported::{ExportError, Exported, Whose};
 pub use follow::replay_exported;
 pub use same::Difference;
-pub(crate) use stored::{definition, rebuild, redo_all};
+pub(crate) use stored::{definition, recorded, redo_all, redo_while};
 pub use stored::{pending, replay, replay_kept};
 pub use trial::{ChangedCall, Fork, Needed, Trial, Verdict, try_definition, try_kept};
 
@@ -97,6 +97,14 @@ pub enum ReplayError {
         execution: Arc<str>,
         /// What is wrong.
         why: String,
+    },
+    /// Its records take longer to be replayed than there is patience for.
+    #[error("the {records} records of {execution} take too long to be replayed")]
+    TooLong {
+        /// The execution's ARN.
+        execution: Arc<str>,
+        /// How many there are.
+        records: usize,
     },
     /// The exported history does not hold what a replay needs.
     #[error("event {event} of {execution} {why}")]

@@ -19,7 +19,7 @@ pub async fn replay(journal: &Journal, row: &ExecutionRow) -> Result<Replayed, R
 }
 
 /// The machine of an execution, from its records.
-pub(crate) async fn rebuild(journal: &Journal, row: &ExecutionRow) -> Result<(Machine, Replayed), ReplayError> {
+async fn rebuild(journal: &Journal, row: &ExecutionRow) -> Result<(Machine, Replayed), ReplayError> {
     let (definition, records) = recorded(journal, row).await?;
     redo_all(Machine::new(definition), &records, &row.arn.as_str().into())
 }
@@ -33,7 +33,7 @@ pub async fn pending(journal: &Journal, row: &ExecutionRow) -> Result<Vec<Pendin
 }
 
 /// The definition of an execution, and its records.
-pub(super) async fn recorded(
+pub(crate) async fn recorded(
     journal: &Journal,
     row: &ExecutionRow,
 ) -> Result<(Arc<Definition>, Vec<Record>), ReplayError> {
@@ -72,12 +72,25 @@ pub(super) fn kept(kept: &Kept) -> Result<(Arc<Definition>, Arc<str>), ReplayErr
 
 /// Records through a machine.
 pub(crate) fn redo_all(
-    mut machine: Machine,
+    machine: Machine,
     records: &[Record],
     arn: &Arc<str>,
 ) -> Result<(Machine, Replayed), ReplayError> {
+    redo_while(machine, records, arn, || true)
+}
+
+/// The same, and asks before each record whether to go on.
+pub(crate) fn redo_while(
+    mut machine: Machine,
+    records: &[Record],
+    arn: &Arc<str>,
+    goes_on: impl Fn() -> bool,
+) -> Result<(Machine, Replayed), ReplayError> {
     let mut events = 0;
     for (at, record) in records.iter().enumerate() {
+        if !goes_on() {
+            return Err(ReplayError::TooLong { execution: arn.clone(), records: records.len() });
+        }
         redo(&mut machine, record, arn, at + 1).map_err(|failed| match failed {
             Failed::Rejected(error) => error,
             Failed::Differs(replayed) => ReplayError::Divergence(Box::new(divergence(&records[..=at], &replayed, arn))),

@@ -162,7 +162,7 @@ impl Trying {
             return self.trial(Some(Verdict::CannotStart(rejected.to_string())));
         }
         while self.needed.is_none() {
-            let progress = self.machine.run(self.now, crate::BUDGET).progress;
+            let progress = self.machine.run(self.now, crate::pace::RECORD).progress;
             let effects = self.machine.take_effects();
             self.take(effects);
             let goes_on = progress == Progress::Yielded || self.wait();
@@ -258,7 +258,12 @@ impl Trying {
     fn ask(&mut self, run: MapRunId, what: &str, parameters: Value) {
         let Some((state, ran)) = self.runs.get_mut(&run) else { return };
         let needed = Needed { state: state.clone(), resource: what.into(), parameters, unanswered: false };
-        match ran.answers.pop_front() {
+        let is_piece = |(_, answer): &(i64, Input)| matches!(answer, Input::MapPiece { .. });
+        let count = ran.answers.iter().take_while(|answer| is_piece(answer)).count() + 1;
+        let mut answers: Vec<(i64, Input)> = ran.answers.drain(..count.min(ran.answers.len())).collect();
+        let last = answers.pop();
+        answers.into_iter().for_each(|(after_ms, piece)| self.plan(after_ms, of_run(piece, run)));
+        match last {
             Some((after_ms, answer)) => self.plan(after_ms, of_run(answer, run)),
             None if self.is_open() => self.waiting.push(needed),
             None => drop(self.needed.get_or_insert(needed)),
@@ -356,7 +361,11 @@ fn of_task(answer: Input, id: asl_core::TaskId) -> Input {
 /// The answer, as one to another map run.
 fn of_run(answer: Input, id: MapRunId) -> Input {
     let mut answer = answer;
-    if let Input::MapItems { run, .. } | Input::MapFailed { run, .. } | Input::MapWritten { run } = &mut answer {
+    if let Input::MapItems { run, .. }
+    | Input::MapPiece { run, .. }
+    | Input::MapFailed { run, .. }
+    | Input::MapWritten { run } = &mut answer
+    {
         *run = id;
     }
     answer

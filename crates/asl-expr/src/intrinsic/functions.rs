@@ -2,6 +2,7 @@
 
 use super::random::JavaRandom;
 use crate::Env;
+use crate::budget::{Budget, Exceeded};
 use crate::path::java;
 use asl_value::{Number, Value};
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig, general_purpose::STANDARD};
@@ -74,30 +75,74 @@ impl Function {
     }
 }
 
-type Answer = Result<Value, String>;
+/// Why a function gives no value.
+#[derive(Debug)]
+pub(super) enum Problem {
+    /// What is wrong with its arguments.
+    Arguments(String),
+    /// What is wrong with the template of `States.Format`, in AWS's words.
+    Template(&'static str),
+    /// It would take too much.
+    Exceeded(Exceeded),
+}
+
+impl From<String> for Problem {
+    fn from(why: String) -> Problem {
+        Problem::Arguments(why)
+    }
+}
+
+impl From<&str> for Problem {
+    fn from(why: &str) -> Problem {
+        Problem::Arguments(why.to_owned())
+    }
+}
+
+impl From<Exceeded> for Problem {
+    fn from(exceeded: Exceeded) -> Problem {
+        Problem::Exceeded(exceeded)
+    }
+}
+
+type Answer = Result<Value, Problem>;
 
 /// Calls a function. The number of its arguments is checked here and not when the definition is loaded, as on AWS.
-pub(super) fn apply(function: Function, args: &[Value], env: &dyn Env) -> Answer {
+/// What it makes is charged to the budget before it is made.
+pub(super) fn apply(function: Function, args: &[Value], env: &dyn Env, budget: &Budget) -> Answer {
     match (function, args) {
-        (Function::Format, [template, args @ ..]) => format_text(text(template)?, args),
-        (Function::StringToJson, [json]) => string_to_json(text(json)?),
-        (Function::JsonToString, [value]) => Ok(value.to_string().into()),
-        (Function::Array, items) => Ok(items.to_vec().into()),
-        (Function::ArrayPartition, [items, size]) => partition(array(items)?, integer(size)?),
-        (Function::ArrayContains, [items, item]) => Ok(array(items)?.contains(item).into()),
+        (Function::Format, [template, args @ ..]) => format_text(text(template)?, args, budget),
+        (Function::StringToJson, [json]) => string_to_json(text(json)?, budget),
+        (Function::JsonToString, [value]) => {
+            budget.value(value)?;
+            Ok(value.to_string().into())
+        }
+        (Function::Array, items) => {
+            budget.items(items.len())?;
+            items.iter().try_for_each(|item| budget.value(item))?;
+            Ok(items.to_vec().into())
+        }
+        (Function::ArrayPartition, [items, size]) => partition(array(items)?, integer(size)?, budget),
+        (Function::ArrayContains, [items, item]) => {
+            budget.read(items.measure().bytes)?;
+            Ok(array(items)?.contains(item).into())
+        }
         (Function::ArrayRange, [first, last, step]) => range(integer(first)?, integer(last)?, integer(step)?),
         (Function::ArrayGetItem, [items, at]) => get_item(array(items)?, integer(at)?),
         (Function::ArrayLength, [items]) => Ok(array(items)?.len().into()),
-        (Function::ArrayUnique, [items]) => Ok(unique(array(items)?)),
+        (Function::ArrayUnique, [items]) => {
+            budget.items(array(items)?.len())?;
+            budget.value(items)?;
+            Ok(unique(array(items)?))
+        }
         (Function::Base64Encode, [data]) => Ok(STANDARD.encode(short_text(data)?).into()),
         (Function::Base64Decode, [data]) => base64_decode(short_text(data)?),
-        (Function::Hash, [data, algorithm]) => hash(data, text(algorithm)?),
-        (Function::JsonMerge, [first, second, deep]) => merge(first, second, deep),
+        (Function::Hash, [data, algorithm]) => hash(data, text(algorithm)?, budget),
+        (Function::JsonMerge, [first, second, deep]) => merge(first, second, deep, budget),
         (Function::MathRandom, [start, end, seed @ ..]) if seed.len() <= 1 => random(start, end, seed.first(), env),
         (Function::MathAdd, [a, b]) => add(a, b),
-        (Function::StringSplit, [data, delimiters]) => Ok(split(text(data)?, text(delimiters)?)),
+        (Function::StringSplit, [data, delimiters]) => split(text(data)?, text(delimiters)?, budget),
         (Function::Uuid, []) => Ok(uuid(env).into()),
-        (other, args) => Err(format!("it takes {} arguments, not {}", other.takes(), args.len())),
+        (other, args) => Err(format!("it takes {} arguments, not {}", other.takes(), args.len()).into()),
     }
 }
 
@@ -134,7 +179,8 @@ fn int32(number: i64) -> Result<i32, String> {
 }
 
 /// Fills the `{}` of a template. A brace that means itself has a backslash before it.
-fn format_text(template: &str, args: &[Value]) -> Answer {
+fn format_text(template: &str, args: &[Value], budget: &Budget) -> Answer {
+    budget.bytes(template.len())?;
     let mut out = String::with_capacity(template.len());
     let mut args = args.iter();
     let mut chars = template.chars().peekable();
@@ -144,9 +190,12 @@ fn format_text(template: &str, args: &[Value]) -> Answer {
             '{' if chars.peek() == Some(&'}') => {
                 chars.next();
                 let arg = args.next().ok_or("the template has more {} than there are arguments")?;
-                out.push_str(&java::text(arg));
+                // Java's text of a value is no longer than twice its JSON.
+                budget.bytes(arg.measure().bytes)?;
+                java::write(arg, &mut out);
             }
-            '{' | '}' => return Err(format!("a '{c}' in the template that is no {{}} needs a backslash before it")),
+            '{' => return Err(Problem::Template("matching '}' not found for '{'.")),
+            '}' => return Err(Problem::Template("matching '{' not found for '}'.")),
             _ => out.push(c),
         }
     }
@@ -158,14 +207,18 @@ fn format_text(template: &str, args: &[Value]) -> Answer {
 }
 
 /// A blank text is null; `-0` is 0.
-fn string_to_json(text: &str) -> Answer {
+fn string_to_json(text: &str, budget: &Budget) -> Answer {
+    let parts = text.bytes().filter(|byte| matches!(byte, b',' | b':' | b'[' | b'{')).count();
+    budget.items(2 * parts)?;
+    budget.bytes(text.len())?;
     if text.trim().is_empty() {
         return Ok(Value::Null);
     }
-    asl_value::parse(text).map_err(|e| format!("the text is not JSON: {e}"))
+    Ok(asl_value::parse(text).map_err(|e| format!("the text is not JSON: {e}"))?)
 }
 
-fn partition(items: &[Value], size: i64) -> Answer {
+fn partition(items: &[Value], size: i64, budget: &Budget) -> Answer {
+    budget.items(2 * items.len())?;
     let size =
         usize::try_from(size).ok().filter(|&size| size > 0).ok_or(format!("the chunk size {size} is not positive"))?;
     Ok(items.chunks(size).map(|chunk| Value::from(chunk.to_vec())).collect())
@@ -181,14 +234,14 @@ fn range(first: i64, last: i64, step: i64) -> Answer {
         return Ok(Value::empty_array());
     }
     if count >= MAX_RANGE {
-        return Err(format!("the range has more than {MAX_RANGE} elements"));
+        return Err(format!("the range has more than {MAX_RANGE} elements").into());
     }
     Ok((0..=count).map(|i| Value::from(first + i * step)).collect())
 }
 
 fn get_item(items: &[Value], at: i64) -> Answer {
     let item = usize::try_from(at).ok().and_then(|at| items.get(at));
-    item.cloned().ok_or_else(|| format!("the index {at} is outside of an array of {} elements", items.len()))
+    item.cloned().ok_or_else(|| format!("the index {at} is outside of an array of {} elements", items.len()).into())
 }
 
 /// The first of each group of equal elements.
@@ -262,7 +315,8 @@ fn base64_digit(b: u8) -> Option<u8> {
 }
 
 /// A string is hashed as it is, anything else as its JSON text.
-fn hash(data: &Value, algorithm: &str) -> Answer {
+fn hash(data: &Value, algorithm: &str, budget: &Budget) -> Answer {
+    budget.value(data)?;
     let json;
     let data = match data {
         Value::String(_) => short_text(data)?,
@@ -295,9 +349,12 @@ fn hex(bytes: &[u8]) -> String {
     })
 }
 
-fn merge(first: &Value, second: &Value, deep: &Value) -> Answer {
+fn merge(first: &Value, second: &Value, deep: &Value, budget: &Budget) -> Answer {
+    budget.value(first)?;
+    budget.value(second)?;
     match (first, second, deep) {
         (Value::Object(first), Value::Object(second), Value::Bool(false)) => {
+            budget.items(first.len() + second.len())?;
             let mut merged = (**first).clone();
             for (key, value) in second.iter() {
                 merged.insert(key.clone(), value.clone());
@@ -305,8 +362,8 @@ fn merge(first: &Value, second: &Value, deep: &Value) -> Answer {
             Ok(merged.into())
         }
         (_, _, Value::Bool(true)) => Err("only the shallow merge, with false as third argument, is supported".into()),
-        (Value::Object(_), Value::Object(_), other) => Err(wrong("false", other)),
-        (Value::Object(_), other, _) | (other, _, _) => Err(wrong("an object", other)),
+        (Value::Object(_), Value::Object(_), other) => Err(wrong("false", other).into()),
+        (Value::Object(_), other, _) | (other, _, _) => Err(wrong("an object", other).into()),
     }
 }
 
@@ -315,7 +372,7 @@ fn random(start: &Value, end: &Value, seed: Option<&Value>, env: &dyn Env) -> An
     let (start, end) = (int32(integer(start)?)?, int32(integer(end)?)?);
     let size = i64::from(end) - i64::from(start);
     if size <= 0 {
-        return Err(format!("the end {end} is not greater than the start {start}"));
+        return Err(format!("the end {end} is not greater than the start {start}").into());
     }
     let seed = match seed {
         Some(seed) => integer(seed)?,
@@ -330,9 +387,12 @@ fn add(a: &Value, b: &Value) -> Answer {
 }
 
 /// Cuts at any of the delimiting characters; empty pieces are dropped.
-fn split(text: &str, delimiters: &str) -> Value {
-    let delimiters: Vec<char> = delimiters.chars().collect();
-    text.split(&delimiters[..]).filter(|piece| !piece.is_empty()).map(Value::from).collect()
+fn split(text: &str, delimiters: &str, budget: &Budget) -> Answer {
+    let delimiters: HashSet<char> = delimiters.chars().collect();
+    budget.bytes(text.len())?;
+    let pieces = || text.split(|c| delimiters.contains(&c)).filter(|piece| !piece.is_empty());
+    budget.items(2 * pieces().count())?;
+    Ok(pieces().map(Value::from).collect())
 }
 
 /// A random (version 4) UUID of the bits that the machine gives.

@@ -7,9 +7,10 @@ mod random;
 pub(crate) use functions::digest;
 pub(crate) use random::JavaRandom;
 
+use crate::budget::{Budget, Exceeded};
 use crate::{Env, EvalError, Path, SyntaxError, error};
 use asl_value::Value;
-use functions::Function;
+use functions::{Function, Problem};
 use std::fmt;
 use std::sync::Arc;
 
@@ -38,10 +39,20 @@ enum Arg {
 
 /// Why a call failed; the text of the whole expression is still missing.
 enum Failure {
-    /// A path argument leads nowhere.
-    Path(String),
+    /// A path argument leads nowhere; and what is there instead.
+    Path(String, Option<String>),
     /// The function cannot work with its arguments.
     Arguments(Function, String),
+    /// What is wrong with the template of `States.Format`.
+    Template(&'static str),
+    /// It would take too much.
+    Exceeded(Exceeded),
+}
+
+impl From<Exceeded> for Failure {
+    fn from(exceeded: Exceeded) -> Failure {
+        Failure::Exceeded(exceeded)
+    }
 }
 
 impl Intrinsic {
@@ -69,15 +80,31 @@ impl Intrinsic {
     ///
     /// # Errors
     /// [`error::RUNTIME`] when a path argument leads nowhere, [`error::INTRINSIC_FAILURE`] when there are too few or too
-    /// many arguments, or one is of the wrong kind or beyond a limit (ASL spec, "Intrinsic Functions").
+    /// many arguments, or one is of the wrong kind or beyond a limit (ASL spec, "Intrinsic Functions"), [`error::DATA_LIMIT`]
+    /// when its values would take more than [`crate::MAX_BYTES`] or it would take more work than [`crate::MAX_WORK`].
     pub fn eval(&self, input: &Value, env: &dyn Env) -> Result<Value, EvalError> {
-        self.call.eval(input, env).map_err(|failure| {
+        Budget::of(env, |budget| self.eval_within(input, env, budget))
+    }
+
+    pub(crate) fn eval_within(&self, input: &Value, env: &dyn Env, budget: &Budget) -> Result<Value, EvalError> {
+        self.call.eval(input, env, budget).map_err(|failure| {
             let function = format!("The function '{}' had the following error: ", self.text);
             match failure {
-                Failure::Path(why) => EvalError::runtime(function + &why),
+                Failure::Exceeded(exceeded) => EvalError {
+                    error: error::DATA_LIMIT,
+                    cause: format!("{function}It exceeds the limits of one evaluation: {}.", exceeded.why()),
+                    hint: None,
+                },
+                Failure::Template(why) => EvalError {
+                    error: error::INTRINSIC_FAILURE,
+                    cause: format!("{function}Invalid template in States.Format: {why}"),
+                    hint: None,
+                },
+                Failure::Path(why, hint) => EvalError::runtime(function + &why).hint(hint),
                 Failure::Arguments(which, why) => EvalError {
                     error: error::INTRINSIC_FAILURE,
                     cause: format!("{function}Invalid arguments in States.{}: {why}", which.name()),
+                    hint: None,
                 },
             }
         })
@@ -92,7 +119,8 @@ impl Intrinsic {
 }
 
 impl Call {
-    fn eval(&self, input: &Value, env: &dyn Env) -> Result<Value, Failure> {
+    fn eval(&self, input: &Value, env: &dyn Env, budget: &Budget) -> Result<Value, Failure> {
+        budget.items(self.args.len())?;
         let mut args = Vec::with_capacity(self.args.len());
         for (i, arg) in self.args.iter().enumerate() {
             args.push(match arg {
@@ -100,11 +128,15 @@ impl Call {
                 Arg::Quoted(text) if i == 0 && self.function == Function::Format => text.into(),
                 Arg::Quoted(text) => parse::unescape(text).into(),
                 Arg::Literal(value) => value.clone(),
-                Arg::Path(path) => argument(path, input, env)?,
-                Arg::Call(call) => call.eval(input, env)?,
+                Arg::Path(path) => argument(path, input, env, budget)?,
+                Arg::Call(call) => call.eval(input, env, budget)?,
             });
         }
-        functions::apply(self.function, &args, env).map_err(|why| Failure::Arguments(self.function, why))
+        functions::apply(self.function, &args, env, budget).map_err(|problem| match problem {
+            Problem::Arguments(why) => Failure::Arguments(self.function, why),
+            Problem::Template(why) => Failure::Template(why),
+            Problem::Exceeded(exceeded) => Failure::Exceeded(exceeded),
+        })
     }
 
     fn collect_paths<'a>(&'a self, out: &mut Vec<&'a Path>) {
@@ -119,13 +151,14 @@ impl Call {
 }
 
 /// AWS prints the input, also when the path goes into the context object.
-fn argument(path: &Path, input: &Value, env: &dyn Env) -> Result<Value, Failure> {
-    path.eval(input, env).map_err(|e| match e.kind {
+fn argument(path: &Path, input: &Value, env: &dyn Env, budget: &Budget) -> Result<Value, Failure> {
+    path.eval_within(input, env, budget).map_err(|e| match e.kind {
         crate::PathErrorKind::NotFound => {
             let place = format!("The JsonPath argument for the field '{}'", path.text_in_document());
-            Failure::Path(format!("{place} could not be found in the input '{input}'"))
+            Failure::Path(format!("{place} could not be found in the input '{input}'"), path.hint(input, env))
         }
-        _ => Failure::Path(e.message),
+        crate::PathErrorKind::TooLarge => Failure::Exceeded(Exceeded::Bytes),
+        _ => Failure::Path(e.message, None),
     })
 }
 

@@ -105,6 +105,7 @@ static TEMPLATES: &[(&str, &str)] = &[
     ("S0215", "A context variable binding must precede any predicates on a step"),
     ("S0216", "A context variable binding must precede the 'order-by' clause on a step"),
     ("S0217", "The object representing the 'parent' cannot be derived from this expression"),
+    ("S0299", "The expression nests too deep, or chains too many operators: give parts of it names with :="),
     ("S0301", "Empty regular expressions are not allowed"),
     ("S0302", "No terminating / in regular expression"),
     ("S0401", "Type parameters can only be applied to functions and arrays"),

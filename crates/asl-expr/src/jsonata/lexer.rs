@@ -1,18 +1,19 @@
 //! The tokens of an expression, as the reference implementation cuts them.
 
 /// What a token is.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
     End,
     Operator,
     Name,
     Variable,
-    /// A string or a number.
     String,
     Number,
     /// `true`, `false` or `null`.
     Value,
-    Regex,
+    Regex {
+        flags: String,
+    },
 }
 
 /// A token.
@@ -50,6 +51,13 @@ const OPERATORS: [&str; 33] = [
     "..", ":=", "!=", ">=", "<=", "**", "~>", ".", "[", "]", "{", "}", "(", ")", ",", "@", "#", ";", ":", "?", "+",
     "-", "*", "/", "%", "|", "=", "<", ">", "^", "&", "!", "~",
 ];
+
+/// The digits after `\u`, and how many there are: JavaScript takes fewer than four where the text ends.
+fn unicode(text: &str) -> Option<(u32, usize)> {
+    let digits: String = text.chars().take(4).collect();
+    let fits = !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_hexdigit());
+    fits.then(|| Some((u32::from_str_radix(&digits, 16).ok()?, digits.len()))).flatten()
+}
 
 fn is_blank(c: char) -> bool {
     matches!(c, ' ' | '\t' | '\n' | '\r' | '\u{b}')
@@ -131,7 +139,8 @@ impl<'a> Lexer<'a> {
                 }
                 let flags = body[at + 1..].len() - body[at + 1..].trim_start_matches(['i', 'm']).len();
                 self.at += at + 2 + flags;
-                return Ok(Token { kind: Kind::Regex, text: body[..at].to_owned(), start });
+                let flags = body[at + 1..at + 1 + flags].to_owned();
+                return Ok(Token { kind: Kind::Regex { flags }, text: body[..at].to_owned(), start });
             }
             match c {
                 '(' | '[' | '{' if before != '\\' => depth += 1,
@@ -162,13 +171,21 @@ impl<'a> Lexer<'a> {
             let escaped = chars.next().map(|(_, escaped)| escaped);
             match escaped {
                 Some('u') => {
-                    // JavaScript takes fewer than four digits where the text ends.
-                    let digits: String = body[at + 2..].chars().take(4).collect();
-                    if digits.is_empty() || !digits.bytes().all(|b| b.is_ascii_hexdigit()) {
+                    let Some((unit, length)) = unicode(&body[at + 2..]) else {
                         return Err(Mistake::new("S0104", offset));
+                    };
+                    let mut taken = length;
+                    let mut found = char::from_u32(unit);
+                    // Two halves make one character.
+                    if (0xD800..0xDC00).contains(&unit)
+                        && let Some(second) = body[at + 2 + length..].strip_prefix("\\u")
+                        && let Some((low @ 0xDC00..0xE000, more)) = unicode(second)
+                    {
+                        found = char::from_u32(0x10000 + ((unit - 0xD800) << 10) + (low - 0xDC00));
+                        taken += 2 + more;
                     }
-                    text.push(u32::from_str_radix(&digits, 16).ok().and_then(char::from_u32).unwrap_or('\u{FFFD}'));
-                    digits.chars().for_each(|_| _ = chars.next());
+                    text.push(found.unwrap_or('\u{FFFD}'));
+                    (0..taken).for_each(|_| _ = chars.next());
                 }
                 Some(c @ ('"' | '\\' | '/')) => text.push(c),
                 Some('b') => text.push('\u{8}'),

@@ -32,21 +32,25 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod ancestry;
+mod ast;
 mod bounds;
+mod budget;
 mod codes;
-mod convert;
-mod engine;
+mod compile;
+mod eval;
 mod functions;
-mod grammar;
-mod guard;
 mod lexer;
+mod lints;
 mod messages;
-mod paths;
+mod parser;
+mod program;
 mod references;
-mod syntax;
 mod template;
+mod value;
 
 pub use bounds::Bounds;
+pub use lints::Mistaken;
 pub use references::Reference;
 pub use template::{EvaluationError, JsonataTemplate, JsonataTemplateError, JsonataTemplateErrorKind};
 
@@ -57,12 +61,20 @@ use std::sync::Arc;
 pub trait JsonataEnv {
     /// The object `$states`: `input` and `context`, and where they are legal `result` and `errorOutput`.
     fn states(&self) -> Value;
+    /// One member of `$states`, which may be had without the others.
+    fn states_member(&self, name: &str) -> Option<Value> {
+        self.states().get(name).cloned()
+    }
     /// The value of a workflow variable; `None` where it has not been assigned.
     fn variable(&self, name: &str) -> Option<Value>;
     /// 64 random bits, for `$random()`, `$uuid()` and `$shuffle`.
     fn random(&self) -> u64;
     /// The time in milliseconds since 1970, for `$now()` and `$millis()`; asked once in an evaluation.
     fn now_ms(&self) -> i64;
+    /// Told how much work an evaluation was, in the units of [`Bounds::work`], when it is over.
+    fn worked(&self, units: u64) {
+        let _ = units;
+    }
 }
 
 /// A text that is no JSONata expression.
@@ -97,7 +109,9 @@ pub struct Expression(Arc<Parsed>);
 #[derive(Debug)]
 struct Parsed {
     text: String,
-    program: engine::Program,
+    program: program::Program,
+    references: Vec<Reference>,
+    mistaken: Vec<Mistaken>,
 }
 
 impl Expression {
@@ -106,8 +120,24 @@ impl Expression {
     /// # Errors
     /// The first mistake, in the words of the reference implementation.
     pub fn parse(text: &str) -> Result<Expression, JsonataSyntaxError> {
-        let program = engine::Program::parse(text)?;
-        Ok(Expression(Arc::new(Parsed { text: text.to_owned(), program })))
+        Expression::parse_with(text, false)
+    }
+
+    /// As [`Expression::parse`], but nothing is recognised that could be done faster: for the law that it means the same.
+    ///
+    /// # Errors
+    /// As [`Expression::parse`].
+    #[doc(hidden)]
+    pub fn parse_plain(text: &str) -> Result<Expression, JsonataSyntaxError> {
+        Expression::parse_with(text, true)
+    }
+
+    fn parse_with(text: &str, plain: bool) -> Result<Expression, JsonataSyntaxError> {
+        let (expr, labels) = parser::parse(text).map_err(messages::syntax)?;
+        let program = compile::compile_with(&expr, &labels, None, plain);
+        let references = references::references(&expr);
+        let mistaken = lints::lint(&expr, text);
+        Ok(Expression(Arc::new(Parsed { text: text.to_owned(), program, references, mistaken })))
     }
 
     /// The text it was parsed from.
@@ -117,7 +147,13 @@ impl Expression {
 
     /// What it reads from outside, each once, in the order of the text.
     pub fn references(&self) -> &[Reference] {
-        self.0.program.references()
+        &self.0.references
+    }
+
+    /// What a run would certainly refuse, though it is JSONata: functions that do not exist, wrong numbers of arguments,
+    /// strings where numbers must be. In the order of the text.
+    pub fn mistaken(&self) -> &[Mistaken] {
+        &self.0.mistaken
     }
 
     /// Its value; `None` when there is none (`undefined`).
@@ -125,7 +161,7 @@ impl Expression {
     /// # Errors
     /// What the expression raises, a bound it ran into, or a result that is no JSON.
     pub fn eval(&self, env: &dyn JsonataEnv) -> Result<Option<Value>, JsonataError> {
-        self.0.program.eval(None, env, &Bounds::AWS)
+        self.eval_on(None, env, &Bounds::AWS)
     }
 
     /// As [`Expression::eval`], with `input` as the context item `$` that states do not have, and other bounds.
@@ -138,6 +174,17 @@ impl Expression {
         env: &dyn JsonataEnv,
         bounds: &Bounds,
     ) -> Result<Option<Value>, JsonataError> {
-        self.0.program.eval(input, env, bounds)
+        self.eval_measured(input, env, bounds).0
+    }
+
+    /// As [`Expression::eval_on`], with how many units of work were done, also when it failed.
+    pub fn eval_measured(
+        &self,
+        input: Option<&Value>,
+        env: &dyn JsonataEnv,
+        bounds: &Bounds,
+    ) -> (Result<Option<Value>, JsonataError>, usize) {
+        let (found, work) = eval::evaluate(&self.0.program, input, env, bounds);
+        (found.map_err(|fail| fail.told(bounds.depth)), work)
     }
 }

@@ -102,7 +102,7 @@ impl JsonataTemplate {
             Node::Constant(value) => Ok(value.clone()),
             Node::Computed(index) => {
                 let (path, expression) = &self.expressions[*index];
-                evaluate(expression, &format!("{field}{path}"), env)
+                evaluate(expression, field, path, env)
             }
             Node::Array(nodes) => nodes.iter().map(|node| self.fill(node, field, env)).collect(),
             Node::Object(members) => {
@@ -116,7 +116,7 @@ impl JsonataTemplate {
     }
 }
 
-fn evaluate(expression: &Expression, location: &str, env: &dyn JsonataEnv) -> Result<Value, EvaluationError> {
+fn evaluate(expression: &Expression, field: &str, path: &str, env: &dyn JsonataEnv) -> Result<Value, EvaluationError> {
     let tail = match expression.eval(env) {
         Ok(Some(value)) => return Ok(value),
         Ok(None) => "returned nothing (undefined).".to_owned(),
@@ -124,8 +124,9 @@ fn evaluate(expression: &Expression, location: &str, env: &dyn JsonataEnv) -> Re
         Err(JsonataError { text, coded: true, .. }) => format!("threw an error during evaluation. {text}"),
         Err(JsonataError { text, .. }) => format!("threw an error during evaluation: {text}"),
     };
+    let location = format!("{field}{path}");
     let cause = format!("The JSONata expression '{}' specified for the field '{location}' {tail}", expression.text());
-    Err(EvaluationError { location: location.to_owned(), cause })
+    Err(EvaluationError { location, cause })
 }
 
 struct Parser {

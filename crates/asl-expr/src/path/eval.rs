@@ -8,19 +8,19 @@
 
 use super::ast::{Elements, Segment, write_names};
 use super::filter::{self, Filter, Operand, Side, SubPath};
-use super::{PathError, PathErrorKind, java};
+use super::{PathError, PathErrorKind, Rows, java};
+use crate::budget::{Budget, Exceeded};
 use asl_value::{Map, Value};
-use std::cell::Cell;
 use std::fmt::Write;
 use std::sync::Arc;
 
-/// How many nodes one evaluation may visit. Repeated scans and wildcards multiply (`$..*..*..*`); this ends them.
-const MAX_VISITS: u32 = 4_000_000;
+/// What a found value takes in the list of them, in bytes.
+const FOUND_BYTES: usize = size_of::<Value>();
 
-/// The values at the ends of the path: exactly one when the path is definite.
-pub(super) fn eval(segments: &[Segment], doc: &Value) -> Result<Vec<Value>, PathError> {
-    let visits = Cell::new(MAX_VISITS);
-    let mut walk = Walk::new(segments, doc, &visits);
+/// The values at the ends of the path: exactly one when the path is definite. Repeated scans and wildcards multiply
+/// (`$..*..*..*`); the budget ends them.
+pub(super) fn eval(segments: &[Segment], doc: &Value, rows: Rows, budget: &Budget) -> Result<Vec<Value>, PathError> {
+    let mut walk = Walk { rows, ..Walk::new(segments, doc, budget) };
     match walk.step(0, doc) {
         Ok(()) => Ok(walk.found),
         Err(stop) => Err(walk.error(stop)),
@@ -34,7 +34,8 @@ struct Walk<'a> {
     found: Vec<Value>,
     /// Where the walk is. After a failure it still points at the place, for the message.
     trail: Vec<Crumb<'a>>,
-    visits: &'a Cell<u32>,
+    budget: &'a Budget,
+    rows: Rows,
     /// All members of `['a','b']` must be there.
     strict: bool,
 }
@@ -49,6 +50,13 @@ enum Crumb<'a> {
 enum Stop<'a> {
     Missing(Missing<'a>),
     Invalid(String),
+    Exceeded(Exceeded),
+}
+
+impl From<Exceeded> for Stop<'_> {
+    fn from(exceeded: Exceeded) -> Self {
+        Stop::Exceeded(exceeded)
+    }
 }
 
 enum Missing<'a> {
@@ -62,14 +70,15 @@ enum Missing<'a> {
 type Walked<'a> = Result<(), Stop<'a>>;
 
 impl<'a> Walk<'a> {
-    fn new(segments: &'a [Segment], root: &'a Value, visits: &'a Cell<u32>) -> Walk<'a> {
-        Walk { segments, root, found: Vec::new(), trail: Vec::new(), visits, strict: false }
+    fn new(segments: &'a [Segment], root: &'a Value, budget: &'a Budget) -> Walk<'a> {
+        Walk { segments, root, found: Vec::new(), trail: Vec::new(), budget, rows: Rows::Skipped, strict: false }
     }
 
     /// Goes on with segment `i` at `value`; after the last segment, `value` is a result.
     fn step(&mut self, i: usize, value: &'a Value) -> Walked<'a> {
         self.visit()?;
         let Some(segment) = self.segments.get(i) else {
+            self.budget.bytes(FOUND_BYTES)?;
             self.found.push(value.clone());
             return Ok(());
         };
@@ -102,11 +111,7 @@ impl<'a> Walk<'a> {
 
     /// Counts one visit. Whatever costs time for each value, name or test of a filter goes through here.
     fn visit(&self) -> Walked<'a> {
-        match self.visits.get().checked_sub(1) {
-            Some(left) => self.visits.set(left),
-            None => return Err(Stop::Invalid(format!("The path visits more than {MAX_VISITS} values"))),
-        }
-        Ok(())
+        Ok(self.budget.work(1)?)
     }
 
     fn down(&mut self, crumb: Crumb<'a>, i: usize, value: &'a Value) -> Walked<'a> {
@@ -134,7 +139,7 @@ impl<'a> Walk<'a> {
             self.trail.push(Crumb::Keys(names));
             return Err(Stop::Invalid(format!("Multi properties can only be used as path leafs: {}", self.place())));
         }
-        names.iter().try_for_each(|_| self.visit())?;
+        self.budget.items(names.len())?;
         if self.strict && names.iter().any(|name| !map.contains_key(name)) {
             self.trail.push(Crumb::Keys(names));
             return Err(Stop::Missing(Missing::Property));
@@ -162,11 +167,22 @@ impl<'a> Walk<'a> {
     fn element(&mut self, i: usize, items: &'a [Value], at: i64) -> Walked<'a> {
         match usize::try_from(at).ok().and_then(|at| items.get(at)) {
             Some(item) => self.down(Crumb::Index(at), i + 1, item),
+            None if self.rows == Rows::Kept && at >= 0 && self.asks_rows(i) => {
+                self.budget.bytes(FOUND_BYTES)?;
+                self.found.push(Value::Null);
+                Ok(())
+            }
             None => {
                 self.trail.push(Crumb::Index(at));
                 Err(Stop::Missing(Missing::OutOfBounds))
             }
         }
+    }
+
+    /// True when segment `i` is the last one, a single index, and asked of several arrays.
+    fn asks_rows(&self, i: usize) -> bool {
+        let single = matches!(self.segments[i], Segment::Elements(Elements::At(_)));
+        single && i + 1 == self.segments.len() && self.segments.iter().any(|segment| !segment.is_definite())
     }
 
     fn members(&mut self, i: usize, map: &'a Map) -> Walked<'a> {
@@ -253,6 +269,7 @@ impl<'a> Walk<'a> {
             Filter::Compare { left, op, right } => {
                 let Some(left) = self.operand(left, item)? else { return Ok(false) };
                 let Some(right) = self.operand(right, item)? else { return Ok(false) };
+                self.budget.read(filter::bytes_read(&left, &right))?;
                 filter::holds(&left, *op, &right).map_err(Stop::Invalid)
             }
         }
@@ -271,7 +288,7 @@ impl<'a> Walk<'a> {
     }
 
     fn sub_path(&self, path: &'a SubPath, start: &'a Value, strict: bool) -> Result<Option<Value>, Stop<'a>> {
-        let mut walk = Walk::new(&path.segments, self.root, self.visits);
+        let mut walk = Walk::new(&path.segments, self.root, self.budget);
         walk.strict = strict;
         match walk.step(0, start) {
             Ok(()) => Ok(walk.found.pop()),
@@ -309,6 +326,7 @@ impl<'a> Walk<'a> {
     fn error(&self, stop: Stop<'_>) -> PathError {
         let place = self.place();
         let (kind, message) = match stop {
+            Stop::Exceeded(exceeded) => return exceeded.into(),
             Stop::Invalid(message) => (PathErrorKind::Invalid, message),
             Stop::Missing(missing) => (
                 PathErrorKind::NotFound,

@@ -16,7 +16,12 @@ use std::sync::Arc;
 /// How many tests a filter may combine; evaluating a filter recurses by test.
 const MAX_TESTS: usize = 256;
 /// How large a compiled regex may be, in bytes.
-const MAX_REGEX_BYTES: usize = 1 << 20;
+const MAX_REGEX_BYTES: usize = 1 << 18;
+/// How many bytes of text are read in the time in which a regex looks at one.
+const REGEX_FACTOR: usize = 32;
+/// How deep a filter may stand in the path of a filter. Such a path is never definite and is refused in the end, but by a
+/// parser that has come back from it.
+const MAX_NESTING: usize = 8;
 
 /// A condition on an element.
 #[derive(Clone, Debug)]
@@ -71,7 +76,10 @@ const OPERATORS: [(&str, Op); 7] =
     [("==", Op::Eq), (">=", Op::Ge), ("<=", Op::Le), ("!=", Op::Ne), ("<", Op::Lt), (">", Op::Gt), ("=~", Op::Matches)];
 
 /// Parses the filter of `fragment`, a bracket whose `?` stands at `at`.
-pub(super) fn in_bracket(fragment: &str, at: usize) -> Result<Segment, Mistake> {
+pub(super) fn in_bracket(fragment: &str, at: usize, nesting: usize) -> Result<Segment, Mistake> {
+    if nesting == MAX_NESTING {
+        return mistake(format!("Filters can not be nested more than {MAX_NESTING} deep"), at);
+    }
     let start = fragment[..at].rfind('[').unwrap_or(0);
     let len = filter_len(&fragment[start..]).map_err(|m| Mistake { at: m.at + start, ..m })?;
     let end = start + len;
@@ -80,7 +88,7 @@ pub(super) fn in_bracket(fragment: &str, at: usize) -> Result<Segment, Mistake> 
     let Some(inside) = inside.map(str::trim) else {
         return mistake("Filter must start with '[?(' and end with ')]'.", at);
     };
-    combine(inside, at).map(Segment::Filter)
+    combine(inside, at, nesting + 1).map(Segment::Filter)
 }
 
 /// Up to the `]` outside of quotes and parentheses.
@@ -108,13 +116,13 @@ fn filter_len(text: &str) -> Result<usize, Mistake> {
 }
 
 /// The tests and their operators, taken together from the right.
-fn combine(text: &str, at: usize) -> Result<Filter, Mistake> {
+fn combine(text: &str, at: usize, nesting: usize) -> Result<Filter, Mistake> {
     let mut tests = Vec::new();
     let mut operators = Vec::new();
     for piece in split(text) {
         match piece.trim() {
             op @ ("&&" | "||") => operators.push(op),
-            test => tests.push(criterion(test, at)?),
+            test => tests.push(criterion(test, at, nesting)?),
         }
         if tests.len() > MAX_TESTS {
             return mistake(format!("A filter can not have more than {MAX_TESTS} tests"), at);
@@ -154,7 +162,7 @@ fn split(text: &str) -> Vec<&str> {
     pieces
 }
 
-fn criterion(text: &str, at: usize) -> Result<Filter, Mistake> {
+fn criterion(text: &str, at: usize, nesting: usize) -> Result<Filter, Mistake> {
     let text = text.trim_start_matches(['[', '?', '(', ' ']);
     let text = text.trim_end_matches([')', ' ']);
     if text.is_empty() {
@@ -163,7 +171,7 @@ fn criterion(text: &str, at: usize) -> Result<Filter, Mistake> {
     let found = OPERATORS.iter().find_map(|(sign, op)| text.split_once(sign).map(|(l, r)| (l, *op, r)));
     let Some((left, op, right)) = found else {
         let (wanted, path) = negated(text).map_or((true, text), |path| (false, path));
-        return match sub_path(path, at)? {
+        return match sub_path(path, at, nesting)? {
             Some(path) => Ok(Filter::Exists { path, wanted }),
             None => mistake(format!("The test '{text}' has no operator"), at),
         };
@@ -174,7 +182,7 @@ fn criterion(text: &str, at: usize) -> Result<Filter, Mistake> {
     }
     // A negated path that is compared is compared without its negation.
     let left = negated(left).unwrap_or(left);
-    Ok(Filter::Compare { left: operand(left, at)?, op, right: operand(right, at)? })
+    Ok(Filter::Compare { left: operand(left, at, nesting)?, op, right: operand(right, at, nesting)? })
 }
 
 /// The path in `!@.a`. Only paths from the element can be negated.
@@ -183,17 +191,17 @@ fn negated(text: &str) -> Option<&str> {
 }
 
 /// The path that `text` is, if it begins like one.
-fn sub_path(text: &str, at: usize) -> Result<Option<SubPath>, Mistake> {
+fn sub_path(text: &str, at: usize, nesting: usize) -> Result<Option<SubPath>, Mistake> {
     let Some(rest) = text.strip_prefix(['$', '@']) else { return Ok(None) };
-    let segments = parse::segments(rest.trim_end()).map_err(|m| Mistake { at, ..m })?;
+    let segments = parse::segments(rest.trim_end(), nesting).map_err(|m| Mistake { at, ..m })?;
     if !segments.iter().all(Segment::is_definite) {
         return mistake(format!("the predicate path: {text} is not definite"), at);
     }
     Ok(Some(SubPath { from_root: text.starts_with('$'), segments }))
 }
 
-fn operand(text: &str, at: usize) -> Result<Operand, Mistake> {
-    if let Some(path) = sub_path(text, at)? {
+fn operand(text: &str, at: usize, nesting: usize) -> Result<Operand, Mistake> {
+    if let Some(path) = sub_path(text, at, nesting)? {
         return Ok(Operand::Path(path));
     }
     if text.starts_with('\'') && text.ends_with('\'') {
@@ -246,6 +254,17 @@ impl Side<'_> {
     fn is_nullish(&self) -> bool {
         self.is_null() || matches!(self, Side::Text(text) if &**text == "null")
     }
+}
+
+/// How many bytes of text a comparison reads at most, in terms of time.
+pub(super) fn bytes_read(left: &Side<'_>, right: &Side<'_>) -> usize {
+    let len = |side: &Side<'_>| match side {
+        Side::Text(text) => text.len(),
+        Side::Value(value) => value.measure().bytes,
+        Side::Pattern(_) => 0,
+    };
+    let factor = if matches!((left, right), (Side::Pattern(_), _) | (_, Side::Pattern(_))) { REGEX_FACTOR } else { 1 };
+    (len(left) + len(right)) * factor
 }
 
 /// Whether the comparison holds. `Err` is the text of a failure that ends the whole evaluation.

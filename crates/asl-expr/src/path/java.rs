@@ -10,7 +10,8 @@ pub(crate) fn text(value: &Value) -> String {
     out
 }
 
-fn write(value: &Value, out: &mut String) {
+/// Appends that text.
+pub(crate) fn write(value: &Value, out: &mut String) {
     match value {
         Value::String(s) => out.push_str(s),
         Value::Object(map) => {

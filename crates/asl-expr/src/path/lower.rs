@@ -74,6 +74,11 @@ fn slice(which: &Elements) -> Option<Selector> {
 }
 
 impl Lowered {
+    /// How much work the query can be: it is made on small documents alone.
+    pub(super) fn most_work(&self) -> u64 {
+        if self.depth == usize::MAX { (MAX_PATH_BYTES / 64) as u64 } else { 0 }
+    }
+
     /// The values the path leads to. `None` when the prefix leads nowhere, where the native evaluation knows which error
     /// that is, and when the query would be too costly here.
     pub(super) fn eval(&self, segments: &[Segment], doc: &Value) -> Option<Vec<Value>> {

@@ -11,11 +11,13 @@ mod ast;
 mod decimal;
 mod eval;
 mod filter;
+mod hint;
 pub(crate) mod java;
 mod lower;
 mod parse;
 
 use crate::Env;
+use crate::budget::{Budget, Exceeded, MAX_BYTES, MAX_WORK};
 use asl_value::{Step, Value};
 use ast::{Elements, Segment};
 use std::fmt;
@@ -65,6 +67,30 @@ pub struct PathError {
     pub message: String,
 }
 
+impl From<Exceeded> for PathError {
+    fn from(exceeded: Exceeded) -> PathError {
+        let (kind, message) = match exceeded {
+            Exceeded::Work => (PathErrorKind::Invalid, format!("The path visits more than {MAX_WORK} values")),
+            Exceeded::Bytes => {
+                (PathErrorKind::TooLarge, format!("The path leads to more than {MAX_BYTES} bytes of values"))
+            }
+        };
+        PathError { kind, message }
+    }
+}
+
+/// What `[*][0]` gives for a row that has no such element.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Rows {
+    /// Nothing: the row is skipped, as the library does.
+    Skipped,
+    /// Null, as AWS does in payload templates.
+    Kept,
+}
+
+/// How much work it is to put together the context object.
+const CONTEXT_WORK: u64 = 20;
+
 /// How a path can fail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PathErrorKind {
@@ -73,6 +99,8 @@ pub enum PathErrorKind {
     /// It does not fit the document (an index on something that is no array, a filter that compares text with a number),
     /// or visits too much of it.
     Invalid,
+    /// It leads to more bytes than an evaluation may make.
+    TooLarge,
     /// It starts at a variable that nothing assigned.
     UnknownVariable,
 }
@@ -115,7 +143,7 @@ impl Path {
     }
 
     fn build(text: &str, root: Root, rest: &str) -> Result<Path, PathSyntaxError> {
-        let segments = parse::segments(rest).map_err(|m| {
+        let segments = parse::segments(rest, 0).map_err(|m| {
             // `rest` ends where the text does, but may begin before it, with the dot of a bare name.
             let end = text.trim_end_matches(|c| c <= ' ').len();
             PathSyntaxError { message: m.message, offset: (end + m.at).saturating_sub(rest.len()) }
@@ -160,9 +188,13 @@ impl Path {
     /// # Errors
     /// When it leads nowhere, or does not fit the document; see [`PathErrorKind`].
     pub fn eval(&self, input: &Value, env: &dyn Env) -> Result<Value, PathError> {
-        match self.document(env)? {
-            Some(doc) => self.apply(&doc),
-            None => self.apply(input),
+        Budget::of(env, |budget| self.eval_within(input, env, budget))
+    }
+
+    pub(crate) fn eval_within(&self, input: &Value, env: &dyn Env, budget: &Budget) -> Result<Value, PathError> {
+        match self.document(env, budget)? {
+            Some(doc) => self.apply(&doc, Rows::Skipped, budget),
+            None => self.apply(input, Rows::Skipped, budget),
         }
     }
 
@@ -175,10 +207,13 @@ impl Path {
     }
 
     /// The document it starts at: `None` when that is the input.
-    pub(crate) fn document(&self, env: &dyn Env) -> Result<Option<Value>, PathError> {
+    pub(crate) fn document(&self, env: &dyn Env, budget: &Budget) -> Result<Option<Value>, PathError> {
         match self.root() {
             Root::Input => Ok(None),
-            Root::Context => Ok(Some(env.context())),
+            Root::Context => {
+                budget.work(CONTEXT_WORK)?;
+                Ok(Some(env.context()))
+            }
             Root::Variable(name) => match env.variable(name) {
                 Some(value) => Ok(Some(value)),
                 None => Err(PathError {
@@ -190,18 +225,23 @@ impl Path {
     }
 
     /// Applies it to the document it starts at.
-    pub(crate) fn apply(&self, doc: &Value) -> Result<Value, PathError> {
+    pub(crate) fn apply(&self, doc: &Value, rows: Rows, budget: &Budget) -> Result<Value, PathError> {
+        budget.work(1 + self.0.segments.len() as u64)?;
         if let Some(found) = self.steps().and_then(|steps| follow(steps, doc)) {
             return Ok(found.clone());
         }
-        if let Some(found) = self.0.lowered.as_ref().and_then(|l| l.eval(&self.0.segments, doc)) {
-            return Ok(found.into());
+        if let Some(lowered) = &self.0.lowered {
+            budget.work(lowered.most_work())?;
+            if let Some(found) = lowered.eval(&self.0.segments, doc) {
+                budget.items(found.len())?;
+                return Ok(found.into());
+            }
         }
-        self.apply_natively(doc)
+        self.apply_natively(doc, rows, budget)
     }
 
-    fn apply_natively(&self, doc: &Value) -> Result<Value, PathError> {
-        let mut found = eval::eval(&self.0.segments, doc)?;
+    fn apply_natively(&self, doc: &Value, rows: Rows, budget: &Budget) -> Result<Value, PathError> {
+        let mut found = eval::eval(&self.0.segments, doc, rows, budget)?;
         if !self.is_definite() {
             return Ok(found.into());
         }
@@ -301,7 +341,7 @@ mod tests {
         fn a_lowered_path_means_what_it_means_natively(text in lowerable(), doc in document()) {
             let path = Path::parse(&text).unwrap();
             if let Some(found) = path.0.lowered.as_ref().and_then(|l| l.eval(&path.0.segments, &doc)) {
-                prop_assert_eq!(path.apply_natively(&doc), Ok(found.into()));
+                prop_assert_eq!(path.apply_natively(&doc, Rows::Skipped, &Budget::new()), Ok(found.into()));
             }
         }
     }
@@ -336,6 +376,6 @@ mod tests {
         let wide = Value::from_iter([("k".repeat(100_000), Value::from(vec![Value::from(1); 1000]))]);
         let path = Path::parse("$..*").unwrap();
         assert!(path.0.lowered.as_ref().unwrap().eval(&path.0.segments, &wide).is_none());
-        assert_eq!(path.apply(&wide).unwrap().as_array().unwrap().len(), 1001);
+        assert_eq!(path.apply(&wide, Rows::Skipped, &Budget::new()).unwrap().as_array().unwrap().len(), 1001);
     }
 }

@@ -22,8 +22,8 @@ pub(super) fn mistake<T>(message: impl Into<String>, at: usize) -> Result<T, Mis
     Err(Mistake { message: message.into(), at })
 }
 
-/// Parses what follows the root of a path. Offsets count from the start of `text`.
-pub(super) fn segments(text: &str) -> Result<Vec<Segment>, Mistake> {
+/// Parses what follows the root of a path; `nesting` is the number of filters it is in. Offsets count from the start of `text`.
+pub(super) fn segments(text: &str, nesting: usize) -> Result<Vec<Segment>, Mistake> {
     if text.ends_with("..") {
         return mistake("A path can not end with a scan.", text.len());
     }
@@ -40,7 +40,7 @@ pub(super) fn segments(text: &str) -> Result<Vec<Segment>, Mistake> {
             ' ' => return mistake("Space not allowed in path", at),
             '$' => (Segment::Root, 1),
             '*' => (Segment::Wildcard, 1),
-            '[' => bracket(&text[at..]).map_err(|m| Mistake { at: m.at + at, ..m })?,
+            '[' => bracket(&text[at..], nesting).map_err(|m| Mistake { at: m.at + at, ..m })?,
             '.' if text[at + 1..].starts_with('.') => (Segment::Descend, 2),
             '.' if text.len() == at + 1 => return mistake("The path ends where a name was expected", at + 1),
             '.' => match name_len(&text[at + 1..]) {
@@ -80,7 +80,7 @@ fn quoted_names(text: &str) -> Option<Vec<Arc<str>>> {
 }
 
 /// Parses the bracket that `text` begins with; gives its length too.
-fn bracket(text: &str) -> Result<(Segment, usize), Mistake> {
+fn bracket(text: &str, nesting: usize) -> Result<(Segment, usize), Mistake> {
     let len = bracket_len(text);
     let fragment = &text[..len];
     if fragment == "[*]" {
@@ -93,7 +93,7 @@ fn bracket(text: &str) -> Result<(Segment, usize), Mistake> {
         return mistake(format!("Could not analyze path component: {fragment}"), 0);
     };
     let segment = match fragment.as_bytes()[at] {
-        b'?' => filter::in_bracket(fragment, at)?,
+        b'?' => filter::in_bracket(fragment, at, nesting)?,
         b'\'' => match quoted_names(&fragment[at..]) {
             Some(names) => Segment::Names(names),
             None => return mistake("The bracket is not closed", len),

@@ -11,12 +11,17 @@ pub(crate) struct Known {
     expression: Vec<String>,
     reference: Vec<String>,
     here: Vec<String>,
+    /// Both are errors with a code.
+    errors: bool,
 }
 
 impl Known {
     pub(crate) fn covers(&self, text: &str, reference: &str, here: &str) -> bool {
         let one = |parts: &[String], of: &str| parts.is_empty() || parts.iter().any(|part| of.contains(part.as_str()));
-        one(&self.expression, text) && one(&self.reference, reference) && one(&self.here, here)
+        let coded =
+            |of: &str| of.as_bytes().get(5) == Some(&b':') && of.as_bytes()[1..5].iter().all(u8::is_ascii_digit);
+        let errors = !self.errors || (coded(reference) && coded(here));
+        errors && one(&self.expression, text) && one(&self.reference, reference) && one(&self.here, here)
     }
 }
 
@@ -32,6 +37,7 @@ pub(crate) fn load() -> Vec<Known> {
         expression: strings(&rule["expression"]),
         reference: strings(&rule["reference"]),
         here: strings(&rule["here"]),
+        errors: rule["errors"].as_bool() == Some(true),
     });
     rules.collect()
 }

@@ -95,6 +95,7 @@ async fn an_exception_is_the_error_and_its_json_the_cause() {
 async fn failures_have_the_names_and_messages_of_aws() {
     let cases = [
         ("cases.py", "no_message", json!({}), "KeyError", ""),
+        ("cases.py", "named_in_two_lines", json!({}), "One\r\nTwo: \u{7f} é", "why"),
         (
             "cases.py",
             "wrong_signature",

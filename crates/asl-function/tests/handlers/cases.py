@@ -57,6 +57,10 @@ def inner(customer):
     raise PaymentAuthException(f"not authorised: {customer}")
 
 
+def named_in_two_lines(event, context):
+    raise type("One\r\nTwo: \x7f é", (Exception,), {})("why")
+
+
 def wrong_signature(event):
     return event
 

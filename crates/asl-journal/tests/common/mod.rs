@@ -36,6 +36,7 @@ pub(crate) fn execution(name: &str, machine: &str, input_text: &str) -> Executio
         region: "us-east-1".into(),
         execution_type: ExecutionType::Standard,
         seed: u64::MAX,
+        token_key: Some(asl_core::TokenKey::new(std::array::from_fn(|n| n as u8))),
         input_text: input_text.into(),
         input: input_text.parse().unwrap_or_default(),
     }
@@ -220,6 +221,8 @@ fn input() -> impl Strategy<Value = Input<usize>> {
         (task(), failure()).prop_map(|(task, failure)| Input::TaskFailed { task, failure }),
         task().prop_map(|task| Input::TaskHeartbeat { task }),
         (run(), any::<usize>()).prop_map(|(run, items)| Input::MapItems { run, items }),
+        (run(), any::<u64>(), any::<usize>()).prop_map(|(run, from, items)| Input::MapPiece { run, from, items }),
+        failure().prop_map(Input::Fail),
         (run(), failure()).prop_map(|(run, failure)| Input::MapFailed { run, failure }),
         (run(), any::<u64>(), outcome()).prop_map(|(run, child, outcome)| Input::ChildDone { run, child, outcome }),
         run().prop_map(|run| Input::MapWritten { run }),

@@ -81,6 +81,7 @@ fn execution(input: &str) -> Execution {
         region: "us-east-1".into(),
         execution_type: ExecutionType::Standard,
         seed: 1,
+        token_key: None,
         input_text: input.into(),
         input: parse(input).unwrap(),
     }

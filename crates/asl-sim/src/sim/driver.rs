@@ -16,6 +16,7 @@ const NAP_MS: i64 = 60_000;
 impl Sim<'_> {
     /// One turn of a driver's loop.
     pub(super) fn go(&mut self, exec: Exec) {
+        let deaf = self.has(Sabotage::DeafWhileBusy);
         let Some(driver) = self.driver(exec) else { return };
         if driver.writing {
             return;
@@ -27,9 +28,14 @@ impl Sim<'_> {
             driver.writing = true;
             return self.queue(Job::Embedded(exec, Box::new(call)));
         }
-        let deliveries =
-            if driver.progress == Progress::Yielded { Vec::new() } else { driver.inbox.drain(..).collect() };
-        self.step(exec, deliveries);
+        let busy = driver.progress == Progress::Yielded;
+        let deliveries: Vec<Delivery> = if busy && deaf { Vec::new() } else { driver.inbox.drain(..).collect() };
+        if !driver.inbox.is_empty() {
+            return self.break_rule(format!("{exec:?} works on while something waits to be taken in"));
+        }
+        if !self.swallows_poison(exec, !deliveries.is_empty()) {
+            self.step(exec, deliveries);
+        }
     }
 
     /// The time a driver goes by: a clock that was set back does not take the machine back.
@@ -38,11 +44,12 @@ impl Sim<'_> {
     }
 
     fn step(&mut self, exec: Exec, deliveries: Vec<Delivery>) {
-        let (budget, keep) = (self.budget, self.has(Sabotage::RecordRejected));
+        let (budget, keep) = (self.given(), self.has(Sabotage::RecordRejected));
         let Some(mut driver) = self.process.as_mut().and_then(|process| process.drivers.remove(&exec)) else { return };
         let now = self.time_for(&driver.machine);
         let (mut inputs, mut asks) = (Vec::new(), Vec::new());
         for Delivery { input, ask } in deliveries {
+            let input = driver.machine.admit(input);
             if driver.machine.handle(input.clone(), now).is_ok() {
                 inputs.push(input);
                 asks.extend(ask);
@@ -82,6 +89,7 @@ impl Sim<'_> {
 
     /// Until the next deadline, or an answer.
     fn sleep(&mut self, exec: Exec) {
+        self.settle_trial(exec);
         let (clock, deaf) = (self.clock(), self.has(Sabotage::LoseTimers));
         let Some(driver) = self.driver(exec) else { return };
         if !driver.inbox.is_empty() {
@@ -112,6 +120,7 @@ impl Sim<'_> {
         let Some(process) = &mut self.process else { return };
         let Some(driver) = process.drivers.remove(&exec) else { return };
         let follower = process.followers.remove(&exec);
+        self.settle_trial(exec);
         for ask in driver.inbox.into_iter().filter_map(|delivery| delivery.ask) {
             self.refuse(ask);
         }
@@ -202,7 +211,7 @@ impl Sim<'_> {
             process.followers.insert(exec, (parent, run, child));
         }
         if self.driver(exec).is_none() {
-            self.resume(exec);
+            self.adopt(exec);
         }
     }
 
@@ -239,7 +248,7 @@ impl Sim<'_> {
         if let Err(rejected) = machine.handle(start.clone(), now) {
             return self.break_rule(format!("a start is not taken: {rejected}"));
         }
-        let step = machine.run(now, self.budget);
+        let step = machine.run(now, self.given());
         let effects = machine.take_effects();
         let record = Record { now, inputs: vec![start], steps: step.steps, events: effects.events };
         let create = Create { machine, execution, record, commands: effects.commands, progress: step.progress, who };

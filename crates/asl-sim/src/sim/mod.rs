@@ -2,6 +2,7 @@
 
 mod driver;
 mod outside;
+mod poison;
 mod process;
 mod writer;
 
@@ -9,9 +10,10 @@ use crate::check;
 use crate::store::{Exec, Store};
 use crate::world::World;
 use crate::{Dice, Sabotage, Scenario};
-use asl_core::{MapRunId, TaskId};
+use asl_core::{Budget, MapRunId, TaskId};
 use asl_expr::Timestamp;
 pub(crate) use outside::Ask;
+use poison::Poison;
 use process::Process;
 use std::collections::BTreeSet;
 
@@ -32,6 +34,8 @@ pub enum Weather {
     CrashAfterEachRecord,
     /// Everything, as the dice say.
     Storm,
+    /// One execution ends every process that goes on with it, until it is set aside; later it is cured, and taken again.
+    Poison,
 }
 
 /// What happened, in numbers.
@@ -57,6 +61,8 @@ pub struct Stats {
     pub effects: u64,
     /// Answers by task token and stops that were acknowledged.
     pub acknowledged: u64,
+    /// How often an execution was set aside.
+    pub set_aside: u64,
 }
 
 impl Stats {
@@ -72,6 +78,7 @@ impl Stats {
         self.repeated_calls += other.repeated_calls;
         self.effects += other.effects;
         self.acknowledged += other.acknowledged;
+        self.set_aside += other.set_aside;
     }
 }
 
@@ -95,6 +102,10 @@ enum Entry {
     Restart,
     Jump,
     Crash,
+    /// Suspects are tried.
+    Try,
+    /// A poison is one no more.
+    Cure(Exec),
     /// A driver looks what there is to do.
     Go(Exec),
     /// A driver's nap is over.
@@ -138,10 +149,18 @@ pub struct Sim<'s> {
     trouble: u32,
     /// How often a commit goes wrong, in percent.
     rough: u64,
-    budget: u32,
+    /// What a record may cost.
+    pub(crate) budget: Budget,
+    poison: Option<Poison>,
     pub(crate) broken: Vec<String>,
     stats: Stats,
     log: Option<Vec<String>>,
+}
+
+/// What a record may cost, besides steps.
+fn budget(steps: u32, seed: u64) -> Budget {
+    let mut dice = Dice::seeded(seed ^ 0x0062_7564_6765_7400);
+    Budget { steps, work: *dice.pick(&[u64::MAX, 250, 1_000]), bytes: *dice.pick(&[usize::MAX, 400, 1_500]) }
 }
 
 impl<'s> Sim<'s> {
@@ -165,10 +184,15 @@ impl<'s> Sim<'s> {
             trouble: if storm { 4 + dice.below(16) as u32 } else { 0 },
             rough: if storm { 2 + dice.below(20) } else { 0 },
             budget: if storm {
-                *dice.pick(&[10_000, 1, 3, 8])
+                budget(*dice.pick(&[10_000, 1, 3, 8]), seed)
             } else {
-                *Dice::seeded(scenario.seed).pick(&[10_000, 2, 7])
+                budget(*Dice::seeded(scenario.seed).pick(&[10_000, 2, 7]), scenario.seed)
             },
+            poison: (weather == Weather::Poison).then(|| {
+                let mut dice = Dice::seeded(seed ^ 0x706f_6973_6f6e);
+                let execution = dice.below(scenario.executions.len() as u64) as usize;
+                Poison { execution, records: 1 + dice.below(4) as usize, later: dice.percent(50) }
+            }),
             broken: Vec::new(),
             stats: Stats::default(),
             log: None,
@@ -240,6 +264,8 @@ impl<'s> Sim<'s> {
             Entry::Restart => self.restart(),
             Entry::Jump => self.jump(),
             Entry::Crash => self.crash(),
+            Entry::Try => self.try_suspects(),
+            Entry::Cure(exec) => self.cure(exec),
             Entry::Go(exec) | Entry::Wake(exec) => self.go(exec),
             Entry::Commit => self.commit(),
             Entry::Begin(exec, run, child) => self.begin(exec, run, child),
@@ -265,6 +291,11 @@ impl<'s> Sim<'s> {
     fn soon(&mut self, most_ms: u64, entry: Entry) {
         let after_ms = if self.weather == Weather::Storm { self.dice.below(most_ms) as i64 } else { 0 };
         self.plan(after_ms, entry);
+    }
+
+    /// The budget that the machines are given.
+    fn given(&self) -> Budget {
+        if self.has(Sabotage::NoBudget) { Budget::steps(10_000) } else { self.budget }
     }
 
     /// What the engine's clock says.

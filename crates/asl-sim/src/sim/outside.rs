@@ -61,6 +61,13 @@ impl Sim<'_> {
             // It is told that the execution has ended.
             return;
         }
+        if self.store.row(exec).set_aside {
+            // An answer by token waits until it is taken again.
+            return match input {
+                Input::Stop(_) => self.stop_set_aside(exec, input, ask),
+                _ => self.ask_again(ask),
+            };
+        }
         self.asking.insert(ask);
         if !self.deliver(exec, Delivery { input, ask: Some(ask) }) {
             self.asking.remove(&ask);
@@ -110,7 +117,7 @@ impl Sim<'_> {
                 return self.break_rule(format!("{:?} of {exec:?} was handed out twice without a crash", call.id));
             }
             self.stats.repeated_calls += 1;
-            if self.weather != Weather::Storm {
+            if matches!(self.weather, Weather::Calm | Weather::CrashAfterEachRecord) {
                 // The world is at it already, and knows the key.
                 return;
             }

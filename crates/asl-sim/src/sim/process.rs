@@ -6,6 +6,7 @@ use crate::store::{Exec, rebuild};
 use crate::world::{is_embedded, waits_for_token};
 use crate::{Sabotage, sim::outside::Ask};
 use asl_core::{Execution, Input, Machine, MapRunId, Progress, TaskCall};
+use asl_journal::quarantine::Trials;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// An input on its way into a driver, and who wants to hear of it.
@@ -38,6 +39,8 @@ pub(super) struct Process {
     pub(super) children: BTreeMap<(Exec, MapRunId, u64), Execution>,
     /// Those of them that were stopped.
     pub(super) unwanted: BTreeSet<(Exec, MapRunId, u64)>,
+    /// Executions that may have ended the process before.
+    pub(super) trials: Trials<Exec>,
     /// Who waits for whom.
     pub(super) followers: BTreeMap<Exec, (Exec, MapRunId, u64)>,
 }
@@ -60,16 +63,18 @@ impl Sim<'_> {
             return;
         }
         self.stats.crashes += 1;
+        self.blame();
         let storm = self.weather == Weather::Storm;
+        let forgets = storm || self.weather == Weather::Poison;
         // What was going on inside is gone, and with it the connections to functions; those outside go on asking.
         self.agenda.retain(|(_, _, entry)| match entry {
-            Entry::Restart | Entry::Jump | Entry::Crash | Entry::Ask(_) => true,
-            Entry::Answer(..) => !storm,
+            Entry::Restart | Entry::Jump | Entry::Crash | Entry::Cure(_) | Entry::Ask(_) => true,
+            Entry::Answer(..) => !forgets,
             _ => false,
         });
         for ask in std::mem::take(&mut self.asking) {
             // Without a storm it is written by now, and the client takes it for granted.
-            if storm { self.ask_again(ask) } else { self.acknowledge(ask) }
+            if forgets { self.ask_again(ask) } else { self.acknowledge(ask) }
         }
         let away_ms = if storm { self.dice.below(8000) as i64 } else { 0 };
         self.plan(away_ms, Entry::Restart);
@@ -82,7 +87,7 @@ impl Sim<'_> {
         }
         self.process = Some(Process::default());
         for exec in self.store.open() {
-            self.resume(exec);
+            self.adopt(exec);
         }
     }
 

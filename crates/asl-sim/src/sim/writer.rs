@@ -73,7 +73,7 @@ impl Sim<'_> {
 
     fn fate(&mut self) -> Fate {
         match self.weather {
-            Weather::Calm => Fate::Written,
+            Weather::Calm | Weather::Poison => Fate::Written,
             Weather::CrashAfterEachRecord => Fate::CrashAfter,
             Weather::Storm => {
                 if !self.goes_wrong() {
@@ -235,7 +235,7 @@ impl Sim<'_> {
             Err(failure) => Input::TaskFailed { task, failure },
         };
         let inputs = if driver.machine.handle(input.clone(), now).is_ok() { vec![input] } else { Vec::new() };
-        let step = driver.machine.run(now, self.budget);
+        let step = driver.machine.run(now, self.given());
         let effects = driver.machine.take_effects();
         let record = Record { now, inputs, steps: step.steps, events: effects.events };
         let outcome = driver.machine.outcome().cloned();
@@ -292,6 +292,7 @@ impl Sim<'_> {
             driver.writing = false;
             driver.progress = progress;
         }
+        self.settle_trial(exec);
         self.act(exec, commands);
         self.soon(3, Entry::Go(exec));
     }

@@ -29,22 +29,24 @@ impl Loader<'_> {
     /// A whole `Retry` or `Catch`; `done` is what the entries do: "retried", "caught".
     pub(crate) fn check_errors(&mut self, list: &Item<'_>, done: &str) {
         let count = list.node.as_array().map_or(0, <[_]>::len);
-        let mut seen: HashMap<String, String> = HashMap::new();
+        let mut seen: HashMap<String, (usize, usize)> = HashMap::new();
         for (i, entry) in list.elements().enumerate() {
             let Some(names) = entry.get("ErrorEquals") else { continue };
-            for name in names.elements() {
+            for (j, name) in names.elements().enumerate() {
                 let Some(text) = name.node.as_str() else { continue };
                 if text == "States.ALL" && i + 1 < count {
                     self.error(Rule::AllNotLast, &entry, "States.ALL must appear in the last entry of the list")
                         .help("nothing after it can ever match: move it to the end");
                 }
                 self.error_name(&name, text, done);
-                if let Some(earlier) = seen.get(text) {
+                if let Some((entry, at)) = seen.get(text) {
                     let message =
                         format!("'{text}' is {done} by an earlier entry already, so this one never matches it");
-                    self.error(Rule::NeverMatches, &name, message).help(format!("see {earlier}"));
+                    let earlier = if self.keeps(Rule::NeverMatches) { list.location() } else { String::new() };
+                    self.error(Rule::NeverMatches, &name, message)
+                        .help(format!("see {earlier}[{entry}]/ErrorEquals[{at}]"));
                 }
-                seen.entry(text.to_owned()).or_insert_with(|| name.location());
+                seen.entry(text.to_owned()).or_insert((i, j));
             }
         }
     }
@@ -58,7 +60,7 @@ impl Loader<'_> {
             RESERVED.contains(&text) || ALSO_RESERVED.contains(&text) || text.starts_with("States.Http.StatusCode.");
         let close_to_reserved =
             text.starts_with("States.") || text.starts_with("State.") || text.starts_with("states.");
-        if known || !close_to_reserved {
+        if known || !close_to_reserved || self.survey.raised.contains(text) {
             return;
         }
         let near = self.suggest(text, RESERVED.into_iter().chain(ALSO_RESERVED));

@@ -10,12 +10,16 @@ impl Loader<'_> {
     /// The graph of one flow. Nothing is said where some transitions could not be read.
     pub(crate) fn check_graph(&mut self, scope: &Scope, states: Option<&Item<'_>>) {
         let Some(states) = states.filter(|_| !scope.uncertain) else { return };
+        // AWS lists what a transition that leads nowhere leaves unreachable; to people one mistake is told once.
+        if scope.astray && self.options.lints {
+            return;
+        }
         if !scope.ends && scope.flow == FlowId::TOP {
             // AWS gives no location, and then looks for nothing that cannot be reached.
             let mut diagnostic = Diagnostic::new(Rule::NoEnd, "Workflow has no terminal state");
             diagnostic.span = Some(self.source.original_span(states.node.span));
             diagnostic.help("end one of the states with `\"End\": true`, or lead to a Succeed or Fail state");
-            self.diagnostics.push(diagnostic);
+            self.keep(diagnostic);
             return;
         }
         if !scope.ends {
@@ -28,7 +32,7 @@ impl Loader<'_> {
         for ((member, state), reached) in states.members().zip(scope.reached()) {
             if !reached {
                 let message = format!("State \"{}\" is not reachable.", member.key);
-                self.error_at(Rule::Unreachable, state.location(), member.key_span, message)
+                self.error_at(Rule::Unreachable, &state, member.key_span, message)
                     .help("name it in a `Next`, `Default` or `Catch`, or remove it");
             }
         }

@@ -4,6 +4,7 @@
 use crate::diagnostic::Rule;
 use crate::load::Loader;
 use crate::model::{FlowId, StateId};
+use crate::tree::Item;
 use asl_value::Span;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -15,7 +16,14 @@ pub(crate) struct Variables {
     parents: HashMap<FlowId, (FlowId, StateId)>,
     assigned: Vec<Mention>,
     read: Vec<Mention>,
+    /// Names of functions, which are read where a variable has such a name.
+    maybe_read: Vec<Mention>,
+    /// How many bytes the locations of all mentions take.
+    bytes: usize,
 }
+
+/// How many bytes the locations of all mentions may take; those beyond have none.
+const MAX_LOCATION_BYTES: usize = 8 << 20;
 
 #[derive(Clone)]
 struct Mention {
@@ -23,7 +31,7 @@ struct Mention {
     state: StateId,
     name: Arc<str>,
     span: Span,
-    location: String,
+    location: Option<String>,
 }
 
 /// Where each variable of a flow is assigned, in the order of the text.
@@ -50,18 +58,26 @@ impl Variables {
 
 impl Loader<'_> {
     /// The current state assigns a variable.
-    pub(crate) fn note_assigned(&mut self, name: &str, span: Span, location: String) {
-        let mention = self.mention(name, span, location);
+    pub(crate) fn note_assigned(&mut self, name: &str, span: Span, item: &Item<'_>) {
+        let mention = self.mention(name, span, item);
         self.variables.assigned.push(mention);
     }
 
     /// The current state reads a variable.
-    pub(crate) fn note_variable_read(&mut self, name: &str, span: Span, location: String) {
-        let mention = self.mention(name, span, location);
+    pub(crate) fn note_variable_read(&mut self, name: &str, span: Span, item: &Item<'_>) {
+        let mention = self.mention(name, span, item);
         self.variables.read.push(mention);
     }
 
-    fn mention(&self, name: &str, span: Span, location: String) -> Mention {
+    /// The current state names a function, or reads a variable of that name if there is one.
+    pub(crate) fn note_maybe_read(&mut self, name: &str, span: Span, item: &Item<'_>) {
+        let mention = self.mention(name, span, item);
+        self.variables.maybe_read.push(mention);
+    }
+
+    fn mention(&mut self, name: &str, span: Span, item: &Item<'_>) -> Mention {
+        let location = (self.variables.bytes < MAX_LOCATION_BYTES).then(|| item.location());
+        self.variables.bytes += location.as_ref().map_or(0, String::len);
         let span = self.source.original_span(span);
         Mention { flow: self.current.flow, state: self.current.state, name: name.into(), span, location }
     }
@@ -101,9 +117,12 @@ impl Loader<'_> {
             if visible.any(|flow| assigned.contains_key(&(flow, &*mention.name))) {
                 continue;
             }
-            let flows: HashSet<FlowId> = variables.visible(mention.flow).collect();
-            let names = variables.assigned.iter().filter(|m| flows.contains(&m.flow)).map(|m| &*m.name);
-            let near = self.suggest(&mention.name, names);
+            let near = self.keeps(Rule::UnassignedVariable).then(|| {
+                let flows: HashSet<FlowId> = variables.visible(mention.flow).collect();
+                let names = variables.assigned.iter().filter(|m| flows.contains(&m.flow)).map(|m| &*m.name);
+                self.suggest(&mention.name, names)
+            });
+            let near = near.flatten();
             let message = format!("No state assigns the variable '{}'", mention.name);
             let diagnostic = self.report(Rule::UnassignedVariable, mention, message);
             match near {
@@ -115,21 +134,25 @@ impl Loader<'_> {
 
     fn unused(&mut self, variables: &Variables, assigned: &Assigned<'_>) {
         let mut read: HashSet<(FlowId, &str)> = HashSet::new();
-        for mention in &variables.read {
+        for mention in variables.read.iter().chain(&variables.maybe_read) {
             read.extend(variables.visible(mention.flow).map(|flow| (flow, &*mention.name)));
         }
-        for (_, mentions) in assigned.iter().filter(|(place, _)| !read.contains(place)) {
-            if let Some(first) = mentions.first() {
-                let message = format!("The variable '{}' is never read", first.name);
-                self.report(Rule::UnusedVariable, first, message);
+        for mention in &variables.assigned {
+            let place = (mention.flow, &*mention.name);
+            let is_first =
+                assigned.get(&place).and_then(|all| all.first()).is_some_and(|first| std::ptr::eq(*first, mention));
+            if is_first && !read.contains(&place) {
+                let message = format!("The variable '{}' is never read", mention.name);
+                self.report(Rule::UnusedVariable, mention, message);
             }
         }
     }
 
     /// Reports at a mention, whose span is one of the original text already.
     fn report(&mut self, rule: Rule, mention: &Mention, message: String) -> &mut crate::Diagnostic {
-        let diagnostic = self.error_at(rule, mention.location.clone(), Span::default(), message);
+        let mut diagnostic = crate::Diagnostic::new(rule, message);
+        diagnostic.location.clone_from(&mention.location);
         diagnostic.span = Some(mention.span);
-        diagnostic
+        self.keep(diagnostic)
     }
 }

@@ -23,6 +23,8 @@ pub(crate) struct Scope {
     pub(crate) ends: bool,
     /// Some transitions could not be read, so nothing can be said about what is missing.
     pub(crate) uncertain: bool,
+    /// A transition leads nowhere: what it should lead to looks as if nothing did.
+    pub(crate) astray: bool,
 }
 
 /// Where a nested flow runs.
@@ -100,7 +102,10 @@ impl Loader<'_> {
         }
         for (i, (member, state)) in states.iter().flat_map(|s| s.members()).enumerate() {
             let id = StateId((scope.first + i) as u32);
-            self.state_name(&member.key, member.key_span, &state);
+            if !self.state_name(&member.key, member.key_span, &state) {
+                scope.uncertain = true;
+                continue;
+            }
             let built = self.state(&state, id, &mut scope);
             self.states[id.0 as usize] = built;
         }
@@ -125,7 +130,7 @@ impl Loader<'_> {
             }
         }
         let uncertain = names.is_empty();
-        Scope { flow, ids, names, first, start_at: None, edges: Vec::new(), ends: false, uncertain }
+        Scope { flow, ids, names, first, start_at: None, edges: Vec::new(), ends: false, uncertain, astray: false }
     }
 
     /// A transition from the state `from`.
@@ -146,14 +151,21 @@ impl Loader<'_> {
         if scope.names.is_empty() {
             return None;
         }
-        let near = self.suggest(&name, scope.names.iter().map(|name| &**name));
-        let elsewhere = self.names.get(&name).copied();
+        scope.astray = true;
+        let elsewhere = self.survey.states.get(&*name).map(|span| self.source.original_span(*span));
+        let near = match elsewhere {
+            Some(_) => None,
+            None => self.suggest(&name, scope.names.iter().map(|name| &**name)),
+        };
         let diagnostic = self.error(Rule::MissingTarget, item, format!("Missing 'Next' target: {name}"));
         if let Some(near) = near {
             diagnostic.help(format!("did you mean `{near}`?"));
         } else if let Some(span) = elsewhere {
-            diagnostic.labels.push((span, "this state is in another branch or processor".to_owned()));
-            diagnostic.help("a transition cannot lead out of or into a branch or processor");
+            diagnostic.labels.push((span, "this state is outside of the branch or processor".to_owned()));
+            diagnostic.help(
+                "a transition cannot lead out of or into a branch or processor: end here with `\"End\": true`, and let \
+                 the Map or Parallel state around it go on to that state",
+            );
         }
         None
     }

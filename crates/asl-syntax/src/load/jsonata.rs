@@ -22,9 +22,9 @@ pub(crate) enum Sees {
 impl Loader<'_> {
     /// A field of a JSONata state. Every expression in it is checked, at any depth.
     pub(crate) fn query(&mut self, item: &Item<'_>) -> Option<Query> {
-        let wrong = self.diagnostics.len();
+        let wrong = self.errors;
         self.expressions(item);
-        if self.diagnostics[wrong..].iter().any(|d| d.is_error()) {
+        if self.errors > wrong {
             return None;
         }
         let location = item.location();
@@ -82,13 +82,18 @@ impl Loader<'_> {
                 for reference in expression.references() {
                     self.reference(item, inside, begin, reference);
                 }
+                for mistaken in expression.mistaken() {
+                    let span = self.inside(item, begin + mistaken.offset, mistaken.len);
+                    let message = mistaken.message.clone();
+                    self.error_at(Rule::JsonataMistake, item, span, message).help(mistaken.help.clone());
+                }
             }
             Err(error) => {
                 let offset = error.offset.min(inside.len());
                 let len = inside.get(offset..).and_then(|rest| rest.chars().next()).map_or(0, char::len_utf8);
                 let span = self.inside(item, begin + offset, len);
                 let code = format!("JSONata error {}", error.code);
-                self.error_at(Rule::JsonataSyntax, item.location(), span, error.message).help(code);
+                self.error_at(Rule::JsonataSyntax, item, span, error.message).help(code);
             }
         }
     }
@@ -98,7 +103,12 @@ impl Loader<'_> {
         let (rule, named, message, help) = match reference {
             Reference::Variable(name) => {
                 let span = self.naming(item, text, begin, &format!("${name}"));
-                return self.note_variable_read(name, span, item.location());
+                return self.note_variable_read(name, span, item);
+            }
+            // A variable may have the name of a function: then it is read here.
+            Reference::Function(name) => {
+                let span = self.naming(item, text, begin, &format!("${name}"));
+                return self.note_maybe_read(name, span, item);
             }
             Reference::States(None) => return,
             Reference::States(Some(field)) => {
@@ -123,7 +133,7 @@ impl Loader<'_> {
             }
         };
         let span = self.naming(item, text, begin, &named);
-        self.error_at(rule, item.location(), span, message).help(help);
+        self.error_at(rule, item, span, message).help(help);
     }
 
     /// The place where an expression first names something as a whole word.

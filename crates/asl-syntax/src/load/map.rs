@@ -86,7 +86,7 @@ impl Loader<'_> {
                 _ => continue,
             };
             let message = format!("Field '{}' {message}", member.key);
-            self.error_at(rule, item.location(), member.key_span, message).help(help);
+            self.error_at(rule, item, member.key_span, message).help(help);
         }
     }
 

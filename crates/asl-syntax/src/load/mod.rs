@@ -11,18 +11,20 @@ mod read;
 mod resource;
 mod retry;
 mod state;
+mod survey;
 mod task;
 mod template;
 mod wait;
 
 use self::jsonata::Sees;
+use self::survey::{Survey, yaml_booleans};
 use crate::check::variables::Variables;
-use crate::diagnostic::{Code, Diagnostic, Rule};
+use crate::diagnostic::{Code, Diagnostic, Rule, Severity};
 use crate::model::{Definition, Flow, FlowId, Language, State, StateId};
-use crate::near::nearest;
 use crate::source::Source;
 use crate::tree::{Item, Node};
 use crate::{json, yaml};
+use asl_expr::nearest;
 use asl_value::Span;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -31,6 +33,12 @@ use std::sync::Arc;
 pub const MAX_DEFINITION_BYTES: usize = 1_048_576;
 /// How deep Map and Parallel states may be nested. AWS has a limit too but does not say which.
 pub const MAX_STATE_DEPTH: usize = 32;
+/// How many diagnostics of a severity are kept; the others are counted.
+const MAX_KEPT: usize = 1000;
+/// How long a location may be in bytes. That of a real definition is far shorter.
+const MAX_LOCATION_BYTES: usize = 16 << 10;
+/// How many bytes all that are kept may take.
+const MAX_KEPT_BYTES: usize = 8 << 20;
 /// How many "did you mean" are searched for in one definition.
 const MAX_SUGGESTIONS: usize = 100;
 
@@ -76,9 +84,28 @@ impl Default for Options {
 pub struct Loaded {
     /// The definition, when there is no error.
     pub definition: Option<Arc<Definition>>,
-    /// All errors and warnings: errors first, then in the order AWS lists them: fields, transitions, the graph as a whole;
-    /// each kind in the order of the text.
+    /// The errors and warnings: errors first, then in the order AWS lists them: fields, transitions, the graph as a whole;
+    /// each kind in the order of the text. Of very many some are only counted: see [`Loaded::more`].
     pub diagnostics: Vec<Diagnostic>,
+    /// How many errors and warnings there are besides.
+    pub more: More,
+}
+
+/// The errors and warnings that were counted and not kept.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct More {
+    /// Errors.
+    pub errors: usize,
+    /// Warnings.
+    pub warnings: usize,
+}
+
+impl Loaded {
+    /// How many there are of a severity, kept or not.
+    pub fn count(&self, severity: Severity) -> usize {
+        let more = if severity == Severity::Error { self.more.errors } else { self.more.warnings };
+        self.diagnostics.iter().filter(|diagnostic| diagnostic.severity == severity).count() + more
+    }
 }
 
 /// Reads and checks a definition.
@@ -86,7 +113,7 @@ pub fn load(source: &Source, options: &Options) -> Loaded {
     let mut loader = Loader::new(source, *options);
     match parse(source, options.format) {
         Ok(root) => loader.document(&root),
-        Err(diagnostic) => loader.diagnostics.push(*diagnostic),
+        Err(diagnostic) => _ = loader.keep(*diagnostic),
     }
     loader.finish()
 }
@@ -98,8 +125,18 @@ pub fn load(source: &Source, options: &Options) -> Loaded {
 pub fn parse(source: &Source, format: Format) -> Result<Node, Box<Diagnostic>> {
     match format {
         Format::Json => json::parse(source),
-        Format::Yaml => yaml::parse(source),
+        Format::Yaml => yaml::parse(source, yaml::Tags::Refused),
     }
+}
+
+/// Reads a CloudFormation template, in YAML or JSON, as such a tree; short forms of functions are written out:
+/// `!GetAtt A.Arn` is `{"Fn::GetAtt": "A.Arn"}`. YAML's words are read as AWS's tools do: `yes` is true.
+///
+/// # Errors
+/// As [`parse`]; and a tag that is no function's.
+pub fn parse_template(source: &Source) -> Result<Node, Box<Diagnostic>> {
+    let is_json = source.text().trim_start_matches(['\u{feff}', ' ', '\t', '\r', '\n']).starts_with('{');
+    if is_json { json::parse(source) } else { yaml::parse(source, yaml::Tags::Functions) }
 }
 
 /// What is being read: the place for errors is in the [`Item`]s, the rest is here.
@@ -119,7 +156,16 @@ pub(crate) struct Current {
 pub(crate) struct Loader<'s> {
     pub(crate) source: &'s Source,
     pub(crate) options: Options,
-    pub(crate) diagnostics: Vec<Diagnostic>,
+    diagnostics: Vec<Diagnostic>,
+    more: More,
+    /// How many are kept of each severity, and the bytes of all.
+    kept: [usize; 2],
+    kept_bytes: usize,
+    /// How many errors there are so far, kept or not.
+    pub(crate) errors: usize,
+    /// What is counted is written here, and forgotten.
+    forgotten: Diagnostic,
+    pub(crate) survey: Survey,
     pub(crate) current: Current,
     pub(crate) variables: Variables,
     machine_language: Language,
@@ -140,6 +186,12 @@ impl<'s> Loader<'s> {
             source,
             options,
             diagnostics: Vec::new(),
+            more: More::default(),
+            kept: [0; 2],
+            kept_bytes: 0,
+            errors: 0,
+            forgotten: Diagnostic::new(Rule::NotAnObject, ""),
+            survey: Survey::default(),
             current: Current {
                 flow: FlowId::TOP,
                 state: StateId(0),
@@ -167,19 +219,19 @@ impl<'s> Loader<'s> {
             self.error(Rule::NotAnObject, &item, "Definition must be a valid JSON object");
             return;
         }
+        self.survey = Survey::of(root);
+        if self.options.format == Format::Yaml {
+            self.yaml_words(root);
+        }
         self.repeated_keys(&item);
         self.top(&item);
         self.check_variables();
     }
 
     fn finish(mut self) -> Loaded {
-        if !self.options.lints {
-            self.diagnostics.retain(|d| d.code != Code::Lint);
-        }
         self.diagnostics.sort_by_key(|d| (d.severity, phase(d.rule), d.span.map(|span| span.start)));
-        let accepted = !self.diagnostics.iter().any(Diagnostic::is_error);
-        let definition = if accepted { self.definition() } else { None };
-        Loaded { definition, diagnostics: self.diagnostics }
+        let definition = if self.errors == 0 { self.definition() } else { None };
+        Loaded { definition, diagnostics: self.diagnostics, more: self.more }
     }
 
     /// Whole when every state and flow could be built.
@@ -193,23 +245,72 @@ impl<'s> Loader<'s> {
 
     /// Reports at an item.
     pub(crate) fn error(&mut self, rule: Rule, item: &Item<'_>, message: impl Into<String>) -> &mut Diagnostic {
-        self.error_at(rule, item.location(), item.node.span, message)
+        self.error_at(rule, item, item.node.span, message)
     }
 
-    /// Reports at a location with another span: that of a key, usually.
+    /// Reports at an item with another span: that of a key, usually.
     pub(crate) fn error_at(
         &mut self,
         rule: Rule,
-        location: String,
+        item: &Item<'_>,
         span: Span,
         message: impl Into<String>,
     ) -> &mut Diagnostic {
-        let at = self.diagnostics.len();
         let mut diagnostic = Diagnostic::new(rule, message);
-        diagnostic.location = Some(location);
-        diagnostic.span = Some(self.source.original_span(span));
-        self.diagnostics.push(diagnostic);
-        &mut self.diagnostics[at]
+        // The way to a place may be long: it is not written down for what is only counted.
+        if self.keeps(rule) {
+            let mut location = item.location();
+            location.truncate(location.floor_char_boundary(MAX_LOCATION_BYTES));
+            diagnostic.location = Some(location);
+            diagnostic.span = Some(self.source.original_span(span));
+        }
+        self.keep(diagnostic)
+    }
+
+    /// True when one more of this rule is kept.
+    pub(crate) fn keeps(&self, rule: Rule) -> bool {
+        self.kept[rule.severity() as usize] < MAX_KEPT && self.kept_bytes < MAX_KEPT_BYTES && self.wanted(rule)
+    }
+
+    fn wanted(&self, rule: Rule) -> bool {
+        self.options.lints || rule.code() != Code::Lint
+    }
+
+    /// Keeps or counts a diagnostic. It can be added to; what is added to one that is only counted is forgotten.
+    pub(crate) fn keep(&mut self, diagnostic: Diagnostic) -> &mut Diagnostic {
+        let (rule, is_error) = (diagnostic.rule, diagnostic.is_error());
+        self.errors += usize::from(is_error);
+        if self.keeps(rule) {
+            self.kept[rule.severity() as usize] += 1;
+            self.kept_bytes += diagnostic.bytes();
+            let at = self.diagnostics.len();
+            self.diagnostics.push(diagnostic);
+            return &mut self.diagnostics[at];
+        }
+        match is_error {
+            true => self.more.errors += 1,
+            false => self.more.warnings += usize::from(self.wanted(rule)),
+        }
+        self.forgotten = diagnostic;
+        &mut self.forgotten
+    }
+
+    /// Adds to the error that was reported last.
+    pub(crate) fn add_help(&mut self, help: String) {
+        if let Some(last) = self.diagnostics.last_mut().filter(|d| d.is_error()) {
+            last.help(help);
+        }
+    }
+
+    /// Words that YAML 1.1 and 1.2 read differently.
+    fn yaml_words(&mut self, root: &Node) {
+        for (word, span) in yaml_booleans(root, self.source.text()) {
+            let mut diagnostic =
+                Diagnostic::new(Rule::YamlBoolean, format!("`{word}` is a text here, and a boolean in YAML 1.1"));
+            diagnostic.span = Some(self.source.original_span(span));
+            diagnostic.help(format!("write \"{word}\" in quotes, or true or false"));
+            self.keep(diagnostic);
+        }
     }
 
     /// A candidate near `name`, as long as there have not been too many such questions.
@@ -224,7 +325,7 @@ impl<'s> Loader<'s> {
             if let Some(first) = seen.insert(&member.key, member.key_span) {
                 let message = format!("The key '{}' appears more than once", member.key);
                 let label = (self.source.original_span(first), "this one is ignored".to_owned());
-                let diagnostic = self.error_at(Rule::DuplicateKey, item.location(), member.key_span, message);
+                let diagnostic = self.error_at(Rule::DuplicateKey, item, member.key_span, message);
                 diagnostic.labels.push(label);
                 diagnostic.help("the last one counts; remove the others");
             }

@@ -81,13 +81,13 @@ impl Loader<'_> {
                         self.current.language.name(),
                         language.name()
                     );
-                    self.error_at(Rule::WrongLanguage, item.location(), member.key_span, message);
+                    self.error_at(Rule::WrongLanguage, item, member.key_span, message);
                 }
                 Some(_) => {}
                 None => {
                     let near = self.suggest(key, table.iter().map(|(name, _)| *name));
                     let message = format!("Field '{key}' is not supported");
-                    let diagnostic = self.error_at(Rule::UnknownField, item.location(), member.key_span, message);
+                    let diagnostic = self.error_at(Rule::UnknownField, item, member.key_span, message);
                     if let Some(near) = near {
                         diagnostic.help(format!("did you mean `{near}`?"));
                     } else if is_state && !states_with(key).is_empty() {
@@ -189,7 +189,7 @@ impl Loader<'_> {
         let [first, .., last] = found[..] else { return true };
         let message = format!("There should only be one of the following fields: [{}]", fields.join(", "));
         let label = (self.source.original_span(first), "this one is there already".to_owned());
-        self.error_at(Rule::OnlyOneOf, item.location(), last, message).labels.push(label);
+        self.error_at(Rule::OnlyOneOf, item, last, message).labels.push(label);
         false
     }
 
@@ -221,10 +221,7 @@ impl Loader<'_> {
     /// After a reader has refused a path where a literal belongs: names the field that takes paths.
     pub(crate) fn hint_path(&mut self, literal: &Item<'_>, path_name: &str) {
         if !self.is_jsonata() && literal.node.as_str().is_some_and(|text| text.starts_with('$')) {
-            let refused = self.diagnostics.last_mut().filter(|d| d.is_error());
-            if let Some(refused) = refused {
-                refused.help(format!("a path belongs into `{path_name}`"));
-            }
+            self.add_help(format!("a path belongs into `{path_name}`"));
         }
     }
 

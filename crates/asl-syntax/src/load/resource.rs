@@ -95,7 +95,7 @@ impl Loader<'_> {
             }
             let near = self.suggest(&name, required.iter().chain(others).copied());
             let message = format!("The field \"{name}\" is not supported by Step Functions");
-            let diagnostic = self.error_at(Rule::UnknownParameter, field.location(), member.key_span, message);
+            let diagnostic = self.error_at(Rule::UnknownParameter, &field, member.key_span, message);
             if let Some(near) = near {
                 diagnostic.help(format!("did you mean `{near}`?"));
             }

@@ -25,20 +25,23 @@ const TYPES: [StateType; 8] = [
 ];
 
 impl Loader<'_> {
-    /// Names are unique in the whole machine and at most 80 characters long.
-    pub(crate) fn state_name(&mut self, name: &Arc<str>, span: Span, state: &Item<'_>) {
+    /// Names are unique in the whole machine and at most 80 characters long. False for one that is too long: what is in
+    /// such a state is not looked at, for every place in it would be named by it.
+    pub(crate) fn state_name(&mut self, name: &Arc<str>, span: Span, state: &Item<'_>) -> bool {
         if name.is_empty() || name.chars().count() > MAX_NAME_CHARS {
             let message = format!("State name must be 1 to {MAX_NAME_CHARS} characters long");
-            self.error_at(Rule::BadStateName, state.location(), span, message);
+            self.error_at(Rule::BadStateName, state, span, message);
+            return name.is_empty();
         }
         if let Some(first) = self.names.get(name).copied() {
             let message = format!("Duplicate State name: {name}");
-            let diagnostic = self.error_at(Rule::DuplicateState, state.location(), span, message);
+            let diagnostic = self.error_at(Rule::DuplicateState, state, span, message);
             diagnostic.labels.push((first, "the first state of this name".to_owned()));
             diagnostic.help("names are unique in the whole state machine, branches and processors included");
-            return;
+            return true;
         }
         self.names.insert(name.clone(), self.source.original_span(span));
+        true
     }
 
     pub(crate) fn state(&mut self, item: &Item<'_>, id: StateId, scope: &mut Scope) -> Option<State> {
@@ -100,7 +103,7 @@ impl Loader<'_> {
         let language = self.query_language(&field);
         if language == Language::JsonPath && self.machine_language == Language::Jsonata {
             let message = "'QueryLanguage' can not be 'JSONPath' if set to 'JSONata' for whole state machine";
-            self.error_at(Rule::LanguageDowngrade, item.location(), field.node.span, message)
+            self.error_at(Rule::LanguageDowngrade, item, field.node.span, message)
                 .help("set JSONPath for the machine and JSONata for single states");
             return None;
         }

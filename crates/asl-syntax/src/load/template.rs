@@ -8,15 +8,24 @@ use crate::model::{Language, Payload, Query, StateType, TextField};
 use crate::tree::Item;
 use asl_expr::{Expr, Path, Root, Template};
 use asl_value::Value;
+use std::collections::HashSet;
 
 /// How long the name of a variable may be, in characters.
 const MAX_VARIABLE_CHARS: usize = 80;
 
 impl Loader<'_> {
-    /// `Parameters` or `Arguments`; those of a Map are its `ItemSelector`.
+    /// `Parameters` or `Arguments`; those of a Map are its `ItemSelector`. `Parameters` may be any JSON (AWS takes arrays,
+    /// texts, numbers and booleans too).
     pub(crate) fn parameters(&mut self, item: &Item<'_>, kind: StateType) -> Option<Payload> {
         if kind == StateType::Map {
             return None;
+        }
+        if let Some(field) = item.get("Parameters").filter(|_| !self.is_jsonata()) {
+            if field.node.is_null() {
+                self.wrong_type(&field, "OBJECT");
+                return None;
+            }
+            return self.any_payload(&field).map(Payload::JsonPath);
         }
         self.template(item, "Parameters", Only(Language::JsonPath))
             .or_else(|| self.template(item, "Arguments", Only(Language::Jsonata)))
@@ -50,23 +59,28 @@ impl Loader<'_> {
             let name = if self.is_jsonata() { key } else { key.strip_suffix(".$").unwrap_or(key) };
             if let Some(wrong) = wrong_variable(name) {
                 let message = format!("Invalid variable name: {name}");
-                self.error_at(Rule::BadVariableName, field.location(), member.key_span, message).help(wrong);
+                self.error_at(Rule::BadVariableName, &field, member.key_span, message).help(wrong);
             } else {
-                self.note_assigned(name, member.key_span, field.location());
+                self.note_assigned(name, member.key_span, &field);
             }
         }
         self.template(item, "Assign", Both)
     }
 
-    /// A JSONPath payload template.
+    /// A JSONPath payload template that is an object.
     pub(crate) fn payload(&mut self, field: &Item<'_>) -> Option<Template> {
         if field.node.as_object().is_none() {
             self.wrong_type(field, "OBJECT");
             return None;
         }
-        let errors = self.diagnostics.len();
+        self.any_payload(field)
+    }
+
+    /// A JSONPath payload template.
+    fn any_payload(&mut self, field: &Item<'_>) -> Option<Template> {
+        let errors = self.errors;
         self.payload_part(field);
-        if self.diagnostics[errors..].iter().any(|d| d.is_error()) {
+        if self.errors > errors {
             return None;
         }
         match Template::parse(&field.node.to_value()) {
@@ -80,13 +94,13 @@ impl Loader<'_> {
     }
 
     fn payload_part(&mut self, item: &Item<'_>) {
+        let keys: HashSet<&str> = item.node.as_object().unwrap_or_default().iter().map(|m| &*m.key).collect();
         for (member, value) in item.members() {
             match member.key.strip_suffix(".$") {
                 Some(name) => {
-                    if item.has(name) {
+                    if keys.contains(name) {
                         let message = format!("The fields '{name}' and '{}' cannot both be present", member.key);
-                        let at = (item.location(), member.key_span);
-                        self.error_at(Rule::DuplicateTemplateField, at.0, at.1, message)
+                        self.error_at(Rule::DuplicateTemplateField, item, member.key_span, message)
                             .help("the one ending in .$ is evaluated, the other is a literal: keep one of them");
                     }
                     self.dollar_field(item, &member.key, &value);
@@ -122,7 +136,7 @@ impl Loader<'_> {
         };
         let message =
             format!("The value for the field '{key}' must be a valid JSONPath or a valid intrinsic function call");
-        self.error_at(Rule::BadTemplateField, item.location(), value.node.span, message).help(help);
+        self.error_at(Rule::BadTemplateField, item, value.node.span, message).help(help);
     }
 
     /// `Result` of a Pass, which is never evaluated.
@@ -200,7 +214,7 @@ impl Loader<'_> {
     /// Remembers that the path reads a variable.
     pub(crate) fn note_read(&mut self, path: &Path, item: &Item<'_>) {
         if let Root::Variable(name) = path.root() {
-            self.note_variable_read(name, item.node.span, item.location());
+            self.note_variable_read(name, item.node.span, item);
         }
     }
 }

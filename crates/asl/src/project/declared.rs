@@ -30,13 +30,20 @@ impl Project {
             .unsupported(definition)
             .iter()
             .map(|unsupported| {
+                if let Some(problem) = self.absent(&places, source, unsupported) {
+                    return problem;
+                }
                 let missing = &unsupported.missing;
                 let message = format!("state `{}` cannot run here: {}", unsupported.state, missing.message);
                 let mut problem = Problem::new(source.name(), source.original(), message);
                 problem.span = place(&places, source, definition, &backends, unsupported);
-                problem.help = missing.hint.as_ref().map(|hint| match &self.file {
-                    Some(file) => hint.replace("the project file", &shown(file)),
-                    None => hint.replace("the project file", "a file asl.toml beside the definition"),
+                problem.help = missing.hint.as_ref().map(|hint| match (&self.file, &self.stack) {
+                    (Some(file), _) => hint.replace("the project file", &shown(file)),
+                    (None, Some(stack)) => hint.replace(
+                        "the project file",
+                        &format!("an asl.toml beside {}, or a resource to it", stack.name),
+                    ),
+                    (None, None) => hint.replace("the project file", "a file asl.toml beside the definition"),
                 });
                 problem
             })
@@ -44,11 +51,31 @@ impl Project {
         if problems.is_empty() { Ok(()) } else { Err(ProjectError { problems }) }
     }
 
+    /// The resource of the template that keeps a state from running, told at its place there: the state names it.
+    fn absent(&self, places: &Places<'_>, source: &Source, unsupported: &Unsupported) -> Option<Problem> {
+        let stack = self.stack.as_ref()?;
+        let text = places.text(&unsupported.state)?;
+        let longest = stack.absent.iter().filter(|absent| !absent.name.is_empty() && names(text, &absent.name));
+        let mut problem = longest.max_by_key(|absent| absent.name.len())?.problem.clone();
+        let what = format!("state `{}` of {} needs it", unsupported.state, source.name());
+        problem.message = format!("{}; {what}", problem.message);
+        Some(*problem)
+    }
+
     /// What the tasks of this project's definitions can call.
     pub(crate) fn backends(&self, functions: &FunctionSet, mocks: &Mocks) -> Result<Backends, ProjectError> {
         let services = Arc::new(self.services()?);
         Ok(Backends { functions: functions.clone(), services, mocks: mocks.clone(), buckets: self.buckets() })
     }
+}
+
+/// Whether a text has a name in it, and not as a part of a longer one.
+fn names(text: &str, name: &str) -> bool {
+    let part = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+    text.match_indices(name).any(|(at, _)| {
+        let (before, after) = (&text[..at], &text[at + name.len()..]);
+        !before.ends_with(part) && !after.starts_with(part)
+    })
 }
 
 /// The field of a state that keeps it from running: its `Resource`, or the name in its parameters.

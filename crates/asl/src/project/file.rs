@@ -19,6 +19,8 @@ pub(super) struct File {
     /// The account that ARNs show.
     #[cfg_attr(feature = "schema", schemars(regex(pattern = "^[0-9]{12}$")))]
     pub(super) account: Option<String>,
+    /// A SAM or CloudFormation template, which this file adds to.
+    pub(super) template: Option<TemplateSpec>,
     /// What each `${Key}` of a definition stands for.
     #[serde(default)]
     pub(super) substitutions: BTreeMap<String, Substitution>,
@@ -39,6 +41,36 @@ pub(super) struct File {
     pub(super) buckets: BTreeMap<String, BucketSpec>,
     /// How long workers keep executions that have ended; for ever when absent.
     pub(super) retention: Option<Retention>,
+}
+
+/// A SAM or CloudFormation template. What the project file declares under the same name, or logical id, comes before it.
+#[derive(Debug, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields, rename_all = "PascalCase")]
+pub(super) struct TemplateSpec {
+    /// The template, relative to the project file.
+    pub(super) file: PathBuf,
+    /// The stack's name, which the names of resources begin with: the folder's when absent.
+    pub(super) stack_name: Option<String>,
+    /// Values of the template's parameters, over their defaults.
+    #[serde(default)]
+    pub(super) parameters: BTreeMap<String, Setting>,
+    /// What other stacks export, for `Fn::ImportValue`.
+    #[serde(default)]
+    pub(super) imports: BTreeMap<String, Setting>,
+}
+
+/// A text; a number, true and false are written out.
+#[derive(Debug)]
+pub(super) struct Setting(pub(super) String);
+
+impl<'de> Deserialize<'de> for Setting {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Setting, D::Error> {
+        match Substitution::deserialize(from)? {
+            Substitution::Text(text) => Ok(Setting(text)),
+            Substitution::Arn(_) => Err(de::Error::custom("expected a text, a number, true or false")),
+        }
+    }
 }
 
 /// A folder that stands for an S3 bucket: where a Distributed Map reads its items and writes its results.

@@ -28,20 +28,27 @@
 //! [`Project::functions`] that every function's code is there, [`Project::source`] that every `${...}` has a value, and
 //! [`Project::check`] that a definition calls nothing that the project does not declare.
 
+mod code;
 mod declared;
 mod environment_file;
 mod error;
 mod file;
+mod opened;
 mod place;
 mod read;
 mod retention;
 #[cfg(feature = "schema")]
 mod schema;
+mod stack;
+mod template;
 
 pub use error::{Problem, ProjectError};
+pub use opened::{Opened, Wanted, is_template, machine_name};
 pub use retention::Retention;
 #[cfg(feature = "schema")]
 pub use schema::schema;
+pub use stack::StackOptions;
+pub use template::{Declared, Definition as DefinitionPlace, Machine};
 
 use asl_function::{Code, FunctionSpec, Functions, LogSink};
 use asl_syntax::Source;
@@ -78,6 +85,8 @@ pub struct Project {
     pub retention: Option<Retention>,
     /// The file's text, for places.
     text: Arc<str>,
+    /// The template, where there is one.
+    stack: Option<Arc<stack::Stack>>,
 }
 
 impl Project {
@@ -94,6 +103,7 @@ impl Project {
             buckets: BTreeMap::new(),
             retention: None,
             text: "".into(),
+            stack: None,
         }
     }
 
@@ -102,13 +112,28 @@ impl Project {
     /// # Errors
     /// The file cannot be read, is not TOML, has an unknown key or a wrong value, or its declarations do not fit together.
     pub fn load(file: &Path) -> Result<Project, ProjectError> {
-        read::load(file)
+        Project::load_with(file, &StackOptions::default())
     }
 
-    /// The project file for a definition (or any file or folder): the nearest `asl.toml` in its folder or one above.
+    /// Reads a project file or a template, whose stack is made with these options.
+    ///
+    /// # Errors
+    /// As [`Project::load`].
+    pub fn load_with(file: &Path, options: &StackOptions) -> Result<Project, ProjectError> {
+        if is_template(file) { Project::of_template(file, None, options) } else { read::load(file, None, options) }
+    }
+
+    /// The project file for a definition (or any file or folder): the nearest `asl.toml` or template (`template.yaml`,
+    /// `template.yml`, `template.json`) in its folder or one above. In one folder `asl.toml` comes first.
     pub fn find(start: &Path) -> Option<PathBuf> {
         let start = std::path::absolute(start).ok()?;
-        start.ancestors().map(|folder| folder.join(FILE_NAME)).find(|file| file.is_file())
+        start.ancestors().find_map(Project::in_folder)
+    }
+
+    /// The project file or template of a folder.
+    pub fn in_folder(folder: &Path) -> Option<PathBuf> {
+        let own = Some(folder.join(FILE_NAME)).filter(|file| file.is_file());
+        own.or_else(|| opened::template_in(folder))
     }
 
     /// The project of a definition: `explicit` if it is given, else the nearest one, else an empty one in its folder.
@@ -116,14 +141,66 @@ impl Project {
     /// # Errors
     /// As [`Project::load`].
     pub fn of_definition(definition: &Path, explicit: Option<&Path>) -> Result<Project, ProjectError> {
+        Project::of_definition_with(definition, explicit, &StackOptions::default())
+    }
+
+    /// The same, with what the stack of a template is made with.
+    ///
+    /// # Errors
+    /// As [`Project::load`].
+    pub fn of_definition_with(
+        definition: &Path,
+        explicit: Option<&Path>,
+        options: &StackOptions,
+    ) -> Result<Project, ProjectError> {
         let found = explicit.map(Path::to_owned).or_else(|| Project::find(definition));
         match found {
-            Some(file) => Project::load(&file),
+            Some(file) => Project::load_with(&file, options),
             None => {
                 let definition = std::path::absolute(definition).unwrap_or_else(|_| definition.to_owned());
                 Ok(Project::empty(definition.parent().unwrap_or(Path::new("."))))
             }
         }
+    }
+
+    /// What a resource is called: the name of the template's resource with this logical id, or `name` itself.
+    pub fn physical<'n>(&'n self, name: &'n str) -> &'n str {
+        let found = self.resources().iter().find(|resource| resource.id == name);
+        found.map_or(name, |resource| &resource.name)
+    }
+
+    /// The resources of its template; none where there is no template.
+    pub fn resources(&self) -> &[Declared] {
+        self.stack.as_ref().map_or(&[], |stack| &stack.resources)
+    }
+
+    /// The state machines of its template.
+    pub fn machines(&self) -> &[Machine] {
+        self.stack.as_ref().map_or(&[], |stack| &stack.machines)
+    }
+
+    /// The file that holds the definition of one of its template's state machines; none where the template holds it.
+    pub fn definition_file(&self, machine: &Machine) -> Option<PathBuf> {
+        stack::definition_file(self.stack.as_ref()?, machine)
+    }
+
+    /// What is worth a quiet line about its template: resources that are passed over, packages that are not installed.
+    pub fn notes(&self) -> &[Problem] {
+        self.stack.as_ref().map_or(&[], |stack| &stack.notes)
+    }
+
+    /// What is wrong with resources of its template that not everything needs.
+    pub fn broken(&self) -> Vec<Problem> {
+        let absent = self.stack.as_ref().map_or(&[][..], |stack| &stack.absent);
+        absent
+            .iter()
+            .filter(|absent| absent.broken && !self.has_function(&absent.name))
+            .map(|absent| (*absent.problem).clone())
+            .collect()
+    }
+
+    fn has_function(&self, name: &str) -> bool {
+        self.functions.iter().any(|spec| spec.name == name)
     }
 
     /// Where its executions, items and messages are kept: `.asl/asl.db` in its folder.
@@ -163,6 +240,11 @@ impl Project {
     pub fn functions(&self, log: LogSink) -> Result<FunctionSet, ProjectError> {
         let identity =
             asl_function::Identity { region: self.identity.region.clone(), account: self.identity.account.clone() };
+        for inline in self.stack.iter().flat_map(|stack| &stack.inline) {
+            code::write(inline).map_err(|problem| {
+                Problem::new(&shown(&inline.0), "", format!("the code of the template cannot be written: {problem}"))
+            })?;
+        }
         let ignore: LogSink = Arc::new(|_| {});
         let problems: Vec<Problem> = self
             .functions
@@ -185,19 +267,21 @@ impl Project {
     /// # Errors
     /// The declarations do not fit together; never after [`Project::load`], which has checked that.
     pub fn services(&self) -> Result<Services, ProjectError> {
-        Services::new(&self.services, self.identity.clone()).map_err(|errors| {
-            let file = self.shown_file();
-            ProjectError { problems: errors.iter().map(|e| read::service_problem(&file, &self.text, e)).collect() }
+        Services::new(&self.services, self.identity.clone()).map_err(|errors| ProjectError {
+            problems: errors.iter().map(|error| self.service_problem(error)).collect(),
         })
     }
 
     /// The declared buckets, ready to be read and written.
     pub fn buckets(&self) -> Buckets {
-        Buckets::new(self.buckets.clone())
+        let own = self.root.join(stack::BUCKETS);
+        let made = self.buckets.iter().filter(|(_, folder)| folder.starts_with(&own)).map(|(name, _)| name.clone());
+        Buckets::new(self.buckets.clone()).made_when_needed(made)
     }
 
     fn shown_file(&self) -> String {
-        self.file.as_deref().map(shown).unwrap_or_default()
+        let template = || self.stack.as_ref().map(|stack| stack.name.clone());
+        self.file.as_deref().map(shown).or_else(template).unwrap_or_default()
     }
 
     fn function_problem(&self, spec: &FunctionSpec, error: &asl_function::SpecError) -> Problem {

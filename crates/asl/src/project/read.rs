@@ -1,14 +1,30 @@
 //! From the text of `asl.toml` to a [`Project`].
 
 use super::error::{Problem, ProjectError};
-use super::file::{BucketSpec, File, Function, Runtime, Substitution};
+use super::file::{BucketSpec, File, Function, Runtime, Setting, Substitution, TemplateSpec};
+use super::stack::{self, StackOptions};
 use super::{FILE_NAME, Project, environment_file, place, shown};
 use asl_function::{Code, FunctionSpec};
-use asl_task::embedded::{Identity, Services, ServicesSpec, SpecError};
-use std::collections::BTreeMap;
+use asl_task::embedded::{Identity, QueueSpec, Services, SpecError, TableSpec, TopicSpec};
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-pub(super) fn load(file: &Path) -> Result<Project, ProjectError> {
+/// A project without a project file: a template alone.
+pub(super) fn template_alone(template: &Path, options: &StackOptions) -> Result<Project, ProjectError> {
+    let absolute = std::path::absolute(template).unwrap_or_else(|_| template.to_owned());
+    let mut project = Project::empty(absolute.parent().unwrap_or(Path::new("/")));
+    stack::add(&mut project, &absolute, options, BTreeMap::new())?;
+    project.services.functions = project.functions.iter().map(|spec| spec.name.clone()).collect();
+    match Services::new(&project.services, project.identity.clone()) {
+        Ok(_) => Ok(project),
+        Err(errors) => {
+            Err(ProjectError { problems: errors.iter().map(|error| project.service_problem(error)).collect() })
+        }
+    }
+}
+
+/// Reads a project file, with the template that it names, or `template` instead.
+pub(super) fn load(file: &Path, template: Option<&Path>, options: &StackOptions) -> Result<Project, ProjectError> {
     let file = std::path::absolute(file).unwrap_or_else(|_| file.to_owned());
     let name = shown(&file);
     let text = std::fs::read_to_string(&file).map_err(|problem| {
@@ -24,16 +40,22 @@ pub(super) fn load(file: &Path) -> Result<Project, ProjectError> {
     let mut problems = Vec::new();
     let mut reader = Reader { name: &name, text: &text, root: &project.root, problems: &mut problems };
     project.identity = reader.identity(&parsed, &project.identity);
-    project.functions = parsed.functions.iter().filter_map(|(name, f)| reader.function(name, f)).collect();
-    let names = parsed.functions.keys().cloned().collect();
-    let values = reader.substitutions(&parsed, &project.identity);
-    project.substitutions = values;
-    project.buckets = parsed.buckets.iter().filter_map(|(name, b)| reader.bucket(name, b)).collect();
+    let functions: Vec<FunctionSpec> =
+        parsed.functions.iter().filter_map(|(name, f)| reader.function(name, f)).collect();
+    let buckets: Vec<_> = parsed.buckets.iter().filter_map(|(name, b)| reader.bucket(name, b)).collect();
+    if let Some((template, options, imports)) = template_of(&parsed, &project.root, template, options) {
+        stack::add(&mut project, &template, &options, imports)?;
+    }
+    let declared: BTreeSet<String> = parsed.functions.keys().cloned().collect();
+    let mut reader = Reader { name: &name, text: &text, root: &project.root, problems: &mut problems };
+    project.substitutions = reader.substitutions(&parsed, &project);
+    project.add(functions, parsed.tables, parsed.topics, parsed.queues);
+    project.buckets.extend(buckets);
     project.retention = parsed.retention;
-    project.services =
-        ServicesSpec { tables: parsed.tables, topics: parsed.topics, queues: parsed.queues, functions: names };
+    let own = declared.iter().map(|name| project.physical(name).to_owned());
+    project.services.functions = own.chain(project.functions.iter().map(|spec| spec.name.clone())).collect();
     if let Err(errors) = Services::new(&project.services, project.identity.clone()) {
-        problems.extend(errors.iter().map(|error| service_problem(&name, &text, error)));
+        problems.extend(errors.iter().map(|error| project.service_problem(error)));
     }
     match problems.is_empty() {
         true => Ok(project),
@@ -41,14 +63,73 @@ pub(super) fn load(file: &Path) -> Result<Project, ProjectError> {
     }
 }
 
+/// The template of a project file, and what its stack is made with; the command comes before the file.
+fn template_of(
+    parsed: &File,
+    root: &Path,
+    template: Option<&Path>,
+    options: &StackOptions,
+) -> Option<(PathBuf, StackOptions, BTreeMap<String, String>)> {
+    let spec = parsed.template.as_ref();
+    let file = template.map(Path::to_owned).or_else(|| spec.map(|spec| root.join(&spec.file)))?;
+    let settings = |settings: &BTreeMap<String, Setting>| {
+        settings.iter().map(|(name, value)| (name.clone(), value.0.clone())).collect::<BTreeMap<_, _>>()
+    };
+    // Another template than the file's own has other parameters.
+    let same =
+        |spec: &&TemplateSpec| std::fs::canonicalize(root.join(&spec.file)).ok() == std::fs::canonicalize(&file).ok();
+    let mut parameters = spec.filter(same).map(|spec| settings(&spec.parameters)).unwrap_or_default();
+    parameters.extend(options.parameters.clone());
+    let name = options.name.clone().or_else(|| spec.and_then(|spec| spec.stack_name.clone()));
+    let imports = spec.map(|spec| settings(&spec.imports)).unwrap_or_default();
+    Some((file, StackOptions { name, parameters }, imports))
+}
+
+impl Project {
+    /// Adds what a project file declares, in the place of what a template declares under the same name or logical id.
+    fn add(
+        &mut self,
+        functions: Vec<FunctionSpec>,
+        tables: BTreeMap<String, TableSpec>,
+        topics: BTreeMap<String, TopicSpec>,
+        queues: BTreeMap<String, QueueSpec>,
+    ) {
+        for mut spec in functions {
+            spec.name = self.physical(&spec.name).to_owned();
+            self.functions.retain(|other| other.name != spec.name);
+            self.functions.push(spec);
+        }
+        let named = |name: String| self.physical(&name).to_owned();
+        let tables: Vec<_> = tables.into_iter().map(|(name, table)| (named(name), table)).collect();
+        let queues: Vec<_> = queues.into_iter().map(|(name, queue)| (named(name), queue)).collect();
+        let mut topics: Vec<_> = topics.into_iter().map(|(name, topic)| (named(name), topic)).collect();
+        for subscription in topics.iter_mut().flat_map(|(_, topic)| &mut topic.subscriptions) {
+            subscription.endpoint = named(std::mem::take(&mut subscription.endpoint));
+        }
+        self.services.tables.extend(tables);
+        self.services.queues.extend(queues);
+        self.services.topics.extend(topics);
+    }
+
+    /// A problem of the declared services, at its place in the project file or in the template.
+    pub(super) fn service_problem(&self, error: &SpecError) -> Problem {
+        let own = service_problem(&self.shown_file(), &self.text, error);
+        let Some(stack) = self.stack.as_ref().filter(|_| own.span.is_none()) else { return own };
+        match stack.place(&error.place) {
+            Some(span) => *stack.problem(span, &error.problem, &error.hint),
+            None => own,
+        }
+    }
+}
+
 /// The virtual environment nearest to a function's code: `.venv` or `venv`, beside it or above, not beyond the project.
-fn virtual_env(project: &Path, code: &Path) -> Option<PathBuf> {
+pub(super) fn virtual_env(project: &Path, code: &Path) -> Option<PathBuf> {
     let folders = code.ancestors().take_while(|folder| folder.starts_with(project));
     let candidates = folders.flat_map(|folder| [".venv", "venv"].map(|name| folder.join(name)));
     candidates.into_iter().find(|folder| folder.join("pyvenv.cfg").is_file())
 }
 
-pub(super) fn service_problem(file: &str, text: &str, error: &SpecError) -> Problem {
+fn service_problem(file: &str, text: &str, error: &SpecError) -> Problem {
     let mut problem = Problem::new(file, text, &error.problem);
     problem.span = place::find(text, &error.place);
     if problem.span.is_none() {
@@ -231,27 +312,31 @@ impl Reader<'_> {
         Some((name.to_owned(), folder))
     }
 
-    fn substitutions(&mut self, file: &File, identity: &Identity) -> BTreeMap<String, String> {
+    fn substitutions(&mut self, file: &File, project: &Project) -> BTreeMap<String, String> {
         let mut values = BTreeMap::new();
         for (key, value) in &file.substitutions {
             let text = match value {
                 Substitution::Text(text) => Some(text.clone()),
-                Substitution::Arn(name) => self.arn(key, name, file, identity),
+                Substitution::Arn(name) => self.arn(key, name, file, project),
             };
             values.extend(text.map(|text| (key.clone(), text)));
         }
         values
     }
 
-    fn arn(&mut self, key: &str, name: &str, file: &File, identity: &Identity) -> Option<String> {
+    fn arn(&mut self, key: &str, name: &str, file: &File, project: &Project) -> Option<String> {
+        let identity = &project.identity;
+        let name = project.physical(name);
         let mut arns = Vec::new();
         let mut add = |declared: bool, service: &str, resource: String| {
             arns.extend(declared.then(|| identity.arn(service, &resource)));
         };
-        add(file.functions.contains_key(name), "lambda", format!("function:{name}"));
-        add(file.tables.contains_key(name), "dynamodb", format!("table/{name}"));
-        add(file.topics.contains_key(name), "sns", name.to_owned());
-        add(file.queues.contains_key(name), "sqs", name.to_owned());
+        let (services, functions) = (&project.services, &project.functions);
+        let is_function = file.functions.contains_key(name) || functions.iter().any(|spec| spec.name == name);
+        add(is_function, "lambda", format!("function:{name}"));
+        add(file.tables.contains_key(name) || services.tables.contains_key(name), "dynamodb", format!("table/{name}"));
+        add(file.topics.contains_key(name) || services.topics.contains_key(name), "sns", name.to_owned());
+        add(file.queues.contains_key(name) || services.queues.contains_key(name), "sqs", name.to_owned());
         let place = format!("substitutions.{key}.Arn");
         match arns.len() {
             1 => {}

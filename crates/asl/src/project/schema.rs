@@ -1,6 +1,6 @@
 //! The JSON Schema of the project file, for editors.
 
-use super::file::{File, Runtime, Substitution};
+use super::file::{File, Runtime, Setting, Substitution};
 use schemars::generate::SchemaSettings;
 use schemars::transform::RecursiveTransform;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
@@ -51,6 +51,16 @@ impl JsonSchema for Runtime {
                 { "type": "string", "pattern": "^(python3|nodejs|provided\\.)" },
             ],
         })
+    }
+}
+
+impl JsonSchema for Setting {
+    fn schema_name() -> Cow<'static, str> {
+        "Setting".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": ["string", "number", "boolean"] })
     }
 }
 

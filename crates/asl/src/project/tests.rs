@@ -212,6 +212,22 @@ fn a_project_is_found_upwards_and_may_be_absent() {
     assert!(missing.contains("none.toml: the project file cannot be read"), "{missing}");
 }
 
+/// On a stack half as large as the threads of other programs have.
+#[test]
+fn a_project_file_nested_in_any_way_is_refused() {
+    let nested = |open: &str, close: &str| format!("{}{}", open.repeat(30_000), close.repeat(30_000));
+    let texts = [
+        format!("x = {}", nested("[", "]")),
+        format!("x = {}1{}", "{a = ".repeat(30_000), "}".repeat(30_000)),
+        format!("{} = 1", vec!["a"; 30_000].join(".")),
+        format!("[{}]\n", vec!["functions"; 30_000].join(".")),
+        format!("[[{}]]\n", vec!["functions"; 30_000].join(".")),
+        format!("x = {{{} = 1}}", vec!["a"; 30_000].join(".")),
+    ];
+    let work = move || texts.iter().for_each(|text| assert!(project_with(text).1.is_err()));
+    std::thread::Builder::new().stack_size(1 << 20).spawn(work).unwrap().join().unwrap();
+}
+
 #[test]
 fn the_example_of_the_reference_loads() {
     let page = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/reference/project-file.md");

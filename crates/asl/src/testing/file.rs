@@ -14,7 +14,8 @@ pub const ENDINGS: [&str; 3] = [".test.yaml", ".test.yml", ".test.json"];
 /// How the name of a definition ends, for the one that has a test file's name.
 const DEFINITIONS: [&str; 6] = [".asl.json", ".asl.yaml", ".asl.yml", ".json", ".yaml", ".yml"];
 
-const SHARED: [&str; 8] = ["input", "inputFile", "now", "mocks", "mockFile", "mockCase", "mockOnly", "definition"];
+const SHARED: [&str; 9] =
+    ["input", "inputFile", "now", "mocks", "mockFile", "mockCase", "mockOnly", "definition", "stateMachine"];
 const CASE: [&str; 8] = ["input", "inputFile", "now", "mocks", "mockFile", "mockCase", "mockOnly", "expect"];
 
 /// When executions start unless a case says otherwise.
@@ -31,6 +32,8 @@ pub struct TestFile {
     pub name: String,
     /// The definition that it tests.
     pub definition: PathBuf,
+    /// Where that is a template with several: the state machine, its logical id or name.
+    pub state_machine: Option<String>,
     /// The cases, in the order of the file.
     pub cases: Vec<Case>,
 }
@@ -74,6 +77,7 @@ impl TestFile {
             text: text.clone(),
             name: loader.machine.clone(),
             definition: loader.definition(),
+            state_machine: None,
             cases: Vec::new(),
         };
         match parse(&Source::new(&*name, &*text), if json { Format::Json } else { Format::Yaml }) {
@@ -111,6 +115,8 @@ impl Loader {
         if let Some(path) = named.and_then(|member| reader.text(member)) {
             file.definition = self.folder.join(path);
         }
+        let machine = members.iter().find(|member| &*member.key == "stateMachine");
+        file.state_machine = machine.and_then(|member| reader.text(member)).map(str::to_owned);
         if !file.definition.is_file() {
             let message = format!("the definition {} does not exist", shown(&file.definition));
             let help = "name it with `definition: PATH`; paths are relative to the test file";

@@ -6,10 +6,10 @@ use super::expect::Expect;
 use super::file::{Case, TestFile};
 use super::stores;
 use super::trace::{Recorded, Recorder};
-use crate::project::{Problem, Project, ProjectError, shown};
+use crate::project::{Opened, Problem, Project, ProjectError, StackOptions, Wanted, shown};
 use crate::{Clock, Definition, Engine, Failure, FunctionSet, Journal, Outcome, StartExecution, Value};
 use asl_syntax::model::StateKind;
-use asl_syntax::{Format, Options, ResourceKind, Source, load};
+use asl_syntax::{Options, ResourceKind, Source, load};
 use asl_task::bucket::Buckets;
 use asl_task::mock::{MockRule, MockedState, Mocks, Reply};
 use std::collections::BTreeSet;
@@ -59,13 +59,20 @@ impl Suite {
     /// # Errors
     /// Everything that is wrong with any of the three, each with its place.
     pub fn load(path: &Path, project: Option<&Path>) -> Result<Suite, ProjectError> {
+        Suite::load_with(path, project, &StackOptions::default())
+    }
+
+    /// As [`Suite::load`], with options for the stack of a template.
+    ///
+    /// # Errors
+    /// As [`Suite::load`].
+    pub fn load_with(path: &Path, project: Option<&Path>, stack: &StackOptions) -> Result<Suite, ProjectError> {
         let file = TestFile::load(path)?;
-        let project = Project::of_definition(&file.definition, project)?;
-        let name = shown(&file.definition);
-        let text = std::fs::read_to_string(&file.definition)
-            .map_err(|problem| Problem::new(&name, "", format!("the definition cannot be read: {problem}")))?;
-        let source = project.source(&name, &text)?;
-        let definition = definition(&source, &file.definition)?;
+        let stack = stack.clone();
+        let wanted = Wanted { state_machine: file.state_machine.clone(), stack, unbound: false };
+        let opened = Project::open(&file.definition, project, &wanted)?;
+        let definition = definition(&opened)?;
+        let (project, source) = (opened.project, opened.source);
         let functions = project.functions(Arc::new(|_| {}))?;
         let suite = Suite { file, source, definition, project, functions };
         suite.misplaced()?;
@@ -135,7 +142,7 @@ impl Suite {
             return Err(format!("it did not end within {} s of real time", limit.as_secs_f64()));
         };
         let outcome = outcome.map_err(|e| told(&e))?;
-        let contents = contents(&case.expect, &journal, &services).await;
+        let contents = contents(&case.expect, &self.project, &journal, &services).await;
         drop(engine);
         journal.close().await;
         Ok((outcome, contents))
@@ -194,10 +201,9 @@ impl Suite {
     }
 }
 
-fn definition(source: &Source, path: &Path) -> Result<Arc<Definition>, ProjectError> {
-    let yaml = path.extension().is_some_and(|e| e.eq_ignore_ascii_case("yaml") || e.eq_ignore_ascii_case("yml"));
-    let format = if yaml { Format::Yaml } else { Format::Json };
-    let loaded = load(source, &Options { format, lints: false, ..Options::default() });
+fn definition(opened: &Opened) -> Result<Arc<Definition>, ProjectError> {
+    let source = &opened.source;
+    let loaded = load(source, &Options { lints: false, ..opened.options });
     loaded.definition.ok_or_else(|| {
         let errors = loaded.diagnostics.into_iter().filter(|diagnostic| diagnostic.is_error());
         let problems = errors.map(|diagnostic| {
@@ -215,14 +221,19 @@ fn not_mocked(recorded: &Recorded) -> Vec<Mismatch> {
     causes.into_iter().map(|cause| Mismatch::new(cause, Vec::new())).collect()
 }
 
-async fn contents(expect: &Expect, journal: &Journal, services: &asl_task::embedded::Services) -> Contents {
+async fn contents(
+    expect: &Expect,
+    project: &Project,
+    journal: &Journal,
+    services: &asl_task::embedded::Services,
+) -> Contents {
     let mut contents = Contents::new();
     for name in expect.tables.keys() {
-        let held = stores::table(journal, services, name).await;
+        let held = stores::table(journal, services, project.physical(name)).await;
         contents.insert(format!("table {name}"), held.map_err(|unread| unread.0));
     }
     for name in expect.queues.keys() {
-        let held = stores::queue(journal, services, name).await;
+        let held = stores::queue(journal, services, project.physical(name)).await;
         contents.insert(format!("queue {name}"), held.map_err(|unread| unread.0));
     }
     contents

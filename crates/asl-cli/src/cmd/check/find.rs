@@ -2,7 +2,7 @@
 
 use crate::common::find::below;
 use crate::exit::Trouble;
-use asl::project::FILE_NAME;
+use asl::project::{FILE_NAME, is_template};
 use std::path::{Path, PathBuf};
 
 /// How a definition on stdin is called.
@@ -15,7 +15,7 @@ pub(super) enum Target {
     Stdin,
 }
 
-/// What paths name, each file once; folders are searched for definitions and project files.
+/// What paths name, each file once; folders are searched for definitions, templates and project files.
 pub(super) fn targets(paths: &[PathBuf]) -> Result<Vec<Target>, Trouble> {
     let here = [PathBuf::from(".")];
     let paths = if paths.is_empty() { &here } else { paths };
@@ -31,7 +31,7 @@ pub(super) fn targets(paths: &[PathBuf]) -> Result<Vec<Target>, Trouble> {
     if files.is_empty() {
         let names: Vec<String> = paths.iter().map(|path| path.display().to_string()).collect();
         return Err(Trouble::new(format!("there are no definitions in {}", names.join(", "))).hint(
-            "in a folder they are called NAME.asl.json, NAME.asl.yaml or NAME.asl.yml; name other files one by one",
+            "in a folder they are called NAME.asl.json, NAME.asl.yaml, NAME.asl.yml or template.yaml; name other files one by one",
         ));
     }
     let target = |file: PathBuf| match file.extension() {
@@ -44,5 +44,7 @@ pub(super) fn targets(paths: &[PathBuf]) -> Result<Vec<Target>, Trouble> {
 
 fn is_meant(file: &Path) -> bool {
     let name = file.file_name().unwrap_or_default().to_string_lossy();
-    name == FILE_NAME || [".asl.json", ".asl.yaml", ".asl.yml"].iter().any(|end| name.ends_with(end))
+    name == FILE_NAME
+        || [".asl.json", ".asl.yaml", ".asl.yml"].iter().any(|end| name.ends_with(end))
+        || (["template.yaml", "template.yml", "template.json"].contains(&&*name) && is_template(file))
 }

@@ -11,6 +11,8 @@ use std::collections::BTreeSet;
 pub(super) struct Checked {
     pub(super) file: String,
     pub(super) found: Vec<Found>,
+    /// How many errors and warnings there are that were not kept.
+    pub(super) more: (usize, usize),
 }
 
 /// Something that was found.
@@ -48,7 +50,8 @@ impl Found {
 
 impl Checked {
     pub(super) fn count(&self, severity: Severity) -> usize {
-        self.found.iter().filter(|found| found.finding.severity == severity).count()
+        let more = if severity == Severity::Error { self.more.0 } else { self.more.1 };
+        self.found.iter().filter(|found| found.finding.severity == severity).count() + more
     }
 }
 
@@ -77,7 +80,7 @@ pub(super) fn json(checked: &Checked) -> String {
     out.insert("file", checked.file.as_str());
     out.insert("result", if checked.count(Severity::Error) == 0 { "OK" } else { "FAIL" });
     out.insert("diagnostics", shown.map(entry).collect::<Vec<_>>());
-    out.insert("truncated", checked.found.len() > MAX_DIAGNOSTICS);
+    out.insert("truncated", checked.found.len() > MAX_DIAGNOSTICS || checked.more != (0, 0));
     text::json(&out.into())
 }
 

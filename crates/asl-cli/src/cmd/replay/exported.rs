@@ -4,11 +4,12 @@
 //! `describe-state-machine` gave (`definition`), what `describe-execution` gave (`executionArn`). Files belong together
 //! when their names are the same up to the first dot; a definition that is the only one belongs to all.
 
-use crate::common::definition::{findings, load_options, read_definition};
+use crate::common::definition::findings;
 use crate::common::input::not_json;
 use crate::common::place;
 use crate::exit::Trouble;
 use asl::parts::syntax::{Definition, Format, Severity, Source, load};
+use asl::project::Wanted;
 use asl::{Exported, Kept, Value, Whose};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -68,17 +69,15 @@ pub(crate) fn kept(target: &Path) -> Result<Vec<(PathBuf, Kept)>, Trouble> {
 
 /// The definition in a file, as `asl run` reads it.
 pub(crate) fn definition(file: &Path, project: Option<&Path>) -> Result<Text, Trouble> {
-    let text = read_definition(file)?;
-    let project = place::project_of(file, project)?;
-    let source = project.source(&file.to_string_lossy(), &text)?;
-    checked(source, &load_options(file))
+    let opened = place::open(file, project, &Wanted::default())?;
+    checked(opened.source, &opened.options)
 }
 
 fn checked(source: Source, options: &asl::parts::syntax::Options) -> Result<Text, Trouble> {
     let loaded = load(&source, options);
     match loaded.definition {
         Some(definition) => Ok(Text { definition, source, format: options.format }),
-        None => Err(Trouble::Places(findings(&source, &loaded.diagnostics, Severity::Error))),
+        None => Err(Trouble::Places(findings(&source, &loaded, Severity::Error))),
     }
 }
 

@@ -12,7 +12,7 @@ use crate::render::look::Look;
 use crate::render::snippet::{self, Finding};
 use crate::render::text::json;
 use crate::terminal::{answer, say};
-use asl::parts::syntax::{Format, Severity, Source, state_span};
+use asl::parts::syntax::{Severity, Source, state_span};
 use asl::{Difference, Divergence, ExecutionRow, Filter, Journal, Kept, Map, ReplayError, Replayed, Status, Value};
 use clap::Args;
 use std::path::{Path, PathBuf};
@@ -141,17 +141,19 @@ async fn stored(journal: &Journal, row: &ExecutionRow, as_json: bool, tally: &mu
 /// A history that was kept as records.
 fn tell_kept((file, kept): &(PathBuf, Kept), as_json: bool, tally: &mut Tally) -> Result<(), Trouble> {
     let source = Source::new(format!("{} (its definition)", file.display()), kept.definition.as_str());
-    let definition = asl::parts::syntax::load(&source, &Default::default()).definition;
-    let text = definition.map(|definition| Text { definition, source, format: Format::Json });
+    let options = asl::stored_options(&kept.definition);
+    let definition = asl::parts::syntax::load(&source, &options).definition;
+    let text = definition.map(|definition| Text { definition, source, format: options.format });
     tell(&file.display().to_string(), asl::replay_kept(kept), text.as_ref(), as_json, tally)
 }
 
 /// The definition that an execution ran.
 async fn ran(journal: &Journal, row: &ExecutionRow) -> Result<Option<Text>, Trouble> {
     let Some(stored) = journal.definition(&row.definition).await? else { return Ok(None) };
+    let options = asl::stored_options(&stored.text);
     let source = Source::new(format!("{} (as it ran)", stored.name), stored.text);
-    let definition = asl::parts::syntax::load(&source, &Default::default()).definition;
-    Ok(definition.map(|definition| Text { definition, source, format: Format::Json }))
+    let definition = asl::parts::syntax::load(&source, &options).definition;
+    Ok(definition.map(|definition| Text { definition, source, format: options.format }))
 }
 
 /// Says whether one history came out the same.

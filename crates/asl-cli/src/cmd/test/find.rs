@@ -2,6 +2,7 @@
 
 use crate::common::find::below;
 use crate::exit::Trouble;
+use asl::project::{Project, StackOptions, is_template};
 use asl::testing::ENDINGS;
 use std::path::{Path, PathBuf};
 
@@ -14,7 +15,8 @@ pub(super) fn files(paths: &[PathBuf]) -> Result<Vec<PathBuf>, Trouble> {
         let files = match path {
             path if path.is_dir() => below(path, is_test)?,
             path if is_test(path) || !path.exists() => vec![path.clone()],
-            definition => vec![beside(definition)?],
+            template if is_template(template) => of_template(template)?,
+            definition => vec![beside(definition).ok_or_else(|| untested(definition))?],
         };
         for file in files {
             if !found.contains(&file) {
@@ -36,15 +38,33 @@ fn is_test(path: &Path) -> bool {
     ENDINGS.iter().any(|end| name.ends_with(end))
 }
 
-/// The test file of a definition.
-fn beside(definition: &Path) -> Result<PathBuf, Trouble> {
+/// The test files of a template: beside it, and beside the definitions that it names.
+fn of_template(template: &Path) -> Result<Vec<PathBuf>, Trouble> {
+    let project = Project::of_template(template, None, &StackOptions::default())?;
+    let definitions = project.machines().iter().filter_map(|machine| project.definition_file(machine));
+    let here = std::env::current_dir().unwrap_or_default();
+    let shorter = |path: PathBuf| path.strip_prefix(&here).map(Path::to_owned).unwrap_or(path);
+    let found: Vec<PathBuf> =
+        beside(template).into_iter().chain(definitions.filter_map(|file| beside(&file)).map(shorter)).collect();
+    if found.is_empty() { Err(untested(template)) } else { Ok(found) }
+}
+
+fn untested(definition: &Path) -> Trouble {
+    let stem = stem(definition);
+    let message = format!("{} has no tests: there is no {stem}.test.yaml beside it", definition.display());
+    Trouble::new(message).hint(HINT)
+}
+
+fn stem(definition: &Path) -> String {
     let name = definition.file_name().unwrap_or_default().to_string_lossy();
     let ends = [".json", ".yaml", ".yml"];
     let stem = ends.iter().find_map(|end| name.strip_suffix(end)).unwrap_or(&name);
-    let stem = stem.strip_suffix(".asl").unwrap_or(stem);
+    stem.strip_suffix(".asl").unwrap_or(stem).to_owned()
+}
+
+/// The test file of a definition.
+fn beside(definition: &Path) -> Option<PathBuf> {
+    let stem = stem(definition);
     let mut names = ENDINGS.iter().map(|end| definition.with_file_name(format!("{stem}{end}")));
-    names.find(|path| path.is_file()).ok_or_else(|| {
-        Trouble::new(format!("{} has no tests: there is no {stem}.test.yaml beside it", definition.display()))
-            .hint(HINT)
-    })
+    names.find(|path| path.is_file())
 }

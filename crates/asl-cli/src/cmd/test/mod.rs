@@ -20,7 +20,7 @@ use std::time::{Duration, Instant};
 /// What `asl test` can be told.
 #[derive(Debug, Args)]
 pub(crate) struct Test {
-    /// Test files, definitions with one beside them, or folders to search [default: this folder]
+    /// Test files, definitions or templates with one beside them, or folders to search [default: this folder]
     #[arg(value_name = "PATH")]
     paths: Vec<PathBuf>,
     /// Only cases whose file and name, "fare happy", contain this; may be given more than once
@@ -50,9 +50,11 @@ pub(crate) struct Test {
     /// JSON: {"cases": [{"file", "line", "name", "passed", "milliseconds", "mismatches"}], "coverage"}
     #[arg(long)]
     json: bool,
-    /// The project file [default: $ASL_PROJECT, or the nearest asl.toml of each definition]
+    /// The project file [default: $ASL_PROJECT, or the nearest asl.toml or template of each definition]
     #[arg(long, value_name = "FILE")]
     project: Option<PathBuf>,
+    #[command(flatten)]
+    stack: crate::args::Stack,
 }
 
 fn percent(text: &str) -> Result<f64, String> {
@@ -101,7 +103,7 @@ fn load(args: &Test) -> Result<Vec<Suite>, Trouble> {
     let mut suites = Vec::new();
     let mut problems = Vec::new();
     for path in find::files(&args.paths)? {
-        match Suite::load(&path, named_project(args.project.as_deref()).as_deref()) {
+        match Suite::load_with(&path, named_project(args.project.as_deref()).as_deref(), &args.stack.options()) {
             Ok(suite) => suites.push(suite),
             Err(error) => problems.extend(error.problems),
         }

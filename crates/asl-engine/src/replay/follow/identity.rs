@@ -26,6 +26,7 @@ pub(super) fn identity(whose: &Whose, first: &Recorded, region: Arc<str>, text: 
         region,
         execution_type: ExecutionType::Standard,
         seed: 0,
+        token_key: None,
         input_text: text,
         input,
     }

@@ -1,308 +1,313 @@
 //! Arrays, objects, and what is asked of any value.
 
-use super::{Answer, Call, Shared, arg, coded, string};
-use crate::jsonata::convert;
-use jsonata_core::evaluator::EvaluatorError;
-use jsonata_core::value::JValue;
-use std::collections::BTreeSet;
+use super::{Answer, Call, arg, coded, number, string};
+use crate::jsonata::eval::{Run, equal, truth, utf16_order};
+use crate::jsonata::messages::{self, Fail};
+use crate::jsonata::value::{Build, List, PLAIN, SEQUENCE, Val};
+use asl_value::Number;
+use std::collections::HashSet;
 
-/// JavaScript's idea of true, over all items of an array.
-pub(super) fn truth(shared: &Shared, value: &JValue) -> Result<bool, EvaluatorError> {
-    shared.spend(1)?;
-    Ok(match value {
-        JValue::Bool(b) => *b,
-        JValue::Number(n) if n.is_infinite() => return super::out_of_range(*n),
-        JValue::Number(n) => *n != 0.0 && !n.is_nan(),
-        JValue::String(text) => !text.is_empty(),
-        JValue::Object(members) => !members.is_empty(),
-        JValue::Array(items) => {
-            for item in items {
-                if truth(shared, item)? {
-                    return Ok(true);
-                }
-            }
-            false
-        }
-        _ => false,
-    })
-}
-
-pub(super) fn boolean(call: &Call, args: &[JValue]) -> Answer {
+pub(super) fn boolean(call: &Call, args: &[Val]) -> Answer {
     match arg(args, 0) {
-        JValue::Undefined => Ok(JValue::Undefined),
-        value => Ok(JValue::Bool(truth(call.shared, value)?)),
+        Val::Undefined => Ok(Val::Undefined),
+        value => Ok(Val::Bool(truth(call.run, value)?)),
     }
 }
 
-pub(super) fn not(call: &Call, args: &[JValue]) -> Answer {
+pub(super) fn not(call: &Call, args: &[Val]) -> Answer {
     match arg(args, 0) {
-        JValue::Undefined => Ok(JValue::Undefined),
-        value => Ok(JValue::Bool(!truth(call.shared, value)?)),
+        Val::Undefined => Ok(Val::Undefined),
+        value => Ok(Val::Bool(!truth(call.run, value)?)),
     }
 }
 
-pub(super) fn exists(_: &Call, args: &[JValue]) -> Answer {
-    Ok(JValue::Bool(!arg(args, 0).is_undefined()))
+pub(super) fn exists(_: &Call, args: &[Val]) -> Answer {
+    Ok(Val::Bool(!arg(args, 0).is_undefined()))
 }
 
-pub(super) fn type_of(_: &Call, args: &[JValue]) -> Answer {
-    Ok(JValue::string(match arg(args, 0) {
-        JValue::Undefined => return Ok(JValue::Undefined),
-        JValue::Null => "null",
-        JValue::Bool(_) => "boolean",
-        JValue::Number(n) if n.is_infinite() => return super::out_of_range(*n),
-        JValue::Number(_) => "number",
-        JValue::String(_) => "string",
-        JValue::Array(_) => "array",
-        JValue::Object(_) => "object",
-        JValue::Lambda(_) | JValue::Builtin { .. } | JValue::Regex { .. } => "function",
+pub(super) fn type_of(_: &Call, args: &[Val]) -> Answer {
+    let value = arg(args, 0);
+    Ok(Val::string(match value {
+        Val::Undefined => return Ok(Val::Undefined),
+        Val::Null => "null",
+        Val::Bool(_) => "boolean",
+        Val::Number(n) if n.is_infinite() => return super::out_of_range(*n),
+        // JavaScript knows no other name for NaN.
+        Val::Number(n) if n.is_nan() => "object",
+        Val::Number(_) | Val::Exact(_) => "number",
+        Val::String(_) => "string",
+        Val::Array(_) | Val::Seq(_) | Val::Tuples(_) => "array",
+        Val::Object(_) | Val::Record(_) => "object",
+        Val::Function(_) | Val::Thunk(_) => "function",
     }))
 }
 
-pub(super) fn error(_: &Call, args: &[JValue]) -> Answer {
+pub(super) fn error(_: &Call, args: &[Val]) -> Answer {
     let text = string::given(args, 0).filter(|text| !text.is_empty());
     coded("D3137", &[("message", text.unwrap_or("$error() function evaluated").to_owned())])
 }
 
-pub(super) fn assert(_: &Call, args: &[JValue]) -> Answer {
-    if arg(args, 0).as_bool() == Some(true) {
-        return Ok(JValue::Undefined);
+pub(super) fn assert(_: &Call, args: &[Val]) -> Answer {
+    if let Val::Bool(true) = arg(args, 0) {
+        return Ok(Val::Undefined);
     }
     let text = string::given(args, 1).filter(|text| !text.is_empty());
     coded("D3141", &[("message", text.unwrap_or("$assert() statement failed").to_owned())])
 }
 
-pub(super) fn count(_: &Call, args: &[JValue]) -> Answer {
-    Ok(JValue::Number(arg(args, 0).as_array().map_or(0, Vec::len) as f64))
+pub(super) fn count(_: &Call, args: &[Val]) -> Answer {
+    Ok(Val::Number(arg(args, 0).list().map_or(0, List::len) as f64))
 }
 
-/// The items of an argument, a copy that is paid for.
-fn items(shared: &Shared, value: &JValue) -> Result<Vec<JValue>, EvaluatorError> {
-    match value {
-        JValue::Array(items) => {
-            shared.spend(items.len())?;
-            shared.length(items.len())?;
-            Ok(items.to_vec())
-        }
-        one => Ok(vec![one.clone()]),
-    }
-}
-
-pub(super) fn append(call: &Call, args: &[JValue]) -> Answer {
+/// Two arrays as one; what is undefined leaves the other as it is.
+pub(super) fn append(call: &Call, args: &[Val]) -> Answer {
     let (first, second) = (arg(args, 0), arg(args, 1));
     if first.is_undefined() || second.is_undefined() {
         return Ok(if first.is_undefined() { second } else { first }.clone());
     }
-    let mut all = items(call.shared, first)?;
-    all.extend(items(call.shared, second)?);
-    call.shared.length(all.len())?;
-    Ok(JValue::array(all))
+    let length = |value: &Val| value.list().map_or(1, List::len);
+    let mut all = Build::with_room(&call.run.budget, length(first) + length(second))?;
+    all.concat(first)?;
+    all.concat(second)?;
+    all.finish(PLAIN)
 }
 
-pub(super) fn reverse(call: &Call, args: &[JValue]) -> Answer {
-    let JValue::Array(given) = arg(args, 0) else { return Ok(JValue::Undefined) };
-    if given.len() <= 1 {
+pub(super) fn reverse(call: &Call, args: &[Val]) -> Answer {
+    let Some(list) = arg(args, 0).list() else { return Ok(Val::Undefined) };
+    if list.len() <= 1 {
         return Ok(arg(args, 0).clone());
     }
-    let mut items = items(call.shared, arg(args, 0))?;
-    items.reverse();
-    Ok(JValue::array(items))
+    call.run.spend(list.len())?;
+    let mut build = Build::with_room(&call.run.budget, list.len())?;
+    list.iter().rev().try_for_each(|item| build.push(item))?;
+    build.finish(PLAIN)
 }
 
-pub(super) fn zip(call: &Call, args: &[JValue]) -> Answer {
-    let length = args.iter().map(|arg| arg.as_array().map_or(0, Vec::len)).min().unwrap_or(0);
-    call.shared.spend(length.saturating_mul(args.len() + 1))?;
-    call.shared.length(length.saturating_mul(args.len()))?;
-    let tuple =
-        |index: usize| args.iter().map(|arg| arg.get_index(index).cloned().unwrap_or(JValue::Undefined)).collect();
-    Ok(JValue::array((0..length).map(|index| JValue::array(tuple(index))).collect()))
-}
-
-/// Equal as `=` sees it; two functions never are.
-pub(super) fn equal(shared: &Shared, a: &JValue, b: &JValue) -> Result<bool, EvaluatorError> {
-    shared.spend(1)?;
-    Ok(match (a, b) {
-        (JValue::Null, JValue::Null) => true,
-        (JValue::Bool(a), JValue::Bool(b)) => a == b,
-        (JValue::Number(a), JValue::Number(b)) => a == b,
-        (JValue::String(a), JValue::String(b)) => {
-            shared.spend(a.len().min(b.len()) / 32)?;
-            a == b
+pub(super) fn zip(call: &Call, args: &[Val]) -> Answer {
+    let length = args.iter().map(|arg| arg.list().map_or(0, List::len)).min().unwrap_or(0);
+    call.run.spend(length.saturating_mul(args.len() * 2 + 2))?;
+    call.run.budget.length(length.saturating_mul(args.len()))?;
+    let mut all = Build::with_room(&call.run.budget, length)?;
+    for index in 0..length {
+        let mut tuple = Build::with_room(&call.run.budget, args.len())?;
+        for arg in args {
+            tuple.push(arg.list().and_then(|list| list.get(index)).unwrap_or_default())?;
         }
-        (JValue::Array(a), JValue::Array(b)) if a.len() == b.len() => {
-            for (a, b) in a.iter().zip(b.iter()) {
-                if !equal(shared, a, b)? {
-                    return Ok(false);
-                }
-            }
-            true
-        }
-        (JValue::Object(a), JValue::Object(b)) if a.len() == b.len() => {
-            for (key, a) in a.iter() {
-                match b.get(key) {
-                    Some(b) if equal(shared, a, b)? => {}
-                    _ => return Ok(false),
-                }
-            }
-            true
-        }
-        _ => false,
-    })
-}
-
-pub(super) fn distinct(call: &Call, args: &[JValue]) -> Answer {
-    let JValue::Array(given) = arg(args, 0) else { return Ok(arg(args, 0).clone()) };
-    if given.len() <= 1 {
-        return Ok(arg(args, 0).clone());
+        all.push(tuple.finish(PLAIN)?)?;
     }
-    call.shared.spend(given.len() * 4)?;
-    let (mut kept, mut texts, mut numbers) = (Vec::new(), BTreeSet::new(), BTreeSet::new());
-    let mut others: Vec<&JValue> = Vec::new();
-    for item in given {
-        let new = match item {
-            JValue::String(text) => texts.insert(&**text),
-            JValue::Number(n) if !n.is_nan() => numbers.insert((n + 0.0).to_bits()),
+    all.finish(PLAIN)
+}
+
+/// Each value once; what is no string and no number is compared with all before.
+pub(super) fn distinct(call: &Call, args: &[Val]) -> Answer {
+    let value = arg(args, 0);
+    let Some(list) = value.list().filter(|list| list.len() > 1) else { return Ok(value.clone()) };
+    call.run.spend(list.len() * 4)?;
+    let mut kept = call.run.build();
+    let (mut texts, mut numbers) = (HashSet::new(), HashSet::new());
+    let mut others: Vec<Val> = Vec::new();
+    for item in list.iter() {
+        let new = match &item {
+            Val::String(text) => texts.insert(text.clone()),
+            item if item.as_f64().is_some_and(|n| !n.is_nan()) => {
+                numbers.insert((item.as_f64().unwrap_or_default() + 0.0).to_bits())
+            }
             other => {
                 let mut new = true;
                 for seen in &others {
-                    if equal(call.shared, seen, other)? {
+                    call.run.spend(1)?;
+                    if equal(call.run, seen, other)? {
                         new = false;
                         break;
                     }
                 }
                 if new {
-                    others.push(other);
+                    others.push(other.clone());
                 }
                 new
             }
         };
         if new {
-            kept.push(item.clone());
+            kept.push(item)?;
         }
     }
-    Ok(JValue::Array(given.with_items(kept)))
+    kept.finish(if value.flags().sequence { SEQUENCE } else { PLAIN })
 }
 
 /// `$sort` without a comparator.
-pub(super) fn sort(call: &Call, args: &[JValue]) -> Answer {
-    let JValue::Array(given) = arg(args, 0) else { return Ok(JValue::Undefined) };
-    if given.len() <= 1 {
-        return Ok(arg(args, 0).clone());
-    }
-    call.shared.spend(given.len().saturating_mul(8))?;
-    let mut sorted = items(call.shared, arg(args, 0))?;
-    if given.iter().all(JValue::is_number) {
-        let number = |value: &JValue| value.as_f64().unwrap_or(f64::NAN);
-        sorted.sort_by(|a, b| number(a).partial_cmp(&number(b)).unwrap_or(std::cmp::Ordering::Equal));
-    } else if given.iter().all(JValue::is_string) {
-        sorted.sort_by(|a, b| utf16(a).cmp(utf16(b)));
+pub(super) fn sort_plain(call: &Call, value: &Val) -> Answer {
+    let Some(list) = value.list() else { return Ok(Val::Undefined) };
+    call.run.spend(list.len().saturating_mul(2))?;
+    let items: Vec<Val> = list.iter().collect();
+    let places = if items.iter().all(|item| item.as_f64().is_some_and(|n| !n.is_nan())) {
+        let numbers: Vec<f64> = items.iter().filter_map(Val::as_f64).collect();
+        if let Some(n) = numbers.iter().find(|n| n.is_infinite()) {
+            return super::out_of_range(*n);
+        }
+        call.run.sorted(numbers.len(), &mut |a, b| Ok(numbers[a] > numbers[b]))?
+    } else if items.iter().all(|item| item.as_str().is_some()) {
+        let text = |at: usize| items[at].as_str().unwrap_or_default();
+        call.run.sorted(items.len(), &mut |a, b| {
+            call.run.spend(text(a).len().min(text(b).len()) / 16)?;
+            Ok(utf16_order(text(a), text(b)).is_gt())
+        })?
     } else {
         return coded("D3070", &[]);
+    };
+    call.run.taken(value, &places)
+}
+
+pub(super) fn keys(call: &Call, args: &[Val]) -> Answer {
+    let mut out = call.run.build();
+    gather_keys(call.run, arg(args, 0), &mut HashSet::new(), &mut out, 0)?;
+    out.finish(SEQUENCE)
+}
+
+fn gather_keys(
+    run: &Run<'_>,
+    value: &Val,
+    seen: &mut HashSet<asl_value::Key>,
+    out: &mut Build,
+    depth: usize,
+) -> Result<(), Fail> {
+    if depth > asl_value::MAX_DEPTH {
+        return Err(Fail::Memory);
     }
-    Ok(JValue::array(sorted))
-}
-
-/// Strings are in the order of their UTF-16 units.
-pub(super) fn utf16(value: &JValue) -> impl Iterator<Item = u16> {
-    value.as_str().unwrap_or_default().encode_utf16()
-}
-
-pub(super) fn keys(call: &Call, args: &[JValue]) -> Answer {
-    fn collect<'v>(
-        shared: &Shared,
-        value: &'v JValue,
-        seen: &mut BTreeSet<&'v str>,
-        out: &mut Vec<JValue>,
-    ) -> Result<(), EvaluatorError> {
-        shared.spend(1)?;
-        match value {
-            JValue::Array(items) => items.iter().try_for_each(|item| collect(shared, item, seen, out)),
-            JValue::Object(members) => {
-                shared.spend(members.len() * 2)?;
-                out.extend(members.keys().filter(|key| seen.insert(key)).map(|key| JValue::string(key.as_str())));
-                Ok(())
-            }
-            _ => Ok(()),
+    run.spend(1 + value.members_len() * 2)?;
+    if let Some(list) = value.list() {
+        return list.iter().try_for_each(|item| gather_keys(run, &item, seen, out, depth + 1));
+    }
+    for (key, _) in value.members() {
+        // The keys of one object differ.
+        if depth == 0 || seen.insert(key.clone()) {
+            out.push(Val::String(key))?;
         }
     }
-    let mut out = Vec::new();
-    collect(call.shared, arg(args, 0), &mut BTreeSet::new(), &mut out)?;
-    Ok(JValue::sequence(out))
+    Ok(())
 }
 
-pub(super) fn lookup(call: &Call, args: &[JValue]) -> Answer {
-    fn find(shared: &Shared, value: &JValue, key: &str) -> Answer {
-        shared.spend(1)?;
-        match value {
-            JValue::Array(items) => {
-                let mut found = Vec::new();
-                for item in items {
-                    match find(shared, item, key)? {
-                        JValue::Undefined => {}
-                        JValue::Array(inner) => {
-                            shared.spend(inner.len())?;
-                            shared.length(found.len() + inner.len())?;
-                            found.extend(inner.iter().cloned());
-                        }
-                        one => found.push(one),
-                    }
-                }
-                Ok(JValue::sequence(found))
-            }
-            JValue::Object(members) => Ok(members.get(key).cloned().unwrap_or(JValue::Undefined)),
-            _ => Ok(JValue::Undefined),
-        }
-    }
-    find(call.shared, arg(args, 0), string::given(args, 1).unwrap_or("undefined"))
+pub(super) fn lookup(call: &Call, args: &[Val]) -> Answer {
+    call.run.lookup(arg(args, 0), string::given(args, 1).unwrap_or("undefined"))
 }
 
-pub(super) fn spread(call: &Call, args: &[JValue]) -> Answer {
-    fn collect(shared: &Shared, value: &JValue, out: &mut Vec<JValue>) -> Result<(), EvaluatorError> {
-        shared.spend(2)?;
-        match value {
-            JValue::Array(items) => items.iter().try_for_each(|item| collect(shared, item, out)),
-            JValue::Object(members) => {
-                shared.spend(members.len() * 4)?;
-                out.extend(
-                    members
-                        .iter()
-                        .map(|(key, member)| JValue::object(std::iter::once((key.clone(), member.clone())).collect())),
-                );
-                shared.length(out.len())
-            }
-            JValue::Undefined => Ok(()),
-            other => {
-                out.push(other.clone());
-                Ok(())
-            }
+pub(super) fn spread(call: &Call, args: &[Val]) -> Answer {
+    fn collect(run: &Run<'_>, value: &Val, out: &mut Build, depth: usize) -> Result<(), Fail> {
+        if depth > asl_value::MAX_DEPTH {
+            return Err(Fail::Memory);
         }
+        run.spend(2 + value.members_len() * 4)?;
+        if let Some(list) = value.list() {
+            return list.iter().try_for_each(|item| collect(run, &item, out, depth + 1));
+        }
+        if !value.is_object() {
+            return if value.is_undefined() { Ok(()) } else { out.push(value.clone()) };
+        }
+        value.members().try_for_each(|(key, member)| {
+            let mut one = run.record(1)?;
+            one.insert(key, member)?;
+            out.push(one.finish()?)
+        })
     }
+    let value = arg(args, 0);
+    if !value.is_array() && !value.is_object() {
+        return Ok(value.clone());
+    }
+    let mut out = call.run.build();
+    collect(call.run, value, &mut out, 0)?;
+    // What was appended to is no sequence any more.
+    let appended = value.list().is_some_and(|list| list.len() > 0);
+    out.finish(if appended { PLAIN } else { SEQUENCE })
+}
+
+pub(super) fn merge(call: &Call, args: &[Val]) -> Answer {
+    let Some(list) = arg(args, 0).list() else { return Ok(Val::Undefined) };
+    let mut all = call.run.record(0)?;
+    for item in list.iter() {
+        call.run.spend(item.members_len() * 4 + 1)?;
+        item.members().try_for_each(|(key, member)| all.insert(key, member))?;
+    }
+    all.finish()
+}
+
+/// By way of its text, which rounds numbers and knows no functions; what that does not change stays the same.
+pub(super) fn clone(call: &Call, args: &[Val]) -> Answer {
     match arg(args, 0) {
-        value @ (JValue::Array(_) | JValue::Object(_)) => {
-            let mut out = Vec::new();
-            collect(call.shared, value, &mut out)?;
-            Ok(JValue::sequence(out))
+        Val::Undefined => Ok(Val::Undefined),
+        value => cloned(call.run, value),
+    }
+}
+
+pub(in crate::jsonata) fn cloned(run: &Run<'_>, value: &Val) -> Answer {
+    match value {
+        // The document, of which the context is the only item.
+        Val::Seq(seq) if seq.flags.outer => copy(run, seq.items.first().unwrap_or(&Val::Undefined), 0),
+        value => copy(run, value, 0),
+    }
+}
+
+fn copy(run: &Run<'_>, value: &Val, depth: usize) -> Answer {
+    if depth > asl_value::MAX_DEPTH {
+        return Err(Fail::Memory);
+    }
+    run.spend(2)?;
+    match value {
+        Val::Number(n) if n.is_infinite() => super::out_of_range(*n),
+        Val::Number(n) if n.is_nan() => Ok(Val::Null),
+        Val::Number(n) => Ok(Val::Number(shortened(*n))),
+        Val::Exact(Number::Int(i)) if i.unsigned_abs() < 1_000_000_000_000_000 => Ok(value.clone()),
+        Val::Exact(n) => Ok(Val::Number(shortened(n.as_f64()))),
+        Val::Undefined => Ok(Val::Null),
+        Val::Function(_) | Val::Thunk(_) | Val::Tuples(_) => Ok(Val::string("")),
+        Val::Null | Val::Bool(_) | Val::String(_) => Ok(value.clone()),
+        Val::Array(_) | Val::Seq(_) => {
+            let Some(list) = value.list() else { return Ok(Val::Null) };
+            let mut changed = matches!(value, Val::Seq(_));
+            let mut build = run.build();
+            for item in list.iter() {
+                let now = copy(run, &item, depth + 1)?;
+                changed |= !now.same(&item);
+                build.push(now)?;
+            }
+            if changed { build.finish(PLAIN) } else { Ok(value.clone()) }
         }
-        other => Ok(other.clone()),
+        Val::Object(_) | Val::Record(_) => {
+            let mut changed = false;
+            let mut record = run.record(value.members_len())?;
+            for (key, member) in value.members() {
+                if member.is_undefined() {
+                    changed = true;
+                    continue;
+                }
+                let now = copy(run, &member, depth + 1)?;
+                changed |= !now.same(&member);
+                record.insert(key, now)?;
+            }
+            if changed { record.finish() } else { Ok(value.clone()) }
+        }
     }
 }
 
-pub(super) fn merge(call: &Call, args: &[JValue]) -> Answer {
-    let JValue::Array(items) = arg(args, 0) else { return Ok(JValue::Undefined) };
-    let mut all = Vec::new();
-    for members in items.iter().filter_map(JValue::as_object) {
-        call.shared.spend(members.len() * 4 + 1)?;
-        all.extend(members.iter().map(|(key, member)| (key.clone(), member.clone())));
-        call.shared.length(all.len())?;
-    }
-    Ok(JValue::object(all.into_iter().collect()))
+/// As `$string` writes it and `JSON.parse` reads it.
+fn shortened(n: f64) -> f64 {
+    if n.fract() == 0.0 && n.abs() < 1e15 { n + 0.0 } else { number::rounded(n) }
 }
 
-/// By way of its text, which rounds numbers.
-pub(super) fn clone(call: &Call, args: &[JValue]) -> Answer {
-    let text = string::text_of(call.shared, arg(args, 0), false)?;
-    if arg(args, 0).is_undefined() {
-        return Ok(JValue::Undefined);
+/// A document from its text.
+pub(super) fn parse(call: &Call, args: &[Val]) -> Answer {
+    match arg(args, 0) {
+        Val::Undefined => Ok(Val::Undefined),
+        Val::String(text) => {
+            call.run.spend(text.len())?;
+            let charge = crate::jsonata::budget::Charge::new(&call.run.budget);
+            // A value takes at most so much of the room of its text, while it is read.
+            charge.add(text.len().saturating_mul(4))?;
+            match asl_value::parse(text) {
+                Ok(value) => Ok(Val::from(&value)),
+                Err(e) => {
+                    messages::coded("D3137").parts(&[("message", format!("The string is not JSON: {e}"))]).raise()
+                }
+            }
+        }
+        _ => super::mismatch(1),
     }
-    Ok(asl_value::parse(&text).map_or(JValue::Undefined, |value| convert::to_engine(&value)))
 }

@@ -2,21 +2,21 @@
 
 use super::{Answer, Call, coded, string::given};
 use crate::jsonata::messages::quoted;
+use crate::jsonata::value::Val;
 use base64::Engine as _;
-use jsonata_core::value::JValue;
 
 /// Of the low byte of each UTF-16 unit.
-pub(super) fn base64encode(call: &Call, args: &[JValue]) -> Answer {
-    let Some(text) = given(args, 0) else { return Ok(JValue::Undefined) };
-    call.shared.spend(text.len() / 8)?;
+pub(super) fn base64encode(call: &Call, args: &[Val]) -> Answer {
+    let Some(text) = given(args, 0) else { return Ok(Val::Undefined) };
+    call.run.spend(text.len() / 8)?;
     let bytes: Vec<u8> = text.encode_utf16().map(|unit| unit as u8).collect();
-    call.shared.built(base64::engine::general_purpose::STANDARD.encode(bytes))
+    call.run.built(base64::engine::general_purpose::STANDARD.encode(bytes))
 }
 
 /// A character for each byte; what is no base64 is passed over, and the text ends at the first `=`.
-pub(super) fn base64decode(call: &Call, args: &[JValue]) -> Answer {
-    let Some(text) = given(args, 0) else { return Ok(JValue::Undefined) };
-    call.shared.spend(text.len() / 8)?;
+pub(super) fn base64decode(call: &Call, args: &[Val]) -> Answer {
+    let Some(text) = given(args, 0) else { return Ok(Val::Undefined) };
+    call.run.spend(text.len() / 8)?;
     let (mut bits, mut count, mut out) = (0u32, 0, String::new());
     for c in text.chars().take_while(|&c| c != '=') {
         let value = match c {
@@ -34,23 +34,23 @@ pub(super) fn base64decode(call: &Call, args: &[JValue]) -> Answer {
             out.push(char::from((bits >> count) as u8));
         }
     }
-    call.shared.built(out)
+    call.run.built(out)
 }
 
 const COMPONENT: &str = "-_.!~*'()";
 const RESERVED: &str = ";/?:@&=+$,#";
 
-pub(super) fn encode_url(call: &Call, args: &[JValue]) -> Answer {
+pub(super) fn encode_url(call: &Call, args: &[Val]) -> Answer {
     encode(call, args, true)
 }
 
-pub(super) fn encode_url_component(call: &Call, args: &[JValue]) -> Answer {
+pub(super) fn encode_url_component(call: &Call, args: &[Val]) -> Answer {
     encode(call, args, false)
 }
 
-fn encode(call: &Call, args: &[JValue], whole: bool) -> Answer {
-    let Some(text) = given(args, 0) else { return Ok(JValue::Undefined) };
-    call.shared.spend(text.len() / 4)?;
+fn encode(call: &Call, args: &[Val], whole: bool) -> Answer {
+    let Some(text) = given(args, 0) else { return Ok(Val::Undefined) };
+    call.run.spend(text.len() / 4)?;
     let kept = |byte: u8| {
         let c = char::from(byte);
         c.is_ascii_alphanumeric() || COMPONENT.contains(c) || (whole && RESERVED.contains(c))
@@ -63,22 +63,22 @@ fn encode(call: &Call, args: &[JValue], whole: bool) -> Answer {
             out.push_str(&format!("%{byte:02X}"));
         }
     }
-    call.shared.built(out)
+    call.run.built(out)
 }
 
-pub(super) fn decode_url(call: &Call, args: &[JValue]) -> Answer {
+pub(super) fn decode_url(call: &Call, args: &[Val]) -> Answer {
     decode(call, args, "decodeUrl", true)
 }
 
-pub(super) fn decode_url_component(call: &Call, args: &[JValue]) -> Answer {
+pub(super) fn decode_url_component(call: &Call, args: &[Val]) -> Answer {
     decode(call, args, "decodeUrlComponent", false)
 }
 
-fn decode(call: &Call, args: &[JValue], name: &str, whole: bool) -> Answer {
-    let Some(text) = given(args, 0) else { return Ok(JValue::Undefined) };
-    call.shared.spend(text.len() / 4)?;
+fn decode(call: &Call, args: &[Val], name: &str, whole: bool) -> Answer {
+    let Some(text) = given(args, 0) else { return Ok(Val::Undefined) };
+    call.run.spend(text.len() / 4)?;
     match decoded(text, whole) {
-        Some(out) => call.shared.built(out),
+        Some(out) => call.run.built(out),
         None => coded("D3140", &[("functionName", name.to_owned()), ("value", quoted(text))]),
     }
 }

@@ -1,113 +1,98 @@
 //! What AWS adds to the language, and what comes from the world.
 
-use super::{Answer, Call, arg, fail, mismatch, too_large};
+use super::{Answer, Call, arg, mismatch, too_large};
 use crate::intrinsic::{JavaRandom, digest};
-use crate::jsonata::convert;
-use jsonata_core::value::JValue;
-
-/// A result of many: none is undefined, one stands for itself.
-fn sequence(items: Vec<JValue>) -> JValue {
-    match items.len() {
-        0 => JValue::Undefined,
-        1 => items.into_iter().next().unwrap_or(JValue::Undefined),
-        _ => JValue::array(items),
-    }
-}
+use crate::jsonata::messages::Fail;
+use crate::jsonata::value::{List, PLAIN, SEQUENCE, Val};
 
 /// An argument that must be a number, without its fraction; `None` when undefined.
-fn whole(call: &Call, args: &[JValue], index: usize) -> Result<Option<f64>, jsonata_core::evaluator::EvaluatorError> {
+fn whole(args: &[Val], index: usize) -> Result<Option<f64>, Fail> {
     match arg(args, index) {
-        JValue::Undefined => Ok(None),
-        JValue::Number(n) => Ok(Some(n.trunc())),
-        _ => mismatch(call, index + 1),
+        Val::Undefined => Ok(None),
+        value => value.as_f64().map_or_else(|| mismatch(index + 1), |n| Ok(Some(n.trunc()))),
     }
 }
 
-pub(super) fn partition(call: &Call, args: &[JValue]) -> Answer {
-    let size = whole(call, args, 1)?;
-    let items: Vec<JValue> = match arg(args, 0) {
-        JValue::Undefined => return Ok(JValue::Undefined),
-        JValue::Array(items) => items.to_vec(),
-        one => vec![one.clone()],
+pub(super) fn partition(call: &Call, args: &[Val]) -> Answer {
+    let size = whole(args, 1)?;
+    let items = arg(args, 0);
+    if items.is_undefined() {
+        return Ok(Val::Undefined);
+    }
+    let count = items.list().map_or(1, List::len);
+    let size = match size {
+        None => return Ok(Val::Undefined),
+        Some(0.0) => return Ok(Val::Undefined),
+        Some(size) if size < 0.0 || size.is_nan() => return mismatch(2),
+        Some(_) if count == 0 => return Ok(Val::Undefined),
+        Some(size) => size as usize,
     };
-    match size {
-        None | Some(0.0) => Ok(JValue::Undefined),
-        Some(size) if size < 0.0 || size.is_nan() => mismatch(call, 2),
-        Some(_) if items.is_empty() => Ok(JValue::Undefined),
-        Some(size) if items.len() * 8 <= call.shared.bounds.memory => {
-            call.shared.spend(items.len() * 4)?;
-            Ok(JValue::array(items.chunks(size as usize).map(|chunk| JValue::array(chunk.to_vec())).collect()))
+    call.run.spend(count.saturating_mul(4))?;
+    let mut all = call.run.build();
+    let mut part = call.run.build();
+    for index in 0..count {
+        let item = items.list().map_or_else(|| Some(items.clone()), |list| list.get(index));
+        part.push(item.unwrap_or_default())?;
+        if part.len() == size || index + 1 == count {
+            all.push(std::mem::replace(&mut part, call.run.build()).finish(PLAIN)?)?;
         }
-        Some(_) => too_large(),
     }
+    all.finish(PLAIN)
 }
 
-pub(super) fn range(call: &Call, args: &[JValue]) -> Answer {
-    let ends = (whole(call, args, 0)?, whole(call, args, 1)?, whole(call, args, 2)?);
-    let (Some(first), Some(last), Some(step)) = ends else { return Ok(JValue::Undefined) };
+pub(super) fn range(call: &Call, args: &[Val]) -> Answer {
+    let ends = (whole(args, 0)?, whole(args, 1)?, whole(args, 2)?);
+    let (Some(first), Some(last), Some(step)) = ends else { return Ok(Val::Undefined) };
     if step == 0.0 || (last - first) * step < 0.0 {
-        return Ok(JValue::Undefined);
+        return Ok(Val::Undefined);
     }
     let count = ((last - first) / step).floor() + 1.0;
-    if !count.is_finite() || count > call.shared.bounds.items as f64 {
+    if !count.is_finite() || count > call.run.budget.bounds.items as f64 {
         return too_large();
     }
-    call.shared.give(count as usize * 8)?;
-    call.shared.spend(count as usize)?;
-    Ok(sequence((0..count as usize).map(|i| JValue::Number(first + step * i as f64)).collect()))
+    call.run.numbers(first, step, count as usize)
 }
 
-pub(super) fn hash(call: &Call, args: &[JValue]) -> Answer {
+pub(super) fn hash(call: &Call, args: &[Val]) -> Answer {
     match (arg(args, 0), arg(args, 1)) {
-        (JValue::Undefined, _) | (_, JValue::Undefined) => Ok(JValue::Undefined),
-        (JValue::String(text), JValue::String(algorithm)) => {
-            call.shared.spend(text.len() / 2)?;
+        (Val::Undefined, _) | (_, Val::Undefined) => Ok(Val::Undefined),
+        (Val::String(text), Val::String(algorithm)) => {
+            call.run.spend(text.len() / 2)?;
             match digest(text, algorithm) {
-                Some(hex) => Ok(JValue::string(hex)),
-                None => mismatch(call, 2),
+                Some(hex) => Ok(Val::string(hex)),
+                None => mismatch(2),
             }
         }
-        (JValue::String(_), _) => mismatch(call, 2),
-        _ => mismatch(call, 1),
+        (Val::String(_), _) => mismatch(2),
+        _ => mismatch(1),
     }
 }
 
 /// `$random(seed)` is Java's `new Random(seed).nextDouble()`.
-pub(super) fn random(call: &Call, args: &[JValue]) -> Answer {
-    match whole(call, args, 0)? {
-        None => Ok(JValue::Number(call.shared.next_unit())),
-        Some(seed) => Ok(JValue::Number(JavaRandom::new(seed as i64).next_double())),
-    }
+pub(super) fn random(call: &Call, args: &[Val]) -> Answer {
+    Ok(Val::Number(match whole(args, 0)? {
+        None => (call.run.next_random() >> 11) as f64 / (1u64 << 53) as f64,
+        Some(seed) => JavaRandom::new(seed as i64).next_double(),
+    }))
 }
 
-pub(super) fn uuid(call: &Call, _: &[JValue]) -> Answer {
-    let high = (call.shared.next_random() & !0xF000) | 0x4000;
-    let low = (call.shared.next_random() & (u64::MAX >> 2)) | (1 << 63);
+pub(super) fn uuid(call: &Call, _: &[Val]) -> Answer {
+    let high = (call.run.next_random() & !0xF000) | 0x4000;
+    let low = (call.run.next_random() & (u64::MAX >> 2)) | (1 << 63);
     let hex = format!("{high:016x}{low:016x}");
     let parts = [&hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..]];
-    Ok(JValue::string(parts.join("-")))
+    Ok(Val::string(parts.join("-")))
 }
 
-pub(super) fn parse(call: &Call, args: &[JValue]) -> Answer {
-    match arg(args, 0) {
-        JValue::Undefined => Ok(JValue::Undefined),
-        JValue::String(text) => {
-            call.shared.spend(text.len())?;
-            match asl_value::parse(text) {
-                Ok(value) => Ok(convert::to_engine(&value)),
-                Err(e) => fail(format!("D3137: The string is not JSON: {e}")),
-            }
-        }
-        _ => mismatch(call, 1),
+pub(super) fn shuffle(call: &Call, args: &[Val]) -> Answer {
+    let Some(list) = arg(args, 0).list().filter(|list| list.len() > 1) else { return Ok(arg(args, 0).clone()) };
+    call.run.spend(list.len() * 3)?;
+    call.run.budget.length(list.len())?;
+    let mut places: Vec<usize> = (0..list.len()).collect();
+    for i in (1..places.len()).rev() {
+        places.swap(i, (call.run.next_random() % (i as u64 + 1)) as usize);
     }
-}
-
-pub(super) fn shuffle(call: &Call, args: &[JValue]) -> Answer {
-    let JValue::Array(items) = arg(args, 0) else { return Ok(arg(args, 0).clone()) };
-    call.shared.spend(items.len() * 2)?;
-    let mut items = items.to_vec();
-    for i in (1..items.len()).rev() {
-        items.swap(i, (call.shared.next_random() % (i as u64 + 1)) as usize);
-    }
-    Ok(JValue::array(items))
+    let mut build = call.run.build();
+    places.iter().try_for_each(|place| build.push(list.get(*place).unwrap_or_default()))?;
+    build.finish(if arg(args, 0).flags().sequence { SEQUENCE } else { PLAIN })
 }

@@ -1,8 +1,8 @@
 //! Integers as digits, words, Roman numerals or letters: the pictures of XPath's `format-integer`.
 
 use super::{Answer, Call, arg, coded, fail, number, string};
-use jsonata_core::evaluator::EvaluatorError;
-use jsonata_core::value::JValue;
+use crate::jsonata::messages::Fail;
+use crate::jsonata::value::Val;
 
 const FEW: [&str; 20] = [
     "Zero",
@@ -135,7 +135,7 @@ fn regular(separators: &[(usize, char)]) -> Option<usize> {
 ///
 /// # Errors
 /// D3131 for digits of several scripts.
-pub(super) fn analyse(picture: &str) -> Result<Format, EvaluatorError> {
+pub(super) fn analyse(picture: &str) -> Result<Format, Fail> {
     let (token, modifier) = picture.rsplit_once(';').unwrap_or((picture, ""));
     let mut format = Format {
         primary: Primary::Words,
@@ -161,7 +161,7 @@ pub(super) fn analyse(picture: &str) -> Result<Format, EvaluatorError> {
     Ok(format)
 }
 
-fn digits(token: &str, format: &mut Format) -> Result<(), EvaluatorError> {
+fn digits(token: &str, format: &mut Format) -> Result<(), Fail> {
     let mut zero = None;
     let mut position = 0;
     for c in token.chars().rev() {
@@ -240,7 +240,7 @@ fn letters(mut n: f64, first: u8) -> String {
 ///
 /// # Errors
 /// D3130 for a picture no rule knows.
-pub(super) fn format(n: f64, format: &Format) -> Result<String, EvaluatorError> {
+pub(super) fn format(n: f64, format: &Format) -> Result<String, Fail> {
     let size = n.abs();
     let body = match &format.primary {
         Primary::Letters => letters(size, if format.case == Case::Upper { b'A' } else { b'a' }),
@@ -377,7 +377,7 @@ pub(super) fn leading(text: &str) -> f64 {
 ///
 /// # Errors
 /// D3130 for a picture no rule knows.
-pub(super) fn parse(text: &str, format: &Format) -> Result<f64, EvaluatorError> {
+pub(super) fn parse(text: &str, format: &Format) -> Result<f64, Fail> {
     let upper = format.case == Case::Upper;
     Ok(match &format.primary {
         Primary::Letters => from_letters(text, if upper { 'A' } else { 'a' }),
@@ -402,16 +402,16 @@ pub(super) fn parse(text: &str, format: &Format) -> Result<f64, EvaluatorError> 
     })
 }
 
-pub(super) fn format_integer(call: &Call, args: &[JValue]) -> Answer {
-    let Some(n) = number::given(args, 0) else { return Ok(JValue::Undefined) };
+pub(super) fn format_integer(call: &Call, args: &[Val]) -> Answer {
+    let Some(n) = number::given(args, 0) else { return Ok(Val::Undefined) };
     let picture = string::given(args, 1).unwrap_or_default();
-    call.shared.spend(picture.len())?;
-    call.shared.built(format(n.floor(), &analyse(picture)?)?)
+    call.run.spend(picture.len())?;
+    call.run.built(format(n.floor(), &analyse(picture)?)?)
 }
 
-pub(super) fn parse_integer(call: &Call, args: &[JValue]) -> Answer {
-    let JValue::String(text) = arg(args, 0) else { return Ok(JValue::Undefined) };
+pub(super) fn parse_integer(call: &Call, args: &[Val]) -> Answer {
+    let Val::String(text) = arg(args, 0) else { return Ok(Val::Undefined) };
     let picture = string::given(args, 1).unwrap_or_default();
-    call.shared.spend(picture.len() + text.len())?;
-    parse(text, &analyse(picture)?).map(JValue::Number)
+    call.run.spend(picture.len() + text.len())?;
+    parse(text, &analyse(picture)?).map(Val::Number)
 }

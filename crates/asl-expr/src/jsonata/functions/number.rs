@@ -1,8 +1,7 @@
 //! Numbers, and how JavaScript writes them.
 
 use super::{Answer, Call, arg, coded};
-use jsonata_core::functions;
-use jsonata_core::value::JValue;
+use crate::jsonata::value::{List, Val};
 
 /// A number as JavaScript's `toString` writes it.
 pub(in crate::jsonata) fn text(n: f64) -> String {
@@ -46,33 +45,33 @@ pub(super) fn rounded(n: f64) -> f64 {
 }
 
 /// A numeric argument; `None` when undefined.
-pub(super) fn given(args: &[JValue], index: usize) -> Option<f64> {
+pub(super) fn given(args: &[Val], index: usize) -> Option<f64> {
     arg(args, index).as_f64()
 }
 
-fn map(args: &[JValue], of: impl Fn(f64) -> f64) -> Answer {
-    Ok(given(args, 0).map_or(JValue::Undefined, |n| JValue::Number(of(n))))
+fn map(args: &[Val], of: impl Fn(f64) -> f64) -> Answer {
+    Ok(given(args, 0).map_or(Val::Undefined, |n| Val::Number(of(n))))
 }
 
-pub(super) fn abs(_: &Call, args: &[JValue]) -> Answer {
+pub(super) fn abs(_: &Call, args: &[Val]) -> Answer {
     map(args, f64::abs)
 }
 
-pub(super) fn floor(_: &Call, args: &[JValue]) -> Answer {
+pub(super) fn floor(_: &Call, args: &[Val]) -> Answer {
     map(args, f64::floor)
 }
 
-pub(super) fn ceil(_: &Call, args: &[JValue]) -> Answer {
+pub(super) fn ceil(_: &Call, args: &[Val]) -> Answer {
     map(args, f64::ceil)
 }
 
 /// Half to even, after shifting the point by way of the decimal text.
-fn rounded_to(n: f64, precision: f64) -> f64 {
+pub(super) fn rounded_to(n: f64, precision: f64) -> f64 {
     let shift = |n: f64, by: f64| -> f64 {
         let text = text(n);
         let (mantissa, exponent) = text.split_once('e').unwrap_or((&text, "0"));
         let exponent = exponent.parse::<f64>().unwrap_or(0.0) + by;
-        format!("{mantissa}e{exponent}").parse().unwrap_or(f64::NAN)
+        format!("{mantissa}e{}", self::text(exponent)).parse().unwrap_or(f64::NAN)
     };
     let shifts = precision != 0.0 && !precision.is_nan();
     let shifted = if shifts { shift(n, precision) } else { n };
@@ -87,58 +86,59 @@ fn rounded_to(n: f64, precision: f64) -> f64 {
     if back == 0.0 { 0.0 } else { back }
 }
 
-pub(super) fn round(_: &Call, args: &[JValue]) -> Answer {
+pub(super) fn round(_: &Call, args: &[Val]) -> Answer {
     let precision = given(args, 1).unwrap_or(0.0);
     map(args, |n| rounded_to(n, precision))
 }
 
-pub(super) fn sqrt(_: &Call, args: &[JValue]) -> Answer {
+pub(super) fn sqrt(_: &Call, args: &[Val]) -> Answer {
     match given(args, 0) {
         Some(n) if n < 0.0 => coded("D3060", &[("value", json(n))]),
         _ => map(args, f64::sqrt),
     }
 }
 
-pub(super) fn power(_: &Call, args: &[JValue]) -> Answer {
+pub(super) fn power(_: &Call, args: &[Val]) -> Answer {
     let (Some(base), exponent) = (given(args, 0), given(args, 1).unwrap_or(f64::NAN)) else {
-        return Ok(JValue::Undefined);
+        return Ok(Val::Undefined);
     };
     // Unlike JavaScript, IEEE 754 has 1 to the power of anything be 1.
     let result = if base.abs() == 1.0 && !exponent.is_finite() { f64::NAN } else { base.powf(exponent) };
     if result.is_finite() {
-        return Ok(JValue::Number(result));
+        return Ok(Val::Number(result));
     }
     let exponent = given(args, 1).map_or("undefined".to_owned(), json);
     coded("D3061", &[("value", json(base)), ("exp", exponent)])
 }
 
-pub(super) fn sum(call: &Call, args: &[JValue]) -> Answer {
-    let JValue::Array(items) = arg(args, 0) else { return Ok(JValue::Undefined) };
-    call.shared.spend(items.len())?;
-    Ok(JValue::Number(items.iter().filter_map(JValue::as_f64).sum::<f64>() + 0.0))
+/// All items of an array, one after the other.
+fn fold(call: &Call, args: &[Val], first: Option<f64>, of: fn(f64, f64) -> f64) -> Answer {
+    let Some(list) = arg(args, 0).list() else { return Ok(Val::Undefined) };
+    call.run.spend(list.len())?;
+    let mut numbers = list.iter().filter_map(|item| item.as_f64());
+    let Some(first) = first.or_else(|| numbers.next()) else { return Ok(Val::Undefined) };
+    Ok(Val::Number(numbers.fold(first, of)))
 }
 
-fn fold(call: &Call, args: &[JValue], of: fn(f64, f64) -> f64) -> Answer {
-    let JValue::Array(items) = arg(args, 0) else { return Ok(JValue::Undefined) };
-    call.shared.spend(items.len())?;
-    Ok(items.iter().filter_map(JValue::as_f64).reduce(of).map_or(JValue::Undefined, JValue::Number))
+pub(super) fn sum(call: &Call, args: &[Val]) -> Answer {
+    fold(call, args, Some(0.0), |a, b| a + b)
 }
 
-pub(super) fn max(call: &Call, args: &[JValue]) -> Answer {
-    fold(call, args, |a, b| if a.is_nan() || b.is_nan() { f64::NAN } else { a.max(b) })
+pub(super) fn max(call: &Call, args: &[Val]) -> Answer {
+    fold(call, args, None, |a, b| if a.is_nan() || b.is_nan() { f64::NAN } else { a.max(b) })
 }
 
-pub(super) fn min(call: &Call, args: &[JValue]) -> Answer {
-    fold(call, args, |a, b| if a.is_nan() || b.is_nan() { f64::NAN } else { a.min(b) })
+pub(super) fn min(call: &Call, args: &[Val]) -> Answer {
+    fold(call, args, None, |a, b| if a.is_nan() || b.is_nan() { f64::NAN } else { a.min(b) })
 }
 
-pub(super) fn average(call: &Call, args: &[JValue]) -> Answer {
-    let JValue::Array(items) = arg(args, 0) else { return Ok(JValue::Undefined) };
-    if items.is_empty() {
-        return Ok(JValue::Undefined);
+pub(super) fn average(call: &Call, args: &[Val]) -> Answer {
+    let count = arg(args, 0).list().map_or(0, List::len);
+    if count == 0 {
+        return Ok(Val::Undefined);
     }
     let total = sum(call, args)?.as_f64().unwrap_or(f64::NAN);
-    Ok(JValue::Number(total / items.len() as f64))
+    Ok(Val::Number(total / count as f64))
 }
 
 /// `-?[0-9]+(\.[0-9]+)?([Ee][-+]?[0-9]+)?`
@@ -164,31 +164,38 @@ fn prefixed(text: &str) -> Option<f64> {
     Some(digits.iter().fold(0.0, |n, &digit| n * f64::from(radix) + f64::from(digit)))
 }
 
-pub(super) fn number(_: &Call, args: &[JValue]) -> Answer {
+pub(super) fn number(_: &Call, args: &[Val]) -> Answer {
     let found = match arg(args, 0) {
-        JValue::Undefined => return Ok(JValue::Undefined),
-        JValue::Number(n) => Some(*n),
-        JValue::Bool(b) => Some(f64::from(u8::from(*b))),
-        JValue::String(s) if is_decimal(s) => s.parse::<f64>().ok().filter(|n| n.is_finite()),
-        JValue::String(s) => prefixed(s),
+        Val::Undefined => return Ok(Val::Undefined),
+        Val::Number(n) => Some(*n),
+        Val::Exact(n) => Some(n.as_f64()),
+        Val::Bool(b) => Some(f64::from(u8::from(*b))),
+        Val::String(s) if is_decimal(s) => s.parse::<f64>().ok().filter(|n| n.is_finite()),
+        Val::String(s) => prefixed(s),
         _ => None,
     };
     match found {
-        Some(n) => Ok(JValue::Number(n)),
+        Some(n) => Ok(Val::Number(n)),
         None => coded("D3030", &[("value", super::string::json_of(arg(args, 0)))]),
     }
 }
 
-pub(super) fn format_base(_: &Call, args: &[JValue]) -> Answer {
-    let Some(n) = given(args, 0) else { return Ok(JValue::Undefined) };
+pub(super) fn format_base(_: &Call, args: &[Val]) -> Answer {
+    let Some(n) = given(args, 0) else { return Ok(Val::Undefined) };
     let (n, radix) = (rounded_to(n, 0.0), given(args, 1).map_or(10.0, |radix| rounded_to(radix, 0.0)));
     if !(2.0..=36.0).contains(&radix) {
         return coded("D3100", &[("value", json(radix))]);
     }
     if radix == 10.0 || !n.is_finite() {
-        return Ok(JValue::string(text(n)));
+        return Ok(Val::string(text(n)));
     }
     let (mut rest, mut digits) = (n.abs(), Vec::new());
+    // JavaScript gives up the digits that a double does not have.
+    while rest >= 9_007_199_254_740_992.0 {
+        digits.push('0');
+        rest /= radix;
+    }
+    rest = rest.floor();
     while rest >= 1.0 && digits.len() < 1100 {
         digits.push(char::from_digit((rest % radix) as u32, radix as u32).unwrap_or('0'));
         rest = (rest / radix).floor();
@@ -197,15 +204,5 @@ pub(super) fn format_base(_: &Call, args: &[JValue]) -> Answer {
         digits.push('0');
     }
     let sign = if n < 0.0 { "-" } else { "" };
-    Ok(JValue::string(format!("{sign}{}", digits.iter().rev().collect::<String>())))
-}
-
-/// The evaluator's own knows the picture strings; its errors begin with the code.
-pub(super) fn format_number(_: &Call, args: &[JValue]) -> Answer {
-    let (Some(n), JValue::String(picture)) = (given(args, 0), arg(args, 1)) else { return Ok(JValue::Undefined) };
-    let options = Some(arg(args, 2)).filter(|options| options.is_object());
-    match functions::numeric::format_number(n, picture, options) {
-        Ok(text) => Ok(text),
-        Err(e) => Err(e.into()),
-    }
+    Ok(Val::string(format!("{sign}{}", digits.iter().rev().collect::<String>())))
 }

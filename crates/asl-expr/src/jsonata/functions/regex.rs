@@ -1,11 +1,12 @@
 //! Regular expressions: JavaScript's patterns, run by a matcher whose time is linear in the text.
 
-use super::{Answer, Call, Shared, arg, coded, fail, number, string};
-use jsonata_core::evaluator::EvaluatorError;
-use jsonata_core::value::JValue;
+use super::{Answer, Call, Function, arg, coded, fail, number, string};
+use crate::jsonata::eval::Run;
+use crate::jsonata::messages::Fail;
+use crate::jsonata::value::{PLAIN, SEQUENCE, Val};
 use regex::{Captures, Regex, RegexBuilder};
 use std::fmt::Write as _;
-use std::rc::Rc;
+use std::sync::{Arc, OnceLock};
 
 /// How large a compiled pattern may be, in bytes.
 const COMPILED_BYTES: usize = 1 << 20;
@@ -85,168 +86,300 @@ fn closes_count(before: &str) -> bool {
     before.rfind('{').is_some_and(|at| is_count(&format!("{}}}", &before[at..])))
 }
 
-impl Shared {
-    /// The compiled pattern, compiled once in an evaluation.
-    fn regex(&self, pattern: &str, flags: &str) -> Result<Rc<Regex>, EvaluatorError> {
-        let key = format!("{flags}/{pattern}");
-        if let Some(known) = self.regexes.borrow().get(&key) {
-            return Ok(Rc::clone(known));
+/// A regular expression, compiled when it is first used.
+#[derive(Debug)]
+pub(in crate::jsonata) struct Pattern {
+    text: String,
+    flags: String,
+    compiled: OnceLock<Result<Regex, regex::Error>>,
+}
+
+impl Pattern {
+    pub(in crate::jsonata) fn new(text: &str, flags: &str) -> Pattern {
+        Pattern { text: text.to_owned(), flags: flags.to_owned(), compiled: OnceLock::new() }
+    }
+
+    /// The compiled pattern. Each evaluation pays for it once, whether it was compiled before or not.
+    fn regex(&self, run: &Run<'_>) -> Result<&Regex, Fail> {
+        let me = std::ptr::from_ref(self);
+        let paid = run.patterns.borrow().contains(&me);
+        if !paid {
+            // Compiling costs about this much more than matching a character.
+            run.spend(2_000 + self.text.len() * 200)?;
+            run.patterns.borrow_mut().push(me);
         }
-        // Compiling costs about this much more than matching a character.
-        self.spend(2_000 + pattern.len() * 200)?;
-        let translated = translate(pattern, flags.contains('m'));
-        let built = RegexBuilder::new(&translated)
-            .case_insensitive(flags.contains('i'))
-            .size_limit(COMPILED_BYTES)
-            .dfa_size_limit(COMPILED_BYTES)
-            .build();
-        match built {
-            Ok(regex) => {
-                let regex = Rc::new(regex);
-                if self.regexes.borrow().len() >= 16 {
-                    self.regexes.borrow_mut().clear();
-                }
-                self.regexes.borrow_mut().insert(key, Rc::clone(&regex));
-                Ok(regex)
-            }
+        let compiled = self.compiled.get_or_init(|| {
+            RegexBuilder::new(&translate(&self.text, self.flags.contains('m')))
+                .case_insensitive(self.flags.contains('i'))
+                .size_limit(COMPILED_BYTES)
+                .dfa_size_limit(COMPILED_BYTES)
+                .build()
+        });
+        match compiled {
+            Ok(regex) => Ok(regex),
             Err(regex::Error::CompiledTooBig(_)) => super::too_large(),
-            Err(_) => fail(format!("Invalid regular expression: /{pattern}/: not supported")),
+            Err(_) => fail(format!("Invalid regular expression: /{}/: not supported", self.text)),
         }
-    }
-
-    /// Every match, in order. One of no length is the end, and an error unless it is the first.
-    ///
-    /// # Errors
-    /// What `see` gives back, and D1004.
-    fn matches(
-        &self,
-        regex: &Regex,
-        text: &str,
-        mut see: impl FnMut(&Captures) -> Result<bool, EvaluatorError>,
-    ) -> Result<(), EvaluatorError> {
-        self.spend(text.len() / 4)?;
-        let mut at = 0;
-        let mut first = true;
-        while let Some(found) = regex.captures_at(text, at) {
-            self.spend(16)?;
-            let whole = found.get(0).map_or(0..0, |m| m.range());
-            if whole.is_empty() && !first {
-                return coded("D1004", &[]);
-            }
-            if !see(&found)? {
-                break;
-            }
-            (at, first) = (whole.end, false);
-            if at >= text.len() {
-                break;
-            }
-        }
-        Ok(())
     }
 }
 
-/// The regular expression an argument is; `None` when it is a string, or another function.
-fn given(shared: &Shared, value: &JValue) -> Result<Option<Rc<Regex>>, EvaluatorError> {
-    match value {
-        JValue::Regex { pattern, flags } => shared.regex(pattern, flags).map(Some),
-        _ => Ok(None),
+/// What gives the match after one.
+pub(in crate::jsonata) struct Next {
+    pattern: Arc<Pattern>,
+    text: Arc<str>,
+    at: usize,
+}
+
+/// A match: what a matching function gives.
+struct Match {
+    text: String,
+    /// In bytes of the text, where it is the language's own; else in UTF-16 units.
+    start: usize,
+    end: usize,
+    groups: Val,
+    next: Val,
+}
+
+/// Calls a regular expression as a function.
+pub(in crate::jsonata) fn matcher(run: &Run<'_>, pattern: &Arc<Pattern>, args: &[Val]) -> Answer {
+    let Some(text) = args.first().and_then(Val::as_str) else { return Ok(Val::Undefined) };
+    found_from(run, pattern, &Arc::from(text), 0)
+}
+
+/// Calls the function that gives the next match.
+pub(in crate::jsonata) fn next(run: &Run<'_>, next: &Next) -> Answer {
+    if next.at >= next.text.len() {
+        return Ok(Val::Undefined);
+    }
+    let found = found_from(run, &next.pattern, &next.text, next.at)?;
+    if found.member("match").as_str() == Some("") {
+        return coded("D1004", &[]);
+    }
+    Ok(found)
+}
+
+fn found_from(run: &Run<'_>, pattern: &Arc<Pattern>, text: &Arc<str>, at: usize) -> Answer {
+    run.spend(20 + (text.len() - at) / 4)?;
+    let Some(found) = pattern.regex(run)?.captures_at(text, at) else { return Ok(Val::Undefined) };
+    let whole = found.get(0).map_or(at..at, |m| m.range());
+    let units = |at: usize| Val::Number(text[..at].encode_utf16().count() as f64);
+    let next = Function::Next(Next { pattern: Arc::clone(pattern), text: Arc::clone(text), at: whole.end });
+    let mut record = run.record(5)?;
+    record.insert("match".into(), Val::string(&text[whole.clone()]))?;
+    record.insert("start".into(), units(whole.start))?;
+    record.insert("end".into(), units(whole.end))?;
+    record.insert("groups".into(), groups(run, &found)?)?;
+    record.insert("next".into(), next.into())?;
+    record.finish()
+}
+
+fn groups(run: &Run<'_>, found: &Captures) -> Answer {
+    let mut build = run.build();
+    for group in found.iter().skip(1) {
+        build.push(group.map_or(Val::Undefined, |m| Val::string(m.as_str())))?;
+    }
+    build.finish(PLAIN)
+}
+
+/// Every match of a pattern, in order. One of no length is the end, and an error unless it is the first.
+///
+/// # Errors
+/// What `see` gives back, and D1004.
+fn matches(
+    run: &Run<'_>,
+    pattern: &Pattern,
+    text: &str,
+    mut see: impl FnMut(&Captures) -> Result<bool, Fail>,
+) -> Result<(), Fail> {
+    let regex = pattern.regex(run)?;
+    run.spend(text.len() / 4)?;
+    let mut next = regex.captures_at(text, 0);
+    while let Some(found) = next {
+        run.spend(16)?;
+        let more = see(&found)?;
+        let end = found.get(0).map_or(text.len(), |m| m.end());
+        // The next one is looked for also where enough were found.
+        next = if end < text.len() { regex.captures_at(text, end) } else { None };
+        if next.as_ref().is_some_and(|next| next.get(0).is_some_and(|m| m.is_empty())) {
+            return coded("D1004", &[]);
+        }
+        if !more {
+            break;
+        }
+    }
+    Ok(())
+}
+
+/// The pattern an argument is; `None` when it is a string, or another function.
+fn given(value: &Val) -> Option<&Arc<Pattern>> {
+    let Val::Function(function) = value else { return None };
+    match &**function {
+        Function::Regex(pattern) => Some(pattern),
+        Function::Wrapped(inner) => given(inner),
+        _ => None,
     }
 }
 
-pub(super) fn contains(call: &Call, args: &[JValue]) -> Answer {
-    let Some(text) = string::given(args, 0) else { return Ok(JValue::Undefined) };
-    call.shared.spend(text.len() / 8)?;
-    let found = match given(call.shared, arg(args, 1))? {
-        Some(regex) => regex.is_match(text),
-        None => text.contains(string::given(args, 1).unwrap_or("undefined")),
+/// Calls a matching function of the expression: on a text, or for the match after one.
+fn ask(call: &Call, function: &Val, text: Option<&Val>) -> Result<Option<Match>, Fail> {
+    let args = text.map_or_else(Vec::new, |text| vec![text.clone()]);
+    let found = call.run.apply(function, args, &Val::Undefined)?;
+    let falsy = match &found {
+        Val::Undefined => return Ok(None),
+        Val::Null | Val::Bool(false) => true,
+        Val::String(text) => text.is_empty(),
+        other => other.as_f64() == Some(0.0),
     };
-    Ok(JValue::Bool(found))
+    let (start, end, groups) = (found.member("start"), found.member("end"), found.member("groups"));
+    let next = found.member("next");
+    let shaped = start.as_f64().is_some() || groups.is_array() || next.is_function();
+    if falsy || !shaped {
+        return coded("T1010", &[]);
+    }
+    let place = |value: &Val| value.as_f64().map_or(0, |n| n.max(0.0) as usize);
+    let (start, end) = (place(&start), place(&end));
+    let text = found.member("match").as_str().unwrap_or_default().to_owned();
+    Ok(Some(Match { text, start, end, groups, next }))
+}
+
+/// Every match that a function of the expression gives for a text, with places in UTF-16 units.
+fn asked(
+    call: &Call,
+    function: &Val,
+    text: &Val,
+    mut see: impl FnMut(&Match) -> Result<bool, Fail>,
+) -> Result<(), Fail> {
+    let mut found = ask(call, function, Some(text))?;
+    while let Some(one) = found {
+        call.run.spend(20)?;
+        let more = see(&one)?;
+        found = if one.next.is_function() { ask(call, &one.next, None)? } else { None };
+        if !more {
+            break;
+        }
+    }
+    Ok(())
+}
+
+pub(super) fn contains(call: &Call, args: &[Val]) -> Answer {
+    let Some(text) = string::given(args, 0) else { return Ok(Val::Undefined) };
+    call.run.spend(text.len() / 8)?;
+    let wanted = arg(args, 1);
+    let found = match given(wanted) {
+        Some(pattern) => pattern.regex(call.run)?.is_match(text),
+        None if wanted.is_function() => ask(call, wanted, Some(arg(args, 0)))?.is_some(),
+        None => text.contains(wanted.as_str().unwrap_or("undefined")),
+    };
+    Ok(Val::Bool(found))
 }
 
 /// A match as `$match` gives it, with the place in UTF-16 units.
-fn described(found: &Captures, index: usize) -> JValue {
-    let groups = found.iter().skip(1).map(|group| group.map_or(JValue::Undefined, |m| JValue::string(m.as_str())));
-    let members = [
-        ("match", JValue::string(found.get(0).map_or("", |m| m.as_str()))),
-        ("index", JValue::Number(index as f64)),
-        ("groups", JValue::array(groups.collect())),
-    ];
-    JValue::object(members.into_iter().map(|(key, member)| (key.to_owned(), member)).collect())
+fn described(call: &Call, text: &str, index: usize, groups: Val) -> Answer {
+    let mut record = call.run.record(3)?;
+    record.insert("match".into(), Val::string(text))?;
+    record.insert("index".into(), Val::Number(index as f64))?;
+    record.insert("groups".into(), groups)?;
+    record.finish()
 }
 
-pub(super) fn find(call: &Call, args: &[JValue]) -> Answer {
-    let Some(text) = string::given(args, 0) else { return Ok(JValue::Undefined) };
+pub(super) fn find(call: &Call, args: &[Val]) -> Answer {
+    let Some(text) = string::given(args, 0) else { return Ok(Val::Undefined) };
     let limit = number::given(args, 2);
     if limit.is_some_and(|limit| limit < 0.0) {
         return coded("D3040", &[]);
     }
-    let Some(regex) = given(call.shared, arg(args, 1))? else {
-        return coded("T1010", &[("token", call.token.to_owned())]);
-    };
-    let mut out = Vec::new();
-    let (mut seen_bytes, mut seen_units) = (0, 0);
-    if limit.is_none_or(|limit| limit > 0.0) {
-        call.shared.matches(&regex, text, |found| {
-            let start = found.get(0).map_or(0, |m| m.start());
-            seen_units += text[seen_bytes..start].encode_utf16().count();
-            seen_bytes = start;
-            out.push(described(found, seen_units));
-            call.shared.hold(found.get(0).map_or(0, |m| m.len()) + 500 + 64 * found.len())?;
-            Ok(limit.is_none_or(|limit| (out.len() as f64) < limit))
-        })?;
+    let mut out = call.run.build();
+    let more = |count: usize| limit.is_none_or(|limit| (count as f64) < limit);
+    if more(0) {
+        match given(arg(args, 1)) {
+            Some(pattern) => {
+                let (mut seen_bytes, mut seen_units) = (0, 0);
+                matches(call.run, pattern, text, |found| {
+                    let whole = found.get(0).map_or(0..0, |m| m.range());
+                    seen_units += text[seen_bytes..whole.start].encode_utf16().count();
+                    seen_bytes = whole.start;
+                    out.push(described(call, &text[whole], seen_units, groups(call.run, found)?)?)?;
+                    Ok(more(out.len()))
+                })?;
+            }
+            None => asked(call, arg(args, 1), arg(args, 0), |found| {
+                out.push(described(call, &found.text, found.start, found.groups.clone())?)?;
+                Ok(more(out.len()))
+            })?,
+        }
     }
-    Ok(JValue::sequence(out))
+    out.finish(SEQUENCE)
 }
 
-pub(super) fn split(call: &Call, args: &[JValue]) -> Answer {
-    let Some(text) = string::given(args, 0) else { return Ok(JValue::Undefined) };
+/// The part of a text from one UTF-16 unit to another.
+fn units(text: &str, from: usize, to: usize) -> String {
+    let units: Vec<u16> = text.encode_utf16().skip(from).take(to.saturating_sub(from)).collect();
+    String::from_utf16_lossy(&units)
+}
+
+pub(super) fn split(call: &Call, args: &[Val]) -> Answer {
+    let Some(text) = string::given(args, 0) else { return Ok(Val::Undefined) };
     let limit = number::given(args, 2);
     if limit.is_some_and(|limit| limit < 0.0) {
         return coded("D3020", &[]);
     }
-    let mut parts: Vec<JValue> = Vec::new();
+    let mut parts = call.run.build();
     let full = |count: usize| limit.is_some_and(|limit| count as f64 >= limit);
-    let add = |parts: &mut Vec<JValue>, part: &str| -> Result<bool, EvaluatorError> {
-        call.shared.give(part.len().max(8))?;
-        call.shared.hold(part.len() + 64)?;
-        call.shared.spend(2 + part.len() / 16)?;
-        parts.push(JValue::string(part));
-        Ok(!full(parts.len()))
-    };
-    match given(call.shared, arg(args, 1))? {
+    let separator = arg(args, 1);
+    match given(separator) {
         _ if full(0) => {}
-        Some(regex) => {
-            let mut start = 0;
-            let mut more = true;
-            call.shared.matches(&regex, text, |found| {
+        Some(pattern) => {
+            let (mut start, mut more) = (0, true);
+            matches(call.run, pattern, text, |found| {
                 let whole = found.get(0).map_or(0..0, |m| m.range());
-                more = add(&mut parts, &text[start..whole.start])?;
+                call.run.spend(2 + (whole.start - start) / 16)?;
+                parts.push(Val::string(&text[start..whole.start]))?;
                 start = whole.end;
+                more = !full(parts.len());
                 Ok(more)
             })?;
             if more {
-                add(&mut parts, &text[start..])?;
+                parts.push(Val::string(&text[start..]))?;
+            }
+        }
+        None if separator.is_function() => {
+            let (mut start, mut more) = (0, true);
+            asked(call, separator, arg(args, 0), |found| {
+                call.run.spend(2 + text.len() / 4)?;
+                parts.push(Val::string(units(text, start, found.start)))?;
+                start = found.end;
+                more = !full(parts.len());
+                Ok(more)
+            })?;
+            if more {
+                parts.push(Val::string(units(text, start, usize::MAX)))?;
             }
         }
         None => {
-            let separator = string::given(args, 1).unwrap_or("undefined");
-            // JavaScript drops the fraction of this limit.
-            let most = limit.map_or(usize::MAX, |limit| limit as usize);
+            let separator = separator.as_str().unwrap_or("undefined");
+            // JavaScript makes an unsigned integer of 32 bits of this limit.
+            let most = limit.map_or(usize::MAX, |limit| limit.trunc().rem_euclid(4_294_967_296.0) as usize);
             let every = text.char_indices().map(|(at, c)| &text[at..at + c.len_utf8()]);
             let pieces: Box<dyn Iterator<Item = &str>> =
                 if separator.is_empty() { Box::new(every) } else { Box::new(text.split(separator)) };
             for part in pieces.take(most) {
-                add(&mut parts, part)?;
+                call.run.spend(2 + part.len() / 16)?;
+                parts.push(Val::string(part))?;
             }
         }
     }
-    Ok(JValue::array(parts))
+    parts.finish(PLAIN)
 }
 
-/// `$1` is a group, `$0` the match, `$$` a dollar.
-fn substitute(template: &str, found: &Captures, out: &mut String) {
-    let groups = found.len() - 1;
-    let most_digits = if groups == 0 { 1 } else { (groups as f64).log10().floor() as usize + 1 };
+/// The text that stands for `$n`; `$1` is a group, `$0` the match, `$$` a dollar. Calls `put` with each piece.
+fn substitute<'t>(
+    template: &'t str,
+    whole: &'t str,
+    groups: &dyn Fn(usize) -> &'t str,
+    count: usize,
+    out: &mut String,
+) {
+    let most_digits = if count == 0 { 1 } else { (count as f64).log10().floor() as usize + 1 };
     let mut rest = template;
     while let Some((before, after)) = rest.split_once('$') {
         out.push_str(before);
@@ -255,18 +388,20 @@ fn substitute(template: &str, found: &Captures, out: &mut String) {
             out.push('$');
             rest = after;
         } else if let Some(after) = rest.strip_prefix('0') {
-            out.push_str(found.get(0).map_or("", |m| m.as_str()));
+            out.push_str(whole);
             rest = after;
         } else {
             let digits = rest.bytes().take(most_digits).take_while(u8::is_ascii_digit).count();
             let number = |digits: usize| rest[..digits].parse::<usize>().ok();
             let index = match number(digits) {
-                Some(index) if most_digits > 1 && index > groups => number(digits.min(most_digits - 1)),
+                Some(index) if most_digits > 1 && index > count => number(digits.min(most_digits - 1)),
                 index => index,
             };
             match index {
                 Some(index) => {
-                    out.push_str(found.get(index).filter(|_| index > 0).map_or("", |m| m.as_str()));
+                    if (1..=count).contains(&index) {
+                        out.push_str(groups(index));
+                    }
                     rest = rest.get(index.to_string().len()..).unwrap_or_default();
                 }
                 None => out.push('$'),
@@ -276,10 +411,9 @@ fn substitute(template: &str, found: &Captures, out: &mut String) {
     out.push_str(rest);
 }
 
-/// With a string as the replacement; the evaluator itself calls functions.
-pub(super) fn replace(call: &Call, args: &[JValue]) -> Answer {
-    let Some(text) = string::given(args, 0) else { return Ok(JValue::Undefined) };
-    let (pattern, limit) = (arg(args, 1), number::given(args, 3));
+pub(super) fn replace(call: &Call, args: &[Val]) -> Answer {
+    let Some(text) = string::given(args, 0) else { return Ok(Val::Undefined) };
+    let (pattern, replacement, limit) = (arg(args, 1), arg(args, 2), number::given(args, 3));
     if pattern.as_str() == Some("") {
         return coded("D3010", &[]);
     }
@@ -289,32 +423,109 @@ pub(super) fn replace(call: &Call, args: &[JValue]) -> Answer {
     if limit == Some(0.0) {
         return Ok(arg(args, 0).clone());
     }
-    let template = string::given(args, 2).unwrap_or("undefined");
-    let (mut out, mut done, mut count) = (String::new(), 0, 0.0);
-    let mut step = |range: std::ops::Range<usize>, put: &mut dyn FnMut(&mut String)| -> Result<bool, EvaluatorError> {
-        out.push_str(&text[done..range.start]);
-        let before = out.len();
-        put(&mut out);
-        call.shared.spend(4 + (out.len() - before) / 16)?;
-        call.shared.room(out.len())?;
-        (done, count) = (range.end, count + 1.0);
-        Ok(limit.is_none_or(|limit| count < limit))
-    };
-    match given(call.shared, pattern)? {
-        Some(regex) => call.shared.matches(&regex, text, |found| {
+    let mut replacing = Replacing { call, text, out: String::new(), done: 0, count: 0.0, limit };
+    match given(pattern) {
+        Some(pattern) => matches(call.run, pattern, text, |found| {
             let whole = found.get(0).map_or(0..0, |m| m.range());
-            step(whole, &mut |out| substitute(template, found, out))
+            let put = match replacement {
+                Val::String(template) => {
+                    let mut put = String::new();
+                    call.run.budget.room(template.len())?;
+                    let group = |index: usize| found.get(index).map_or("", |m| m.as_str());
+                    substitute(template, &text[whole.clone()], &group, found.len() - 1, &mut put);
+                    put
+                }
+                function => {
+                    let mut record = call.run.record(5)?;
+                    let place = |at: usize| Val::Number(text[..at].encode_utf16().count() as f64);
+                    call.run.spend(whole.end / 8)?;
+                    record.insert("match".into(), Val::string(&text[whole.clone()]))?;
+                    record.insert("start".into(), place(whole.start))?;
+                    record.insert("end".into(), place(whole.end))?;
+                    record.insert("groups".into(), groups(call.run, found)?)?;
+                    replaced_by(call, function, record.finish()?)?
+                }
+            };
+            replacing.put(whole, &put)
         })?,
+        None if pattern.is_function() => {
+            let mut done = 0;
+            let mut at = 0;
+            asked(call, pattern, arg(args, 0), |found| {
+                call.run.spend(text.len() / 4)?;
+                let before = units(text, done, found.start).len();
+                let put = match replacement {
+                    Val::String(template) => {
+                        let mut put = String::new();
+                        let list: Vec<Val> = found.groups.list().map_or_else(Vec::new, |list| list.iter().collect());
+                        let group = |index: usize| list[index - 1].as_str().unwrap_or("");
+                        substitute(template, &found.text, &group, list.len(), &mut put);
+                        put
+                    }
+                    function => {
+                        let mut record = call.run.record(4)?;
+                        record.insert("match".into(), Val::string(found.text.as_str()))?;
+                        record.insert("start".into(), Val::Number(found.start as f64))?;
+                        record.insert("end".into(), Val::Number(found.end as f64))?;
+                        record.insert("groups".into(), found.groups.clone())?;
+                        replaced_by(call, function, record.finish()?)?
+                    }
+                };
+                let start = (at + before).min(text.len());
+                let end = (start + found.text.len()).min(text.len());
+                (done, at) = (found.start + found.text.encode_utf16().count(), end);
+                if !text.is_char_boundary(start) || !text.is_char_boundary(end) {
+                    return Ok(false);
+                }
+                replacing.put(start..end, &put)
+            })?;
+        }
         None => {
-            call.shared.spend(text.len() / 8)?;
+            call.run.spend(text.len() / 8)?;
             let pattern = pattern.as_str().unwrap_or("undefined");
             for (at, _) in text.match_indices(pattern) {
-                if !step(at..at + pattern.len(), &mut |out| out.push_str(template))? {
+                // JavaScript would write the function's source.
+                let Some(template) = replacement.as_str() else { return coded("D3012", &[]) };
+                if !replacing.put(at..at + pattern.len(), template)? {
                     break;
                 }
             }
         }
     }
+    let Replacing { mut out, done, .. } = replacing;
+    call.run.budget.room(out.len() + text.len() - done)?;
     out.push_str(&text[done..]);
-    call.shared.built(out)
+    call.run.built(out)
+}
+
+/// What a function gives in place of a match.
+fn replaced_by(call: &Call, function: &Val, found: Val) -> Result<String, Fail> {
+    match call.run.apply(function, vec![found], &Val::Undefined)? {
+        Val::String(text) => Ok(text.as_ref().to_owned()),
+        other => coded("D3012", &[("value", string::json_of(&other))]),
+    }
+}
+
+/// A text in which matches are replaced.
+struct Replacing<'c, 'r, 'e> {
+    call: &'c Call<'r, 'e>,
+    text: &'c str,
+    out: String,
+    /// How far it is done, in bytes.
+    done: usize,
+    count: f64,
+    limit: Option<f64>,
+}
+
+impl Replacing<'_, '_, '_> {
+    /// Puts `put` in place of what is at `range`; false when it is enough.
+    fn put(&mut self, range: std::ops::Range<usize>, put: &str) -> Result<bool, Fail> {
+        let before = &self.text[self.done.min(range.start)..range.start];
+        self.call.run.budget.room(self.out.len() + before.len() + put.len())?;
+        self.call.run.spend(4 + (before.len() + put.len()) / 16)?;
+        self.out.push_str(before);
+        self.out.push_str(put);
+        (self.done, self.count) = (range.end, self.count + 1.0);
+        Ok(self.limit.is_none_or(|limit| self.count < limit))
+    }
 }

@@ -1,78 +1,176 @@
 //! What a function takes, in the reference implementation's notation: `<s-nn?:s>`.
 
-use jsonata_core::value::JValue;
+use super::Val;
+use crate::jsonata::budget::Budget;
+use crate::jsonata::messages::{Fail, coded};
+use crate::jsonata::value::{PLAIN, Seq};
+use std::rc::Rc;
+use std::sync::LazyLock;
+
+/// What a function takes.
+#[derive(Debug)]
+pub(in crate::jsonata) struct Signature {
+    params: Vec<Param>,
+}
+
+/// What a transform takes.
+pub(in crate::jsonata) static TRANSFORM: LazyLock<Signature> =
+    LazyLock::new(|| Signature::parse("<(oa):o>").unwrap_or(Signature { params: Vec::new() }));
 
 /// One parameter.
-struct Param<'a> {
+#[derive(Debug)]
+struct Param {
     /// The type letter; `(` for a choice.
     kind: char,
     /// The letters of arguments it takes.
-    class: &'a str,
+    class: String,
     /// The type of an array's items.
-    subtype: Option<&'a str>,
+    subtype: Option<String>,
     /// `-`: the context stands in for a missing argument, if it is one of `class`.
     context: bool,
     least: usize,
     most: usize,
 }
 
-/// How arguments do not fit.
-#[derive(Debug, PartialEq)]
-pub(super) enum Mismatch {
-    /// T0410.
-    Argument(usize),
-    /// T0411.
-    Context(usize),
-    /// T0412, with the type of the items.
-    Items(usize, &'static str),
-}
-
 /// The letter of a value.
-fn letter(value: &JValue) -> char {
+fn letter(value: &Val) -> char {
     match value {
-        JValue::Undefined => 'm',
-        JValue::Null => 'l',
-        JValue::Bool(_) => 'b',
-        JValue::Number(_) => 'n',
-        JValue::String(_) => 's',
-        JValue::Array(_) => 'a',
-        JValue::Object(_) => 'o',
-        JValue::Lambda(_) | JValue::Builtin { .. } | JValue::Regex { .. } => 'f',
+        Val::Undefined => 'm',
+        Val::Null => 'l',
+        Val::Bool(_) => 'b',
+        Val::Number(_) | Val::Exact(_) => 'n',
+        Val::String(_) => 's',
+        Val::Array(_) | Val::Seq(_) | Val::Tuples(_) => 'a',
+        Val::Object(_) | Val::Record(_) => 'o',
+        Val::Function(_) | Val::Thunk(_) => 'f',
     }
 }
 
-fn params(signature: &str) -> Vec<Param<'_>> {
-    let mut params: Vec<Param> = Vec::new();
-    let mut rest = signature.trim_start_matches('<');
-    while let Some(kind) = rest.chars().next().filter(|kind| *kind != ':') {
-        rest = &rest[1..];
-        let mut class = match kind {
-            's' => "sm",
-            'n' => "nm",
-            'b' => "bm",
-            'o' => "om",
-            'f' => "f",
-            'j' => "asnblom",
-            _ => "asnblfom",
-        };
-        match (kind, params.last_mut()) {
-            ('-', Some(last)) => (last.context, last.least) = (true, 0),
-            ('>', _) => {}
-            ('?', Some(last)) => last.least = 0,
-            ('+', Some(last)) => last.most = usize::MAX,
-            ('<', Some(last)) => {
-                let (subtype, after) = rest.split_once('>').unwrap_or((rest, ""));
-                (last.subtype, rest) = (Some(subtype), after);
-            }
-            _ => {
-                if kind == '(' {
-                    (class, rest) = rest.split_once(')').unwrap_or((rest, ""));
+/// Where the bracket that opens at the start of `text` closes.
+fn closing(text: &str, open: char, close: char) -> usize {
+    let mut depth = 0;
+    let closes = |c: char| {
+        depth += i32::from(c == open) - i32::from(c == close);
+        depth == 0
+    };
+    text.find(closes).unwrap_or(text.len())
+}
+
+impl Signature {
+    /// Reads a signature.
+    ///
+    /// # Errors
+    /// The code of the mistake, and where it is.
+    pub(in crate::jsonata) fn parse(text: &str) -> Result<Signature, (&'static str, usize)> {
+        let mut params: Vec<Param> = Vec::new();
+        let mut at = 1;
+        while let Some(kind) = text.get(at..).and_then(|rest| rest.chars().next()).filter(|kind| *kind != ':') {
+            let rest = &text[at..];
+            let mut length = kind.len_utf8();
+            let mut class = match kind {
+                's' | 'n' | 'b' | 'l' | 'o' => Some(format!("{kind}m")),
+                'f' => Some("f".to_owned()),
+                'j' => Some("asnblom".to_owned()),
+                'a' | 'x' => Some("asnblfom".to_owned()),
+                _ => None,
+            };
+            match (kind, params.last_mut()) {
+                ('-', Some(last)) => (last.context, last.least) = (true, 0),
+                ('?', Some(last)) => last.least = 0,
+                ('+', Some(last)) => last.most = usize::MAX,
+                ('<', Some(last)) if matches!(last.kind, 'a' | 'f') => {
+                    let end = closing(rest, '<', '>');
+                    last.subtype = rest.get(1..end).map(str::to_owned);
+                    length = end + 1;
                 }
+                ('<', _) => return Err(("S0401", at)),
+                ('(', _) => {
+                    let end = closing(rest, '(', ')');
+                    let choice = rest.get(1..end).unwrap_or_default();
+                    if choice.contains('<') {
+                        return Err(("S0402", at));
+                    }
+                    class = Some(format!("{choice}m"));
+                    length = end + 1;
+                }
+                _ => {}
+            }
+            if let Some(class) = class {
                 params.push(Param { kind, class, subtype: None, context: false, least: 1, most: 1 });
             }
+            at += length;
         }
+        Ok(Signature { params })
     }
-    params
+
+    /// How many arguments it takes, at least and at most. Those that the context stands in for may be left out.
+    pub(in crate::jsonata) fn counts(&self) -> (usize, usize) {
+        let most = self.params.iter().fold(0usize, |most, param| most.saturating_add(param.most));
+        (self.params.iter().map(|param| param.least).sum(), most)
+    }
+
+    /// The first argument that does not fit, by the letters of their types; `?` may be any.
+    pub(in crate::jsonata) fn refuses(&self, letters: &[char]) -> Option<usize> {
+        if shares(&self.params, letters, true).is_some() {
+            return None;
+        }
+        let fitting = (1..=self.params.len()).map_while(|n| shares(&self.params[..n], letters, false));
+        Some(fitting.last().map_or(0, |found| found.iter().sum()))
+    }
+
+    /// The arguments as the function takes them: contexts filled in, single values in arrays where arrays are wanted.
+    ///
+    /// # Errors
+    /// T0410, T0411 or T0412 with the first argument that does not fit.
+    pub(in crate::jsonata) fn validate(
+        &self,
+        args: Vec<Val>,
+        context: &Val,
+        budget: &Rc<Budget>,
+    ) -> Result<Vec<Val>, Fail> {
+        let fits = |(param, arg): (&Param, &Val)| param.most == 1 && param.takes(letter(arg));
+        if args.len() == self.params.len() && self.params.iter().zip(&args).all(fits) {
+            let pairs = self.params.iter().zip(args).enumerate();
+            return pairs
+                .map(|(at, (param, arg))| if param.kind == 'a' { array(param, arg, at, budget) } else { Ok(arg) })
+                .collect();
+        }
+        self.fit(&args, context, budget)
+    }
+
+    fn fit(&self, args: &[Val], context: &Val, budget: &Rc<Budget>) -> Result<Vec<Val>, Fail> {
+        let letters: Vec<char> = args.iter().map(letter).collect();
+        let Some(shares) = shares(&self.params, &letters, true) else {
+            let fitting = (1..=self.params.len()).map_while(|n| self::shares(&self.params[..n], &letters, false));
+            let index = fitting.last().map_or(0, |found| found.iter().sum()) + 1;
+            return coded("T0410").parts(&[("index", index.to_string())]).raise();
+        };
+        let mut valid = Vec::with_capacity(self.params.len());
+        let mut at = 0;
+        for (param, count) in self.params.iter().zip(shares) {
+            if count == 0 && param.context {
+                if !param.takes(letter(context)) {
+                    return coded("T0411").parts(&[("index", (at + 1).to_string())]).raise();
+                }
+                valid.push(context.clone());
+            } else if count == 0 {
+                valid.push(args.get(at).cloned().unwrap_or_default());
+                at += 1;
+            }
+            for _ in 0..count {
+                let arg = args[at].clone();
+                valid.push(if param.kind == 'a' { array(param, arg, at, budget)? } else { arg });
+                at += 1;
+            }
+        }
+        Ok(valid)
+    }
+}
+
+impl Param {
+    fn takes(&self, letter: char) -> bool {
+        self.class.contains(letter) || letter == '?'
+    }
 }
 
 /// How many arguments each parameter takes, greedily and with second thoughts, as a regular expression would. With `all`,
@@ -81,8 +179,7 @@ fn shares(params: &[Param], letters: &[char], all: bool) -> Option<Vec<usize>> {
     let Some((param, others)) = params.split_first() else {
         return (!all || letters.is_empty()).then(Vec::new);
     };
-    let takes = |c: &char| param.class.contains(*c) || (param.kind == '(' && *c == 'm');
-    let most = letters.iter().take(param.most).take_while(|c| takes(c)).count();
+    let most = letters.iter().take(param.most).take_while(|c| param.takes(**c)).count();
     (param.least..=most).rev().find_map(|count| {
         let mut found = shares(others, &letters[count..], all)?;
         found.insert(0, count);
@@ -90,86 +187,26 @@ fn shares(params: &[Param], letters: &[char], all: bool) -> Option<Vec<usize>> {
     })
 }
 
-/// The arguments as the function takes them: contexts filled in, single values in arrays where arrays are wanted.
-///
-/// # Errors
-/// The first argument that does not fit.
-pub(super) fn validate(signature: &str, args: &[JValue], context: &JValue) -> Result<Vec<JValue>, Mismatch> {
-    let params = params(signature);
-    let letters: Vec<char> = args.iter().map(letter).collect();
-    let Some(shares) = shares(&params, &letters, true) else {
-        let fitting = (1..=params.len()).map_while(|n| self::shares(&params[..n], &letters, false));
-        return Err(Mismatch::Argument(fitting.last().map_or(0, |found| found.iter().sum()) + 1));
-    };
-    let mut valid = Vec::with_capacity(params.len());
-    let mut at = 0;
-    for (param, count) in params.iter().zip(shares) {
-        if count == 0 && param.context {
-            let context_letter = letter(context);
-            if !(param.class.contains(context_letter) || (param.kind == '(' && context_letter == 'm')) {
-                return Err(Mismatch::Context(at + 1));
-            }
-            valid.push(context.clone());
-        } else if count == 0 {
-            valid.push(args.get(at).cloned().unwrap_or(JValue::Undefined));
-            at += 1;
-        }
-        for _ in 0..count {
-            let arg = &args[at];
-            valid.push(if param.kind == 'a' { array(param, arg, at)? } else { arg.clone() });
-            at += 1;
-        }
-    }
-    Ok(valid)
-}
-
-fn array(param: &Param, arg: &JValue, at: usize) -> Result<JValue, Mismatch> {
-    if let Some(subtype) = param.subtype {
+fn array(param: &Param, arg: Val, at: usize, budget: &Rc<Budget>) -> Result<Val, Fail> {
+    if let Some(subtype) = &param.subtype {
         let wanted = subtype.chars().next().unwrap_or('x');
-        let fits = match arg {
-            JValue::Array(items) => items.iter().all(|item| letter(item) == wanted),
-            JValue::Undefined => true,
-            one => letter(one) == wanted,
+        let fits = match arg.list() {
+            Some(list) => list.iter().all(|item| letter(&item) == wanted),
+            None => arg.is_undefined() || letter(&arg) == wanted,
         };
         if !fits {
             let kind = match wanted {
+                'a' => "arrays",
+                'b' => "booleans",
+                'f' => "functions",
                 'n' => "numbers",
-                's' => "strings",
                 'o' => "objects",
+                's' => "strings",
                 _ => "values",
             };
-            return Err(Mismatch::Items(at + 1, kind));
+            return coded("T0412").parts(&[("index", (at + 1).to_string()), ("type", kind.to_owned())]).raise();
         }
     }
-    Ok(match arg {
-        JValue::Undefined | JValue::Array(_) => arg.clone(),
-        one => JValue::array(vec![one.clone()]),
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn outcome(signature: &str, args: &[JValue], context: &JValue) -> Result<usize, Mismatch> {
-        validate(signature, args, context).map(|valid| valid.len())
-    }
-
-    #[test]
-    fn arguments_fit_as_in_the_reference() {
-        let (n, s) = (JValue::Number(1.0), JValue::string("x"));
-        assert_eq!(outcome("<s-nn?:s>", &[s.clone(), n.clone()], &JValue::Null), Ok(3));
-        assert_eq!(outcome("<s-nn?:s>", std::slice::from_ref(&n), &s), Ok(3));
-        assert_eq!(outcome("<s-nn?:s>", std::slice::from_ref(&n), &n), Err(Mismatch::Context(1)));
-        assert_eq!(outcome("<s-nn?:s>", &[n.clone(), s.clone()], &s), Err(Mismatch::Argument(2)));
-        assert_eq!(
-            outcome("<a<n>:n>", &[JValue::array(vec![n.clone(), s.clone()])], &s),
-            Err(Mismatch::Items(1, "numbers"))
-        );
-        assert_eq!(outcome("<a<n>:n>", std::slice::from_ref(&n), &s), Ok(1));
-        assert_eq!(outcome("<a+>", &[n.clone(), n.clone(), n], &s), Ok(3));
-        assert_eq!(outcome("<af>", &[], &s), Err(Mismatch::Argument(1)));
-        assert_eq!(outcome("<(nsb)-:n>", &[], &JValue::Null), Err(Mismatch::Context(1)));
-        assert_eq!(outcome("<(nsb)-:n>", &[JValue::Undefined], &s), Ok(1));
-    }
+    // A single value is an array of one.
+    if arg.is_undefined() || arg.is_array() { Ok(arg) } else { Seq::one(budget, arg, PLAIN) }
 }

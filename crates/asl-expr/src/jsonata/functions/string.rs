@@ -1,47 +1,48 @@
 //! Strings.
 
-use super::{Answer, Call, Shared, arg, number, too_large};
-use jsonata_core::evaluator::EvaluatorError;
-use jsonata_core::value::JValue;
+use super::{Answer, Call, arg, number, too_large};
+use crate::jsonata::eval::Run;
+use crate::jsonata::messages::Fail;
+use crate::jsonata::value::Val;
 use std::fmt::Write as _;
 
 /// A string argument; `None` when undefined.
-pub(super) fn given(args: &[JValue], index: usize) -> Option<&str> {
+pub(super) fn given(args: &[Val], index: usize) -> Option<&str> {
     arg(args, index).as_str()
 }
 
 /// Applies `of` to the first argument, when there is one.
-fn map(call: &Call, args: &[JValue], of: impl Fn(&str) -> String) -> Answer {
-    let Some(text) = given(args, 0) else { return Ok(JValue::Undefined) };
-    call.shared.spend(text.len() / 16)?;
-    call.shared.built(of(text))
+fn map(call: &Call, args: &[Val], of: impl Fn(&str) -> String) -> Answer {
+    let Some(text) = given(args, 0) else { return Ok(Val::Undefined) };
+    call.run.spend(text.len() / 16)?;
+    call.run.built(of(text))
 }
 
-pub(super) fn uppercase(call: &Call, args: &[JValue]) -> Answer {
+pub(super) fn uppercase(call: &Call, args: &[Val]) -> Answer {
     map(call, args, str::to_uppercase)
 }
 
-pub(super) fn lowercase(call: &Call, args: &[JValue]) -> Answer {
+pub(super) fn lowercase(call: &Call, args: &[Val]) -> Answer {
     map(call, args, str::to_lowercase)
 }
 
 /// Runs of blanks become one, and none stay at the ends.
-pub(super) fn trim(call: &Call, args: &[JValue]) -> Answer {
+pub(super) fn trim(call: &Call, args: &[Val]) -> Answer {
     map(call, args, |text| {
         let words = text.split([' ', '\t', '\n', '\r']).filter(|word| !word.is_empty());
         words.collect::<Vec<_>>().join(" ")
     })
 }
 
-pub(super) fn length(call: &Call, args: &[JValue]) -> Answer {
-    let Some(text) = given(args, 0) else { return Ok(JValue::Undefined) };
-    call.shared.spend(text.len() / 16)?;
-    Ok(JValue::Number(text.chars().count() as f64))
+pub(super) fn length(call: &Call, args: &[Val]) -> Answer {
+    let Some(text) = given(args, 0) else { return Ok(Val::Undefined) };
+    call.run.spend(text.len() / 16)?;
+    Ok(Val::Number(text.chars().count() as f64))
 }
 
-pub(super) fn substring(call: &Call, args: &[JValue]) -> Answer {
-    let Some(text) = given(args, 0) else { return Ok(JValue::Undefined) };
-    call.shared.spend(text.len() / 8)?;
+pub(super) fn substring(call: &Call, args: &[Val]) -> Answer {
+    let Some(text) = given(args, 0) else { return Ok(Val::Undefined) };
+    call.run.spend(text.len() / 8)?;
     let count = text.chars().count() as f64;
     let mut start = number::given(args, 1).unwrap_or(0.0);
     if count + start < 0.0 {
@@ -53,104 +54,95 @@ pub(super) fn substring(call: &Call, args: &[JValue]) -> Answer {
         if at < 0.0 { (count + at).max(0.0) } else { at.min(count) }
     };
     let end = match number::given(args, 2) {
-        Some(length) if length <= 0.0 || arg(args, 1).is_undefined() => return Ok(JValue::string("")),
+        Some(length) if length <= 0.0 || arg(args, 1).is_undefined() => return Ok(Val::string("")),
         Some(length) if start >= 0.0 => start + length,
         Some(length) => count + start + length,
         None => count,
     };
     let (start, end) = (place(start) as usize, place(end) as usize);
-    call.shared.built(text.chars().skip(start).take(end.saturating_sub(start)).collect())
+    call.run.built(text.chars().skip(start).take(end.saturating_sub(start)).collect())
 }
 
-fn cut(call: &Call, args: &[JValue], of: fn(&str, &str) -> Option<String>) -> Answer {
-    let Some(text) = given(args, 0) else { return Ok(JValue::Undefined) };
-    call.shared.spend(text.len() / 16)?;
+fn cut(call: &Call, args: &[Val], of: fn(&str, &str) -> Option<String>) -> Answer {
+    let Some(text) = given(args, 0) else { return Ok(Val::Undefined) };
+    call.run.spend(text.len() / 16)?;
     // An undefined separator is searched for by its name.
-    call.shared.built(of(text, given(args, 1).unwrap_or("undefined")).unwrap_or_else(|| text.to_owned()))
+    call.run.built(of(text, given(args, 1).unwrap_or("undefined")).unwrap_or_else(|| text.to_owned()))
 }
 
-pub(super) fn substring_before(call: &Call, args: &[JValue]) -> Answer {
+pub(super) fn substring_before(call: &Call, args: &[Val]) -> Answer {
     cut(call, args, |text, separator| text.split_once(separator).map(|(before, _)| before.to_owned()))
 }
 
-pub(super) fn substring_after(call: &Call, args: &[JValue]) -> Answer {
+pub(super) fn substring_after(call: &Call, args: &[Val]) -> Answer {
     cut(call, args, |text, separator| text.split_once(separator).map(|(_, after)| after.to_owned()))
 }
 
 /// To the right, to the left for a negative width.
-pub(super) fn pad(call: &Call, args: &[JValue]) -> Answer {
-    let Some(text) = given(args, 0) else { return Ok(JValue::Undefined) };
+pub(super) fn pad(call: &Call, args: &[Val]) -> Answer {
+    let Some(text) = given(args, 0) else { return Ok(Val::Undefined) };
     let width = number::given(args, 1).unwrap_or(f64::NAN);
     let fill = given(args, 2).filter(|fill| !fill.is_empty()).unwrap_or(" ");
     let missing = (width.abs() - text.chars().count() as f64).floor();
     if missing.is_nan() || missing <= 0.0 {
         return Ok(arg(args, 0).clone());
     }
-    if missing > call.shared.bounds.memory as f64 {
+    if missing > call.run.budget.bounds.memory as f64 {
         return too_large();
     }
-    call.shared.spend(missing as usize / 16)?;
+    call.run.spend(missing as usize / 16)?;
     let padding: String = fill.chars().cycle().take(missing as usize).collect();
-    call.shared.built(if width > 0.0 { format!("{text}{padding}") } else { padding + text })
+    call.run.built(if width > 0.0 { format!("{text}{padding}") } else { padding + text })
 }
 
-pub(super) fn join(call: &Call, args: &[JValue]) -> Answer {
-    let JValue::Array(items) = arg(args, 0) else { return Ok(JValue::Undefined) };
+pub(super) fn join(call: &Call, args: &[Val]) -> Answer {
+    let Some(list) = arg(args, 0).list() else { return Ok(Val::Undefined) };
     let separator = given(args, 1).unwrap_or_default();
     let mut text = String::new();
-    for (index, item) in items.iter().enumerate() {
+    call.run.spend(list.len())?;
+    for (index, item) in list.iter().enumerate() {
         let part = item.as_str().unwrap_or_default();
-        call.shared.room(text.len() + part.len() + separator.len())?;
+        call.run.budget.room(text.len() + part.len() + separator.len())?;
+        call.run.spend(part.len() / 16)?;
         if index > 0 {
             text.push_str(separator);
         }
         text.push_str(part);
     }
-    call.shared.spend(items.len() + text.len() / 16)?;
-    call.shared.built(text)
+    call.run.built(text)
 }
 
-pub(super) fn string(call: &Call, args: &[JValue]) -> Answer {
-    let pretty = arg(args, 1).as_bool() == Some(true);
+pub(super) fn string(call: &Call, args: &[Val]) -> Answer {
+    let pretty = matches!(arg(args, 1), Val::Bool(true));
     match arg(args, 0) {
-        JValue::Undefined => Ok(JValue::Undefined),
-        JValue::String(text) => Ok(JValue::String(text.clone())),
-        JValue::Number(n) if !n.is_finite() => super::coded("D3001", &[]),
-        value => call.shared.built(text_of(call.shared, value, pretty)?),
-    }
-}
-
-/// The operator `&`.
-pub(super) fn concat(call: &Call, args: &[JValue]) -> Answer {
-    let mut text = String::new();
-    for side in args {
-        match side {
-            JValue::Undefined => {}
-            JValue::String(side) => text.push_str(side),
-            JValue::Number(n) if !n.is_finite() => return super::coded("D3001", &[]),
-            side => text.push_str(&text_of(call.shared, side, false)?),
+        Val::Undefined => Ok(Val::Undefined),
+        Val::String(text) => Ok(Val::String(text.clone())),
+        // The document, of which the context is the only item.
+        Val::Seq(seq) if seq.flags.outer => {
+            let document = seq.items.first().cloned().unwrap_or_default();
+            call.run.built(text_of(call.run, &document, pretty)?)
         }
-        call.shared.room(text.len())?;
+        value => call.run.built(text_of(call.run, value, pretty)?),
     }
-    call.shared.spend(text.len() / 16)?;
-    call.shared.built(text)
 }
 
 /// What `$string` makes of what is no string.
-pub(super) fn text_of(shared: &Shared, value: &JValue, pretty: bool) -> Result<String, EvaluatorError> {
-    if value.is_function() || value.is_regex() {
-        return Ok(String::new());
+pub(in crate::jsonata) fn text_of(run: &Run<'_>, value: &Val, pretty: bool) -> Result<String, Fail> {
+    match value {
+        Val::Number(n) if !n.is_finite() => return super::coded("D3001", &[]),
+        value if value.is_function() => return Ok(String::new()),
+        _ => {}
     }
-    let mut writer = Writer { out: String::new(), pretty, shared: Some(shared), round: true };
+    let mut writer = Writer { out: String::new(), pretty, run: Some(run), round: true };
     writer.value(value, 0)?;
     Ok(writer.out)
 }
 
 /// A value as a message of the reference shows it.
-pub(in crate::jsonata) fn json_of(value: &JValue) -> String {
-    let mut writer = Writer { out: String::new(), pretty: false, shared: None, round: false };
+pub(in crate::jsonata) fn json_of(value: &Val) -> String {
+    let mut writer = Writer { out: String::new(), pretty: false, run: None, round: false };
     match writer.value(value, 0) {
-        Ok(()) if !value.is_undefined() => writer.out,
+        Ok(()) if !value.is_undefined() && !value.is_function() => writer.out,
         _ => "undefined".to_owned(),
     }
 }
@@ -160,14 +152,14 @@ const DEEPEST: usize = 400;
 /// How long a value in a message may be.
 const SHOWN: usize = 65_536;
 
-struct Writer<'a> {
+struct Writer<'r, 'e> {
     out: String,
     pretty: bool,
-    shared: Option<&'a Shared>,
+    run: Option<&'r Run<'e>>,
     round: bool,
 }
 
-impl Writer<'_> {
+impl Writer<'_, '_> {
     fn line(&mut self, depth: usize) {
         if self.pretty {
             self.out.push('\n');
@@ -175,68 +167,81 @@ impl Writer<'_> {
         }
     }
 
-    fn check(&self, depth: usize) -> Result<(), EvaluatorError> {
-        match self.shared {
+    fn check(&self, depth: usize) -> Result<(), Fail> {
+        match self.run {
             _ if depth > DEEPEST => too_large(),
-            Some(shared) => {
-                shared.spend(20)?;
-                shared.room(self.out.len())
+            Some(run) => {
+                run.spend(4)?;
+                run.budget.room(self.out.len())
             }
             None if self.out.len() > SHOWN => too_large(),
             None => Ok(()),
         }
     }
 
-    fn quoted(&mut self, text: &str) {
-        let _ = write!(self.out, "{}", asl_value::Value::from(text));
+    fn quoted(&mut self, text: &str) -> Result<(), Fail> {
+        if let Some(run) = self.run {
+            run.spend(text.len() / 16)?;
+            run.budget.room(self.out.len() + text.len())?;
+        }
+        asl_value::quote_to(text, &mut self.out);
+        Ok(())
     }
 
-    fn value(&mut self, value: &JValue, depth: usize) -> Result<(), EvaluatorError> {
-        self.check(depth)?;
-        match value {
-            JValue::Undefined | JValue::Null => self.out.push_str("null"),
-            JValue::Bool(b) => self.out.push_str(if *b { "true" } else { "false" }),
-            JValue::Number(n) if self.round && !n.is_finite() => return super::out_of_range(*n),
+    fn number(&mut self, n: f64) -> Result<(), Fail> {
+        match n {
+            n if self.round && n.is_infinite() => return super::out_of_range(n),
             // Short whole numbers, which are the most, need no rounding.
-            JValue::Number(n) if n.fract() == 0.0 && n.abs() < 1e15 => _ = write!(self.out, "{}", *n as i64),
-            JValue::Number(n) if self.round => self.out.push_str(&number::json(number::rounded(*n))),
-            JValue::Number(n) => self.out.push_str(&number::json(*n)),
-            JValue::String(text) => self.quoted(text),
-            JValue::Array(items) if items.is_empty() => self.out.push_str("[]"),
-            JValue::Array(items) => {
-                self.out.push('[');
-                for (index, item) in items.iter().enumerate() {
-                    if index > 0 {
-                        self.out.push(',');
-                    }
-                    self.line(depth + 1);
-                    self.value(item, depth + 1)?;
-                }
-                self.line(depth);
-                self.out.push(']');
-            }
-            JValue::Object(members) => self.object(members.iter().filter(|(_, v)| !v.is_undefined()), depth)?,
-            JValue::Lambda(_) | JValue::Builtin { .. } | JValue::Regex { .. } => self.out.push_str("\"\""),
+            n if n.fract() == 0.0 && n.abs() < 1e15 => _ = write!(self.out, "{}", n as i64),
+            // Whole ones have all their digits, also where they are more than 15.
+            n if n.fract() == 0.0 && n.abs() < 1e21 => self.out.push_str(&number::json(n)),
+            n if self.round && n.is_finite() => self.out.push_str(&number::json(number::rounded(n))),
+            n => self.out.push_str(&number::json(n)),
         }
         Ok(())
     }
 
-    fn object<'v>(
-        &mut self,
-        members: impl Iterator<Item = (&'v String, &'v JValue)>,
-        depth: usize,
-    ) -> Result<(), EvaluatorError> {
+    fn value(&mut self, value: &Val, depth: usize) -> Result<(), Fail> {
+        self.check(depth)?;
+        match value {
+            Val::Undefined | Val::Null => self.out.push_str("null"),
+            Val::Bool(b) => self.out.push_str(if *b { "true" } else { "false" }),
+            Val::Number(n) => self.number(*n)?,
+            Val::Exact(n) => self.number(n.as_f64())?,
+            Val::String(text) => self.quoted(text)?,
+            Val::Array(_) | Val::Seq(_) => {
+                let Some(list) = value.list() else { return Ok(()) };
+                self.out.push('[');
+                for (index, item) in list.iter().enumerate() {
+                    if index > 0 {
+                        self.out.push(',');
+                    }
+                    self.line(depth + 1);
+                    self.value(&item, depth + 1)?;
+                }
+                if list.len() > 0 {
+                    self.line(depth);
+                }
+                self.out.push(']');
+            }
+            Val::Object(_) | Val::Record(_) => self.object(value, depth)?,
+            Val::Function(_) | Val::Tuples(_) | Val::Thunk(_) => self.out.push_str("\"\""),
+        }
+        Ok(())
+    }
+
+    fn object(&mut self, value: &Val, depth: usize) -> Result<(), Fail> {
         self.out.push('{');
         let mut any = false;
-        for (key, member) in members {
+        for (key, member) in value.members().filter(|(_, member)| !member.is_undefined()) {
             if any {
                 self.out.push(',');
             }
             any = true;
             self.line(depth + 1);
-            self.quoted(key);
+            self.quoted(&key)?;
             self.out.push_str(if self.pretty { ": " } else { ":" });
-            self.value(member, depth + 1)?;
+            self.value(&member, depth + 1)?;
         }
         if any {
             self.line(depth);

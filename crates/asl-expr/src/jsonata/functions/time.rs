@@ -3,9 +3,9 @@
 use super::calendar::{self, Fields};
 use super::integer::{self, Case, Format, Primary};
 use super::{Answer, Call, arg, coded, fail, number, string};
+use crate::jsonata::messages::Fail;
 use crate::jsonata::messages::quoted;
-use jsonata_core::evaluator::EvaluatorError;
-use jsonata_core::value::JValue;
+use crate::jsonata::value::Val;
 use regex::RegexBuilder;
 use std::collections::BTreeMap;
 
@@ -56,7 +56,7 @@ fn default_presentation(component: char) -> Option<&'static str> {
 }
 
 /// Reads a picture.
-fn analyse(picture: &str) -> Result<Vec<Part>, EvaluatorError> {
+fn analyse(picture: &str) -> Result<Vec<Part>, Fail> {
     let mut parts = Vec::new();
     let mut rest = picture;
     loop {
@@ -77,7 +77,7 @@ fn analyse(picture: &str) -> Result<Vec<Part>, EvaluatorError> {
     }
 }
 
-fn analyse_marker(text: &str) -> Result<Marker, EvaluatorError> {
+fn analyse_marker(text: &str) -> Result<Marker, Fail> {
     let component = text.chars().next();
     let rest = component.map_or("", |c| &text[c.len_utf8()..]);
     let (modifiers, width) = rest.rsplit_once(',').map_or((rest, None), |(m, w)| (m, Some(w)));
@@ -127,11 +127,11 @@ fn analyse_marker(text: &str) -> Result<Marker, EvaluatorError> {
     Ok(marker)
 }
 
-fn no_name<T>(component: char) -> Result<T, EvaluatorError> {
+fn no_name<T>(component: char) -> Result<T, Fail> {
     coded("D3133", &[("value", quoted(&component.to_string()))])
 }
 
-fn format_marker(marker: &Marker, fields: &Fields, offset: [f64; 2]) -> Result<String, EvaluatorError> {
+fn format_marker(marker: &Marker, fields: &Fields, offset: [f64; 2]) -> Result<String, Fail> {
     let component = marker.component;
     let mut value = fields.component(component).unwrap_or(f64::NAN);
     match component {
@@ -147,6 +147,7 @@ fn format_marker(marker: &Marker, fields: &Fields, offset: [f64; 2]) -> Result<S
                 return marker.integer.as_ref().map_or(Ok("undefined".to_owned()), |f| integer::format(value, f));
             };
             let name = match component {
+                'M' | 'x' | 'F' if value.is_nan() => None,
                 'M' | 'x' => MONTHS.get((value - 1.0) as usize),
                 'F' => DAYS.get(value as usize),
                 _ => return no_name(component),
@@ -158,7 +159,7 @@ fn format_marker(marker: &Marker, fields: &Fields, offset: [f64; 2]) -> Result<S
     }
 }
 
-fn format_zone(marker: &Marker, [hours, minutes]: [f64; 2]) -> Result<String, EvaluatorError> {
+fn format_zone(marker: &Marker, [hours, minutes]: [f64; 2]) -> Result<String, Fail> {
     let offset = hours * 100.0 + minutes;
     let Some(format) = &marker.integer else { return Ok(String::new()) };
     let mut text = match format.mandatory {
@@ -179,7 +180,7 @@ fn format_zone(marker: &Marker, [hours, minutes]: [f64; 2]) -> Result<String, Ev
     Ok(if offset == 0.0 && marker.second == Some('t') { "Z".to_owned() } else { text })
 }
 
-fn format(ms: f64, picture: &str, zone: Option<&str>) -> Result<String, EvaluatorError> {
+fn format(ms: f64, picture: &str, zone: Option<&str>) -> Result<String, Fail> {
     let offset = zone.map_or(0.0, integer::leading);
     let offset = [(offset / 100.0).floor(), offset % 100.0];
     let fields = Fields::of(ms + (60.0 * offset[0] + offset[1]) * 60_000.0);
@@ -193,20 +194,20 @@ fn format(ms: f64, picture: &str, zone: Option<&str>) -> Result<String, Evaluato
     Ok(out)
 }
 
-pub(super) fn from_millis(call: &Call, args: &[JValue]) -> Answer {
-    let Some(ms) = number::given(args, 0) else { return Ok(JValue::Undefined) };
+pub(super) fn from_millis(call: &Call, args: &[Val]) -> Answer {
+    let Some(ms) = number::given(args, 0) else { return Ok(Val::Undefined) };
     let picture = string::given(args, 1).unwrap_or(ISO);
-    call.shared.spend(20 + picture.len() * 2)?;
-    call.shared.built(format(ms, picture, string::given(args, 2))?)
+    call.run.spend(20 + picture.len() * 2)?;
+    call.run.built(format(ms, picture, string::given(args, 2))?)
 }
 
-pub(super) fn now(call: &Call, args: &[JValue]) -> Answer {
-    let now = JValue::Number(call.shared.now_ms as f64);
+pub(super) fn now(call: &Call, args: &[Val]) -> Answer {
+    let now = Val::Number(call.run.now_ms());
     from_millis(call, &[now, arg(args, 0).clone(), arg(args, 1).clone()])
 }
 
-pub(super) fn millis(call: &Call, _: &[JValue]) -> Answer {
-    Ok(JValue::Number(call.shared.now_ms as f64))
+pub(super) fn millis(call: &Call, _: &[Val]) -> Answer {
+    Ok(Val::Number(call.run.now_ms()))
 }
 
 /// `^\d{4}(-[01]\d)*(-[0-3]\d)*(T[0-2]\d:[0-5]\d:[0-5]\d)*(\.\d+)?([+-][0-2]\d:?[0-5]\d|Z)?$`
@@ -234,22 +235,22 @@ fn is_iso(text: &str) -> bool {
     rest.is_empty() || zones.iter().any(|zone| shape(rest, zone) == Some(""))
 }
 
-pub(super) fn to_millis(call: &Call, args: &[JValue]) -> Answer {
-    let Some(text) = string::given(args, 0) else { return Ok(JValue::Undefined) };
-    call.shared.spend(20 + text.len())?;
+pub(super) fn to_millis(call: &Call, args: &[Val]) -> Answer {
+    let Some(text) = string::given(args, 0) else { return Ok(Val::Undefined) };
+    call.run.spend(20 + text.len())?;
     match string::given(args, 1) {
         Some(picture) => {
-            call.shared.spend(5_000 + picture.len() * 100)?;
-            let found = parse(text, picture, call.shared.now_ms as f64)?;
-            Ok(found.map_or(JValue::Undefined, JValue::Number))
+            call.run.spend(5_000 + picture.len() * 100)?;
+            let found = parse(text, picture, call.run.now_ms())?;
+            Ok(found.map_or(Val::Undefined, Val::Number))
         }
-        None if is_iso(text) => Ok(JValue::Number(calendar::parse_iso(text))),
+        None if is_iso(text) => Ok(Val::Number(calendar::parse_iso(text))),
         None => coded("D3110", &[("value", quoted(text))]),
     }
 }
 
 /// The pattern that reads a part.
-fn pattern(part: &Part) -> Result<String, EvaluatorError> {
+fn pattern(part: &Part) -> Result<String, Fail> {
     let marker = match part {
         Part::Literal(text) => return Ok(regex::escape(text)),
         Part::Marker(marker) => marker,
@@ -280,7 +281,7 @@ fn pattern(part: &Part) -> Result<String, EvaluatorError> {
 }
 
 /// What a part that was found says; NaN where a name is not known.
-fn read(marker: &Marker, text: &str) -> Result<f64, EvaluatorError> {
+fn read(marker: &Marker, text: &str) -> Result<f64, Fail> {
     if let (true, Some(format)) = ("Zz".contains(marker.component), &marker.integer) {
         let text = if marker.component == 'z' { &text[3..] } else { text };
         let (hours, minutes) = match format.regular.and(format.separators.first()) {
@@ -306,9 +307,9 @@ fn read(marker: &Marker, text: &str) -> Result<f64, EvaluatorError> {
 
 /// The milliseconds of a text written with `picture`; `None` when it was not. What the picture leaves out before its first
 /// component is taken from `now`.
-fn parse(text: &str, picture: &str, now: f64) -> Result<Option<f64>, EvaluatorError> {
+fn parse(text: &str, picture: &str, now: f64) -> Result<Option<f64>, Fail> {
     let parts = analyse(picture)?;
-    let groups: Result<Vec<String>, EvaluatorError> = parts.iter().map(|p| Ok(format!("({})", pattern(p)?))).collect();
+    let groups: Result<Vec<String>, Fail> = parts.iter().map(|p| Ok(format!("({})", pattern(p)?))).collect();
     let matcher = RegexBuilder::new(&format!("^{}$", groups?.concat()))
         .case_insensitive(true)
         .size_limit(COMPILED_BYTES)
@@ -326,7 +327,7 @@ fn parse(text: &str, picture: &str, now: f64) -> Result<Option<f64>, EvaluatorEr
 }
 
 /// Which of the components decide.
-fn assemble(mut known: BTreeMap<char, f64>, now: f64) -> Result<f64, EvaluatorError> {
+fn assemble(mut known: BTreeMap<char, f64>, now: f64) -> Result<f64, Fail> {
     let incomplete = || coded("D3136", &[]);
     let mask = |letters: &str, known: &BTreeMap<char, f64>| {
         let set = |c: char| known.get(&c).is_some_and(|n| *n != 0.0 && !n.is_nan());

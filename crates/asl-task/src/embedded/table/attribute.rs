@@ -51,7 +51,7 @@ impl Attribute {
         }
     }
 
-    /// Reads `{"S": "text"}` and its like.
+    /// Reads `{"S": "text"}` and its like; a text alone is of type `S`, as Step Functions takes it.
     pub(crate) fn read(value: &Value) -> Result<Attribute, Fault> {
         read_nested(value, 0)
     }
@@ -112,6 +112,13 @@ fn read_members(map: &Map, depth: usize) -> Result<Attributes, Fault> {
 }
 
 fn read_nested(value: &Value, depth: usize) -> Result<Attribute, Fault> {
+    if depth >= MAX_NESTING {
+        return Err(invalid("Nesting Levels have exceeded supported limits"));
+    }
+    // Step Functions binds a text to the type S wherever an attribute value stands.
+    if let Value::String(text) = value {
+        return Ok(Attribute::S(text.clone()));
+    }
     let map = value.as_object().ok_or_else(|| wrong_kind("AttributeValue", "a JSON object"))?;
     let mut set = map.iter().filter(|(_, value)| !value.is_null());
     let Some((name, body)) = set.next() else {
@@ -122,19 +129,15 @@ fn read_nested(value: &Value, depth: usize) -> Result<Attribute, Fault> {
             "Supplied AttributeValue has more than one datatypes set, must contain exactly one of the supported datatypes",
         ));
     }
-    if depth >= MAX_NESTING {
-        return Err(invalid("Nesting Levels have exceeded supported limits"));
-    }
     let plain = SDK_NAMES.iter().find(|(_, sdk)| *sdk == &**name).map_or(&**name, |(plain, _)| plain);
     match plain {
         "S" => Ok(Attribute::S(text(name, body)?.into())),
         "N" => Ok(Attribute::N(number(text(name, body)?)?)),
         "B" => Ok(Attribute::B(bytes(name, body)?)),
-        "BOOL" => body.as_bool().map(Attribute::Bool).ok_or_else(|| wrong_kind(name, "a BOOLEAN")),
-        "NULL" => match body.as_bool() {
-            Some(true) => Ok(Attribute::Null),
-            Some(false) => Err(wrong("Null attribute value types must have the value of true")),
-            None => Err(wrong_kind(name, "a BOOLEAN")),
+        "BOOL" => Ok(Attribute::Bool(boolean(name, body)?)),
+        "NULL" => match boolean(name, body)? {
+            true => Ok(Attribute::Null),
+            false => Err(wrong("Null attribute value types must have the value of true")),
         },
         "SS" => read_strings(list(name, body)?),
         "NS" => read_numbers(list(name, body)?),
@@ -157,6 +160,20 @@ fn wrong(what: &str) -> Fault {
 
 fn text<'a>(name: &str, value: &'a Value) -> Result<&'a str, Fault> {
     value.as_str().ok_or_else(|| wrong_kind(name, "a STRING"))
+}
+
+/// A boolean, or its text: Step Functions reads `"false"` as false.
+fn boolean(name: &str, value: &Value) -> Result<bool, Fault> {
+    let read = match value {
+        Value::Bool(value) => Some(*value),
+        Value::String(text) => match &**text {
+            "true" | "True" | "TRUE" => Some(true),
+            "false" | "False" | "FALSE" => Some(false),
+            _ => None,
+        },
+        _ => None,
+    };
+    read.ok_or_else(|| wrong_kind(name, "a BOOLEAN"))
 }
 
 fn list<'a>(name: &str, value: &'a Value) -> Result<&'a [Value], Fault> {

@@ -1,0 +1,314 @@
+//! Executions that end the processes that run them, and executions that nobody can read: set aside, taken again, ended.
+//!
+//! # Who is to blame
+//! When a worker dies, one of its executions may be the reason: an evaluation that overflows the stack, a function inside
+//! the process that aborts, data that take all memory. Any one of them may be it, so all that have written nothing since
+//! are *suspects* ([`deaths_after`]). A suspect is tried before it is believed ([`Trials`]): which ones are on trial stands
+//! in the worker's row before they are loaded, and if that worker dies too, those on trial are to blame and no others. First
+//! many are tried together, then one at a time, so three deaths find the one among thousands. A record clears an execution,
+//! and nothing else does: what waits, for its time or for a function in another process, is not on trial meanwhile, and on
+//! trial again when it goes on.
+//!
+//! An execution whose owners died [`DEATHS`] times so is set aside: its owner is -1, which no worker is.
+
+use crate::error::JournalError;
+use crate::group::{Group, Job, Reply};
+use crate::writer::Writer;
+use crate::{ExecutionId, Journal, WorkerId};
+use asl_core::Failure;
+use rusqlite::Connection;
+use std::collections::BTreeSet;
+
+/// After so many deaths of its owners an execution is set aside, unless another number is asked for.
+pub const DEATHS: u32 = 3;
+
+/// How many suspects are tried together when their owner died once.
+const TOGETHER: usize = 256;
+/// How long a trial keeps the next one waiting; milliseconds. What is not over by then stays on trial.
+pub const TRIAL_MS: i64 = 1_000;
+
+/// The owner of executions that are set aside.
+pub(crate) const NOBODY: WorkerId = WorkerId(-1);
+
+/// How many deaths are counted for an execution when its owner has died: those before, one more if it was on trial, and
+/// otherwise at least the one.
+pub fn deaths_after(deaths: u32, on_trial: bool) -> u32 {
+    if on_trial { deaths.saturating_add(1) } else { deaths.max(1) }
+}
+
+/// Suspects: which are to be tried next, and which are on trial. Knows neither clock nor store, a driver tells it.
+#[derive(Clone, Debug)]
+pub struct Trials<K> {
+    waiting: BTreeSet<(u32, K)>,
+    on_trial: BTreeSet<K>,
+    /// Those of them that keep the next ones waiting.
+    current: BTreeSet<K>,
+    until_ms: i64,
+    /// What is written down to be on trial.
+    written: BTreeSet<K>,
+}
+
+impl<K> Default for Trials<K> {
+    fn default() -> Trials<K> {
+        Trials {
+            waiting: BTreeSet::new(),
+            on_trial: BTreeSet::new(),
+            current: BTreeSet::new(),
+            until_ms: 0,
+            written: BTreeSet::new(),
+        }
+    }
+}
+
+/// What is to be done about suspects.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Trial<K> {
+    /// To be written down first: all that are on trial from now on.
+    pub marked: Vec<K>,
+    /// To be loaded then.
+    pub begin: Vec<K>,
+}
+
+impl<K: Ord + Copy> Trials<K> {
+    /// An execution is suspect: its owners died so often.
+    pub fn suspect(&mut self, execution: K, deaths: u32) {
+        self.waiting.insert((deaths, execution));
+    }
+
+    /// It is not on trial any more: it has written a record, ended, or waits for something outside. True when it was.
+    pub fn settled(&mut self, execution: K) -> bool {
+        self.current.remove(&execution);
+        self.on_trial.remove(&execution)
+    }
+
+    /// One that was tried goes on, with an answer or because its time has come: it is on trial again. What is to be written
+    /// down first.
+    pub fn again(&mut self, execution: K) -> Vec<K> {
+        self.on_trial.insert(execution);
+        self.written.clone_from(&self.on_trial);
+        self.on_trial.iter().copied().collect()
+    }
+
+    /// Whether some wait to be tried.
+    pub fn is_waiting(&self) -> bool {
+        !self.waiting.is_empty()
+    }
+
+    /// When to ask again, if nothing settles before; milliseconds, by the clock of [`Trials::next`].
+    pub fn look_again_ms(&self) -> Option<i64> {
+        (!self.waiting.is_empty() && !self.current.is_empty()).then_some(self.until_ms)
+    }
+
+    /// What is to be done now, for at most `room` executions; `None` while a trial goes on, or when there is nothing to do.
+    pub fn next(&mut self, now_ms: i64, room: usize) -> Option<Trial<K>> {
+        if !self.current.is_empty() && now_ms < self.until_ms && self.until_ms <= now_ms.saturating_add(TRIAL_MS) {
+            // Those that have settled are not to be blamed for what the others do.
+            return (self.written != self.on_trial).then(|| {
+                self.written.clone_from(&self.on_trial);
+                Trial { marked: self.on_trial.iter().copied().collect(), begin: Vec::new() }
+            });
+        }
+        let most = match self.waiting.first() {
+            Some((deaths, _)) if *deaths > 1 => 1,
+            _ => TOGETHER.min(room),
+        };
+        let alike = |(deaths, _): &&(u32, K)| most == 1 || *deaths <= 1;
+        let begin: Vec<(u32, K)> = self.waiting.iter().take_while(alike).take(most.min(room)).copied().collect();
+        for suspect in &begin {
+            self.waiting.remove(suspect);
+        }
+        let begin: Vec<K> = begin.into_iter().map(|(_, execution)| execution).collect();
+        self.on_trial.extend(&begin);
+        self.current = begin.iter().copied().collect();
+        self.until_ms = now_ms.saturating_add(TRIAL_MS);
+        if begin.is_empty() && self.written == self.on_trial {
+            return None;
+        }
+        self.written.clone_from(&self.on_trial);
+        Some(Trial { marked: self.on_trial.iter().copied().collect(), begin })
+    }
+}
+
+/// What the writer is asked about executions that are set aside.
+pub(crate) enum QuarantineJob {
+    SetAside(ExecutionId, Option<WorkerId>, String, Reply<bool>),
+    TakeBack(ExecutionId, Reply<bool>),
+    EndUnread(ExecutionId, Option<WorkerId>, Failure, i64, Reply<bool>),
+    OnTrial(WorkerId, Vec<ExecutionId>, Reply<()>),
+}
+
+impl QuarantineJob {
+    pub(crate) fn fail(self, error: &JournalError) {
+        // Whoever does not wait any more wants no answer.
+        match self {
+            QuarantineJob::SetAside(_, _, _, reply)
+            | QuarantineJob::TakeBack(_, reply)
+            | QuarantineJob::EndUnread(_, _, _, _, reply) => drop(reply.send(Err(error.clone()))),
+            QuarantineJob::OnTrial(_, _, reply) => drop(reply.send(Err(error.clone()))),
+        }
+    }
+}
+
+impl Journal {
+    /// Sets an open execution of this worker aside: nobody runs it until [`Journal::take_back`]. `why` is shown to people.
+    /// False when it is not this worker's, or has ended.
+    ///
+    /// # Errors
+    /// When the database cannot be written, or this worker has lost its lease; as for every call of a worker.
+    pub async fn set_aside(&self, execution: ExecutionId, why: String) -> Result<bool, JournalError> {
+        let owner = self.writes_as();
+        self.ask(|reply| Job::Quarantine(QuarantineJob::SetAside(execution, owner, why, reply))).await
+    }
+
+    /// Lets workers take an execution again that was set aside, as if no owner had died. False when it was not.
+    ///
+    /// # Errors
+    /// When the database cannot be written.
+    pub async fn take_back(&self, execution: ExecutionId) -> Result<bool, JournalError> {
+        self.ask(|reply| Job::Quarantine(QuarantineJob::TakeBack(execution, reply))).await
+    }
+
+    /// Ends an open execution of this worker as `ABORTED` in its header alone: for one whose records or whose definition
+    /// cannot be read. Its history stays as it is and does not tell of that end ([`crate::ExecutionRow::unread_end`]).
+    /// False when it is not this worker's, or has ended.
+    ///
+    /// # Errors
+    /// As for [`Journal::set_aside`].
+    pub async fn end_unread(
+        &self,
+        execution: ExecutionId,
+        failure: Failure,
+        now_ms: i64,
+    ) -> Result<bool, JournalError> {
+        let owner = self.writes_as();
+        self.ask(|reply| Job::Quarantine(QuarantineJob::EndUnread(execution, owner, failure, now_ms, reply))).await
+    }
+
+    /// Writes down which executions this worker has on trial: if it dies, they are to blame.
+    ///
+    /// # Errors
+    /// As for [`Journal::set_aside`].
+    pub async fn on_trial(&self, executions: Vec<ExecutionId>) -> Result<(), JournalError> {
+        let worker = self.writes_as().ok_or(JournalError::Fenced { worker: WorkerId(0) })?;
+        self.ask(|reply| Job::Quarantine(QuarantineJob::OnTrial(worker, executions, reply))).await
+    }
+}
+
+impl Writer {
+    /// Does a job about executions that are set aside; its caller is told with the group.
+    pub(crate) fn quarantine(
+        &mut self,
+        conn: &Connection,
+        group: &mut Group,
+        job: QuarantineJob,
+    ) -> Result<(), JournalError> {
+        // What the group has of them comes first.
+        if let Err(error) = self.write(conn, group) {
+            job.fail(&error);
+            return Err(error);
+        }
+        match job {
+            QuarantineJob::SetAside(execution, owner, why, reply) => {
+                let done = self.changed(conn, execution, owner, |own| {
+                    let sql = "UPDATE execution SET owner = ?1, set_aside = ?2 \
+                               WHERE id = ?3 AND status = 'RUNNING' AND owner IS ?4";
+                    conn.execute(sql, (NOBODY.0, &why, execution.0, own))
+                });
+                group.tell(reply, done)
+            }
+            QuarantineJob::TakeBack(execution, reply) => {
+                let done = self.changed(conn, execution, None, |_| {
+                    conn.execute("UPDATE latest SET deaths = 0 WHERE execution = ?", [execution.0])?;
+                    let sql = "UPDATE execution SET owner = NULL, set_aside = NULL WHERE id = ? AND owner = ?";
+                    conn.execute(sql, (execution.0, NOBODY.0))
+                });
+                group.tell(reply, done)
+            }
+            QuarantineJob::EndUnread(execution, owner, Failure { error, cause }, now_ms, reply) => {
+                let done = self.changed(conn, execution, owner, |own| {
+                    let sql = "UPDATE execution SET status = 'ABORTED', stopped_ms = ?1, error = ?2, cause = ?3, \
+                               set_aside = NULL, unread_end = 1 WHERE id = ?4 AND status = 'RUNNING' AND owner IS ?5";
+                    let ended = conn.execute(sql, (now_ms, &error, &cause, execution.0, own))?;
+                    if ended == 1 {
+                        conn.execute("DELETE FROM inbox WHERE execution = ?", [execution.0])?;
+                    }
+                    Ok(ended)
+                });
+                group.tell(reply, done)
+            }
+            QuarantineJob::OnTrial(worker, executions, reply) => {
+                let list = crate::read::Numbers::new(&executions).0;
+                let mark = || conn.execute("UPDATE worker SET trial = ? WHERE id = ?", (list, worker.0));
+                let done = match self.fence(conn, Some(worker)) {
+                    Ok(Ok(())) => mark().map(|_| Ok(())).map_err(|e| self.place.failed(e)),
+                    refused => refused,
+                };
+                group.tell(reply, done)
+            }
+        }
+    }
+
+    /// Changes the header of an execution on behalf of `owner`. True when it was changed.
+    fn changed(
+        &mut self,
+        conn: &Connection,
+        execution: ExecutionId,
+        owner: Option<WorkerId>,
+        change: impl FnOnce(Option<i64>) -> Result<usize, rusqlite::Error>,
+    ) -> Result<Result<bool, JournalError>, JournalError> {
+        if let Err(fenced) = self.fence(conn, owner)? {
+            return Ok(Err(fenced));
+        }
+        let changed = change(owner.map(|worker| worker.0)).map_err(|e| self.place.failed(e))?;
+        if changed > 0 {
+            self.known.forget(execution);
+        }
+        Ok(Ok(changed > 0))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Where one of many is the poison, three deaths find it, and nobody else is blamed more than twice.
+    #[test]
+    fn three_deaths_find_the_one_among_thousands() {
+        for poison in [0, 255, 256, 700, 1999] {
+            let mut deaths = vec![1u32; 2000];
+            let mut died = 1;
+            while deaths[poison] < DEATHS {
+                let mut trials = Trials::default();
+                deaths.iter().enumerate().for_each(|(n, deaths)| trials.suspect(n, *deaths));
+                let on_trial = loop {
+                    let trial = trials.next(0, 1000).expect("the poison is tried some time");
+                    if trial.begin.contains(&poison) {
+                        break trial.marked;
+                    }
+                    trial.begin.iter().for_each(|innocent| assert!(trials.settled(*innocent)));
+                };
+                died += 1;
+                for (n, deaths) in deaths.iter_mut().enumerate() {
+                    *deaths = deaths_after(*deaths, on_trial.contains(&n));
+                }
+            }
+            assert_eq!(died, DEATHS);
+            assert_eq!(deaths.iter().filter(|deaths| **deaths >= DEATHS).count(), 1, "only the poison");
+        }
+    }
+
+    #[test]
+    fn a_trial_that_takes_long_keeps_nobody_waiting_for_ever_and_stays_one() {
+        let mut trials = Trials::default();
+        trials.suspect('a', 2);
+        trials.suspect('b', 2);
+        assert_eq!(trials.next(0, 9), Some(Trial { marked: vec!['a'], begin: vec!['a'] }));
+        assert_eq!((trials.next(TRIAL_MS - 1, 9), trials.look_again_ms()), (None, Some(TRIAL_MS)));
+        assert_eq!(trials.next(TRIAL_MS, 9), Some(Trial { marked: vec!['a', 'b'], begin: vec!['b'] }));
+        assert!(trials.settled('b') && !trials.settled('b'));
+        assert_eq!(trials.next(TRIAL_MS, 9), Some(Trial { marked: vec!['a'], begin: vec![] }));
+        assert!(trials.settled('a'));
+        assert_eq!(trials.next(TRIAL_MS, 9), Some(Trial { marked: vec![], begin: vec![] }));
+        assert_eq!(trials.next(TRIAL_MS, 9), None);
+    }
+}
