@@ -243,6 +243,25 @@ fn of_several_state_machines_one_is_named() {
 }
 
 #[test]
+fn a_mock_configuration_names_a_state_machine_by_either_name() {
+    let place = Place::empty();
+    let state = "{Type: Task, Resource: 'arn:aws:states:::glue:startJobRun.sync', Parameters: {JobName: j}, End: true}";
+    let template = format!(
+        "Transform: AWS::Serverless-2016-10-31\nResources:\n  Flow:\n    Type: AWS::Serverless::StateMachine\n    Properties:\n      \
+         Name: the-flow\n      Definition: {{StartAt: A, States: {{A: {state}}}}}\n"
+    );
+    place.write("template.yaml", &template);
+    for name in ["Flow", "the-flow"] {
+        let mocks = r#"{"StateMachines": {"NAME": {"TestCases": {"Good": {"A": "Done"}}}},
+            "MockedResponses": {"Done": {"0": {"Return": {"run": 1}}}}}"#;
+        place.write("mocks.json", &mocks.replace("NAME", name));
+        let ran = place.asl(&["run", "template.yaml", "--mock", "mocks.json", "-q"]);
+        assert_eq!(ran.ends(0).json()["run"], 1, "{name}");
+    }
+    place.asl(&["run", "template.yaml"]).ends(2).says("glue:startJobRun.sync has no local backend yet");
+}
+
+#[test]
 fn functions_have_their_layers_environment_and_inline_code() {
     let place = Place::empty();
     place.write("layer/python/shared.py", "NAME = 'from the layer'\n");
@@ -355,6 +374,7 @@ fn a_project_file_adds_to_a_template_and_overrides_it() {
         .asl(&["run", "infra/template.yaml", "--project", "asl.toml", "--parameter", "Stag=x"])
         .ends(2)
         .says("did you mean `Stage`?");
+    place.asl(&["check", "asl.toml"]).ends(0).says("asl.toml: ok");
     place
         .asl(&["run", "infra/template.yaml"])
         .ends(2)

@@ -39,7 +39,7 @@ pub(crate) async fn redrive(args: Redrive) -> Result<Exit, Trouble> {
     let row = place::execution(&journal, Some(&args.execution)).await?;
     let progress = (!args.quiet).then_some(progress);
     let mocks = match &args.mock {
-        Some(file) => mocks::load(file, &row.state_machine, args.mock_case.as_deref(), None)?,
+        Some(file) => mocks::load(file, &[row.state_machine.as_str()], args.mock_case.as_deref(), None)?,
         None => Mocks::default(),
     };
     let engine = engine("asl redrive", &project, functions, mocks, &journal, progress.clone())?.build();

@@ -46,7 +46,7 @@ pub(crate) async fn resume(args: Resume) -> Result<Exit, Trouble> {
     let mut interrupt = Interrupt::listen()?;
     let journal = place::change(&place::database_of(&args.place, &project)).await?;
     let mocks = match &args.mock {
-        Some(file) => mocks::load(file, &only_machine(&journal).await?, args.mock_case.as_deref(), None)?,
+        Some(file) => mocks::load(file, &[&*only_machine(&journal).await?], args.mock_case.as_deref(), None)?,
         None => Mocks::default(),
     };
     let engine = engine("asl resume", &project, functions, mocks, &journal, (!args.quiet).then_some(progress))?.build();

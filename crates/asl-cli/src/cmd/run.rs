@@ -65,7 +65,10 @@ pub(crate) fn run(args: Run) -> Result<Exit, Trouble> {
     let progress = Arc::new(Progress::new(Some(&definition), look));
     let functions = project.functions(log_sink(&progress, args.quiet))?;
     let mocks = match &args.mock {
-        Some(file) => mocks::load(file, name, args.mock_case.as_deref(), Some(&definition))?,
+        Some(file) => {
+            let names: Vec<&str> = [name.as_str()].into_iter().chain(opened.logical_id.as_deref()).collect();
+            mocks::load(file, &names, args.mock_case.as_deref(), Some(&definition))?
+        }
         None => Mocks::default(),
     };
     project.check(source, &definition, &functions, &mocks)?;

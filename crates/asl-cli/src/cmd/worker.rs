@@ -2,6 +2,7 @@
 
 use crate::args::Place;
 use crate::common::clock::now_ms;
+use crate::common::definition::note;
 use crate::common::engine::engine;
 use crate::common::interrupt::Interrupt;
 use crate::common::place;
@@ -45,6 +46,9 @@ pub(crate) async fn worker(mut args: WorkerArgs) -> Result<Exit, Trouble> {
     args.place.project = args.file.take().or(args.place.project);
     let project = place::project(&args.place)?;
     let log = Arc::new(Log { look: Look::of_stderr(), quiet: args.quiet });
+    if !args.quiet {
+        note(project.notes(), log.look);
+    }
     let sink = log.clone();
     let functions = project.functions(Arc::new(move |line: LogLine| sink.function(&line)))?;
     let mut signals = Interrupt::listen()?;

@@ -8,10 +8,10 @@ use asl::parts::syntax::Severity;
 use std::path::Path;
 
 /// The mocks of a test case for a state machine; without a name, of the only one it has. With a definition, they must be
-/// of its states.
+/// of its states. The machine may go by any of its names: that of a template has a logical id too, the last one here.
 pub(crate) fn load(
     file: &Path,
-    machine: &str,
+    machines: &[&str],
     case: Option<&str>,
     definition: Option<&Definition>,
 ) -> Result<Mocks, Trouble> {
@@ -25,6 +25,8 @@ pub(crate) fn load(
     let text = std::fs::read_to_string(file).map_err(|problem| {
         Trouble::new(format!("the mock configuration {name} cannot be read: {problem}")).hint("check the path")
     })?;
+    let has_cases = |machine: &&&str| Mocks::test_cases(&text, machine).is_ok_and(|cases| !cases.is_empty());
+    let machine = machines.iter().find(has_cases).or(machines.last()).copied().unwrap_or_default();
     let told = |error: MockError| Trouble::Places(vec![finding(&name, &text, machine, error)]);
     let cases = Mocks::test_cases(&text, machine).map_err(told)?;
     let case = match (case, cases.as_slice()) {

@@ -131,7 +131,7 @@ fn folder() -> Result<Option<PathBuf>, Trouble> {
     if below.len() > 1 {
         let names: Vec<String> = below.iter().map(|folder| shorter(folder).display().to_string()).collect();
         let message = format!("several folders here have a project: {}", names.join(", "));
-        let file = Project::in_folder(&below[0]).map_or_else(|| below[0].join(FILE_NAME), |file| file);
+        let file = Project::in_folder(&below[0]).unwrap_or_else(|| below[0].join(FILE_NAME));
         let hint = format!("choose one with --project {}, or go into its folder", shorter(&file).display());
         return Err(Trouble::new(message).hint(hint));
     }

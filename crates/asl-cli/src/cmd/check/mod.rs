@@ -106,7 +106,12 @@ fn project(file: &Path, stack: &StackOptions) -> Result<Checked, Trouble> {
     std::fs::metadata(file).map_err(|problem| {
         Trouble::new(format!("the project file {} cannot be read: {problem}", file.display())).hint("check the path")
     })?;
-    let checked = Project::load_with(file, stack).and_then(|project| project.functions(Arc::new(|_| {})).map(drop));
+    let checked = Project::load_with(file, stack).and_then(|project| {
+        note(project.notes(), Look::of_stderr());
+        project.functions(Arc::new(|_| {}))?;
+        let problems = project.broken();
+        if problems.is_empty() { Ok(()) } else { Err(ProjectError { problems }) }
+    });
     let found = checked.err().map(|error| problems(&error, Severity::Error)).unwrap_or_default();
     Ok(Checked { file: file.display().to_string(), found, more: (0, 0) })
 }
@@ -149,7 +154,7 @@ fn from_stdin(args: &Check) -> Result<Checked, Trouble> {
         None => Source::new(find::STDIN, text),
     };
     let options = Options { format, ..Options::default() };
-    let opened = Opened { project, name: "stdin".to_owned(), source, options, notes: Vec::new() };
+    let opened = Opened { project, name: "stdin".to_owned(), logical_id: None, source, options, notes: Vec::new() };
     Ok(definition(find::STDIN.to_owned(), &opened))
 }
 
