@@ -224,8 +224,7 @@ impl Journal {
                    LEFT JOIN latest l ON l.execution = x.id WHERE x.status = 'RUNNING' AND x.owner = ? ORDER BY x.id";
         let own = self.owner.map_or(0, |worker| worker.0);
         let mut conn = self.reader().await?;
-        let rows: Result<Vec<(i64, String, String, Option<u32>)>, _> =
-            sqlx::query_as(sql).bind(own).fetch_all(&mut *conn).await;
+        let rows: Result<Vec<_>, _> = sqlx::query_as(sql).bind(own).fetch_all(&mut *conn).await;
         Ok(rows.map_err(|e| self.place.failed(e))?.into_iter().map(Claimed::new).collect())
     }
 

@@ -233,6 +233,7 @@ mod tests {
                 region: text,
                 execution_type: ExecutionType::Standard,
                 seed: 0,
+                token_key: None,
                 input_text: "{}".into(),
                 input: Value::Null,
             };
