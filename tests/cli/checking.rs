@@ -24,9 +24,16 @@ fn folders_stdin_and_nothing_are_checked() {
     place.write("a/.hidden/x.asl.json", "{");
     place.write("a/data.json", "{");
     place.write("b/asl.toml", "[queues.Q]\n");
+    place.write("c/template.yaml", "Transform: AWS::Serverless-2016-10-31\nResources:\n  One:\n    \
+        Type: AWS::Serverless::StateMachine\n    Properties: {Name: one, Definition: {StartAt: A, States: {A: {Type: Succeed}}}}\n");
     let here = place.asl(&["check"]);
-    here.ends(2).says_all(&["a/good.asl.json: ok\n", "a/deep/bad.asl.yaml: 1 error", "b/asl.toml: ok\n"]);
-    assert_eq!(here.stderr.lines().count(), 3, "{}", here.stderr);
+    here.ends(2).says_all(&[
+        "a/good.asl.json: ok\n",
+        "a/deep/bad.asl.yaml: 1 error",
+        "b/asl.toml: ok\n",
+        "c/template.yaml (one): ok\n",
+    ]);
+    assert_eq!(here.stderr.lines().count(), 4, "{}", here.stderr);
     assert!(here.stdout.contains("a/deep/bad.asl.yaml:1:13"), "{}", here.stdout);
     place.asl(&["check", "b", "a/good.asl.json", "a/../a/good.asl.json"]).ends(0);
     place.asl_with_stdin(&["check", "-"], GOOD).ends(0).says("<stdin>: ok");

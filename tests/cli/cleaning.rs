@@ -4,6 +4,7 @@ mod common;
 
 use common::Place;
 use serde_json::json;
+use std::os::unix::fs::PermissionsExt;
 
 const PASS: &str = r#"{"StartAt": "A", "States": {"A": {"Type": "Succeed"}}}"#;
 const FAIL: &str = r#"{"StartAt": "A", "States": {"A": {"Type": "Fail"}}}"#;
@@ -103,6 +104,11 @@ fn a_database_is_checked_copied_and_made_small() {
     assert_eq!((&checked["executions"], &checked["problems"]), (&json!(4), &json!([])));
     place.asl(&["db", "backup", "copy.db"]).ends(0).says("copy.db: ");
     place.asl(&["db", "backup", "copy.db"]).ends(2).says("the copy cannot be written").says("exists already");
+    let mode = std::fs::metadata(place.path("copy.db")).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600, "the keys of task tokens are in it");
+    for name in [":memory:", "file:copy.db"] {
+        place.asl(&["db", "backup", name]).ends(2).says("names no file");
+    }
     assert!(place.asl(&["list", "--db", "copy.db"]).ends(0).stdout.contains("b1"));
     place.asl(&["replay", "--all", "--db", "copy.db"]).ends(0);
     assert!(place.asl(&["db", "vacuum"]).ends(0).stdout.starts_with(".asl/asl.db: "));
