@@ -35,7 +35,7 @@ struct Param {
 /// The letter of a value.
 fn letter(value: &Val) -> char {
     match value {
-        Val::Undefined => 'm',
+        Val::Undefined | Val::Unset => 'm',
         Val::Null => 'l',
         Val::Bool(_) => 'b',
         Val::Number(_) | Val::Exact(_) => 'n',
