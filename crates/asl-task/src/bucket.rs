@@ -73,7 +73,7 @@ impl Buckets {
         let over = self.over(bucket);
         let path = over.as_deref().unwrap_or(declared);
         let failed = |e: &dyn std::fmt::Display| format!("{}: {e}", path.join(key).display());
-        if over.is_some() {
+        if over.is_some() || self.made.contains(bucket) {
             fs::create_dir_all(path).map_err(|e| failed(&e))?;
         }
         let folder = Folder::open(path).map_err(|e| failed(&e))?;
