@@ -94,7 +94,7 @@ struct Section {
 impl Section {
     fn of(service: &str) -> Option<Section> {
         let mut lines = TABLE.lines().skip_while(|line| {
-            !line.strip_prefix("= ").and_then(|rest| rest.split(' ').next()).is_some_and(|name| name == service)
+            line.strip_prefix("= ").and_then(|rest| rest.split(' ').next()).is_none_or(|name| name != service)
         });
         let operations = lines.next()?.strip_prefix("= ")?;
         Some(Section { operations, shapes: lines.take_while(|line| !line.starts_with("= ")).collect() })
