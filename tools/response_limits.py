@@ -3,7 +3,8 @@
 botocore (Apache-2.0). The types of their members are in the table of asl-aws; these limits are for TestState, which refuses
 a mocked result that is beyond them.
 
-    python3 tools/response_limits.py
+    python3 -m venv /tmp/botocore && /tmp/botocore/bin/pip install botocore==1.44.8
+    /tmp/botocore/bin/python tools/response_limits.py
 
 A section is `= service`; a line `Member limit` holds wherever the service answers with that member, `Operation.Member limit`
 in the answer of that operation, where the operations differ. A limit is `eA|B` (the words of an enum), `l1` (the least
