@@ -158,6 +158,33 @@ fn the_templates_cover_every_type_property_and_function() {
     }
 }
 
+#[test]
+fn resources_go_by_their_logical_ids_in_every_command() {
+    let place = Place::empty();
+    place.write("f.py", "def handler(event, context):\n    return 'called'\n");
+    place.write(
+        "template.yaml",
+        "Transform: AWS::Serverless-2016-10-31\nResources:\n  T: {Type: AWS::Serverless::SimpleTable}\n  \
+        Q: {Type: AWS::SQS::Queue}\n  N: {Type: AWS::SNS::Topic}\n  B: {Type: AWS::S3::Bucket}\n  F:\n    \
+        Type: AWS::Serverless::Function\n    Properties: {Runtime: python3.12, Handler: f.handler, CodeUri: .}\n",
+    );
+    place.asl(&["table", "put", "T", r#"{"id": "1"}"#]).ends(0);
+    assert!(place.asl(&["table", "get", "T", "1"]).ends(0).stdout.contains('1'));
+    assert!(place.asl(&["table", "query", "T", "1"]).ends(0).stdout.contains('1'));
+    place.asl(&["table", "delete", "T", "1"]).ends(0);
+    assert_eq!(place.asl(&["table", "scan", "T", "--json"]).json()["Items"], json!([]));
+    place.asl(&["queue", "send", "Q", "hello"]).ends(0);
+    assert!(place.asl(&["queue", "peek", "Q"]).ends(0).stdout.contains("hello"));
+    let received = place.asl(&["queue", "receive", "Q", "--json"]).json();
+    place.asl(&["queue", "delete", "Q", received["Messages"][0]["ReceiptHandle"].as_str().unwrap()]).ends(0);
+    place.asl(&["queue", "purge", "Q"]).ends(0).says("0 messages deleted");
+    place.asl(&["topic", "publish", "N", "news"]).ends(0);
+    assert_eq!(place.asl(&["function", "invoke", "F", "-q"]).ends(0).stdout.trim(), "\"called\"");
+    place.asl(&["bucket", "put", "B", "key", "f.py"]).ends(0);
+    assert!(place.asl(&["bucket", "ls", "B"]).ends(0).stdout.contains("key"));
+    assert!(place.asl(&["bucket", "get", "B", "key"]).ends(0).stdout.contains("called"));
+}
+
 /// The lab: its template, its definition, its functions, its inputs.
 #[test]
 fn the_lab_runs_as_it_is() {

@@ -4,12 +4,13 @@ use crate::{ExecutionId, WorkerId};
 use std::path::Path;
 use std::sync::Arc;
 
-/// A failure of the journal. Cheap to clone: one failed commit answers many callers.
+/// A failure of the journal: its text says what is wrong and where, [`JournalError::hint`] what to do. Cheap to clone: one
+/// failed commit answers many callers.
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum JournalError {
     /// Another process has been writing for longer than the busy timeout.
-    #[error("the database {} is locked: another process has been writing to it for {waited_ms} ms; {hint}", path.display(), hint = hint::LOCKED)]
+    #[error("the database {} is locked: another process has been writing to it for {waited_ms} ms", path.display())]
     Locked {
         /// The file.
         path: Arc<Path>,
@@ -17,7 +18,7 @@ pub enum JournalError {
         waited_ms: u64,
     },
     /// The file was written by a newer program.
-    #[error("the database {} has version {found}, this program knows versions up to {known}; {hint}", path.display(), hint = hint::NEWER)]
+    #[error("the database {} has version {found}, this program knows versions up to {known}", path.display())]
     Newer {
         /// The file.
         path: Arc<Path>,
@@ -27,7 +28,7 @@ pub enum JournalError {
         known: i64,
     },
     /// The file was written by an older program and is opened for reading only.
-    #[error("the database {} has version {found}, this program reads version {known}; {hint}", path.display(), hint = hint::OLDER)]
+    #[error("the database {} has version {found}, this program reads version {known}", path.display())]
     Older {
         /// The file.
         path: Arc<Path>,
@@ -37,13 +38,13 @@ pub enum JournalError {
         known: i64,
     },
     /// The file is no SQLite database.
-    #[error("{} is not a database; {hint}", path.display(), hint = hint::NOT_A_DATABASE)]
+    #[error("{} is not a database", path.display())]
     NotADatabase {
         /// The file.
         path: Arc<Path>,
     },
     /// The file is the database of another program.
-    #[error("the database {} belongs to another application (application id {application_id}); {hint}", path.display(), hint = hint::FOREIGN)]
+    #[error("the database {} belongs to another application (application id {application_id})", path.display())]
     Foreign {
         /// The file.
         path: Arc<Path>,
@@ -51,13 +52,13 @@ pub enum JournalError {
         application_id: i64,
     },
     /// There is no such file.
-    #[error("there is no database {}; {hint}", path.display(), hint = hint::MISSING)]
+    #[error("there is no database {}", path.display())]
     Missing {
         /// The file.
         path: Arc<Path>,
     },
     /// The file was deleted, moved or replaced while it was used: what is written to it nobody finds.
-    #[error("the database {} {what} while it was in use; {hint}", path.display(), hint = hint::GONE)]
+    #[error("the database {} {what} while it was in use", path.display())]
     Gone {
         /// The file.
         path: Arc<Path>,
@@ -65,16 +66,15 @@ pub enum JournalError {
         what: &'static str,
     },
     /// A name that SQLite gives another meaning.
-    #[error("{:?} names no file; {hint}", path.display().to_string(), hint = hint::NO_FILE)]
+    #[error("{:?} names no file", path.display().to_string())]
     NoFile {
         /// The name.
         path: Arc<Path>,
     },
     /// A record cannot be read back as it was written.
     #[error(
-        "record {record} of execution {} is damaged: {what}; {hint}",
-        arn.as_deref().map_or_else(|| execution.to_string(), str::to_owned),
-        hint = hint::CORRUPT
+        "record {record} of execution {} is damaged: {what}",
+        arn.as_deref().map_or_else(|| execution.to_string(), str::to_owned)
     )]
     Corrupt {
         /// The execution's number in the database.
@@ -87,7 +87,7 @@ pub enum JournalError {
         what: String,
     },
     /// SQLite finds the file damaged.
-    #[error("the database {} is damaged ({message}); {hint}", path.display(), hint = hint::DAMAGED)]
+    #[error("the database {} is damaged ({message})", path.display())]
     Damaged {
         /// The file.
         path: Arc<Path>,
@@ -95,13 +95,13 @@ pub enum JournalError {
         message: String,
     },
     /// No space is left.
-    #[error("the disk of the database {} is full: nothing was written; {hint}", path.display(), hint = hint::FULL)]
+    #[error("the disk of the database {} is full: nothing was written", path.display())]
     Full {
         /// The file.
         path: Arc<Path>,
     },
     /// The file cannot be opened, read or written.
-    #[error("the database {} cannot be used ({message}); {hint}", path.display(), hint = hint::IO)]
+    #[error("the database {} cannot be used ({message})", path.display())]
     Io {
         /// The file.
         path: Arc<Path>,
@@ -109,13 +109,13 @@ pub enum JournalError {
         message: String,
     },
     /// There is an execution with this ARN already.
-    #[error("the execution {arn} exists already; {hint}", hint = hint::ALREADY_EXISTS)]
+    #[error("the execution {arn} exists already")]
     AlreadyExists {
         /// The ARN.
         arn: Arc<str>,
     },
     /// Several executions have this name.
-    #[error("several executions are named `{name}`: {}; {hint}", candidates.join(", "), hint = hint::AMBIGUOUS)]
+    #[error("several executions are named `{name}`: {}", candidates.join(", "))]
     Ambiguous {
         /// The name.
         name: String,
@@ -147,7 +147,7 @@ pub enum JournalError {
         found: u64,
     },
     /// The worker has lost its lease: another one has taken its executions, or may.
-    #[error("worker {worker} has lost its lease: nothing was written; {hint}", hint = hint::FENCED)]
+    #[error("worker {worker} has lost its lease: nothing was written")]
     Fenced {
         /// The worker.
         worker: WorkerId,
@@ -159,7 +159,7 @@ pub enum JournalError {
         execution: ExecutionId,
     },
     /// Too many inputs wait for the execution.
-    #[error("too many inputs wait for execution {execution} already; {hint}", hint = hint::INBOX_FULL)]
+    #[error("too many inputs wait for execution {execution} already")]
     InboxFull {
         /// The execution.
         execution: ExecutionId,
@@ -200,7 +200,7 @@ pub enum JournalError {
     },
 }
 
-/// What to do about it: the end of the messages.
+/// What to do about it.
 mod hint {
     pub(super) const LOCKED: &str = "wait for it, or stop it";
     pub(super) const NEWER: &str = "use a newer program";
@@ -221,7 +221,7 @@ mod hint {
 }
 
 impl JournalError {
-    /// What can be done about it, for those who show that apart: the message ends in it, after a semicolon.
+    /// What to do about it; the text of the error does not say it.
     pub fn hint(&self) -> Option<&'static str> {
         Some(match self {
             JournalError::Locked { .. } => hint::LOCKED,
@@ -303,7 +303,7 @@ mod tests {
     use sqlx::{Connection, SqliteConnection};
 
     #[test]
-    fn messages_end_in_their_hints() {
+    fn what_to_do_is_told_apart() {
         let path: Arc<Path> = Path::new("a.db").into();
         let errors = [
             JournalError::Locked { path: path.clone(), waited_ms: 1 },
@@ -318,7 +318,7 @@ mod tests {
         ];
         for error in errors {
             let (text, hint) = (error.to_string(), error.hint().unwrap());
-            assert!(text.ends_with(&format!("; {hint}")), "{text}");
+            assert!(!text.contains(hint), "{text}");
         }
         assert_eq!(JournalError::Closed.hint(), None);
     }
@@ -331,7 +331,7 @@ mod tests {
         let writer = rusqlite::Connection::open_in_memory().unwrap().execute_batch(sql).unwrap_err();
         let place = Place { path: Path::new("a.db").into(), busy_timeout_ms: 0 };
         for told in [place.failed(reader).to_string(), place.failed(writer).to_string()] {
-            assert_eq!(told, "the disk of the database a.db is full: nothing was written; make room and try again");
+            assert_eq!(told, "the disk of the database a.db is full: nothing was written");
         }
     }
 }

@@ -66,6 +66,7 @@ mod kept;
 mod known;
 mod lease;
 mod liveness;
+mod maintain;
 mod open;
 mod payloads;
 mod place;
@@ -86,6 +87,7 @@ pub use inbox::{Mail, MailId, Verdict};
 pub use kept::{Kept, KeptError};
 pub use lease::{Claim, Claimed, Except, NewWorker, WorkerRow};
 pub use liveness::Liveness;
+pub use maintain::Purge;
 pub use open::{Durability, Options};
 pub use watch::Watcher;
 

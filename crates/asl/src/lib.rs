@@ -44,23 +44,26 @@
 //! The command line and the server are built on this crate; see also `examples/embed.rs`.
 #![forbid(unsafe_code)]
 
+pub mod aws;
 mod places;
 pub mod project;
 mod state_machine;
 pub mod test_state;
 pub mod testing;
 
-pub use asl_core::{Budget, Event, EventKind, Execution, Failure, Note, Outcome, event::to_aws, flow_of_machine};
+pub use asl_core::{
+    Budget, Doing, Event, EventKind, Execution, Failure, Note, Outcome, Pending, event::to_aws, flow_of_machine,
+};
 pub use asl_engine::{
     ChangedCall, Clock, Difference, Divergence, Engine, EngineBuilder, EngineError, ExportError, Exported, Fork, Hold,
     Holder, Needed, Notice, Observer, ReplayError, Replayed, StartExecution, Started, Trial, Unsupported, Update,
-    Verdict, Whose, holders, map_run_children, replay, replay_exported, replay_kept, stored_options, try_definition,
-    try_kept,
+    Verdict, Whose, holders, map_run_children, pending, replay, replay_exported, replay_kept, stored_options,
+    try_definition, try_kept,
 };
 pub use asl_expr::Timestamp;
 pub use asl_journal::{
-    Durability, ExecutionRow, Filter, Journal, JournalError, Kept, KeptError, Options as JournalOptions, Status, Which,
-    WorkerId, WorkerRow,
+    Durability, ExecutionRow, Filter, Journal, JournalError, Kept, KeptError, Options as JournalOptions, Purge, Status,
+    Which, WorkerId, WorkerRow,
 };
 pub use asl_syntax::{Definition, Diagnostic};
 pub use asl_task::function::{FunctionSet, Handler};

@@ -230,6 +230,11 @@ impl MapRun {
         }
     }
 
+    /// How many children run, and how many were started in all.
+    pub(crate) fn counts(&self) -> (usize, u64) {
+        (self.running.len(), self.next_child)
+    }
+
     fn call(&self, child: u64, of: &Child) -> Box<ChildCall> {
         Box::new(ChildCall { run: self.id, child, execution: (*of.execution).clone(), redrives: of.redrives })
     }

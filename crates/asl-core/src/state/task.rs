@@ -128,7 +128,7 @@ fn check_parameters(resource: &Resource, parameters: &Value) -> Result<(), State
 }
 
 /// The Map iterations around a scope, outermost first.
-fn iterations(machine: &Machine, id: ScopeId) -> Vec<(Arc<str>, u64)> {
+pub(crate) fn iterations(machine: &Machine, id: ScopeId) -> Vec<(Arc<str>, u64)> {
     let mut around = Vec::new();
     let mut at = machine.scopes.get(id).parent;
     while let Some((parent, index)) = at {

@@ -388,7 +388,7 @@ impl Build {
     /// # Errors
     /// The bounds on items, memory and work.
     pub(super) fn extend(&mut self, list: List<'_>) -> Result<(), Fail> {
-        self.charge.budget().spend(list.len())?;
+        self.charge.budget().spend(list.len().saturating_mul(2))?;
         let spare = self.items.capacity() - self.items.len();
         if list.len() > spare {
             self.grow(list.len() - spare)?;

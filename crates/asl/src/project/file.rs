@@ -1,5 +1,6 @@
 //! The shape of `asl.toml`.
 
+use super::retention::Retention;
 use asl_task::aws::Choice;
 use asl_task::embedded::{QueueSpec, TableSpec, TopicSpec};
 use serde::de::{self, MapAccess, Visitor};
@@ -44,6 +45,8 @@ pub(super) struct File {
     /// What runs the tasks of a service: `dynamodb`, `"aws-sdk:rekognition"`.
     #[serde(default)]
     pub(super) backends: BTreeMap<String, Choice>,
+    /// How long workers keep executions that have ended; for ever when absent.
+    pub(super) retention: Option<Retention>,
 }
 
 /// How AWS is reached, or what stands in for it. What is not given is looked up where AWS's own tools do: in the environment

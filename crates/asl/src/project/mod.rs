@@ -37,6 +37,7 @@ mod file;
 mod opened;
 mod place;
 mod read;
+mod retention;
 #[cfg(feature = "schema")]
 mod schema;
 mod stack;
@@ -44,6 +45,7 @@ mod template;
 
 pub use error::{Problem, ProjectError};
 pub use opened::{Opened, Wanted, is_template, machine_name};
+pub use retention::Retention;
 #[cfg(feature = "schema")]
 pub use schema::schema;
 pub use stack::StackOptions;
@@ -83,6 +85,8 @@ pub struct Project {
     pub buckets: BTreeMap<String, PathBuf>,
     /// The services that tasks call at AWS, and how it is reached.
     pub aws: Aws,
+    /// How long workers keep executions that have ended; `None` for ever.
+    pub retention: Option<Retention>,
     /// The file's text, for places.
     text: Arc<str>,
     /// The template, where there is one.
@@ -102,6 +106,7 @@ impl Project {
             services: ServicesSpec::default(),
             buckets: BTreeMap::new(),
             aws: Aws::default(),
+            retention: None,
             text: "".into(),
             stack: None,
         }
@@ -144,7 +149,11 @@ impl Project {
         Project::of_definition_with(definition, explicit, &StackOptions::default())
     }
 
-    fn of_definition_with(
+    /// The same, with what the stack of a template is made with.
+    ///
+    /// # Errors
+    /// As [`Project::load`].
+    pub fn of_definition_with(
         definition: &Path,
         explicit: Option<&Path>,
         options: &StackOptions,

@@ -52,6 +52,7 @@ pub(super) fn load(file: &Path, template: Option<&Path>, options: &StackOptions)
     project.substitutions = reader.substitutions(&parsed, &project);
     project.add(functions, parsed.tables, parsed.topics, parsed.queues);
     project.buckets.extend(buckets);
+    project.retention = parsed.retention;
     let own = declared.iter().map(|name| project.physical(name).to_owned());
     project.services.functions = own.chain(project.functions.iter().map(|spec| spec.name.clone())).collect();
     if let Err(errors) = Services::new(&project.services, project.identity.clone()) {

@@ -223,7 +223,7 @@ pub(super) fn merge(call: &Call, args: &[Val]) -> Answer {
     let Some(list) = arg(args, 0).list() else { return Ok(Val::Undefined) };
     let mut all = call.run.record(0)?;
     for item in list.iter() {
-        call.run.spend(item.members_len() * 4 + 1)?;
+        call.run.spend(item.members_len() * 8 + 1)?;
         item.members().try_for_each(|(key, member)| all.insert(key, member))?;
     }
     all.finish()

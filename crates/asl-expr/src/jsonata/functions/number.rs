@@ -134,7 +134,7 @@ pub(super) fn power(_: &Call, args: &[Val]) -> Answer {
 /// All items of an array, one after the other.
 fn fold(call: &Call, args: &[Val], first: Option<f64>, of: fn(f64, f64) -> f64) -> Answer {
     let Some(list) = arg(args, 0).list() else { return Ok(Val::Undefined) };
-    call.run.spend(list.len())?;
+    call.run.spend(list.len().saturating_mul(2))?;
     let mut numbers = list.iter().filter_map(|item| item.as_f64());
     let Some(first) = first.or_else(|| numbers.next()) else { return Ok(Val::Undefined) };
     Ok(Val::Number(numbers.fold(first, of)))

@@ -191,7 +191,10 @@ fn array(param: &Param, arg: Val, at: usize, budget: &Rc<Budget>) -> Result<Val,
     if let Some(subtype) = &param.subtype {
         let wanted = subtype.chars().next().unwrap_or('x');
         let fits = match arg.list() {
-            Some(list) => list.iter().all(|item| letter(&item) == wanted),
+            Some(list) => {
+                budget.spend(list.len())?;
+                list.iter().all(|item| letter(&item) == wanted)
+            }
             None => arg.is_undefined() || letter(&arg) == wanted,
         };
         if !fits {

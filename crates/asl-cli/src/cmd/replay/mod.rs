@@ -1,13 +1,17 @@
 //! `asl replay`.
 
-use super::exported::{self, Text};
-use super::trial;
+mod exported;
+mod trial;
+
+use self::exported::Text;
 use crate::args::Place;
-use crate::exit::{Exit, Trouble, answer, error, say};
-use crate::place;
+use crate::common::clock::{Since, since};
+use crate::common::place;
+use crate::exit::{Exit, Trouble, error};
 use crate::render::look::Look;
 use crate::render::snippet::{self, Finding};
 use crate::render::text::json;
+use crate::terminal::{answer, say};
 use asl::parts::syntax::{Severity, Source, state_span};
 use asl::{Difference, Divergence, ExecutionRow, Filter, Journal, Kept, Map, ReplayError, Replayed, Status, Value};
 use clap::Args;
@@ -39,30 +43,6 @@ pub(crate) struct Replay {
     pub(crate) json: bool,
     #[command(flatten)]
     pub(crate) place: Place,
-}
-
-/// A time, or how long ago it was.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Since {
-    At(asl::Timestamp),
-    AgoMs(i64),
-}
-
-fn since(text: &str) -> Result<Since, String> {
-    if let Ok(at) = asl::Timestamp::parse(text).or_else(|_| asl::Timestamp::parse(&format!("{text}T00:00:00Z"))) {
-        return Ok(Since::At(at));
-    }
-    let unit_ms = match text.chars().last() {
-        Some('d') => 86_400_000,
-        Some('h') => 3_600_000,
-        Some('m') => 60_000,
-        _ => 0,
-    };
-    let count = text.get(..text.len().saturating_sub(1)).and_then(|count| count.parse::<u32>().ok());
-    match count.filter(|_| unit_ms > 0) {
-        Some(count) => Ok(Since::AgoMs(i64::from(count) * unit_ms)),
-        None => Err("a date, a time, or a number of days, hours or minutes such as 30d".to_owned()),
-    }
 }
 
 /// How many replays came out how.
@@ -143,10 +123,7 @@ async fn rows(journal: &Journal, args: &Replay, names: &[&String]) -> Result<Vec
     let filter = Filter { status: args.status, state_machine: args.of.clone(), ..Filter::default() };
     let mut rows = journal.executions(&filter).await?;
     if let Some(since) = args.since {
-        let since_ms = match since {
-            Since::At(at) => at.millis(),
-            Since::AgoMs(ms) => super::now_ms() - ms,
-        };
+        let since_ms = since.ms();
         rows.retain(|row| row.started.millis() >= since_ms);
     }
     Ok(rows)

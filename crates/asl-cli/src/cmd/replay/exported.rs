@@ -4,10 +4,12 @@
 //! `describe-state-machine` gave (`definition`), what `describe-execution` gave (`executionArn`). Files belong together
 //! when their names are the same up to the first dot; a definition that is the only one belongs to all.
 
-use super::findings;
+use crate::common::definition::findings;
+use crate::common::input::not_json;
+use crate::common::place;
 use crate::exit::Trouble;
 use asl::parts::syntax::{Definition, Format, Severity, Source, load};
-use asl::project::{Project, Wanted};
+use asl::project::Wanted;
 use asl::{Exported, Kept, Value, Whose};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -67,7 +69,7 @@ pub(crate) fn kept(target: &Path) -> Result<Vec<(PathBuf, Kept)>, Trouble> {
 
 /// The definition in a file, as `asl run` reads it.
 pub(crate) fn definition(file: &Path, project: Option<&Path>) -> Result<Text, Trouble> {
-    let opened = Project::open(file, project, &Wanted::default())?;
+    let opened = place::open(file, project, &Wanted::default())?;
     checked(opened.source, &opened.options)
 }
 
@@ -129,7 +131,7 @@ fn scan(folder: &Path, only: Option<&Path>) -> Result<Folder, Trouble> {
         let value: Value = match text.parse() {
             Ok(value) => value,
             Err(problem) if asked_for => {
-                return Err(super::not_json("the history", &file.to_string_lossy(), &text, &problem));
+                return Err(not_json("the history", &file.to_string_lossy(), &text, &problem));
             }
             Err(_) => continue,
         };

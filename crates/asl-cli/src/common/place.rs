@@ -1,21 +1,40 @@
 //! Which project and which database are meant.
 //!
-//! The rule: `--project` and `--db` if given. Else, for a definition, the nearest `asl.toml` or template in its folder or one
-//! above, or its folder alone. Else the nearest folder, from the working folder upwards, that has one of them or an
-//! `.asl/asl.db`; and if there is none, the one folder directly below the working folder that has.
+//! The rule: `--project` and `--db` if given; else `ASL_PROJECT` and `ASL_DB` if set. Else, for a definition, the nearest
+//! `asl.toml` or template in its folder or one above, or its folder alone. Else the nearest folder, from the working folder
+//! upwards, that has one of them or an `.asl/asl.db`; and if there is none, the one folder directly below the working folder that has.
 
 use crate::args::Place;
 use crate::exit::Trouble;
-use asl::project::{DATABASE, FILE_NAME, Project};
+use asl::project::{DATABASE, FILE_NAME, Opened, Project, Wanted};
 use asl::{ExecutionRow, Filter, Journal, JournalOptions, Which};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
+/// The project file that is named: by `--project`, or by `ASL_PROJECT`.
+pub(crate) fn named_project(option: Option<&Path>) -> Option<PathBuf> {
+    option.map(Path::to_owned).or_else(|| variable("ASL_PROJECT"))
+}
+
+/// The database that is named: by `--db`, or by `ASL_DB`.
+fn named_database(place: &Place) -> Option<PathBuf> {
+    place.db.clone().or_else(|| variable("ASL_DB"))
+}
+
+fn variable(name: &str) -> Option<PathBuf> {
+    std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from)
+}
+
+/// A definition with its project, or a state machine of a template; `named` is what `--project` says.
+pub(crate) fn open(definition: &Path, named: Option<&Path>, wanted: &Wanted) -> Result<Opened, Trouble> {
+    Ok(Project::open(definition, named_project(named).as_deref(), wanted)?)
+}
+
 /// The project of a command that names no definition.
 pub(crate) fn project(place: &Place) -> Result<Project, Trouble> {
     let options = place.stack.options();
-    if let Some(file) = &place.project {
-        return Ok(Project::load_with(file, &options)?);
+    if let Some(file) = named_project(place.project.as_deref()) {
+        return Ok(Project::load_with(&file, &options)?);
     }
     match folder()? {
         Some(folder) => match Project::in_folder(&folder) {
@@ -28,21 +47,21 @@ pub(crate) fn project(place: &Place) -> Result<Project, Trouble> {
 
 /// The database of a command that names no definition; the project file need not be in order.
 pub(crate) fn database(place: &Place) -> Result<PathBuf, Trouble> {
-    if let Some(db) = &place.db {
-        return Ok(db.clone());
+    if let Some(db) = named_database(place) {
+        return Ok(db);
     }
-    if let Some(file) = &place.project {
+    if let Some(file) = named_project(place.project.as_deref()) {
         if !file.is_file() {
             return Err(Trouble::new(format!("there is no project file {}", file.display())).hint("check the path"));
         }
-        return Ok(beside(file));
+        return Ok(beside(&file));
     }
     folder()?.map(|folder| folder.join(DATABASE)).ok_or_else(nowhere)
 }
 
 /// The database of a definition's project.
 pub(crate) fn database_of(place: &Place, project: &Project) -> PathBuf {
-    place.db.clone().unwrap_or_else(|| project.database())
+    named_database(place).unwrap_or_else(|| project.database())
 }
 
 /// Opens the database for reading: it must exist.

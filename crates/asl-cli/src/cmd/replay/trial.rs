@@ -1,11 +1,12 @@
 //! `asl replay --definition NEW`: what would another definition have done with recorded executions?
 
 use super::exported::Text;
-use super::replay::{count, difference};
-use crate::exit::{Exit, Trouble, answer};
+use super::{count, difference};
+use crate::exit::{Exit, Trouble};
 use crate::render::grid::grid;
 use crate::render::look::Look;
 use crate::render::text::{gist, json};
+use crate::terminal::answer;
 use asl::{ExecutionRow, Failure, Journal, Map, Outcome, ReplayError, Trial, Value, Verdict, try_definition};
 use std::collections::BTreeMap;
 
