@@ -6,16 +6,13 @@
 //!
 //! ```
 //! use asl::test_state::{Setting, test_state};
-//! use asl::{Timestamp, Value};
+//! use asl::{Map, Timestamp};
 //!
-//! let request: Value = r#"{
-//!     "definition": "{\"Type\": \"Task\", \"Resource\": \"arn:aws:states:::sns:publish\", \"Next\": \"Done\",
-//!         \"Parameters\": {\"TopicArn\": \"arn:aws:sns:us-east-1:000000000000:t\", \"Message.$\": \"$.text\"}}",
-//!     "input": "{\"text\": \"hello\"}",
-//!     "mock": {"result": "{\"MessageId\": \"1\"}"},
-//!     "inspectionLevel": "DEBUG"
-//! }"#.parse().unwrap();
-//! let response = test_state(&request, Setting::at(Timestamp::from_millis(1_767_225_600_000))).unwrap();
+//! let definition = r#"{"Type": "Task", "Resource": "arn:aws:states:::sns:publish", "Next": "Done",
+//!     "Parameters": {"TopicArn": "arn:aws:sns:us-east-1:000000000000:t", "Message.$": "$.text"}}"#;
+//! let mut request = Map::from_iter([("definition", definition), ("input", r#"{"text": "hello"}"#)]);
+//! request.insert("mock", Map::from_iter([("result", r#"{"MessageId": "1"}"#)]));
+//! let response = test_state(&request.into(), Setting::at(Timestamp::from_millis(1_767_225_600_000))).unwrap();
 //! assert_eq!(response["status"].as_str(), Some("SUCCEEDED"));
 //! assert_eq!(response["nextState"].as_str(), Some("Done"));
 //! assert_eq!(response["output"].as_str(), Some(r#"{"MessageId": "1"}"#));
