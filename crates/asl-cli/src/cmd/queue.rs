@@ -64,7 +64,7 @@ async fn receive(args: Receive) -> Result<Exit, Trouble> {
     let messages = journal.transact(move |tx| {
         Box::pin(async move {
             let messages = asked.receive_messages(tx, &name, &receive).await?;
-            Ok::<_, Failed>((messages, None))
+            Ok::<_, Failed>(messages)
         })
     });
     let messages = messages.await?;
