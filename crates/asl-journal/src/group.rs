@@ -1,6 +1,7 @@
 //! What one transaction of the writer holds: jobs, their rows, and who waits for the commit.
 
 use crate::JournalError;
+use crate::catalogue::Change;
 use crate::codec::Row;
 use crate::inbox::MailJob;
 use crate::known::{Known, Last, Ready, Remembered};
@@ -41,6 +42,8 @@ pub(crate) enum Job {
     Lease(LeaseJob),
     Mail(MailJob),
     Quarantine(QuarantineJob),
+    /// Of the catalogue.
+    Change(Box<dyn Change>),
     Close(oneshot::Sender<()>),
 }
 
@@ -55,6 +58,7 @@ impl Job {
             Job::Lease(job) => job.fail(error),
             Job::Mail(job) => job.fail(error),
             Job::Quarantine(job) => job.fail(error),
+            Job::Change(change) => change.fail(error),
             Job::Close(done) => return Some(done),
         }
         None

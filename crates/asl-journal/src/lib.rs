@@ -59,6 +59,7 @@
 //! need no more than is here: leases and the fence are rows and one look-up in each transaction.
 #![forbid(unsafe_code)]
 
+mod catalogue;
 mod chains;
 mod codec;
 mod error;

@@ -218,6 +218,7 @@ impl Writer {
             Job::Lease(job) => self.lease(conn, group, job)?,
             Job::Mail(job) => self.mail(conn, group, job)?,
             Job::Quarantine(job) => self.quarantine(conn, group, job)?,
+            Job::Change(change) => change.make(conn, &self.place, group)?,
             Job::Append(mut job, ticket, reply) => {
                 let (append, ready) = &mut *job;
                 let next = self.next_row(conn, append, ready.take(), ticket.owner);
