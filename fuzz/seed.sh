@@ -144,6 +144,10 @@ for pattern, text in (("log-*.txt", "log-1.txt"), ("a*b*", "aXbb"), ("\\*\\\\", 
     seed("string_matches", pattern, text)
 for text in ("2016-03-14T01:59:00.123456789+18:00", "0000-01-01T00:00:00Z", "9999-12-31T23:59:59-18:00", "\0" * 16):
     seed("timestamp", text)
+GOLDEN = (ROOT / "crates/asl-aws/tests/golden.jsonl").read_text().splitlines()
+for row in map(json.loads, GOLDEN):
+    for choice in range(10):
+        seed("aws_response", chr(choice) + "\0" + row["response"]["body"].get("text", ""))
 for folder in sorted(CORPUS.iterdir()):
     print(f"{folder.name}: {len(list(folder.iterdir()))}")
 PYTHON

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// From the top down: a crate may depend on those below it in this list, and on no other of ours.
-const LAYERS: [&str; 15] = [
+const LAYERS: [&str; 16] = [
     "asl-cli",
     "asl-conformance",
     "asl-bench",
@@ -15,6 +15,7 @@ const LAYERS: [&str; 15] = [
     "asl-engine",
     "asl-task",
     "asl-function",
+    "asl-aws",
     "asl-journal",
     "asl-store",
     "asl-render",

@@ -14,6 +14,7 @@ fn help_says_what_the_repository_says() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/cli/help");
     let commands = [
         "",
+        "init",
         "run",
         "resume",
         "worker",
@@ -33,11 +34,33 @@ fn help_says_what_the_repository_says() {
         "queue peek",
         "table",
         "table scan",
+        "queue send",
+        "queue delete",
+        "queue purge",
         "table get",
+        "table query",
+        "table put",
+        "table delete",
+        "topic",
+        "topic publish",
+        "function",
+        "function invoke",
+        "bucket",
+        "bucket ls",
+        "bucket get",
+        "bucket put",
+        "purge",
+        "db",
+        "db check",
+        "db vacuum",
+        "db backup",
+        "down",
         "check",
         "test",
         "graph",
         "explain",
+        "completions",
+        "man",
     ];
     for command in commands {
         let mut args: Vec<&str> = command.split_whitespace().collect();
@@ -244,9 +267,10 @@ error[missing-target]: Missing 'Next' target: Strat
 ";
     assert_eq!(ran.stdout, drawn);
     let told = place.asl(&["check", "--json", "bad.asl.json"]).json();
-    let wanted = json!({"result": "FAIL", "truncated": false, "diagnostics": [{
+    let wanted = json!({"file": "bad.asl.json", "result": "FAIL", "truncated": false, "diagnostics": [{
         "severity": "ERROR", "code": "MISSING_TRANSITION_TARGET", "message": "Missing 'Next' target: Strat",
-        "location": "/StartAt"}]});
+        "location": "/StartAt", "file": "bad.asl.json", "line": 2, "column": 14, "rule": "missing-target",
+        "help": "did you mean `Start`?"}]});
     assert_eq!(told, wanted);
     // A warning keeps nothing from running, and is no reason for another exit code.
     place.write("odd.asl.json", r#"{"StartAt": "A", "States": {"A": {"Type": "Pass", "Result": "$.x", "End": true}}}"#);
@@ -263,7 +287,8 @@ error[missing-target]: Missing 'Next' target: Strat
     place.write("asl.toml", "[functions.F]\nRuntime = 'python'\nFile = 'none.py'\n");
     assert!(place.asl(&["check", "asl.toml"]).ends(2).stdout.contains("asl.toml:3:8"));
     place.asl(&["check", "none.toml"]).ends(2).says("the project file none.toml cannot be read");
-    place.asl(&["check", "asl.toml", "--json"]).ends(2).says("leave out --json");
+    let told = place.asl(&["check", "asl.toml", "--json"]).json();
+    assert_eq!((&told["result"], &told["diagnostics"][0]["line"]), (&json!("FAIL"), &json!(3)));
     std::fs::remove_file(place.path("asl.toml")).unwrap();
 
     let page = place.asl(&["explain", "missing-target"]);
@@ -294,6 +319,10 @@ fn a_graph_is_drawn_and_shows_what_became_of_an_execution() {
     for word in ["succeeded", "caught", "not reached"] {
         assert!(ran.ends(0).stdout.contains(word), "{word} is in\n{}", ran.stdout);
     }
+    let facts = ran.stdout.lines().skip_while(|line| !line.starts_with("STATE ")).collect::<Vec<_>>();
+    assert!(facts[0].ends_with("  TOOK  VISITS  RETRIES  ITEMS"), "{}", ran.stdout);
+    assert!(facts.iter().any(|line| line.starts_with("RefundFare ")), "how each state fared is told: {}", ran.stdout);
+    assert!(with(&["--execution", "refund", "--format", "svg"]).stdout.contains("<title>RefundFare: succeeded, 0."));
     // What ran is drawn, whatever the file holds by now.
     let changed = std::fs::read_to_string(place.path(fare)).unwrap().replace("RefundFare", "PayBack");
     place.write(fare, &changed);
@@ -313,7 +342,7 @@ fn a_graph_is_drawn_and_shows_what_became_of_an_execution() {
         ])
         .ends(2)
         .says("is one of `fare`, not of `hello`")
-        .says("hint: `asl list --definition hello`");
+        .says("hint: `asl list --of hello`");
     place.write("bad.asl.json", r#"{"StartAt": "A", "States": {"A": {"Type": "Pass", "Next": "B"}}}"#);
     place.asl(&["graph", "bad.asl.json"]).ends(2).says("Missing 'Next' target: B").says("^^^");
 }
@@ -333,4 +362,39 @@ fn the_project_is_found_from_where_one_stands() {
     place.asl(&["list"]).ends(2).says("several folders here have a project: one, two").says("--project one/asl.toml");
     assert_eq!(place.asl(&["queue", "peek", "Q", "--json", "--project", "one/asl.toml"]).stdout, "{\"Messages\":[]}\n");
     place.asl(&["queue", "peek", "Q", "--project", "one/asl.toml"]).ends(0).says("no messages");
+}
+
+#[test]
+fn variables_name_the_project_and_the_database() {
+    let place = Place::empty();
+    place.write("one/asl.toml", "[queues.Q]\n");
+    place.write("d.asl.json", r#"{"StartAt": "A", "States": {"A": {"Type": "Succeed"}}}"#);
+    let with = |variables: &[(&str, &str)], args: &[&str]| -> common::Ran {
+        place.command(args).envs(variables.iter().copied()).output().unwrap().into()
+    };
+    with(&[("ASL_DB", "there.db")], &["run", "d.asl.json", "-n", "x", "-q"]).ends(0);
+    assert!(place.path("there.db").exists() && !place.path(".asl").exists());
+    assert_eq!(with(&[("ASL_DB", "there.db")], &["list", "--json"]).json()["executions"][0]["name"], "x");
+    with(&[("ASL_DB", "there.db")], &["list", "--db", "none.db"]).ends(2).says("there is no database none.db");
+    with(&[("ASL_PROJECT", "one/asl.toml"), ("ASL_DB", "there.db")], &["queue", "peek", "Q"])
+        .ends(0)
+        .says("no messages");
+    with(&[("ASL_PROJECT", "none.toml")], &["run", "d.asl.json"]).ends(2).says("none.toml");
+    with(&[("ASL_PROJECT", "")], &["run", "d.asl.json", "-q"]).ends(0);
+}
+
+#[test]
+fn colour_is_for_terminals_unless_it_is_asked_for() {
+    let place = Place::empty();
+    place.write("d.asl.json", r#"{"StartAt": "A", "States": {"A": {"Type": "Succeed"}}}"#);
+    let is_coloured = |variables: &[(&str, &str)], more: &[&str]| {
+        let args = [&["run", "d.asl.json"], more].concat();
+        let ran: common::Ran = place.command(&args).envs(variables.iter().copied()).output().unwrap().into();
+        ran.ends(0).stderr.contains('\u{1b}')
+    };
+    let (no, force, log) = (("NO_COLOR", "1"), ("CLICOLOR_FORCE", "1"), ("ASL_LOG", "trace"));
+    assert!(!is_coloured(&[], &[]) && !is_coloured(&[log], &[]));
+    assert!(is_coloured(&[force], &[]) && !is_coloured(&[("CLICOLOR_FORCE", "0")], &[]));
+    assert!(!is_coloured(&[force, no], &[]) && is_coloured(&[no], &["--color", "always"]));
+    assert!(!is_coloured(&[force], &["--color", "never"]));
 }

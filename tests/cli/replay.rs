@@ -178,7 +178,7 @@ fn another_definition_is_tried_on_what_was_recorded() {
         });
         states["ChargeFare"]["Next"] = "Audit".into();
     });
-    let needs = "needs a call that never happened  Audit: arn:aws:states:::lambda:invoke {\"FunctionName\":\"Audit\",\"Payload\":\"fare_";
+    let needs = "needs a call that never happened  Audit: arn:aws:states:::lambda:invoke {\"FunctionName\":\"Audit\",\"Payload\":\"wr_563\"}";
     assert!(audit.ends(1).stdout.contains(needs), "{}", audit.stdout);
     assert!(audit.stdout.contains("1 same way, 2 needs a call"), "{}", audit.stdout);
 

@@ -158,6 +158,33 @@ fn the_templates_cover_every_type_property_and_function() {
     }
 }
 
+#[test]
+fn resources_go_by_their_logical_ids_in_every_command() {
+    let place = Place::empty();
+    place.write("f.py", "def handler(event, context):\n    return 'called'\n");
+    place.write(
+        "template.yaml",
+        "Transform: AWS::Serverless-2016-10-31\nResources:\n  T: {Type: AWS::Serverless::SimpleTable}\n  \
+        Q: {Type: AWS::SQS::Queue}\n  N: {Type: AWS::SNS::Topic}\n  B: {Type: AWS::S3::Bucket}\n  F:\n    \
+        Type: AWS::Serverless::Function\n    Properties: {Runtime: python3.12, Handler: f.handler, CodeUri: .}\n",
+    );
+    place.asl(&["table", "put", "T", r#"{"id": "1"}"#]).ends(0);
+    assert!(place.asl(&["table", "get", "T", "1"]).ends(0).stdout.contains('1'));
+    assert!(place.asl(&["table", "query", "T", "1"]).ends(0).stdout.contains('1'));
+    place.asl(&["table", "delete", "T", "1"]).ends(0);
+    assert_eq!(place.asl(&["table", "scan", "T", "--json"]).json()["Items"], json!([]));
+    place.asl(&["queue", "send", "Q", "hello"]).ends(0);
+    assert!(place.asl(&["queue", "peek", "Q"]).ends(0).stdout.contains("hello"));
+    let received = place.asl(&["queue", "receive", "Q", "--json"]).json();
+    place.asl(&["queue", "delete", "Q", received["Messages"][0]["ReceiptHandle"].as_str().unwrap()]).ends(0);
+    place.asl(&["queue", "purge", "Q"]).ends(0).says("0 messages deleted");
+    place.asl(&["topic", "publish", "N", "news"]).ends(0);
+    assert_eq!(place.asl(&["function", "invoke", "F", "-q"]).ends(0).stdout.trim(), "\"called\"");
+    place.asl(&["bucket", "put", "B", "key", "f.py"]).ends(0);
+    assert!(place.asl(&["bucket", "ls", "B"]).ends(0).stdout.contains("key"));
+    assert!(place.asl(&["bucket", "get", "B", "key"]).ends(0).stdout.contains("called"));
+}
+
 /// The lab: its template, its definition, its functions, its inputs.
 #[test]
 fn the_lab_runs_as_it_is() {
@@ -240,6 +267,25 @@ fn of_several_state_machines_one_is_named() {
     let wrong = place.asl(&["run", "template.yaml", "--state-machine", "Two"]);
     wrong.ends(2).says("template.yaml:14:").says("Missing 'Next' target: B");
     place.asl(&["check", "template.yaml"]).ends(2).says("(first): ok").says("(Two-");
+}
+
+#[test]
+fn a_mock_configuration_names_a_state_machine_by_either_name() {
+    let place = Place::empty();
+    let state = "{Type: Task, Resource: 'arn:aws:states:::glue:startJobRun.sync', Parameters: {JobName: j}, End: true}";
+    let template = format!(
+        "Transform: AWS::Serverless-2016-10-31\nResources:\n  Flow:\n    Type: AWS::Serverless::StateMachine\n    Properties:\n      \
+         Name: the-flow\n      Definition: {{StartAt: A, States: {{A: {state}}}}}\n"
+    );
+    place.write("template.yaml", &template);
+    for name in ["Flow", "the-flow"] {
+        let mocks = r#"{"StateMachines": {"NAME": {"TestCases": {"Good": {"A": "Done"}}}},
+            "MockedResponses": {"Done": {"0": {"Return": {"run": 1}}}}}"#;
+        place.write("mocks.json", &mocks.replace("NAME", name));
+        let ran = place.asl(&["run", "template.yaml", "--mock", "mocks.json", "-q"]);
+        assert_eq!(ran.ends(0).json()["run"], 1, "{name}");
+    }
+    place.asl(&["run", "template.yaml"]).ends(2).says("glue:startJobRun.sync has no local backend yet");
 }
 
 #[test]
@@ -355,6 +401,7 @@ fn a_project_file_adds_to_a_template_and_overrides_it() {
         .asl(&["run", "infra/template.yaml", "--project", "asl.toml", "--parameter", "Stag=x"])
         .ends(2)
         .says("did you mean `Stage`?");
+    place.asl(&["check", "asl.toml"]).ends(0).says("asl.toml: ok");
     place
         .asl(&["run", "infra/template.yaml"])
         .ends(2)

@@ -369,6 +369,11 @@ fn what_names_no_file_is_no_database_for_any_command() {
             &["stop", "x"],
             &["resume"],
             &["send-task-heartbeat", "--task-token", "x"],
+            &["purge", "--before", "1d"],
+            &["db", "check"],
+            &["db", "vacuum"],
+            &["db", "backup", "copy.db"],
+            &["down", "--yes"],
         ] {
             place.asl(&[args, &["--db", name]].concat()).ends(2).says("names no file").says("hint: name a file");
         }

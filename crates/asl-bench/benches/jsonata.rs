@@ -59,16 +59,25 @@ impl JsonataEnv for World {
     }
 }
 
+/// The time this thread has had on a processor in microseconds, so that what else runs counts little; the time since `start`
+/// where the system does not tell.
+fn worked(start: Instant) -> f64 {
+    let text = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
+    let nanoseconds = text.split_ascii_whitespace().next().and_then(|ns| ns.parse::<f64>().ok());
+    nanoseconds.map_or_else(|| start.elapsed().as_secs_f64() * 1e6, |ns| ns / 1e3)
+}
+
 /// The microseconds of one run: the least of five slices.
 fn microseconds(mut work: impl FnMut()) -> f64 {
     work();
     let mut slice = || {
         let (start, mut count) = (Instant::now(), 0u32);
+        let before = worked(start);
         while start.elapsed() < SLICE {
             work();
             count += 1;
         }
-        start.elapsed().as_secs_f64() * 1e6 / f64::from(count)
+        (worked(start) - before) / f64::from(count)
     };
     (0..5).map(|_| slice()).fold(f64::INFINITY, f64::min)
 }
@@ -111,9 +120,11 @@ fn of_node(document: &str) -> Option<Vec<f64>> {
                 let least = Infinity;
                 for (let slice = 0; slice < 5; slice++) {
                     const start = process.hrtime.bigint();
+                    const before = process.cpuUsage();
                     let count = 0;
                     do { await run(); count++; } while (process.hrtime.bigint() - start < 300000000n);
-                    least = Math.min(least, Number(process.hrtime.bigint() - start) / 1000 / count);
+                    const used = process.cpuUsage(before);
+                    least = Math.min(least, (used.user + used.system) / count);
                 }
                 console.log(least);
             }
@@ -137,7 +148,7 @@ fn main() {
     let text = document();
     let world = World(text.parse().expect("JSON"));
     let node = of_node(&text);
-    println!("{ITEMS} items of {} bytes; microseconds of one evaluation", text.len() / ITEMS);
+    println!("{ITEMS} items of {} bytes; microseconds of processor time for an evaluation", text.len() / ITEMS);
     println!("{:22} {:>9} {:>13} {:>6} {:>10} {:>6}", "", "here", "jsonata-core", "times", "node", "times");
     for (index, (name, text)) in EXPRESSIONS.iter().enumerate() {
         let expression = Expression::parse(text).expect("an expression");

@@ -28,15 +28,25 @@ fn inprocess() -> Vec<Figure> {
     let mut functions = FunctionSet::new(identity.clone());
     functions.add("Step", Arc::new(Echo));
     let services = Services::new(&ServicesSpec::default(), identity).expect("no declarations have no mistakes");
-    let backends =
-        Backends { functions, services: Arc::new(services), buckets: Buckets::default(), mocks: Mocks::default() };
+    let backends = Backends {
+        functions,
+        services: Arc::new(services),
+        buckets: Buckets::default(),
+        mocks: Mocks::default(),
+        aws: asl_task::aws::Aws::default(),
+    };
     let event: Value = INPUT.parse().expect("JSON");
     let parameters: Value = format!(r#"{{"FunctionName": "Step", "Payload": {INPUT}}}"#).parse().expect("JSON");
     let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
     let mut through = || {
         runtime.block_on(async {
             for _ in 0..CALLS {
-                let answer = backends.call_function(&Backend::Invoke, &parameters, REQUEST).await;
+                let answer = backends
+                    .call_remote(
+                        &Backend::Invoke,
+                        &asl_task::Call { parameters: &parameters, key: REQUEST, role_arn: None },
+                    )
+                    .await;
                 std::hint::black_box(answer.expect("an answer"));
             }
         });

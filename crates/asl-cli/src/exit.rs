@@ -2,10 +2,9 @@
 
 use crate::render::look::Look;
 use crate::render::snippet::{self, Finding};
-use crate::talk;
+use crate::terminal::say;
 use asl::project::{Problem, ProjectError};
 use asl::{EngineError, JournalError};
-use std::io::{self, Write};
 use std::process::ExitCode;
 
 /// How the command ends when nothing is wrong with what it was asked.
@@ -86,30 +85,18 @@ impl From<ProjectError> for Trouble {
 
 impl From<JournalError> for Trouble {
     fn from(error: JournalError) -> Trouble {
-        let text = error.to_string();
-        let hint = error.hint();
-        let message = hint.and_then(|hint| text.strip_suffix(hint)?.strip_suffix("; "));
-        match (message, hint) {
-            (Some(message), Some(hint)) => Trouble::new(message).hint(hint),
-            _ => Trouble::new(text),
-        }
+        Trouble::Plain { message: error.to_string(), hint: error.hint().map(str::to_owned) }
     }
 }
 
 impl From<EngineError> for Trouble {
     fn from(error: EngineError) -> Trouble {
-        match error {
-            EngineError::Journal(error) => error.into(),
-            EngineError::InvalidToken => Trouble::new(format!("InvalidToken: {error}")),
-            EngineError::TaskTimedOut => Trouble::new(format!("TaskTimedOut: {error}")),
-            other => {
-                let text = other.to_string();
-                match text.split_once(": choose another name") {
-                    Some((message, rest)) => Trouble::new(message).hint(format!("choose another name{rest}")),
-                    None => Trouble::new(text),
-                }
-            }
-        }
+        let message = match &error {
+            EngineError::InvalidToken => format!("InvalidToken: {error}"),
+            EngineError::TaskTimedOut => format!("TaskTimedOut: {error}"),
+            _ => error.to_string(),
+        };
+        Trouble::Plain { message, hint: error.hint().map(str::to_owned) }
     }
 }
 
@@ -120,21 +107,4 @@ pub(crate) fn error(look: Look, message: &str, hint: Option<&str>) {
         text += &format!("{}: {hint}\n", look.dim("hint"));
     }
     say(&text);
-}
-
-/// Talk: to stderr. That nobody listens is no reason to stop.
-pub(crate) fn say(text: &str) {
-    talk::say(text.as_bytes());
-}
-
-/// What was asked for: to stdout. A reader who has seen enough (a closed pipe) is no error.
-pub(crate) fn answer(text: &str) -> Result<(), Trouble> {
-    talk::before_an_answer();
-    let mut stdout = io::stdout().lock();
-    match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
-        Err(problem) if problem.kind() != io::ErrorKind::BrokenPipe => {
-            Err(Trouble::new(format!("the answer cannot be written to stdout: {problem}")))
-        }
-        _ => Ok(()),
-    }
 }

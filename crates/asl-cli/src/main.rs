@@ -6,18 +6,18 @@
 
 mod args;
 mod cmd;
+mod common;
 mod exit;
-mod place;
 mod render;
 mod talk;
-mod threads;
+mod terminal;
 
 use args::{Args, Command};
 use clap::Parser;
+use common::threads::Threads;
 use exit::Exit;
 use render::look::Look;
 use std::process::ExitCode;
-use threads::Threads;
 
 /// Executions are made on one thread and taken down on another, which is what this allocator is good at.
 #[global_allocator]
@@ -26,9 +26,16 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 fn main() -> ExitCode {
     // First of all: this program is also the supervisor of its functions.
     asl::parts::function::supervisor::serve_if_asked();
-    let args = Args::parse();
+    let args = match Args::try_parse() {
+        Ok(args) => args,
+        Err(refused) => return usage(&refused),
+    };
+    render::look::ask(args.color);
     trace();
-    if matches!(args.command, Command::Run(_) | Command::Resume(_) | Command::Redrive(_) | Command::Worker(_)) {
+    if matches!(
+        args.command,
+        Command::Run(_) | Command::Resume(_) | Command::Redrive(_) | Command::Worker(_) | Command::Function(_)
+    ) {
         talk::stop_nobody();
     }
     let code = match dispatch(args) {
@@ -37,6 +44,17 @@ fn main() -> ExitCode {
     };
     talk::end();
     code
+}
+
+/// The help that was asked for, or what is wrong with the arguments.
+fn usage(told: &clap::Error) -> ExitCode {
+    let text = told.render().to_string();
+    // It repeats arguments, which may come from elsewhere.
+    if terminal::safe(&text) == text {
+        told.exit();
+    }
+    terminal::say(&text);
+    ExitCode::from(2)
 }
 
 fn dispatch(args: Args) -> Result<Exit, exit::Trouble> {
@@ -58,16 +76,25 @@ fn dispatch(args: Args) -> Result<Exit, exit::Trouble> {
         Command::Replay(replay) => one.block_on(cmd::replay::replay(replay)),
         Command::Queue(queue) => one.block_on(cmd::queue::queue(queue)),
         Command::Table(table) => one.block_on(cmd::table::table(table)),
+        Command::Topic(topic) => one.block_on(cmd::topic::topic(topic)),
+        Command::Function(function) => cores.block_on(cmd::function::function(function)),
+        Command::Bucket(bucket) => cmd::bucket::bucket(bucket),
+        Command::Purge(purge) => one.block_on(cmd::purge::purge(purge)),
+        Command::Db(db) => one.block_on(cmd::db::db(db)),
+        Command::Down(down) => one.block_on(cmd::down::down(down)),
         Command::Check(check) => cmd::check::check(check),
         Command::Test(test) => cores.block_on(cmd::test::test(test)),
         Command::Graph(graph) => one.block_on(cmd::graph::graph(graph)),
         Command::Explain(explain) => cmd::explain::explain(explain),
+        Command::Init(init) => cmd::init::init(init),
+        Command::Completions(completions) => cmd::completions::completions(completions),
+        Command::Man(man) => cmd::completions::man(man),
     }
 }
 
-/// The engine's own log, for those who ask for it: `ASL_LOG=debug asl run ...`.
+/// The engine's own log, where it is asked for: `ASL_LOG=debug asl run ...`. It has no colours.
 fn trace() {
     if let Ok(filter) = tracing_subscriber::EnvFilter::try_from_env("ASL_LOG") {
-        tracing_subscriber::fmt().with_env_filter(filter).with_writer(|| talk::Log).init();
+        tracing_subscriber::fmt().with_env_filter(filter).with_ansi(false).with_writer(|| terminal::Log).init();
     }
 }

@@ -50,17 +50,3 @@ fn write(text: &[u8]) {
     let mut stderr = io::stderr().lock();
     let _ = stderr.write_all(text).and_then(|()| stderr.flush());
 }
-
-/// Where the engine's own log goes.
-pub(crate) struct Log;
-
-impl Write for Log {
-    fn write(&mut self, text: &[u8]) -> io::Result<usize> {
-        say(text);
-        Ok(text.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}

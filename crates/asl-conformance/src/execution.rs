@@ -8,7 +8,7 @@ use asl_syntax::{Kind, Options, Source, load};
 use asl_value::{Map, Value};
 
 /// When virtual time begins, unless the case counts from another instant: 2026-01-01T00:00:00Z.
-const EPOCH_MS: i64 = 1_767_225_600_000;
+pub(crate) const EPOCH_MS: i64 = 1_767_225_600_000;
 
 /// The role of every execution. Not the case's own: the checker renames that one in what the engine says, which some
 /// recordings do not, and where they do any role will do.

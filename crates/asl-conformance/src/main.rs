@@ -9,6 +9,7 @@ mod dated;
 mod execution;
 mod handlers;
 mod mocks;
+mod test_state;
 mod validation;
 mod world;
 
@@ -50,6 +51,7 @@ fn answer(case: &Value) -> Value {
     let answered = match case["kind"].as_str() {
         Some("execution") => execution::run(case),
         Some("validation") => Ok(validation::run(case)),
+        Some("test_state") => Ok(test_state::run(case)),
         kind => Err(format!("cases of kind {} are not supported yet", kind.unwrap_or("(none)"))),
     };
     answered.unwrap_or_else(|why| Value::from(Map::from_iter([("unsupported", why)])))

@@ -6,10 +6,11 @@ use crate::error::StateError;
 use crate::event::EventKind;
 use crate::input::Outcome;
 use crate::machine::Machine;
+use crate::probe::DataStage;
 use crate::scope::{Phase, ScopeId};
 use asl_expr::jsonata::EvaluationError;
 use asl_expr::{Env, EvalError, Path, PathErrorKind};
-use asl_syntax::model::{Next, NumberField, PathField, Payload, Query, ResultPath, State};
+use asl_syntax::model::{Language, Next, NumberField, PathField, Payload, Query, ResultPath, State};
 use asl_value::{Map, Number, Value};
 use std::borrow::Cow;
 use std::ops::RangeInclusive;
@@ -146,7 +147,11 @@ pub(crate) fn number(
 impl Machine {
     /// The effective input: the raw input through `InputPath`.
     pub(crate) fn effective_input(&self, id: ScopeId, state: &State) -> Result<Cow<'_, Value>, StateError> {
-        apply(&state.input_path, Cow::Borrowed(&self.scopes.get(id).input), &Context::new(self, id))
+        let input = apply(&state.input_path, Cow::Borrowed(&self.scopes.get(id).input), &Context::new(self, id))?;
+        if state.language == Language::JsonPath {
+            self.see(id, DataStage::AfterInputPath, || input.clone().into_owned());
+        }
+        Ok(input)
     }
 
     /// Leaves the state with a result: ResultSelector, ResultPath, OutputPath, or Output; and Assign, whose `$` is the raw
@@ -173,8 +178,24 @@ impl Machine {
             }
             None => result,
         };
+        let shown = state.language == Language::JsonPath;
+        if shown {
+            self.see(id, DataStage::AfterResultSelector, || selected.clone());
+        }
         let placed = place(&state.result_path, &self.scopes.get(id).input, selected)?;
+        if shown {
+            self.see(id, DataStage::AfterResultPath, || placed.clone());
+        }
         apply(&state.output_path, Cow::Owned(placed), &env).map(Cow::into_owned)
+    }
+
+    /// Notes what `Parameters` or `Arguments` made.
+    pub(crate) fn see_parameters(&self, id: ScopeId, state: &State, made: &Value) {
+        match state.language {
+            Language::JsonPath => self.see(id, DataStage::AfterParameters, || made.clone()),
+            Language::Jsonata if state.parameters.is_some() => self.see(id, DataStage::AfterArguments, || made.clone()),
+            Language::Jsonata => {}
+        }
     }
 
     /// The right-hand sides of an `Assign`, all from the values at state entry.

@@ -47,7 +47,8 @@ impl Machine {
     pub(crate) fn fork(&mut self, id: ScopeId, starts: &[StateId], input: &Value) {
         let started = self.emit_in(id, EventKind::ParallelStateStarted);
         let mut running = BTreeMap::new();
-        for (index, start) in (0..).zip(starts) {
+        let to_start = if self.holds() { &[] } else { starts };
+        for (index, start) in (0..).zip(to_start) {
             let child = self.scopes.add(Scope::new(Some((id, index)), *start, input.clone(), started));
             running.insert(index, child);
             self.wake(child);
@@ -71,9 +72,17 @@ impl Machine {
             last: started,
             work: Work::Items { items, input },
         };
+        let seen = self.see_iterations(id, &join);
         let scope = self.scopes.get_mut(id);
         scope.phase = Phase::Join(Box::new(join));
         scope.fallen = None;
+        if self.holds() {
+            if let Err(error) = seen {
+                self.scopes.get_mut(id).phase = Phase::Waiting;
+                self.recover(id, error);
+            }
+            return;
+        }
         if total == 0 {
             return self.joined(id);
         }
@@ -95,24 +104,15 @@ impl Machine {
     pub(crate) fn start_iteration(&mut self, id: ScopeId, previous: EventId) -> bool {
         let Some(join) = self.join_mut(id) else { return false };
         let Work::Items { items, input } = &join.work else { return false };
-        let (index, input) = (join.next, input.clone());
-        let item = MapItem { index: index as u64, value: items[index].clone(), key: None, source: None };
+        let (index, items, input) = (join.next, items.clone(), input.clone());
         join.next += 1;
         let definition = self.definition.clone();
         let state = Machine::state_of(&definition, self.scopes.get(id));
         let StateKind::Map(map) = &state.kind else { return false };
         let kind =
-            EventKind::MapIteration { stage: IterationStage::Started, name: state.name.clone(), index: item.index };
+            EventKind::MapIteration { stage: IterationStage::Started, name: state.name.clone(), index: index as u64 };
         let started = self.emit(previous, kind);
-        let selected = match &map.item_selector {
-            Some(selector) => {
-                let selected = fill(selector, &input, &Context::new(self, id).with_item(&item));
-                let too_large = || StateError::data_limit(&state.name, "provided", "parameters");
-                selected.and_then(|selected| self.check_size(&selected, too_large).map(|()| selected))
-            }
-            None => Ok(item.value),
-        };
-        match selected {
+        match self.iteration_input(id, &items, &input, index) {
             Ok(selected) => {
                 let start_at = definition.flow(map.processor).start_at;
                 let child = self.scopes.add(Scope::new(Some((id, index as u64)), start_at, selected, started));
@@ -133,6 +133,32 @@ impl Machine {
                 false
             }
         }
+    }
+
+    /// What an iteration gets: its item, through the ItemSelector.
+    pub(crate) fn iteration_input(
+        &self,
+        id: ScopeId,
+        items: &Array,
+        input: &Value,
+        index: usize,
+    ) -> Result<Value, StateError> {
+        let state = Machine::state_of(&self.definition, self.scopes.get(id));
+        let selector = match &state.kind {
+            StateKind::Map(map) => map.item_selector.as_ref(),
+            _ => None,
+        };
+        let Some(selector) = selector else { return Ok(items[index].clone()) };
+        let item = MapItem { index: index as u64, value: items[index].clone(), key: None, source: None };
+        let selected = fill(selector, input, &Context::new(self, id).with_item(&item))?;
+        self.check_size(&selected, || StateError::data_limit(&state.name, "provided", "parameters"))?;
+        Ok(selected)
+    }
+
+    /// True when the scope is in a Map with an ItemSelector.
+    pub(crate) fn has_selector(&self, id: ScopeId) -> bool {
+        let state = Machine::state_of(&self.definition, self.scopes.get(id));
+        matches!(&state.kind, StateKind::Map(map) if map.item_selector.is_some())
     }
 
     /// A branch or an iteration is done.

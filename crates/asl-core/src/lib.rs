@@ -26,21 +26,27 @@ pub mod items;
 mod join;
 mod machine;
 mod map_run;
+mod pending;
+mod probe;
 mod recover;
 mod redrive;
+mod rehearsal;
 mod scope;
 mod state;
 mod timers;
 mod token;
 
 pub use budget::Budget;
-pub use context::draw;
+pub use context::{draw, uuid};
 pub use error::{Class, StateError};
 pub use event::{Event, EventId, EventKind, Failure};
 pub use input::{Command, Execution, ExecutionType, Input, Outcome, Rejected, TaskCall, TaskId};
 pub use machine::{Effects, Machine, Note, Progress, Step};
 pub use map_run::{ChildCall, MapCommand, MapRunId, ReadItems, ResultFile, WriteResults, flow_of_machine, is_child};
+pub use pending::{Doing, Pending};
+pub use probe::{DataStage, Sight};
 pub use redrive::NotRedrivable;
+pub use rehearsal::Rehearsal;
 pub use token::{TokenKey, read_task_token, same_token, task_token};
 
 /// The most events a history can hold (AWS limit). The last one ends the execution.

@@ -5,7 +5,9 @@ use crate::error::StateError;
 use crate::event::{Event, EventId, EventKind, Failure};
 use crate::input::{Command, Execution, ExecutionType, Input, Outcome, Rejected, TaskCall, TaskId};
 use crate::map_run::{self, MapCommand, MapRunId};
+use crate::probe::{DataStage, Probe};
 use crate::redrive::Redrives;
+use crate::rehearsal::Rehearsal;
 use crate::scope::{Phase, Scope, ScopeId, Scopes};
 use crate::timers::{Timer, Timers};
 use crate::{Limits, state};
@@ -138,6 +140,8 @@ pub struct Machine {
     pub(crate) spent: Spent,
     pub(crate) outcome: Option<Outcome>,
     pub(crate) redrives: Redrives,
+    pub(crate) probe: Option<Box<Probe>>,
+    pub(crate) rehearsal: Option<Arc<Rehearsal>>,
 }
 
 impl Machine {
@@ -173,6 +177,8 @@ impl Machine {
             spent: Spent::default(),
             outcome: None,
             redrives: Redrives::default(),
+            probe: None,
+            rehearsal: None,
         }
     }
 
@@ -334,6 +340,11 @@ impl Machine {
         MACHINE_BYTES + self.scopes.all().map(Scope::held_bytes).sum::<usize>()
     }
 
+    /// True when there is something to do before the next input or deadline.
+    pub fn is_ready(&self) -> bool {
+        !self.ready.is_empty()
+    }
+
     /// Takes what happened since the last call.
     pub fn take_effects(&mut self) -> Effects {
         self.spent.reset();
@@ -344,13 +355,13 @@ impl Machine {
         }
     }
 
-    fn advance(&mut self, now: Timestamp) {
+    pub(crate) fn advance(&mut self, now: Timestamp) {
         self.moved |= now > self.now;
         self.now = self.now.max(now);
     }
 
     /// `flow` is what it runs: the top level, or the processor of a Distributed Map for one of its children.
-    fn start(&mut self, execution: Execution, flow: FlowId) {
+    pub(crate) fn start(&mut self, execution: Execution, flow: FlowId) {
         self.flow = flow;
         self.started = self.now;
         self.limit_time(execution.execution_type);
@@ -386,6 +397,7 @@ impl Machine {
             Phase::Attempt => state::attempt(self, id, Machine::state_of(definition, self.scopes.get(id))),
             Phase::Start(call) => state::task::start(self, id, call),
             Phase::Answered(Ok(result)) => {
+                self.see(id, DataStage::Result, || result.clone());
                 self.finish_state(id, Machine::state_of(definition, self.scopes.get(id)), result);
             }
             Phase::Answered(Err(error)) => self.recover(id, error),
@@ -400,14 +412,15 @@ impl Machine {
         let kind = EventKind::StateEntered { state: state.state_type(), name: state.name.clone(), input };
         let entered = self.emit(last, kind);
         let now = self.now;
+        let used = self.rehearsal.as_ref().map_or(0, |rehearsal| rehearsal.retry_count);
         let scope = self.scopes.get_mut(id);
         scope.last = entered;
         scope.entered = entered;
         scope.before = last;
         scope.entered_at = now;
         scope.retries.clear();
-        scope.retries.resize(state.retry().len(), 0);
-        scope.retry_count = 0;
+        scope.retries.resize(state.retry().len(), used);
+        scope.retry_count = used;
         scope.fallen = None;
         state::attempt(self, id, state);
     }

@@ -6,11 +6,13 @@ use crate::error::{Class, StateError};
 use crate::event::{EventId, EventKind, IterationStage};
 use crate::input::{Command, Outcome};
 use crate::machine::{Machine, Note};
+use crate::probe::DataStage;
 use crate::redrive::Fallen;
 use crate::scope::{Phase, Scope, ScopeId};
 use crate::timers::Timer;
 use asl_expr::Env;
 use asl_syntax::model::{Catcher, Next, Retrier, State, StateKind, StateType};
+use asl_value::Value;
 use std::collections::BTreeMap;
 
 impl Machine {
@@ -69,6 +71,7 @@ impl Machine {
         let ours = matches!(error.class, Class::Runtime | Class::Other | Class::Query(_));
         if let (true, Some(cause)) = (ours, &error.failure.cause)
             && !cause.starts_with(PREFIX)
+            && !self.holds()
         {
             let entered = self.scopes.get(id).entered;
             let name = &state.name;
@@ -82,6 +85,7 @@ impl Machine {
     /// Starts a back-off when a retrier takes the error and has attempts left.
     fn retry(&mut self, id: ScopeId, state: &State, error: &StateError) -> bool {
         let Some(at) = state.retry().iter().position(|r| error.matches(&r.error_equals)) else { return false };
+        self.see(id, DataStage::RetryIndex, || Value::from(at as u64));
         let retrier = &state.retry()[at];
         let used = self.scopes.get(id).retries[at];
         if used >= retrier.max_attempts {

@@ -158,6 +158,12 @@ impl Scopes {
         scope
     }
 
+    /// Those that are alive, by their places.
+    pub(crate) fn alive(&self) -> impl Iterator<Item = (ScopeId, &Scope)> {
+        let places = (0..).zip(&self.places);
+        places.filter_map(|(place, scope)| Some((ScopeId(place), scope.as_ref()?)))
+    }
+
     /// All that are alive.
     pub(crate) fn all(&self) -> impl Iterator<Item = &Scope> {
         self.places.iter().flatten()

@@ -242,6 +242,8 @@ proptest! {
         prop_assert_eq!(&events, &step_by_step);
 
         let mut machine = Machine::new(definition(text, false));
+        // An observer looks on and changes nothing.
+        machine.observe();
         for record in records {
             for input in record.inputs {
                 machine.handle(input, record.now).expect("a recorded input was taken");

@@ -252,5 +252,5 @@ fn an_input_is_admitted_as_what_it_comes_to() {
                      exceeding the maximum number of bytes service limit.";
         assert_eq!(failure.cause.as_deref(), Some(cause));
     }
-    assert!(asl_core::DEPTH_LIMIT < asl_value::MAX_DEPTH);
+    const { assert!(asl_core::DEPTH_LIMIT < asl_value::MAX_DEPTH) };
 }

@@ -7,6 +7,7 @@ use crate::pace::RECORD;
 use asl_core::Budget;
 use asl_journal::Journal;
 use asl_task::Backends;
+use asl_task::aws::Aws;
 use asl_task::bucket::Buckets;
 use asl_task::embedded::{Identity, Services, ServicesSpec};
 use asl_task::function::{FunctionSet, Handler};
@@ -22,6 +23,7 @@ pub struct EngineBuilder {
     handlers: Vec<(String, Arc<dyn Handler>)>,
     services: Option<Services>,
     buckets: Buckets,
+    aws: Aws,
     mocks: Mocks,
     observer: Option<Arc<dyn Observer>>,
     settings: Settings,
@@ -42,6 +44,7 @@ impl EngineBuilder {
             handlers: Vec::new(),
             services: None,
             buckets: Buckets::default(),
+            aws: Aws::default(),
             mocks: Mocks::default(),
             observer: None,
             settings: Settings {
@@ -79,6 +82,12 @@ impl EngineBuilder {
     /// The embedded table, topic and queue services.
     pub fn services(mut self, services: Services) -> EngineBuilder {
         self.services = Some(services);
+        self
+    }
+
+    /// The services that tasks call at AWS, and how it is reached; none unless set.
+    pub fn aws(mut self, aws: Aws) -> EngineBuilder {
+        self.aws = aws;
         self
     }
 
@@ -176,7 +185,13 @@ impl EngineBuilder {
         let services = self.services.unwrap_or_else(|| {
             Services::new(&ServicesSpec::default(), self.identity.clone()).expect("no declarations have no mistakes")
         });
-        let backends = Backends { functions, services: Arc::new(services), buckets: self.buckets, mocks: self.mocks };
+        let backends = Backends {
+            functions,
+            services: Arc::new(services),
+            buckets: self.buckets,
+            mocks: self.mocks,
+            aws: self.aws,
+        };
         Engine::new(self.journal, self.identity, backends, self.observer, self.settings)
     }
 }

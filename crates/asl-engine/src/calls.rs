@@ -33,7 +33,9 @@ impl Calls {
         let request_id = request_id(&execution, task);
         let at_work = inner.clock.call();
         let handle = tokio::spawn(async move {
-            let answer = inner.backends.call_function(&backend, &call.parameters, &request_id).await;
+            let remote =
+                asl_task::Call { parameters: &call.parameters, key: &request_id, role_arn: call.role_arn.as_deref() };
+            let answer = inner.backends.call_remote(&backend, &remote).await;
             // A driver that is gone wants no answer.
             let _ = driver.send(answered(&call, answer)).await;
             drop(at_work);

@@ -541,7 +541,7 @@ impl Inner {
             }
         }
         if let (true, Err(error @ EngineError::Panicked)) = (works, &outcome) {
-            tokio::spawn(self.clone().set_aside(id, arn.into(), error.to_string()));
+            self.leave_to_others(id, error);
         }
         let mut registry = self.registry();
         match &outcome {

@@ -7,12 +7,12 @@ use asl_store::StoreError;
 use asl_task::Unsupported;
 use std::sync::Arc;
 
-/// An error of the engine.
+/// An error of the engine: its text says what is wrong, [`EngineError::hint`] what to do.
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum EngineError {
     /// The name is taken.
-    #[error("an execution named '{name}' exists already: choose another name, or leave it out to get a new one")]
+    #[error("an execution named '{name}' exists already")]
     AlreadyExists {
         /// The name.
         name: String,
@@ -73,7 +73,7 @@ pub enum EngineError {
     /// The embedded services could not be read or written.
     #[error("the embedded services could not be reached: {0}")]
     Services(String),
-    /// The execution is set aside: nobody runs it until it is asked for.
+    /// The execution is set aside: nobody runs it until it is asked for, or a while has passed.
     #[error("{execution} is set aside: {why}")]
     SetAside {
         /// Its name.
@@ -90,6 +90,18 @@ pub enum EngineError {
 }
 
 impl EngineError {
+    /// What to do about it; the text of the error does not say it.
+    pub fn hint(&self) -> Option<&'static str> {
+        match self {
+            EngineError::AlreadyExists { .. } => Some("choose another name, or leave it out to get a new one"),
+            EngineError::NotRedrivable { .. } => Some(
+                "only executions that failed, timed out or were aborted in the last 14 days can be; `asl run` starts anew",
+            ),
+            EngineError::Journal(error) => error.hint(),
+            _ => None,
+        }
+    }
+
     /// True for failures that may be over in a while.
     pub(crate) fn passes(&self) -> bool {
         match self {

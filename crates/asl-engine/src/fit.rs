@@ -20,6 +20,11 @@ pub(crate) struct Left {
 }
 
 impl Left {
+    /// An execution is no more left to others.
+    pub(crate) fn ask_again(&mut self, execution: ExecutionId) {
+        self.executions.remove(&execution);
+    }
+
     /// What is not to be claimed.
     pub(crate) fn except(&self) -> Except {
         let definitions = self.fits.iter().filter(|(_, fits)| !**fits).map(|(hash, _)| hash.clone()).collect();
@@ -78,18 +83,18 @@ impl Inner {
 
     /// Leaves an execution of this engine to others: it cannot be loaded here.
     pub(crate) fn leave_to_others(&self, execution: ExecutionId, error: &EngineError) {
-        if !self.left().executions.insert(execution) {
-            return;
-        }
+        let is_new = self.left().executions.insert(execution);
         let Some(lease) = self.lease.get() else { return };
         let (journal, why, observer) = (lease.journal.clone(), error.to_string(), self.observer.clone());
         tokio::spawn(async move {
-            let row = journal.execution_numbered(execution).await;
-            let name = row.ok().flatten().map_or_else(|| execution.to_string(), |row| row.arn);
-            let notice = Notice::CannotLoad { execution: name, why };
-            tracing::error!("{notice}");
-            if let Some(observer) = observer {
-                observer.notify(&notice);
+            if is_new {
+                let row = journal.execution_numbered(execution).await;
+                let name = row.ok().flatten().map_or_else(|| execution.to_string(), |row| row.arn);
+                let notice = Notice::CannotLoad { execution: name, why };
+                tracing::error!("{notice}");
+                if let Some(observer) = observer {
+                    observer.notify(&notice);
+                }
             }
             if let Err(error) = journal.give_back(vec![execution]).await {
                 tracing::warn!(%execution, %error, "an execution could not be given back");

@@ -74,7 +74,7 @@ async fn register(inner: &Inner, first: Option<NewExecution>) -> Result<(Lease, 
     Ok((Lease { journal, lock }, first))
 }
 
-/// What a renewal writes: a number that was not there before. It is the time at which programs of before version 6 would take
+/// What a renewal writes: a number that was not there before. It is the time at which programs of before version 5 would take
 /// over, for they may still be at work beside this one.
 fn beat(lease: Duration) -> i64 {
     wall_ms().saturating_add(i64::try_from(lease.as_millis()).unwrap_or(i64::MAX))

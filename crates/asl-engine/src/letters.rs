@@ -57,7 +57,7 @@ impl Engine {
     /// # Errors
     /// [`EngineError::InvalidToken`] when the token names no task, [`EngineError::TaskTimedOut`] when its task has ended: it
     /// was answered by somebody else, say. [`EngineError::Undecided`] when the process that runs the execution says nothing
-    /// for 45 seconds. Or when the journal fails.
+    /// for 45 seconds, [`EngineError::SetAside`] when nobody is to run the execution now. Or when the journal fails.
     pub async fn send_task_success(&self, token: &str, output: Value) -> Result<(), EngineError> {
         self.answer(token, |task| Input::TaskSucceeded { task, output }).await
     }
@@ -96,6 +96,10 @@ impl Engine {
         }
         if row.status != Status::Running {
             return Err(EngineError::TaskTimedOut);
+        }
+        if let Some(why) = row.set_aside {
+            // To take it in would count as a record, and let the execution end further processes.
+            return Err(EngineError::SetAside { execution: row.name, why });
         }
         let taken = match self.deliver(&row, input(task)).await? {
             Delivered::Taken => true,
@@ -189,11 +193,9 @@ impl Engine {
         }
         let (mut inputs, mut mail) = (Vec::new(), Vec::new());
         for Mail { id, input, .. } in journal.mail(Some(row.id), MAIL).await? {
-            let taken = machine.handle(input.clone(), now).is_ok();
-            mail.push(Verdict { mail: id, taken });
-            if taken {
-                inputs.push(input);
-            }
+            let input = machine.accept(input, now);
+            mail.push(Verdict { mail: id, taken: input.is_some() });
+            inputs.extend(input);
         }
         if inputs.is_empty() {
             return Ok(journal.discard(mail.into_iter().map(|verdict| verdict.mail).collect()).await?);

@@ -45,6 +45,6 @@ pub use error::EngineError;
 pub use notice::Notice;
 pub use replay::{
     ChangedCall, Difference, Divergence, ExportError, Exported, Fork, Needed, ReplayError, Replayed, Trial, Verdict,
-    Whose, replay, replay_exported, replay_kept, try_definition, try_kept,
+    Whose, pending, replay, replay_exported, replay_kept, try_definition, try_kept,
 };
 pub use worker::{Holder, holders};

@@ -20,12 +20,14 @@ pub enum Notice {
         /// How many others there were of which nobody was told: a full disk would give a line for each execution.
         others: u64,
     },
-    /// An execution is set aside: nobody runs it until it is asked for.
+    /// An execution is set aside: nobody runs it until it is asked for, or a while has passed.
     SetAside {
         /// Its name.
         execution: String,
         /// Why.
         why: String,
+        /// In how many milliseconds it is tried again.
+        again_ms: i64,
     },
     /// An execution cannot be loaded from its records. It is left to others.
     CannotLoad {
@@ -112,10 +114,12 @@ impl fmt::Display for Notice {
                 write!(f, "{execution} cannot go on now and is tried again in {after_ms} ms: {error}")?;
                 if *others > 0 { write!(f, " ({others} more could not go on since)") } else { Ok(()) }
             }
-            Notice::SetAside { execution, why } => {
+            Notice::SetAside { execution, why, again_ms } => {
                 write!(
                     f,
-                    "{execution} is set aside: {why}; `asl resume {execution}` takes it again, `asl stop` ends it"
+                    "{execution} is set aside: {why}; it is tried again in {} minutes, `asl resume {execution}` takes it \
+                     now, `asl stop` ends it",
+                    again_ms / 60_000
                 )
             }
             Notice::Failed { execution, error } => write!(f, "{execution} fails: {error}"),

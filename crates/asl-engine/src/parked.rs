@@ -277,13 +277,18 @@ impl Engine {
         if let Some(Held::Running(_) | Held::Loading | Held::Suspect) = inner.registry().get(id) {
             return Ok(());
         }
+        if let Some(Held::Broken(_)) = inner.registry().get(id) {
+            inner.registry().forget(id);
+        }
         let journal = &inner.own().await?.journal;
         let row = journal.execution_numbered(id).await?;
         let Some(row) = row.filter(|row| row.status == Status::Running) else { return Ok(()) };
         let mut deaths = row.deaths;
         if row.owner != journal.writes_as() {
+            // It is asked for: what could not be loaded before may be in order now.
+            inner.left().ask_again(id);
             let claim = Claim { only: Some(id), ..inner.claim(1).await? };
-            let claimed = journal.claim(claim).await?;
+            let claimed = inner.claim_fitting(journal, claim).await?;
             let Some(claimed) = claimed.first() else { return Ok(()) };
             deaths = claimed.deaths;
         }
@@ -293,6 +298,7 @@ impl Engine {
                 arn: row.arn.as_str().into(),
                 definition: row.definition.as_str().into(),
                 deaths,
+                again: false,
             }]);
             inner.clone().set_all_aside(condemned).await;
             return Ok(());

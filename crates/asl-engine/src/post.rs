@@ -134,7 +134,7 @@ impl Watch {
             Vec::new()
         };
         let except = inner.left().except();
-        if gone.is_empty() && !self.journal.claimable(&except).await? {
+        if gone.is_empty() && !self.journal.claimable(&except, lease::wall_ms()).await? {
             return Ok(false);
         }
         let now_ms = lease::wall_ms();
@@ -145,7 +145,9 @@ impl Watch {
         }
         let limit = CLAIM.min(u32::try_from(room).unwrap_or(CLAIM));
         let found_gone = !gone.is_empty();
-        let claimed = inner.claim_fitting(&self.journal, Claim { gone, limit, ..Claim::default() }).await?;
+        let claimed = inner
+            .claim_fitting(&self.journal, Claim { gone, limit, again_ms: Some(now_ms), ..Claim::default() })
+            .await?;
         let condemned = inner.adopt(&claimed);
         inner.clone().set_all_aside(condemned).await;
         if found_gone {
@@ -153,7 +155,7 @@ impl Watch {
         }
         // There may be more, also where none of these could run here.
         let except = inner.left().except();
-        self.journal.claimable(&except).await.map_err(EngineError::from)
+        self.journal.claimable(&except, lease::wall_ms()).await.map_err(EngineError::from)
     }
 }
 

@@ -81,8 +81,8 @@ impl Engine {
     ) -> Result<Vec<Arc<str>>, EngineError> {
         let mut machine = self.inner.rebuild(journal, row, Some(PATIENCE)).await?;
         let children = children(&machine);
-        let (now, input) = (self.inner.clock.now().max(machine.now()), machine.admit(Input::Stop(failure.clone())));
-        if machine.handle(input.clone(), now).is_ok() {
+        let (now, input) = (self.inner.clock.now().max(machine.now()), Input::Stop(failure.clone()));
+        if let Some(input) = machine.accept(input, now) {
             let step = machine.run(now, Budget::steps(0));
             let events = machine.take_effects().events;
             let record = Record { now, inputs: vec![input], steps: step.steps, events };

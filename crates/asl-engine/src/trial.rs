@@ -3,8 +3,9 @@
 
 use crate::engine::{Inner, Phase};
 use crate::error::EngineError;
+use crate::lease;
 use crate::notice::Notice;
-use asl_journal::quarantine::Trials;
+use asl_journal::quarantine::{self, Trials};
 use asl_journal::{Claimed, ExecutionId};
 use std::sync::{Arc, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
@@ -62,7 +63,14 @@ impl Inner {
             return false;
         }
         if !trial.begin.is_empty() {
-            let loads = trial.begin.into_iter().filter_map(|id| self.begin_trial(id)).collect();
+            let mut loads = Vec::new();
+            for id in trial.begin {
+                match self.begin_trial(id) {
+                    Some(load) => loads.push(load),
+                    // Somebody else brings it into memory, or it is gone.
+                    None => self.settled(id),
+                }
+            }
             tokio::spawn(async move { self.load_all(loads).await });
         }
         true
@@ -81,13 +89,13 @@ impl Inner {
         let mut aside = Vec::new();
         let mut suspects = false;
         let mut registry = self.registry();
-        for of @ Claimed { id, deaths, .. } in claimed {
+        for of @ Claimed { id, deaths, again, .. } in claimed {
             if !registry.can_be_adopted(*id) {
                 continue;
             }
             match *deaths {
                 0 => registry.park(*id, i64::MIN),
-                deaths if deaths >= self.settings.deaths => {
+                deaths if deaths >= self.settings.deaths && !again => {
                     registry.suspect(*id);
                     aside.push(of.clone());
                 }
@@ -110,16 +118,21 @@ impl Inner {
     pub(crate) async fn set_all_aside(self: Arc<Inner>, condemned: Vec<Claimed>) {
         for Claimed { id, arn, deaths, .. } in condemned {
             let why = format!("the process that ran it died {deaths} times without a record since");
-            self.clone().set_aside(id, arn, why).await;
+            let pause_ms = quarantine::pause_ms(deaths.saturating_sub(self.settings.deaths));
+            self.clone().set_aside(id, arn, why, pause_ms).await;
         }
     }
 
-    /// Sets an execution aside, so that no worker runs it, and says so.
-    pub(crate) async fn set_aside(self: Arc<Inner>, id: ExecutionId, arn: Arc<str>, why: String) {
+    /// Sets an execution aside, so that no worker runs it for a while, and says so.
+    async fn set_aside(self: Arc<Inner>, id: ExecutionId, arn: Arc<str>, why: String, pause_ms: i64) {
         let name = arn.rsplit(':').next().unwrap_or(&arn).to_owned();
-        let own = async { self.own().await?.journal.set_aside(id, why.clone()).await.map_err(EngineError::from) };
+        let again_ms = lease::wall_ms().saturating_add(pause_ms);
+        let own =
+            async { self.own().await?.journal.set_aside(id, why.clone(), again_ms).await.map_err(EngineError::from) };
         match own.await {
-            Ok(true) => self.notify(&Notice::SetAside { execution: name.clone(), why: why.clone() }),
+            Ok(true) => {
+                self.notify(&Notice::SetAside { execution: name.clone(), why: why.clone(), again_ms: pause_ms })
+            }
             Ok(false) => {}
             Err(error) => self.notify(&Notice::NotRead { error }),
         }

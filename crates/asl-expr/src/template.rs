@@ -168,6 +168,20 @@ impl Template {
         }
     }
 
+    /// The names of the members at the top of the template, a computed one without its `.$`.
+    pub fn names(&self) -> Vec<&Key> {
+        match &self.0 {
+            Node::Constant(value) => value.as_object().into_iter().flat_map(|o| o.keys()).collect(),
+            Node::Array(_) => vec![],
+            Node::Object(members) => {
+                let key = |member| match member {
+                    &Member::Plain { ref key, .. } | &Member::Computed { ref key, .. } => key,
+                };
+                members.iter().map(key).collect()
+            }
+        }
+    }
+
     /// True when nothing in it is computed.
     pub fn is_constant(&self) -> bool {
         matches!(self.0, Node::Constant(_))

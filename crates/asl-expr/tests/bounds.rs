@@ -34,6 +34,7 @@ fn members(count: usize, make: impl Fn(usize) -> (String, String)) -> Value {
 
 /// Each of these would take gigabytes, or minutes.
 #[test]
+#[expect(clippy::disallowed_methods, reason = "how long it takes is what is tested")]
 fn an_evaluation_ends_before_it_takes_too_much() {
     let input: Value = Value::from_iter([
         ("s", Value::from("x".repeat(200_000))),

@@ -99,6 +99,9 @@ fn expression() -> impl Strategy<Value = String> {
         "[@].a",
         "$map([1], function($x){ @ })",
         "@ ~> $string()",
+        "$sort([@], function($x, $y){ $x.a > $y.a })",
+        "$sort([a, b, @], function($l, $r){ $l < $r })",
+        "$sort([$states.input, @], function($x, $y){ $x.b.c >= $y.b.c })",
         "{'a': @, 'b': {'c': @}}.b.c",
     ]);
     (start, prop::collection::vec(step, 0..4), around)

@@ -79,7 +79,7 @@ mod tests {
         let writer = rusqlite::Connection::open_in_memory().unwrap().execute_batch(sql).unwrap_err();
         let place = Place { path: Path::new("a.db").into(), busy_timeout_ms: 0 };
         for told in [place.failed(reader).to_string(), place.failed(writer).to_string()] {
-            assert_eq!(told, "the disk of the database a.db is full: nothing was written; make room and try again");
+            assert_eq!(told, "the disk of the database a.db is full: nothing was written");
         }
     }
 }

@@ -26,8 +26,12 @@ fn lists(except: &Except) -> (String, String) {
     (definitions, Numbers::new(&except.executions).0)
 }
 
-fn claimed((id, arn, definition, deaths): (i64, String, String, Option<u32>)) -> Claimed {
-    Claimed { id: ExecutionId(id), arn: arn.into(), definition: definition.into(), deaths: deaths.unwrap_or(0) }
+/// Number, ARN, definition and deaths of an execution.
+type Row = (i64, String, String, Option<u32>);
+
+fn claimed((id, arn, definition, deaths): Row) -> Claimed {
+    let deaths = deaths.unwrap_or(0);
+    Claimed { id: ExecutionId(id), arn: arn.into(), definition: definition.into(), deaths, again: false }
 }
 
 /// What the writer is asked about workers.
@@ -179,12 +183,12 @@ impl JournalWorker {
         Ok(rows.map_err(|e| self.place.failed(e))?.into_iter().map(claimed).collect())
     }
 
-    /// True when a [`JournalWorker::claim`] would find something. Cheap: no execution is looked at but the first that is not left to
-    /// others.
+    /// True when a [`JournalWorker::claim`] would find something, at `again_ms` (as in [`Claim::again_ms`]). Cheap: no execution
+    /// is looked at but the first that is not left to others, and those that are set aside.
     ///
     /// # Errors
     /// When the database cannot be read.
-    pub async fn claimable(&self, except: &Except) -> Result<bool, JournalError> {
+    pub async fn claimable(&self, except: &Except, again_ms: i64) -> Result<bool, JournalError> {
         let left =
             "AND definition NOT IN (SELECT value FROM json_each(?1)) AND id NOT IN (SELECT value FROM json_each(?2))";
         let sql = format!(
@@ -192,12 +196,14 @@ impl JournalWorker {
                             WHERE status = 'RUNNING' AND owner IS NULL {left}) \
              OR EXISTS (SELECT 1 FROM worker w WHERE w.gone AND w.id <> ?3 AND EXISTS (\
                         SELECT 1 FROM execution INDEXED BY execution_open \
-                        WHERE status = 'RUNNING' AND owner = w.id {left}))"
+                        WHERE status = 'RUNNING' AND owner = w.id {left})) \
+             OR EXISTS (SELECT 1 FROM execution INDEXED BY execution_open \
+                        WHERE status = 'RUNNING' AND owner = -1 AND again_ms <= ?4 {left})"
         );
         let (definitions, executions) = lists(except);
         let mut conn = self.reader().await?;
         let query = sqlx::query_scalar(sqlx::AssertSqlSafe(sql)).bind(definitions).bind(executions).bind(self.id.0);
-        query.fetch_one(&mut *conn).await.map_err(|e| self.place.failed(e))
+        query.bind(again_ms).fetch_one(&mut *conn).await.map_err(|e| self.place.failed(e))
     }
 }
 
@@ -229,7 +235,7 @@ impl Writer {
                 group.tell(reply, id.map(Ok))
             }
             LeaseJob::Renew(worker, beat, reply) => {
-                // A program of before version 6 that is still at work reads a time in it, so it is one where it can be.
+                // A program of before version 5 that is still at work reads a time in it, so it is one where it can be.
                 let sql = "UPDATE worker SET lease_until_ms = max(?, lease_until_ms + 1) WHERE id = ?";
                 let renew = |place: &Place| conn.execute(sql, (beat, worker.0)).map_err(|e| place.failed(e));
                 let done = match self.fence(conn, Some(worker)) {
@@ -319,28 +325,44 @@ fn take_over(conn: &Connection, worker: WorkerId, claim: &Claim) -> Result<Vec<C
         taken.push(claimed(row?));
     }
     let sql = format!(
-        "SELECT x.id, x.arn, x.definition, l.deaths, w.gone = {DIED}, x.id IN (SELECT value FROM json_each(w.trial)) \
+        "SELECT x.id, x.arn, x.definition, l.deaths, w.gone = {DIED}, \
+         (x.id IN (SELECT value FROM json_each(w.trial))) * json_array_length(w.trial) \
          FROM execution x INDEXED BY execution_open JOIN worker w ON w.id = x.owner \
          LEFT JOIN latest l ON l.execution = x.id \
          WHERE {wanted} AND x.owner IN (SELECT id FROM worker WHERE gone) ORDER BY x.id LIMIT ?1"
     );
     let mut left = conn.prepare_cached(&sql)?;
     let rows = left.query_map(values((claim.limit as usize).saturating_sub(taken.len())), |row| {
-        type Left = (i64, String, String, Option<u32>, bool, Option<bool>);
-        let (id, arn, definition, deaths, died, on_trial) = Left::try_from(row)?;
-        Ok((claimed((id, arn, definition, deaths)), died, on_trial.unwrap_or(false)))
+        type Left = (i64, String, String, Option<u32>, bool, Option<u32>);
+        let (id, arn, definition, deaths, died, accused) = Left::try_from(row)?;
+        let accused = usize::try_from(accused.unwrap_or(0)).unwrap_or(usize::MAX);
+        Ok((claimed((id, arn, definition, deaths)), died, accused))
     })?;
     let mut blame = conn.prepare_cached("UPDATE latest SET deaths = ? WHERE execution = ?")?;
     for row in rows {
-        let (mut suspect, died, on_trial) = row?;
-        let deaths = if died { deaths_after(suspect.deaths, on_trial) } else { suspect.deaths };
+        let (mut suspect, died, accused) = row?;
+        let deaths = if died { deaths_after(suspect.deaths, accused) } else { suspect.deaths };
         if deaths != suspect.deaths {
             blame.execute((deaths, suspect.id.0))?;
             suspect.deaths = deaths;
         }
         taken.push(suspect);
     }
-    let mut own = conn.prepare_cached("UPDATE execution SET owner = ? WHERE id = ?")?;
+    if let Some(again_ms) = claim.again_ms {
+        let sql = format!(
+            "SELECT x.id, x.arn, x.definition, l.deaths FROM execution x INDEXED BY execution_open \
+             LEFT JOIN latest l ON l.execution = x.id \
+             WHERE {wanted} AND x.owner = -1 AND x.again_ms <= ?5 ORDER BY x.again_ms LIMIT ?1"
+        );
+        let left = i64::try_from((claim.limit as usize).saturating_sub(taken.len())).unwrap_or(i64::MAX);
+        let mut aside = conn.prepare_cached(&sql)?;
+        let rows = aside.query_map((left, only, &definitions, &executions, again_ms), |row| row.try_into())?;
+        for row in rows {
+            taken.push(Claimed { again: true, ..claimed(row?) });
+        }
+    }
+    let sql = "UPDATE execution SET owner = ?, set_aside = NULL, again_ms = NULL WHERE id = ?";
+    let mut own = conn.prepare_cached(sql)?;
     for claimed in &taken {
         own.execute((worker.0, claimed.id.0))?;
     }

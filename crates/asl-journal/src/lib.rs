@@ -69,6 +69,7 @@ mod kept;
 mod known;
 mod lease;
 mod locks;
+mod maintain;
 mod open;
 mod pages;
 mod payloads;
@@ -90,6 +91,7 @@ pub use asl_store::{
 };
 pub use kept::{Kept, KeptError};
 pub use locks::{Lock, LockState};
+pub use maintain::Purge;
 pub use open::{Durability, Options};
 pub use watch::Watcher;
 pub use worker::JournalWorker;

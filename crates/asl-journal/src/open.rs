@@ -209,6 +209,13 @@ pub(crate) fn connect_to_read(place: &Place, memory: Option<&Memory>) -> Result<
     Ok(conn)
 }
 
+/// A connection for maintenance, to a file of this program's version.
+pub(crate) fn connect_to_change(place: &Place) -> Result<Connection, JournalError> {
+    let conn = connect(place, OpenFlags::SQLITE_OPEN_READ_WRITE, None)?;
+    prepare(&conn, place, Durability::Full)?;
+    Ok(conn)
+}
+
 /// A connection to the file, or to the one in memory of this name.
 fn connect(place: &Place, flags: OpenFlags, memory: Option<&Memory>) -> Result<Connection, JournalError> {
     let failed = |e| place.failed(e);

@@ -80,6 +80,11 @@ pub(crate) fn make(path: &Path) -> Result<(), JournalError> {
     }
 }
 
+/// Makes an empty file that was not there, for its owner alone.
+pub(crate) fn make_new(path: &Path) -> io::Result<()> {
+    OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).map(drop)
+}
+
 /// Nobody else reads it, and no version control takes it in. A folder of somebody else's, or one that cannot be written, is
 /// as good as it is: whether the database can be used is found out next.
 fn hide(folder: &Path) {

@@ -109,7 +109,7 @@ impl Numbers {
 const HEADER: &str = "SELECT x.id, x.arn, x.name, x.state_machine, x.state_machine_arn, x.definition, x.status, \
                       x.started_ms, x.stopped_ms, x.error, x.cause, (SELECT j.first_event + j.event_count - 1 \
                       FROM latest l JOIN journal j ON j.position = l.position WHERE l.execution = x.id), x.owner, \
-                      x.redrive_count, x.redriven_ms, x.set_aside, x.unread_end, (SELECT l.deaths FROM latest l WHERE l.execution = x.id) \
+                      x.redrive_count, x.redriven_ms, x.set_aside, x.unread_end, (SELECT l.deaths FROM latest l WHERE l.execution = x.id), x.again_ms \
                       FROM execution x WHERE ";
 
 /// Those that are no child of a map run; [`asl_core::is_child`] as SQL has it.
@@ -138,6 +138,7 @@ fn header(row: &SqliteRow) -> Result<ExecutionRow, sqlx::Error> {
         set_aside: row.try_get(15)?,
         unread_end: row.try_get(16)?,
         deaths: row.try_get::<Option<u32>, _>(17)?.unwrap_or(0),
+        tried_again: row.try_get::<Option<i64>, _>(18)?.map(Timestamp::from_millis),
         redrive_count: row.try_get::<i64, _>(13)?.unsigned_abs(),
         redriven: redriven.map(Timestamp::from_millis),
     })

@@ -10,6 +10,9 @@ ALTER TABLE worker ADD COLUMN trial TEXT;
 -- Why nobody runs the execution, though it is open: its owner is -1 then. None: somebody does, or may.
 ALTER TABLE execution ADD COLUMN set_aside TEXT;
 
+-- From when on it is tried again; epoch milliseconds. None where it is not set aside.
+ALTER TABLE execution ADD COLUMN again_ms INTEGER;
+
 -- 1: it was stopped without its records being read, so that they do not tell how it ended.
 ALTER TABLE execution ADD COLUMN unread_end INTEGER NOT NULL DEFAULT 0;
 

@@ -191,8 +191,8 @@ impl Worker for JournalWorker {
         JournalWorker::claim(self, claim).await
     }
 
-    async fn claimable(&self, except: &Except) -> Result<bool> {
-        JournalWorker::claimable(self, except).await
+    async fn claimable(&self, except: &Except, again_ms: i64) -> Result<bool> {
+        JournalWorker::claimable(self, except, again_ms).await
     }
 
     async fn claimed(&self) -> Result<Vec<Claimed>> {
@@ -219,8 +219,8 @@ impl Worker for JournalWorker {
         JournalWorker::discard(self, signals).await
     }
 
-    async fn set_aside(&self, execution: ExecutionId, why: String) -> Result<bool> {
-        JournalWorker::set_aside(self, execution, why).await
+    async fn set_aside(&self, execution: ExecutionId, why: String, again_ms: i64) -> Result<bool> {
+        JournalWorker::set_aside(self, execution, why, again_ms).await
     }
 
     async fn end_unread(&self, execution: ExecutionId, failure: Failure, now_ms: i64) -> Result<bool> {

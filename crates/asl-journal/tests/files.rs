@@ -25,7 +25,7 @@ async fn files_that_are_not_ours_are_refused_and_left_alone() {
             "newer",
             "PRAGMA application_id = 0x41534c4a; PRAGMA user_version = 999;",
             |e| matches!(e, JournalError::Newer { found: 999, .. }),
-            "use a newer program",
+            "has version 999",
         ),
         (
             "foreign",
@@ -54,6 +54,7 @@ async fn files_that_are_not_ours_are_refused_and_left_alone() {
             assert!(check(&error), "{name}: {error:?}");
             let told = error.to_string();
             assert!(told.contains(says) && told.contains("a.db"), "{name}: {told}");
+            assert!(error.hint().is_some(), "{name}: it is told what to do");
         }
         assert_eq!(std::fs::read(&path).unwrap(), before, "{name}");
         std::fs::remove_file(&path).unwrap();
@@ -155,7 +156,8 @@ async fn damage_is_seen_and_named() {
             "{damage}: {error}"
         );
         let told = error.to_string();
-        assert!(told.contains(says) && told.contains("restore"), "{told}");
+        assert!(told.contains(says), "{told}");
+        assert!(error.hint().is_some_and(|hint| hint.contains("restore")), "{told}");
     }
 }
 

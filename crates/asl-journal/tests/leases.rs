@@ -29,7 +29,7 @@ async fn a_worker_that_is_gone_writes_nothing() {
     let id = first.create(new_execution("one")).await.unwrap();
     first.append(id, step(3, Value::Null), None).await.unwrap();
     assert_eq!(second.append(id, step(4, Value::Null), None).await.unwrap_err().to_string(), not_owner(id));
-    assert!(!second.claimable(&Except::default()).await.unwrap());
+    assert!(!second.claimable(&Except::default(), 0).await.unwrap());
     assert_eq!(second.claim(everything(&[])).await.unwrap(), [], "no time makes it anybody else's");
     let taken = second.claim(everything(&[number])).await.unwrap();
     assert_eq!(taken.iter().map(|taken| taken.id).collect::<Vec<_>>(), [id]);
@@ -144,10 +144,10 @@ async fn what_a_worker_gives_back_anybody_can_take_but_who_leaves_it() {
         Except { definitions: vec!["other \"".into(), definition.as_str().into()], ..Except::default() },
     ];
     for except in excepts {
-        assert!(!one.claimable(&except).await.unwrap());
+        assert!(!one.claimable(&except, 0).await.unwrap());
         assert_eq!(one.claim(Claim { except, ..everything(&[]) }).await.unwrap(), []);
     }
-    assert!(other.claimable(&Except::default()).await.unwrap());
+    assert!(other.claimable(&Except::default(), 0).await.unwrap());
     let claimed = other.claim(everything(&[])).await.unwrap();
     assert_eq!((claimed[0].id, &*claimed[0].definition), (id, definition.as_str()));
     other.append(id, step(4, Value::Null), None).await.unwrap();
@@ -331,4 +331,27 @@ async fn nobody_appends_to_an_execution_that_nobody_owns() {
     assert_eq!(ids(&journal, id).await, [1, 2]);
     let undone = journal.transact(|tx| Box::pin(async move { tx.next_number("effects").await }));
     assert_eq!(undone.await.unwrap(), 1, "the effects were undone");
+}
+
+#[tokio::test]
+async fn what_is_set_aside_is_claimed_when_its_time_has_come() {
+    let journal = Journal::in_memory().await.unwrap();
+    let ((one, _), (other, _)) = (join(&journal).await, join(&journal).await);
+    let id = one.create(new_execution("one")).await.unwrap();
+    assert!(one.set_aside(id, "it is poison".to_owned(), 1_000).await.unwrap());
+    let row = journal.execution_numbered(id).await.unwrap().unwrap();
+    assert_eq!((row.owner, row.tried_again.map(|at| at.millis())), (None, Some(1_000)));
+    let at = |again_ms| Claim { again_ms, ..everything(&[]) };
+    for (again_ms, asked) in [(999, Some(999)), (999, None)] {
+        assert!(!other.claimable(&Except::default(), again_ms).await.unwrap());
+        assert_eq!(other.claim(at(asked)).await.unwrap(), []);
+    }
+    let left = Except { executions: vec![id], ..Except::default() };
+    assert!(!other.claimable(&left, 1_000).await.unwrap());
+    assert!(other.claimable(&Except::default(), 1_000).await.unwrap());
+    let claimed = other.claim(at(Some(1_000))).await.unwrap();
+    assert_eq!(claimed.iter().map(|claimed| (claimed.id, claimed.again)).collect::<Vec<_>>(), [(id, true)]);
+    let row = journal.execution_numbered(id).await.unwrap().unwrap();
+    assert_eq!((row.set_aside, row.tried_again), (None, None));
+    other.append(id, step(3, Value::Null), None).await.unwrap();
 }

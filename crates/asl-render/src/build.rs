@@ -1,7 +1,7 @@
 //! From a flow of the definition to boxes and links.
 
 use crate::draw::{LOOP_HEIGHT, loop_width};
-use crate::label::{self, NAME, width};
+use crate::label::{self, Sizes, width};
 use crate::layers::Item;
 use crate::model::{EdgeKind, Place};
 use crate::rank::Link;
@@ -41,14 +41,20 @@ pub(crate) struct Face {
 
 impl Face {
     /// The face of a state.
-    pub(crate) fn of(state: &State) -> Face {
+    pub(crate) fn of(state: &State, sizes: Sizes) -> Face {
         let kind = state.state_type().name();
         let tag = match &state.kind {
-            StateKind::Task(task) => format!("{kind} {}", label::resource(&task.resource)),
+            StateKind::Task(task) => {
+                let function = state.parameters.as_ref().and_then(|parameters| parameters.literal("FunctionName"));
+                let called = label::clean(&label::resource(&task.resource, function.and_then(|name| name.as_str())));
+                // What is called says that it is a Task, where there is no room for both.
+                let fits = kind.len() + 1 + width(&called) <= sizes.name;
+                if fits || sizes == Sizes::USUAL { format!("{kind} {called}") } else { called }
+            }
             StateKind::Map(map) if map.distributed.is_some() => format!("{kind} distributed"),
             _ => kind.to_owned(),
         };
-        Face { lines: label::wrap(&state.name, NAME), tag: label::shorten(&label::clean(&tag), NAME) }
+        Face { lines: label::wrap(&state.name, sizes.name), tag: label::shorten(&label::clean(&tag), sizes.name) }
     }
 
     /// The columns it needs: both borders, a blank on either side, and two for the sign of a status.
@@ -65,6 +71,7 @@ pub(crate) fn plan(
     flow_id: FlowId,
     is_top: bool,
     groups: &BTreeMap<StateId, (i32, i32)>,
+    sizes: Sizes,
 ) -> Plan {
     let flow = definition.flow(flow_id);
     let mut arrows = Vec::new();
@@ -72,7 +79,7 @@ pub(crate) fn plan(
         arrows.push(Arrow { from: Place::Start, to: Place::State(flow.start_at), kind: EdgeKind::Next, label: None });
     }
     for &id in &flow.states {
-        arrows_of(definition, id, is_top, &mut arrows);
+        arrows_of(definition, id, is_top, sizes.label, &mut arrows);
     }
     let mut places = if is_top { vec![Place::Start] } else { Vec::new() };
     places.push(Place::State(flow.start_at));
@@ -81,8 +88,8 @@ pub(crate) fn plan(
         places.push(Place::End);
     }
     let index: BTreeMap<Place, usize> = places.iter().enumerate().map(|(i, p)| (*p, i)).collect();
-    let mut items: Vec<Item> = places.iter().map(|p| item(definition, *p, groups)).collect();
-    let links: Vec<Link> = arrows.iter().map(|a| link(definition, a, &index)).collect();
+    let mut items: Vec<Item> = places.iter().map(|p| item(definition, *p, groups, sizes)).collect();
+    let links: Vec<Link> = arrows.iter().map(|a| link(definition, a, &index, sizes)).collect();
     let mut loops: BTreeMap<usize, i32> = BTreeMap::new();
     for link in links.iter().filter(|l| l.from == l.to) {
         let count = loops.entry(link.from).or_default();
@@ -94,23 +101,23 @@ pub(crate) fn plan(
     Plan { places, items, arrows, links }
 }
 
-fn item(definition: &Definition, place: Place, groups: &BTreeMap<StateId, (i32, i32)>) -> Item {
+fn item(definition: &Definition, place: Place, groups: &BTreeMap<StateId, (i32, i32)>, sizes: Sizes) -> Item {
     match place {
         Place::Start => Item { w: 9, h: 3, spare: 0 },
         Place::End => Item { w: 9, h: 3, spare: 0 },
         Place::State(id) => match groups.get(&id) {
             Some((w, h)) => Item { w: *w, h: *h, spare: 0 },
             None => {
-                let face = Face::of(definition.state(id));
+                let face = Face::of(definition.state(id), sizes);
                 Item { w: face.width(), h: 2 + face.lines.len() as i32, spare: 0 }
             }
         },
     }
 }
 
-fn link(definition: &Definition, arrow: &Arrow, index: &BTreeMap<Place, usize>) -> Link {
+fn link(definition: &Definition, arrow: &Arrow, index: &BTreeMap<Place, usize>, sizes: Sizes) -> Link {
     let jump = match arrow.to {
-        Place::State(id) => width(&definition.state(id).name).min(NAME) as i32 + 6,
+        Place::State(id) => width(&definition.state(id).name).min(sizes.name) as i32 + 6,
         Place::Start | Place::End => 9,
     };
     Link {
@@ -128,7 +135,7 @@ fn link(definition: &Definition, arrow: &Arrow, index: &BTreeMap<Place, usize>) 
 }
 
 /// The edges out of a state. Those of one kind to one state are one edge.
-fn arrows_of(definition: &Definition, id: StateId, is_top: bool, arrows: &mut Vec<Arrow>) {
+fn arrows_of(definition: &Definition, id: StateId, is_top: bool, label: usize, arrows: &mut Vec<Arrow>) {
     let state = definition.state(id);
     let from = Place::State(id);
     match state.next {
@@ -140,18 +147,18 @@ fn arrows_of(definition: &Definition, id: StateId, is_top: bool, arrows: &mut Ve
         let rules = by_target(choice.rules.iter().map(|r| (r.next, &r.condition)));
         for (next, rules) in rules {
             let rules: Vec<&Condition> = rules;
-            let label = Some(label::conditions(&rules));
-            arrows.push(Arrow { from, to: Place::State(next), kind: EdgeKind::Choice, label });
+            let text = Some(label::conditions(&rules, label));
+            arrows.push(Arrow { from, to: Place::State(next), kind: EdgeKind::Choice, label: text });
         }
         if let Some(next) = choice.default {
-            let label = Some(("default".to_owned(), "default".to_owned()));
-            arrows.push(Arrow { from, to: Place::State(next), kind: EdgeKind::Default, label });
+            let text = Some(("default".to_owned(), "default".to_owned()));
+            arrows.push(Arrow { from, to: Place::State(next), kind: EdgeKind::Default, label: text });
         }
     }
     for (next, names) in by_target(state.catch().iter().map(|c| (c.next, &c.error_equals))) {
         let names: Vec<_> = names.into_iter().flatten().cloned().collect();
-        let label = Some(label::errors(&names));
-        arrows.push(Arrow { from, to: Place::State(next), kind: EdgeKind::Catch, label });
+        let text = Some(label::errors(&names, label));
+        arrows.push(Arrow { from, to: Place::State(next), kind: EdgeKind::Catch, label: text });
     }
 }
 

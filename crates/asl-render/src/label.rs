@@ -1,15 +1,33 @@
 //! Short texts: conditions, error names, names in lines.
 
+use crate::visible::is_control;
 use asl_syntax::model::{Condition, Operand, Operator, Relation, Test};
 use asl_syntax::{Resource, ResourceKind};
 use std::fmt::Write;
 use std::sync::Arc;
 use unicode_width::UnicodeWidthChar;
 
-/// The widest label, in columns.
-pub(crate) const LABEL: usize = 28;
-/// The widest line of a name, in columns.
-pub(crate) const NAME: usize = 30;
+/// How wide texts may be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Sizes {
+    /// The widest line of a name, in columns.
+    pub(crate) name: usize,
+    /// The widest label, in columns.
+    pub(crate) label: usize,
+}
+
+impl Sizes {
+    /// For pictures of any width.
+    pub(crate) const USUAL: Sizes = Sizes { name: 30, label: 28 };
+    /// From those that cut nothing off to the narrowest that can be read.
+    pub(crate) const FROM_WIDE: [Sizes; 5] = [
+        Sizes { name: 60, label: 72 },
+        Sizes::USUAL,
+        Sizes { name: 24, label: 20 },
+        Sizes { name: 18, label: 14 },
+        Sizes { name: 12, label: 10 },
+    ];
+}
 /// Where the whole text of a condition is cut, in bytes: it is for a tooltip.
 const FULL: usize = 400;
 
@@ -26,8 +44,8 @@ pub(crate) fn char_width(c: char) -> usize {
 /// The text without what would move a terminal's cursor or turn the direction of writing.
 pub(crate) fn clean(text: &str) -> String {
     let plain = |c: char| match c {
-        '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => ' ',
-        c if c.is_control() => ' ',
+        '\n' | '\t' | '\u{2028}' | '\u{2029}' => ' ',
+        c if is_control(c) => ' ',
         c => c,
     };
     text.chars().map(plain).collect()
@@ -93,27 +111,37 @@ fn words(text: &str) -> Vec<String> {
     words
 }
 
-/// What a Task calls, in short: `dynamodb:putItem`, `lambda PaymentCharge`.
-pub(crate) fn resource(resource: &Resource) -> String {
+/// What a Task calls, in short: `dynamodb:putItem`, `lambda PaymentCharge`. `function` is what its parameters name.
+pub(crate) fn resource(resource: &Resource, function: Option<&str>) -> String {
     match &resource.kind {
+        ResourceKind::Service { service, action, pattern, .. } if &**service == "lambda" && &**action == "invoke" => {
+            let function = function.map(|name| format!(" {}", function_name(name))).unwrap_or_default();
+            format!("lambda{function}{}", pattern.suffix())
+        }
         ResourceKind::Lambda { function } => format!("lambda {function}"),
         ResourceKind::Activity { name } => format!("activity {name}"),
         ResourceKind::Service { service, action, pattern, .. } => format!("{service}:{action}{}", pattern.suffix()),
     }
 }
 
+/// The name in the ARN of a function, without its qualifier; or the name alone.
+fn function_name(reference: &str) -> &str {
+    let name = reference.rsplit_once(":function:").map_or(reference, |(_, name)| name);
+    name.split(':').next().unwrap_or(name)
+}
+
 /// The errors of a catcher: the first name, and how many more.
-pub(crate) fn errors(names: &[Arc<str>]) -> (String, String) {
+pub(crate) fn errors(names: &[Arc<str>], max: usize) -> (String, String) {
     let all: Vec<String> = names.iter().map(|n| clean(n)).collect();
     let full = shorten(&all.join(", "), FULL);
     let more = if all.len() > 1 { format!(" +{}", all.len() - 1) } else { String::new() };
     let first = all.first().map_or("", String::as_str);
-    let short = if width(&full) <= LABEL { full.clone() } else { shorten(first, LABEL - more.len()) + &more };
+    let short = if width(&full) <= max { full.clone() } else { shorten(first, max - more.len()) + &more };
     (short, full)
 }
 
 /// The conditions of the rules that lead to one state: in short, and whole.
-pub(crate) fn conditions(rules: &[&Condition]) -> (String, String) {
+pub(crate) fn conditions(rules: &[&Condition], max: usize) -> (String, String) {
     let mut full = String::new();
     for (i, rule) in rules.iter().enumerate() {
         if full.len() > FULL {
@@ -123,13 +151,13 @@ pub(crate) fn conditions(rules: &[&Condition]) -> (String, String) {
         write_condition(rule, &mut full, 0);
     }
     let full = shorten(&clean(&full), FULL);
-    if width(&full) <= LABEL || rules.len() < 2 {
-        return (shorten(&full, LABEL), full);
+    if width(&full) <= max || rules.len() < 2 {
+        return (shorten(&full, max), full);
     }
     let more = format!(" +{}", rules.len() - 1);
     let mut first = String::new();
     write_condition(rules[0], &mut first, 0);
-    (shorten(&clean(&first), LABEL - more.len()) + &more, full)
+    (shorten(&clean(&first), max - more.len()) + &more, full)
 }
 
 /// Writes a condition; stops going deeper once the text is long enough to be cut anyway.

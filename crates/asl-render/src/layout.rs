@@ -2,7 +2,7 @@
 
 use crate::build::{Face, Plan, plan};
 use crate::draw::{Drawn, draw};
-use crate::label::{NAME, clean, shorten, width, wrap};
+use crate::label::{Sizes, clean, shorten, width, wrap};
 use crate::model::{Edge, Graph, Group, Label, Node, NodeKind, Place, Point, Rect};
 use asl_syntax::model::{Definition, FlowId, State, StateId, StateKind};
 use std::collections::{BTreeMap, VecDeque};
@@ -20,10 +20,29 @@ pub fn layout(definition: &Definition) -> Graph {
 
 /// Lays out one flow of a state machine, with what is inside of it: what a child of a Distributed Map runs.
 pub fn layout_flow(definition: &Definition, top: FlowId) -> Graph {
+    laid_out(definition, top, Sizes::USUAL)
+}
+
+/// The largest state machine that is laid out more than once to fit, in states.
+const MAX_TRIES: usize = 500;
+
+/// Lays out one flow of a state machine for so many columns: nothing is cut off where there is room, and names and labels are broken
+/// and cut earlier where that makes it fit. When nothing does, it is laid out as if there were room.
+pub fn layout_within(definition: &Definition, top: FlowId, columns: usize) -> Graph {
+    if definition.states.len() > MAX_TRIES {
+        return layout_flow(definition, top);
+    }
+    let mut graphs = Sizes::FROM_WIDE.iter().map(|sizes| laid_out(definition, top, *sizes));
+    let Some(widest) = graphs.next() else { return layout_flow(definition, top) };
+    let fits = |graph: &Graph| usize::try_from(graph.width).is_ok_and(|width| width <= columns);
+    if fits(&widest) { widest } else { graphs.find(fits).unwrap_or(widest) }
+}
+
+fn laid_out(definition: &Definition, top: FlowId, sizes: Sizes) -> Graph {
     let mut flows: Vec<Option<(Plan, Drawn)>> = definition.flows.iter().map(|_| None).collect();
     let mut groups: BTreeMap<StateId, (i32, i32)> = BTreeMap::new();
     for flow in inside_out(definition, top) {
-        let plan = plan(definition, flow, flow == top, &groups);
+        let plan = plan(definition, flow, flow == top, &groups, sizes);
         let drawn = draw(&plan.items, &plan.links);
         flows[flow.0 as usize] = Some((plan, drawn));
         // The owner is drawn later, when all its flows have their size.
@@ -34,7 +53,7 @@ pub fn layout_flow(definition: &Definition, top: FlowId) -> Graph {
             let inner: Option<Vec<&Drawn>> =
                 inner_flows(state).iter().map(|f| flows[f.0 as usize].as_ref().map(|(_, d)| d)).collect();
             if let Some(inner) = inner {
-                groups.insert(owner, Frame::new(state, &inner).size);
+                groups.insert(owner, Frame::new(state, &inner, sizes).size);
             }
         }
     }
@@ -54,14 +73,14 @@ pub fn layout_flow(definition: &Definition, top: FlowId) -> Graph {
                     let inner = inner_flows(state);
                     let drawn: Vec<&Drawn> =
                         inner.iter().filter_map(|f| Some(&flows[f.0 as usize].as_ref()?.1)).collect();
-                    let lanes = Frame::new(state, &drawn).lanes(rect, &drawn);
+                    let lanes = Frame::new(state, &drawn, sizes).lanes(rect, &drawn);
                     let index = graph.groups.len();
                     for (flow, lane) in inner.into_iter().zip(&lanes) {
                         todo.push_back((flow, Point::new(lane.x, lane.y), Some(index)));
                     }
-                    graph.groups.push(frame_of(state, *id, rect, lanes, group));
+                    graph.groups.push(frame_of(state, *id, rect, lanes, group, sizes));
                 }
-                place => graph.nodes.push(node(definition, *place, rect, group)),
+                place => graph.nodes.push(node(definition, *place, rect, group, sizes)),
             }
         }
     }
@@ -98,11 +117,11 @@ struct Frame {
 }
 
 impl Frame {
-    fn new(state: &State, inner: &[&Drawn]) -> Frame {
-        let mut face = Face::of(state);
+    fn new(state: &State, inner: &[&Drawn], sizes: Sizes) -> Frame {
+        let mut face = Face::of(state, sizes);
         let gaps = LANE_GAP * (inner.len() as i32 - 1).max(0);
         let inner_width = inner.iter().map(|d| d.w).sum::<i32>() + gaps;
-        face.lines = wrap(&state.name, NAME.max(inner_width as usize));
+        face.lines = wrap(&state.name, sizes.name.max(inner_width as usize));
         let w = face.width().max(inner_width + 2 * PADDING);
         // Borders, the name, a free row, the branches; and never so low that edges to itself have no room.
         let inner_height = inner.iter().map(|d| d.h).max().unwrap_or(0).max(3);
@@ -121,14 +140,14 @@ impl Frame {
     }
 }
 
-fn frame_of(state: &State, id: StateId, rect: Rect, lanes: Vec<Rect>, group: Option<usize>) -> Group {
-    let face = Face::of(state);
-    let lines = wrap(&state.name, NAME.max((rect.w - 2 * PADDING) as usize));
+fn frame_of(state: &State, id: StateId, rect: Rect, lanes: Vec<Rect>, group: Option<usize>, sizes: Sizes) -> Group {
+    let face = Face::of(state, sizes);
+    let lines = wrap(&state.name, sizes.name.max((rect.w - 2 * PADDING) as usize));
     let state_type = state.state_type();
     Group { state: id, state_type, name: state.name.clone(), lines, tag: face.tag, rect, lanes, group }
 }
 
-fn node(definition: &Definition, place: Place, rect: Rect, group: Option<usize>) -> Node {
+fn node(definition: &Definition, place: Place, rect: Rect, group: Option<usize>, sizes: Sizes) -> Node {
     let marker = |kind, name: &str| Node {
         kind,
         name: name.into(),
@@ -142,7 +161,7 @@ fn node(definition: &Definition, place: Place, rect: Rect, group: Option<usize>)
         Place::End => marker(NodeKind::End, "End"),
         Place::State(id) => {
             let state = definition.state(id);
-            let face = Face::of(state);
+            let face = Face::of(state, sizes);
             Node { kind: NodeKind::State(id), name: state.name.clone(), lines: face.lines, tag: face.tag, rect, group }
         }
     }

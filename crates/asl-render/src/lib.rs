@@ -43,11 +43,13 @@ mod status;
 mod svg;
 mod text;
 mod tracks;
+mod visible;
 
 pub use dot::dot;
-pub use layout::{layout, layout_flow};
+pub use layout::{layout, layout_flow, layout_within};
 pub use mermaid::mermaid;
 pub use model::{Edge, EdgeKind, Graph, Group, Label, Node, NodeKind, Place, Point, Rect};
-pub use status::{Status, Statuses, statuses};
+pub use status::{Facts, Status, Statuses, statuses};
 pub use svg::svg;
 pub use text::{TextOptions, text};
+pub use visible::{is_control, visible};

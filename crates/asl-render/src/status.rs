@@ -6,6 +6,7 @@
 
 use crate::model::{Edge, EdgeKind, Place};
 use asl_core::{Event, EventId, EventKind, event::TaskStage};
+use asl_expr::Timestamp;
 use asl_syntax::model::{Definition, Next, StateId, StateType};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -63,9 +64,36 @@ impl Status {
     }
 }
 
+/// How a state fared, all its visits together.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Facts {
+    /// How often it was entered; for a state within a Map, in all iterations.
+    pub visits: u64,
+    /// How often it was tried again after an error.
+    pub retries: u64,
+    /// How long it took, in milliseconds; of one that was not left, up to its last event.
+    pub took_ms: i64,
+    /// How many items a Map had, as far as its own history tells.
+    pub items: Option<u64>,
+}
+
+impl Facts {
+    /// In words: `1.2 s, 2 retries`.
+    pub(crate) fn words(&self) -> String {
+        let mut words = vec![format!("{}.{:03} s", self.took_ms / 1000, self.took_ms % 1000)];
+        let count = |n: u64, one: &str, many: &str| format!("{n} {}", if n == 1 { one } else { many });
+        words.extend((self.visits > 1).then(|| count(self.visits, "visit", "visits")));
+        words.extend((self.retries > 0).then(|| count(self.retries, "retry", "retries")));
+        words.extend(self.items.map(|items| count(items, "item", "items")));
+        words.join(", ")
+    }
+}
+
 /// What became of an execution.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Statuses {
+    /// How the states that were entered fared.
+    pub facts: BTreeMap<StateId, Facts>,
     /// The states that were entered.
     pub states: BTreeMap<StateId, Status>,
     /// The ways that were gone; true for a Catch.
@@ -106,6 +134,11 @@ struct Visit {
     /// For a Parallel or Map: the event that started its branches last.
     started: EventId,
     status: Status,
+    entered_at: Timestamp,
+    last_at: Timestamp,
+    /// How often its task was scheduled, or its branches were started.
+    tries: u64,
+    items: Option<u64>,
 }
 
 /// What an event was, for those that follow it.
@@ -203,7 +236,24 @@ impl<'d> Reader<'d> {
             EventKind::ExecutionStarted { .. } => None,
         };
         if let Some(visit) = visit {
+            self.note(visit, event);
             self.events.insert(event.id, Seen { visit, ..seen });
+        }
+    }
+
+    /// What an event tells of how its visit fares.
+    fn note<P>(&mut self, visit: usize, event: &Event<P>) {
+        let visit = &mut self.visits[visit];
+        visit.last_at = event.timestamp;
+        match &event.kind {
+            EventKind::Task { stage: TaskStage::Scheduled(_), .. } | EventKind::ParallelStateStarted => {
+                visit.tries += 1
+            }
+            EventKind::MapStateStarted { length } => {
+                visit.tries += 1;
+                visit.items = Some(*length);
+            }
+            _ => {}
         }
     }
 
@@ -234,6 +284,10 @@ impl<'d> Reader<'d> {
             failed: false,
             started: 0,
             status: Status::InProgress,
+            entered_at: event.timestamp,
+            last_at: event.timestamp,
+            tries: 0,
+            items: None,
         });
         Some(self.visits.len() - 1)
     }
@@ -346,6 +400,15 @@ impl<'d> Reader<'d> {
                 *entry = (visit.run, BTreeMap::new());
             }
             entry.1.insert(visit.branch, visit.status);
+        }
+        for visit in &self.visits {
+            let facts = self.statuses.facts.entry(visit.state).or_default();
+            facts.visits += 1;
+            facts.retries += visit.tries.saturating_sub(1);
+            facts.took_ms += visit.last_at.millis() - visit.entered_at.millis();
+            // A Distributed Map that has not read its items has none yet.
+            let items = visit.items.filter(|items| *items > 0 || visit.status == Status::Succeeded);
+            facts.items = items.map_or(facts.items, |items| Some(facts.items.unwrap_or(0) + items));
         }
         let worst = |branches: BTreeMap<EventId, Status>| branches.into_values().max().unwrap_or_default();
         self.statuses.states = last.into_iter().map(|(state, (_, branches))| (state, worst(branches))).collect();

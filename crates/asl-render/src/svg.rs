@@ -4,6 +4,7 @@ use crate::label::clean;
 use crate::mermaid::{class, colours};
 use crate::model::{Edge, EdgeKind, Graph, Group, Node, NodeKind, Point, Rect};
 use crate::status::{Status, Statuses};
+use asl_syntax::model::StateId;
 use std::fmt::Write;
 
 /// A cell in pixels.
@@ -163,7 +164,7 @@ fn node(out: &mut String, node: &Node, statuses: Option<&Statuses>) {
         return;
     };
     let status = statuses.map(|s| s.of(id));
-    let told = status.map_or(String::new(), |s| format!(": {}", s.name()));
+    let told = told(statuses, id);
     let _ = writeln!(out, "<g><title>{}{told}</title>", escape(&node.name));
     let _ = writeln!(
         out,
@@ -201,10 +202,17 @@ fn names(out: &mut String, lines: &[String], status: Option<Status>, x: i32, y: 
     }
 }
 
+/// What became of a state, and how it fared.
+fn told(statuses: Option<&Statuses>, id: StateId) -> String {
+    let Some(statuses) = statuses else { return String::new() };
+    let facts = statuses.facts.get(&id).map(|facts| format!(", {}", facts.words())).unwrap_or_default();
+    format!(": {}{facts}", statuses.of(id).name())
+}
+
 fn group(out: &mut String, group: &Group, statuses: Option<&Statuses>) {
     let (x, y, w, h) = border(&group.rect);
     let status = statuses.map(|s| s.of(group.state));
-    let told = status.map_or(String::new(), |s| format!(": {}", s.name()));
+    let told = told(statuses, group.state);
     let _ = writeln!(out, "<g><title>{}{told}</title>", escape(&group.name));
     let _ = writeln!(
         out,

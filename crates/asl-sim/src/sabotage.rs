@@ -35,13 +35,15 @@ pub enum Sabotage {
     DeafWhileBusy,
     /// An execution that ends every process is never set aside.
     NeverSetAside,
+    /// What is set aside is never tried again by itself.
+    LeaveForEver,
     /// All executions are to blame for the end of a process, on trial or not.
     BlameAll,
 }
 
 impl Sabotage {
     /// All of them.
-    pub const ALL: [Sabotage; 17] = [
+    pub const ALL: [Sabotage; 18] = [
         Sabotage::ActBeforeWrite,
         Sabotage::AcknowledgeBeforeWrite,
         Sabotage::EffectOutsideTransaction,
@@ -58,6 +60,7 @@ impl Sabotage {
         Sabotage::NoBudget,
         Sabotage::DeafWhileBusy,
         Sabotage::NeverSetAside,
+        Sabotage::LeaveForEver,
         Sabotage::BlameAll,
     ];
 }

@@ -27,6 +27,8 @@ pub struct Row {
     pub deaths: u32,
     /// Nobody runs it.
     pub set_aside: bool,
+    /// From when on it is tried again, while it is set aside.
+    pub again_ms: i64,
 }
 
 /// What is on disk.
@@ -85,6 +87,7 @@ impl Store {
             last_event: 0,
             deaths: 0,
             set_aside: false,
+            again_ms: 0,
         });
         self.append(exec, record, outcome)?;
         Ok(exec)

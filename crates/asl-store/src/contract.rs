@@ -162,8 +162,8 @@ pub trait Worker: Send + Sync + fmt::Debug {
 
     /// Takes executions that nobody runs, oldest first: those of no worker, and those of workers that are gone.
     async fn claim(&self, claim: Claim) -> Result<Vec<Claimed>, StoreError>;
-    /// True when [`Worker::claim`] would find something. Cheap: it is asked often.
-    async fn claimable(&self, except: &Except) -> Result<bool, StoreError>;
+    /// True when [`Worker::claim`] would find something at `again_ms` (as in [`Claim::again_ms`]). Cheap: it is asked often.
+    async fn claimable(&self, except: &Except, again_ms: i64) -> Result<bool, StoreError>;
     /// The open executions that are this worker's already.
     async fn claimed(&self) -> Result<Vec<Claimed>, StoreError>;
     /// Gives executions back: nobody runs them, the next worker that asks takes them.
@@ -182,9 +182,10 @@ pub trait Worker: Send + Sync + fmt::Debug {
 
     // Quarantine.
 
-    /// Sets an open execution of this worker aside: nobody runs it until [`Store::take_back`]. False when it is not this
+    /// Sets an open execution of this worker aside: nobody runs it until [`Store::take_back`], or until a worker
+    /// claims at `again_ms` or later (epoch milliseconds) what may be tried again. False when it is not this
     /// worker's, or has ended. `why` is shown to people.
-    async fn set_aside(&self, execution: ExecutionId, why: String) -> Result<bool, StoreError>;
+    async fn set_aside(&self, execution: ExecutionId, why: String, again_ms: i64) -> Result<bool, StoreError>;
     /// Ends an open execution of this worker as `ABORTED` in its header alone, for one that cannot be read. False when it is not
     /// this worker's, or has ended.
     async fn end_unread(&self, execution: ExecutionId, failure: Failure, now_ms: i64) -> Result<bool, StoreError>;

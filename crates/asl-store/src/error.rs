@@ -11,7 +11,7 @@ use std::sync::Arc;
 #[non_exhaustive]
 pub enum StoreError {
     /// Another process has been writing for longer than the busy timeout.
-    #[error("the database {} is locked: another process has been writing to it for {waited_ms} ms; {hint}", place, hint = hint::LOCKED)]
+    #[error("the database {} is locked: another process has been writing to it for {waited_ms} ms", place)]
     Locked {
         /// Which store, as people name it: of a file its path.
         place: Arc<str>,
@@ -19,7 +19,7 @@ pub enum StoreError {
         waited_ms: u64,
     },
     /// The file was written by a newer program.
-    #[error("the database {} has version {found}, this program knows versions up to {known}; {hint}", place, hint = hint::NEWER)]
+    #[error("the database {} has version {found}, this program knows versions up to {known}", place)]
     Newer {
         /// Which store, as people name it: of a file its path.
         place: Arc<str>,
@@ -29,7 +29,7 @@ pub enum StoreError {
         known: i64,
     },
     /// The file was written by an older program and is opened for reading only.
-    #[error("the database {} has version {found}, this program reads version {known}; {hint}", place, hint = hint::OLDER)]
+    #[error("the database {} has version {found}, this program reads version {known}", place)]
     Older {
         /// Which store, as people name it: of a file its path.
         place: Arc<str>,
@@ -39,13 +39,13 @@ pub enum StoreError {
         known: i64,
     },
     /// It is no database.
-    #[error("{} is not a database; {hint}", place, hint = hint::NOT_A_DATABASE)]
+    #[error("{} is not a database", place)]
     NotADatabase {
         /// Which store, as people name it: of a file its path.
         place: Arc<str>,
     },
     /// The file is the database of another program.
-    #[error("the database {} belongs to another application (application id {application_id}); {hint}", place, hint = hint::FOREIGN)]
+    #[error("the database {} belongs to another application (application id {application_id})", place)]
     Foreign {
         /// Which store, as people name it: of a file its path.
         place: Arc<str>,
@@ -53,13 +53,13 @@ pub enum StoreError {
         application_id: i64,
     },
     /// There is no such file.
-    #[error("there is no database {}; {hint}", place, hint = hint::MISSING)]
+    #[error("there is no database {}", place)]
     Missing {
         /// Which store, as people name it: of a file its path.
         place: Arc<str>,
     },
     /// The file was deleted, moved or replaced while it was used: what is written to it nobody finds.
-    #[error("the database {} {what} while it was in use; {hint}", place, hint = hint::GONE)]
+    #[error("the database {} {what} while it was in use", place)]
     Gone {
         /// Which store, as people name it: of a file its path.
         place: Arc<str>,
@@ -67,17 +67,15 @@ pub enum StoreError {
         what: &'static str,
     },
     /// A name that cannot be the name of a store.
-    #[error("{:?} names no file; {hint}", place, hint = hint::NO_FILE)]
+    #[error("{:?} names no file", place)]
     NoFile {
         /// The name.
         place: Arc<str>,
     },
     /// A record cannot be read back as it was written.
     #[error(
-        "record {record} of execution {} is damaged: {what}; {hint}",
-        arn.as_deref().map_or_else(|| execution.to_string(), str::to_owned),
-        hint = hint::CORRUPT
-    )]
+        "record {record} of execution {} is damaged: {what}",
+        arn.as_deref().map_or_else(|| execution.to_string(), str::to_owned))]
     Corrupt {
         /// The execution's number in the database.
         execution: ExecutionId,
@@ -89,7 +87,7 @@ pub enum StoreError {
         what: String,
     },
     /// The database finds its own storage damaged.
-    #[error("the database {} is damaged ({message}); {hint}", place, hint = hint::DAMAGED)]
+    #[error("the database {} is damaged ({message})", place)]
     Damaged {
         /// Which store, as people name it: of a file its path.
         place: Arc<str>,
@@ -97,13 +95,13 @@ pub enum StoreError {
         message: String,
     },
     /// No space is left.
-    #[error("the disk of the database {} is full: nothing was written; {hint}", place, hint = hint::FULL)]
+    #[error("the disk of the database {} is full: nothing was written", place)]
     Full {
         /// Which store, as people name it: of a file its path.
         place: Arc<str>,
     },
     /// The file cannot be opened, read or written.
-    #[error("the database {} cannot be used ({message}); {hint}", place, hint = hint::IO)]
+    #[error("the database {} cannot be used ({message})", place)]
     Io {
         /// Which store, as people name it: of a file its path.
         place: Arc<str>,
@@ -111,13 +109,13 @@ pub enum StoreError {
         message: String,
     },
     /// There is an execution with this ARN already.
-    #[error("the execution {arn} exists already; {hint}", hint = hint::ALREADY_EXISTS)]
+    #[error("the execution {arn} exists already")]
     AlreadyExists {
         /// The ARN.
         arn: Arc<str>,
     },
     /// Several executions have this name.
-    #[error("several executions are named `{name}`: {}; {hint}", candidates.join(", "), hint = hint::AMBIGUOUS)]
+    #[error("several executions are named `{name}`: {}", candidates.join(", "))]
     Ambiguous {
         /// The name.
         name: String,
@@ -149,7 +147,7 @@ pub enum StoreError {
         found: u64,
     },
     /// The worker has lost its lease: another one has taken its executions, or may.
-    #[error("worker {worker} has lost its lease: nothing was written; {hint}", hint = hint::FENCED)]
+    #[error("worker {worker} has lost its lease: nothing was written")]
     Fenced {
         /// The worker.
         worker: WorkerId,
@@ -161,7 +159,7 @@ pub enum StoreError {
         execution: ExecutionId,
     },
     /// Too many inputs wait for the execution.
-    #[error("too many inputs wait for execution {execution} already; {hint}", hint = hint::INBOX_FULL)]
+    #[error("too many inputs wait for execution {execution} already")]
     InboxFull {
         /// The execution.
         execution: ExecutionId,
@@ -193,7 +191,7 @@ pub enum StoreError {
         place: Arc<str>,
     },
     /// The transaction ran into another one (a serialisation failure, a deadlock) and was undone each time that it was tried.
-    #[error("a transaction on {place} ran into others {attempts} times and was undone; {hint}", hint = hint::CONFLICT)]
+    #[error("a transaction on {place} ran into others {attempts} times and was undone")]
     Conflict {
         /// Which store, as people name it.
         place: Arc<str>,
@@ -216,7 +214,7 @@ pub enum StoreError {
     },
 }
 
-/// What to do about it: the end of the messages.
+/// What to do about it.
 mod hint {
     pub(super) const LOCKED: &str = "wait for it, or stop it";
     pub(super) const NEWER: &str = "use a newer program";
@@ -293,7 +291,7 @@ impl StoreError {
         }
     }
 
-    /// What can be done about it, for those who show that apart: the message ends in it, after a semicolon.
+    /// What to do about it; the text of the error does not say it.
     pub fn hint(&self) -> Option<&'static str> {
         Some(match self {
             StoreError::Locked { .. } => hint::LOCKED,
@@ -323,7 +321,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn messages_end_in_their_hints() {
+    fn what_to_do_is_told_apart() {
         let place: Arc<str> = "a.db".into();
         let errors = [
             StoreError::Locked { place: place.clone(), waited_ms: 1 },
@@ -338,7 +336,7 @@ mod tests {
         ];
         for error in errors {
             let (text, hint) = (error.to_string(), error.hint().unwrap());
-            assert!(text.ends_with(&format!("; {hint}")), "{text}");
+            assert!(!text.contains(hint), "{text}");
         }
         assert_eq!(StoreError::Closed.hint(), None);
     }

@@ -166,6 +166,8 @@ pub struct ExecutionRow {
     pub owner: Option<WorkerId>,
     /// Why it is set aside, if it is: it is open, and nobody runs it.
     pub set_aside: Option<String>,
+    /// From when on a worker tries it again, where it is set aside.
+    pub tried_again: Option<Timestamp>,
     /// How often an owner of it died since its last record, as far as it may be to blame.
     pub deaths: u32,
     /// True when it was stopped without its records being read: they do not tell how it ended.

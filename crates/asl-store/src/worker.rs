@@ -51,6 +51,8 @@ pub struct Claim {
     pub except: Except,
     /// At most so many.
     pub limit: u32,
+    /// Those too that are set aside, and may be tried again at this time; epoch milliseconds.
+    pub again_ms: Option<i64>,
 }
 
 /// Executions that are left to others.
@@ -73,4 +75,6 @@ pub struct Claimed {
     pub definition: Arc<str>,
     /// How often an owner of it died since its last record, as far as it may be to blame.
     pub deaths: u32,
+    /// It was set aside, and is to be tried again.
+    pub again: bool,
 }

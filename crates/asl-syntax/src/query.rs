@@ -92,6 +92,16 @@ impl Payload {
             Payload::Jsonata(query) => query.literal(key),
         }
     }
+
+    /// The names of the members at the top; none where all of it is one expression.
+    pub fn names(&self) -> Vec<&str> {
+        match self {
+            Payload::JsonPath(template) => template.names().into_iter().map(|key| &**key).collect(),
+            Payload::Jsonata(query) => {
+                query.written.as_object().into_iter().flat_map(|o| o.keys()).map(|k| &**k).collect()
+            }
+        }
+    }
 }
 
 /// What a Map maps: `ItemsPath` or `Items`.

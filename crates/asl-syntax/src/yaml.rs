@@ -9,7 +9,7 @@ use crate::source::Source;
 use crate::tree::{Data, MAX_TEXT_DEPTH as MAX_DEPTH, Member, Node};
 use asl_value::{Number, Span, Value};
 use saphyr_parser::{Event, Parser, ScalarStyle, Span as YamlSpan, Tag};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 /// How many nodes a definition may have once its aliases are filled in.
@@ -174,7 +174,7 @@ impl Reader {
         let Some(open) = self.open.pop() else { return Ok(()) };
         let data = match open.content {
             Content::Array(items) => Data::Array(items),
-            Content::Object(members, _) => Data::Object(members),
+            Content::Object(members, _) => Data::Object(merged(members)?),
         };
         let end = span.end.max(open.start);
         let node = Node { span: Span { start: open.start, end }, data };
@@ -201,7 +201,7 @@ impl Reader {
                 None => {
                     let name = text.or_else(|| node.as_str());
                     match name {
-                        Some("<<") => {
+                        Some("<<") if self.tags == Tags::Refused => {
                             return Err(
                                 Mistake::new(span, "merge keys (<<) are not supported").help("write the members out")
                             );
@@ -214,6 +214,30 @@ impl Reader {
         }
         Ok(())
     }
+}
+
+/// The members of an object, with those that `<<` names under its own. The readers of AWS's tools know it; a definition is
+/// refused with it before.
+fn merged(members: Vec<Member>) -> Result<Vec<Member>, Mistake> {
+    if !members.iter().any(|member| &*member.key == "<<") {
+        return Ok(members);
+    }
+    let (merges, mut own): (Vec<Member>, Vec<Member>) = members.into_iter().partition(|member| &*member.key == "<<");
+    let mut known: HashSet<Arc<str>> = own.iter().map(|member| member.key.clone()).collect();
+    for merge in merges {
+        let span = merge.value.span;
+        let sources = match merge.value.data {
+            Data::Array(items) => items,
+            data => vec![Node { span, data }],
+        };
+        for source in sources {
+            let Data::Object(members) = source.data else {
+                return Err(Mistake::new(source.span, "a merge key (<<) takes an object or a list of them"));
+            };
+            own.extend(members.into_iter().filter(|member| known.insert(member.key.clone())));
+        }
+    }
+    Ok(own)
 }
 
 /// How many nodes there are in a node.

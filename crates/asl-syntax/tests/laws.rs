@@ -306,6 +306,7 @@ fn large(count: usize, state: impl Fn(usize) -> String) -> String {
 
 /// Each of these takes time and memory in proportion to its length; what is shown is bounded.
 #[test]
+#[expect(clippy::disallowed_methods, reason = "how long it takes is what is tested")]
 fn large_definitions_with_many_mistakes_are_judged() {
     let began = std::time::Instant::now();
     let name = "n".repeat(400_000);

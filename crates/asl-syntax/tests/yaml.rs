@@ -113,6 +113,11 @@ fn a_template_has_the_short_forms_written_out() {
     );
     let span = node.member("a").unwrap().value.span;
     assert!(text[span.start..span.end].ends_with("B.Arn"));
+    let merged = "base: &b {x: 1, y: 2}\nmore: &m {y: 3, z: 4}\none: {<<: *b, x: own}\ntwo: {<<: [*b, *m]}\n";
+    let merged = asl_syntax::parse_template(&Source::new("t", merged)).unwrap().to_value();
+    assert_eq!(merged["one"].to_string(), r#"{"x":"own","y":2}"#);
+    assert_eq!(merged["two"].to_string(), r#"{"x":1,"y":2,"z":4}"#);
+    assert!(asl_syntax::parse_template(&Source::new("t", "a: {<<: 1}\n")).is_err());
     let bad = asl_syntax::parse_template(&Source::new("t", "a: !Nope x\n")).unwrap_err();
     assert!(bad.message.contains("the tag !Nope is not supported"), "{}", bad.message);
     assert!(asl_syntax::parse(&source, Format::Yaml).is_err(), "a definition has no functions");

@@ -1,8 +1,10 @@
 //! Which backend runs which resource.
 
+use crate::aws::{Aws, Choice, Optimized, unknown};
 use crate::bucket::Buckets;
 use crate::embedded::{Dialect, Services};
 use crate::function::FunctionSet;
+use crate::integration::{Call, Remote};
 use crate::mock::Mocks;
 use asl_core::Failure;
 use asl_syntax::model::{Definition, Distributed, Payload, State, StateKind};
@@ -30,6 +32,8 @@ pub enum Backend {
         /// `putItem` …
         action: Arc<str>,
     },
+    /// What is outside of this program: AWS.
+    Remote(Remote),
 }
 
 /// A state that nothing here can run.
@@ -55,6 +59,23 @@ pub struct Missing {
 impl Missing {
     fn backend(what: impl fmt::Display) -> Missing {
         Missing { message: format!("{what} has no local backend yet"), hint: Some("run it under a mock".to_owned()) }
+    }
+
+    /// What runs at AWS only, where nobody has said that it may.
+    fn unasked(what: &str, service: &str) -> Missing {
+        let hint =
+            format!("add `\"{service}\" = \"aws\"` under [backends] in the project file, or run it under a mock");
+        Missing { hint: Some(hint), ..Missing::backend(what) }
+    }
+
+    fn chosen(what: &str, choice: Choice) -> Missing {
+        let (message, hint) = match choice {
+            Choice::Mock => {
+                (format!("{what} is answered by mocks only, and this state has none"), "add a mock for the state")
+            }
+            _ => (format!("{what} is switched off"), "change its line under [backends] in the project file"),
+        };
+        Missing { message, hint: Some(hint.to_owned()) }
     }
 
     fn declaration(what: &str, section: &str, name: &str) -> Missing {
@@ -90,6 +111,8 @@ pub struct Backends {
     pub buckets: Buckets,
     /// States whose tasks are not run but answered from a mock configuration.
     pub mocks: Mocks,
+    /// Services that are called at AWS.
+    pub aws: Aws,
 }
 
 impl Backends {
@@ -99,14 +122,20 @@ impl Backends {
     /// Why nothing here does.
     pub fn resolve(&self, resource: &Resource) -> Result<Backend, Missing> {
         match &resource.kind {
-            ResourceKind::Lambda { function } if self.functions.contains(function) => {
-                Ok(Backend::Function { arn: resource.arn.clone() })
-            }
-            ResourceKind::Lambda { function } => Err(Missing::declaration("function", "functions", function)),
+            ResourceKind::Lambda { function } => self.function(resource, function),
             ResourceKind::Activity { name } => Err(Missing::backend(format!("the activity '{name}'"))),
             ResourceKind::Service { service, action, sdk, pattern } => {
                 self.integration(service, action, *sdk, *pattern)
             }
+        }
+    }
+
+    fn function(&self, resource: &Resource, function: &str) -> Result<Backend, Missing> {
+        match self.aws.choices().of("lambda", false) {
+            Some(Choice::Aws) => Ok(Backend::Remote(self.aws.function(&resource.arn))),
+            Some(choice @ (Choice::Mock | Choice::Off)) => Err(Missing::chosen(&resource.arn, choice)),
+            _ if self.functions.contains(function) => Ok(Backend::Function { arn: resource.arn.clone() }),
+            _ => Err(Missing::declaration("function", "functions", function)),
         }
     }
 
@@ -117,18 +146,35 @@ impl Backends {
         sdk: bool,
         pattern: Pattern,
     ) -> Result<Backend, Missing> {
-        if matches!(pattern, Pattern::Sync | Pattern::Sync2) {
-            return Err(Missing::backend(format!("{service}:{action}{}", pattern.suffix())));
+        let name = format!("{}{service}:{action}{}", if sdk { "aws-sdk:" } else { "" }, pattern.suffix());
+        let dialect = if sdk { Dialect::AwsSdk } else { Dialect::Optimized };
+        let embedded = Services::supports(dialect, service, action);
+        // The API model of a service is not unpacked for what is here.
+        if sdk
+            && !embedded
+            && let Some(missing) = unknown(service, action)
+        {
+            return Err(missing);
+        }
+        match self.aws.choices().of(service, sdk) {
+            Some(choice @ (Choice::Mock | Choice::Off)) => return Err(Missing::chosen(&name, choice)),
+            // A job that is waited for is not started at AWS before its polling survives a crash.
+            _ if matches!(pattern, Pattern::Sync | Pattern::Sync2) => return Err(Missing::backend(name)),
+            Some(Choice::Aws) => return self.aws.action(service, action, sdk).map(Backend::Remote),
+            Some(Choice::Embedded) | None => {}
         }
         if (&**service, &**action, sdk) == ("lambda", "invoke", false) {
             return Ok(Backend::Invoke);
         }
-        let dialect = if sdk { Dialect::AwsSdk } else { Dialect::Optimized };
-        if Services::supports(dialect, service, action) {
+        if embedded {
             return Ok(Backend::Embedded { dialect, service: service.clone(), action: action.clone() });
         }
-        let prefix = if sdk { "aws-sdk:" } else { "" };
-        Err(Missing::backend(format!("{prefix}{service}:{action}")))
+        let name = name.trim_end_matches(pattern.suffix());
+        match (sdk, Optimized::find(service)) {
+            (true, _) => Err(Missing::unasked(name, &format!("aws-sdk:{service}"))),
+            (false, Some(_)) => Err(Missing::unasked(name, service)),
+            (false, None) => Err(Missing::backend(name)),
+        }
     }
 
     /// All states of a definition that nothing here can run.
@@ -176,6 +222,7 @@ impl Backends {
         let named = |key: &str| parameters.and_then(|p| p.literal(key)).and_then(Value::as_str);
         match backend {
             Backend::Function { .. } => Ok(()),
+            Backend::Remote(remote) => remote.check(parameters),
             Backend::Invoke => match named("FunctionName") {
                 Some(name) if !self.functions.contains(name) => {
                     Err(Missing::declaration("function", "functions", name))
@@ -198,19 +245,15 @@ impl Backends {
         }
     }
 
-    /// Runs a task of a function.
+    /// Runs a task outside of the journal's transaction: a function, or a service elsewhere.
     ///
     /// # Errors
     /// The error the state machine sees.
-    pub async fn call_function(
-        &self,
-        backend: &Backend,
-        parameters: &Value,
-        request_id: &str,
-    ) -> Result<Value, Failure> {
+    pub async fn call_remote(&self, backend: &Backend, call: &Call<'_>) -> Result<Value, Failure> {
         match backend {
-            Backend::Function { arn } => self.functions.invoke(arn, parameters, request_id).await,
-            Backend::Invoke => self.functions.invoke_task(parameters, request_id).await,
+            Backend::Function { arn } => self.functions.invoke(arn, call.parameters, call.key).await,
+            Backend::Invoke => self.functions.invoke_task(call.parameters, call.key).await,
+            Backend::Remote(remote) => remote.call(call).await,
             Backend::Embedded { service, action, .. } => {
                 Err(Failure::new("States.Runtime", format!("{service}:{action} runs inside the journal's transaction")))
             }

@@ -64,6 +64,22 @@ impl Buckets {
         Ok(())
     }
 
+    /// Writes one object. Blocks on the file system. The file appears whole or not at all, and is on the disk when it appears.
+    ///
+    /// # Errors
+    /// In words: no such bucket, a key that leads out of it, or what the system said.
+    pub fn put(&self, bucket: &str, key: &str, body: &[u8]) -> Result<(), String> {
+        let declared = self.folder(bucket)?;
+        let over = self.over(bucket);
+        let path = over.as_deref().unwrap_or(declared);
+        let failed = |e: &dyn std::fmt::Display| format!("{}: {e}", path.join(key).display());
+        if over.is_some() || self.made.contains(bucket) {
+            fs::create_dir_all(path).map_err(|e| failed(&e))?;
+        }
+        let folder = Folder::open(path).map_err(|e| failed(&e))?;
+        folder.write(key, body).map_err(|e| failed(&e))
+    }
+
     /// The folders of a bucket that are there, the one that comes first first.
     fn layers(&self, bucket: &str) -> Result<Vec<(PathBuf, Folder)>, String> {
         let declared = self.folder(bucket)?;

@@ -2,15 +2,19 @@
 //!
 //! [`Backends`] says for each `Resource` what runs it here, and runs it: [`function`]s (ordinary Lambda handlers, URLs and
 //! Rust closures) and the [`embedded`] table, topic and queue services, which live in the engine's own database and commit
-//! their effect in one transaction with the event that records it.
+//! their effect in one transaction with the event that records it. [`aws`] calls AWS itself, for the services that the user
+//! has named.
 #![forbid(unsafe_code)]
 
+pub mod aws;
 mod backend;
 pub mod bucket;
 pub mod embedded;
 mod folder;
 pub mod function;
+mod integration;
 pub mod mock;
 mod sdk;
 
 pub use backend::{Backend, Backends, Missing, Unsupported};
+pub use integration::{Call, Integration, Mode, Remote};

@@ -30,7 +30,7 @@ impl Array {
     }
 
     /// How large it is, if that is known.
-    pub(crate) fn known(&self) -> Option<Measure> {
+    pub fn known(&self) -> Option<Measure> {
         self.measured.get()
     }
 

@@ -156,7 +156,7 @@ impl Map {
     }
 
     /// How large it is, if that is known.
-    pub(crate) fn known(&self) -> Option<Measure> {
+    pub fn known(&self) -> Option<Measure> {
         self.measured.get()
     }
 

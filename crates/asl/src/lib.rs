@@ -38,25 +38,32 @@
 //! Functions that are processes (those of a [`project`]) end with your program, whatever they do, if its `main` begins with
 //! [`parts::function::supervisor::serve_if_asked`].
 //!
+//! One state alone is tested by [`test_state`], AWS's operation of that name as a function: a request in, a response or an
+//! exception out, mocks instead of services.
+//!
 //! The command line and the server are built on this crate; see also `examples/embed.rs`.
 #![forbid(unsafe_code)]
 
+pub mod aws;
 mod places;
 pub mod project;
 mod state_machine;
+pub mod test_state;
 pub mod testing;
 
-pub use asl_core::{Budget, Event, EventKind, Execution, Failure, Note, Outcome, event::to_aws, flow_of_machine};
+pub use asl_core::{
+    Budget, Doing, Event, EventKind, Execution, Failure, Note, Outcome, Pending, event::to_aws, flow_of_machine,
+};
 pub use asl_engine::{
     ChangedCall, Clock, Difference, Divergence, Engine, EngineBuilder, EngineError, ExportError, Exported, Fork, Hold,
     Holder, Needed, Notice, Observer, ReplayError, Replayed, StartExecution, Started, Trial, Unsupported, Update,
-    Verdict, Whose, holders, map_run_children, replay, replay_exported, replay_kept, stored_options, try_definition,
-    try_kept,
+    Verdict, Whose, holders, map_run_children, pending, replay, replay_exported, replay_kept, stored_options,
+    try_definition, try_kept,
 };
 pub use asl_expr::Timestamp;
 pub use asl_journal::{
-    Durability, ExecutionRow, Filter, Journal, JournalError, Kept, KeptError, Options as JournalOptions, Status, Which,
-    WorkerId, WorkerRow,
+    Durability, ExecutionRow, Filter, Journal, JournalError, Kept, KeptError, Options as JournalOptions, Purge, Status,
+    Which, WorkerId, WorkerRow,
 };
 pub use asl_syntax::{Definition, Diagnostic};
 pub use asl_task::function::{FunctionSet, Handler};
@@ -68,5 +75,5 @@ pub mod parts {
     pub use asl_function as function;
     pub use asl_store::{ItemKey, ServiceTx, StoreError};
     pub use asl_syntax as syntax;
-    pub use asl_task::{bucket, embedded, mock};
+    pub use asl_task::{aws, bucket, embedded, mock};
 }

@@ -77,7 +77,8 @@ impl Place {
     pub(crate) fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_asl"));
         command.args(args).current_dir(self.folder.path()).stdin(Stdio::null());
-        for name in ["NO_COLOR", "ASL_LOG", "COLUMNS", "LC_ALL", "LC_CTYPE", "LANG"] {
+        let colours = ["NO_COLOR", "CLICOLOR_FORCE", "COLUMNS", "PAGER", "LC_ALL", "LC_CTYPE", "LANG"];
+        for name in ["ASL_LOG", "ASL_DB", "ASL_PROJECT"].into_iter().chain(colours) {
             command.env_remove(name);
         }
         command

@@ -1,13 +1,15 @@
 //! `asl describe`: an execution at a glance, or exactly what AWS tells of it.
 
-use super::list::{run_by, set_aside};
-use super::now_ms;
 use crate::args::Place;
-use crate::exit::{Exit, Trouble, answer};
-use crate::place;
+use crate::common::clock::now_ms;
+use crate::common::owner::run_by;
+use crate::common::place;
+use crate::exit::{Exit, Trouble};
 use crate::render::look::Look;
+use crate::render::pending;
 use crate::render::text::{duration, json, whole};
-use asl::{EventKind, ExecutionRow, JournalError, Map, Status, Value};
+use crate::terminal::answer;
+use asl::{EventKind, ExecutionRow, JournalError, Pending, Status, aws};
 use clap::Args;
 
 #[derive(Debug, Args)]
@@ -38,7 +40,8 @@ pub(crate) async fn describe(args: Describe) -> Result<Exit, Trouble> {
         Ok(records) => records,
         // The header tells what can be done about it.
         Err(problem @ JournalError::Corrupt { .. }) => {
-            data.unread = Some(problem.to_string());
+            let hint = problem.hint().map(|hint| format!("; {hint}")).unwrap_or_default();
+            data.unread = Some(format!("{problem}{hint}"));
             Vec::new()
         }
         Err(problem) => return Err(problem.into()),
@@ -51,59 +54,22 @@ pub(crate) async fn describe(args: Describe) -> Result<Exit, Trouble> {
         }
     }
     let holders = asl::holders(&journal).await?;
+    // One that cannot be rebuilt is described all the same.
+    let pending = match row.status {
+        Status::Running if !args.json => asl::pending(&journal, &row).await.map_err(|error| error.to_string()),
+        _ => Ok(Vec::new()),
+    };
     journal.close().await;
     if args.json {
-        answer(&json(&shape(&row, data)))?;
+        answer(&json(&aws::describe_execution(&row, &data.input, data.output.as_deref())))?;
     } else {
         let by = run_by(&row, &holders).unwrap_or_else(|| "nobody".to_owned());
-        answer(&lines(&row, &data, &by, Look::of_stdout()))?;
+        answer(&lines(&row, &data, &by, &pending, Look::of_stdout()))?;
     }
     Ok(Exit::Done)
 }
 
-/// AWS's shape (spec: DescribeExecution).
-fn shape(row: &ExecutionRow, data: Data) -> Value {
-    let included = || Value::from(Map::from_iter([("included", true)]));
-    let mut out = Map::new();
-    out.insert("executionArn", row.arn.as_str());
-    out.insert("stateMachineArn", row.state_machine_arn.as_str());
-    out.insert("name", row.name.as_str());
-    out.insert("status", row.status.name());
-    out.insert("startDate", row.started.to_cli_string());
-    if let Some(stopped) = row.stopped {
-        out.insert("stopDate", stopped.to_cli_string());
-    }
-    out.insert("input", data.input);
-    out.insert("inputDetails", included());
-    if let Some(output) = data.output {
-        out.insert("output", output);
-        out.insert("outputDetails", included());
-    }
-    // Of an execution that ran out of time AWS tells neither.
-    if row.status != Status::TimedOut {
-        if let Some(error) = &row.error {
-            out.insert("error", error.as_str());
-        }
-        if let Some(cause) = &row.cause {
-            out.insert("cause", cause.as_str());
-        }
-    }
-    set_aside(row, &mut out);
-    out.insert("redriveCount", row.redrive_count);
-    if let Some(redriven) = row.redriven {
-        out.insert("redriveDate", redriven.to_cli_string());
-    }
-    match row.status {
-        Status::Running | Status::Succeeded => {
-            out.insert("redriveStatus", "NOT_REDRIVABLE");
-            out.insert("redriveStatusReason", format!("Execution is {} and cannot be redriven", row.status));
-        }
-        _ => out.insert("redriveStatus", "REDRIVABLE").map_or((), drop),
-    }
-    out.into()
-}
-
-fn lines(row: &ExecutionRow, data: &Data, run_by: &str, look: Look) -> String {
+fn lines(row: &ExecutionRow, data: &Data, run_by: &str, pending: &Result<Vec<Pending>, String>, look: Look) -> String {
     let end = row.stopped.map_or_else(now_ms, |stopped| stopped.millis());
     let took = duration(end - row.started.millis());
     let running = row.status == Status::Running;
@@ -120,13 +86,30 @@ fn lines(row: &ExecutionRow, data: &Data, run_by: &str, look: Look) -> String {
         ("started", format!("{}, {} {took}", row.started.whole_seconds(), if running { "for" } else { "took" })),
         ("events", row.last_event.to_string()),
     ];
+    // What cannot be read is told once, and why nobody runs it is told in place of what it waits for.
+    if data.unread.is_none() && row.set_aside.is_none() {
+        match pending {
+            Ok(pending) => facts.extend(pending.iter().map(|pending| ("now", now(pending)))),
+            Err(why) => facts.push(("now", format!("not known: {why}"))),
+        }
+    }
     facts.extend(data.unread.is_none().then(|| ("input", whole(&data.input))));
     facts.extend(row.set_aside.iter().map(|why| ("why", why.clone())));
+    facts.extend(row.tried_again.iter().map(|again| ("next try", again.whole_seconds().to_string())));
     facts.extend(data.unread.iter().map(|why| ("damage", why.clone())));
     facts.extend(data.output.iter().map(|output| ("output", whole(output))));
     facts.extend(row.error.iter().map(|error| ("error", error.clone())));
     facts.extend(row.cause.iter().filter(|cause| !cause.is_empty()).map(|cause| ("cause", whole(cause))));
     facts.iter().map(|(name, text)| line(name, text, look)).collect()
+}
+
+/// The state, since when, what it is at, and the command that answers it.
+fn now(pending: &Pending) -> String {
+    let (what, more) = pending::told(&pending.doing);
+    let since = duration(now_ms() - pending.since.millis());
+    let line = format!("{}  {what} {more}", pending::label(pending));
+    let answer = pending::command(&pending.doing).map(|command| format!("\n{command}")).unwrap_or_default();
+    format!("{}  (for {since}){answer}", line.trim_end())
 }
 
 /// `name     text`, further lines below the first.

@@ -1,15 +1,45 @@
 //! `asl list`.
 
-use crate::args::List;
-use crate::cmd::now_ms;
-use crate::exit::{Exit, Trouble, answer, say};
-use crate::place;
+use crate::args::Place;
+use crate::common::clock::{Since, now_ms, since};
+use crate::common::owner::run_by;
+use crate::common::place;
+use crate::exit::{Exit, Trouble};
 use crate::render::grid::Grid;
 use crate::render::look::Look;
 use crate::render::text::{duration, json};
-use asl::{ExecutionRow, Filter, Holder, Journal, Map, Status, Value, Which};
+use crate::terminal::{answer, say};
+use asl::{ExecutionRow, Filter, Holder, Journal, Map, Status, Value, Which, aws};
+use clap::Args;
 use std::collections::HashSet;
 use std::sync::Arc;
+
+#[derive(Debug, Args)]
+pub(crate) struct List {
+    /// Only those with this status: RUNNING, SUCCEEDED, FAILED, TIMED_OUT or ABORTED
+    #[arg(long, value_name = "STATUS")]
+    pub(crate) status: Option<Status>,
+    /// Only those of this definition, by its name (fare, for fare.asl.json)
+    #[arg(long, value_name = "NAME", alias = "definition")]
+    pub(crate) of: Option<String>,
+    /// Only children of Distributed Maps, which are left out otherwise
+    #[arg(long)]
+    pub(crate) children: bool,
+    /// Only children of this map run
+    #[arg(long, value_name = "ARN", conflicts_with = "children")]
+    pub(crate) map_run: Option<String>,
+    /// Only those that started since then: 2026-01-31, 2026-01-31T12:00:00Z, or 30d, 12h, 15m ago
+    #[arg(long, value_name = "TIME", value_parser = since)]
+    pub(crate) since: Option<Since>,
+    /// At most so many
+    #[arg(long, value_name = "N")]
+    pub(crate) limit: Option<u32>,
+    /// JSON, in the shape of `aws stepfunctions list-executions`
+    #[arg(long)]
+    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) place: Place,
+}
 
 /// How many executions are in memory at a time, however many there are.
 const PAGE: u32 = 1_000;
@@ -20,14 +50,14 @@ pub(crate) async fn list(args: List) -> Result<Exit, Trouble> {
         Some(_) => Which::Children,
         None if args.children => Which::Children,
         // A Map's own name, `fare/Each`, is that of children alone.
-        None if args.definition.as_ref().is_some_and(|name| name.contains('/')) => Which::All,
+        None if args.of.as_ref().is_some_and(|name| name.contains('/')) => Which::All,
         None => Which::Parents,
     };
     let of_run = match &args.map_run {
         Some(map_run) => Some(children(&journal, map_run).await?),
         None => None,
     };
-    let mut filter = Filter { status: args.status, state_machine: args.definition, which, ..Filter::default() };
+    let mut filter = Filter { status: args.status, state_machine: args.of, which, ..Filter::default() };
     let header = ["DEFINITION", "STATUS", "STARTED", "TOOK", "RUN BY", "NAME"];
     let mut grid = Grid::new(&header, &[], Look::of_stdout());
     let mut left = args.limit.unwrap_or(u32::MAX);
@@ -39,14 +69,18 @@ pub(crate) async fn list(args: List) -> Result<Exit, Trouble> {
         let holders = asl::holders(&journal).await?;
         filter.before = rows.last().map(|row| row.id);
         let was_full = rows.len() == PAGE as usize;
+        // Executions are listed in the order in which they started.
+        let listed = rows.len();
+        rows.retain(|row| args.since.is_none_or(|since| row.started.millis() >= since.ms()));
+        let all_since = rows.len() == listed;
         if let Some(of_run) = &of_run {
             rows.retain(|row| of_run.contains(row.arn.as_str()));
             rows.truncate(left as usize);
         }
         left -= rows.len() as u32;
-        let is_last = left == 0 || !was_full;
+        let is_last = left == 0 || !was_full || !all_since;
         if args.json {
-            answer(&part(rows.iter().map(item).collect(), is_first, is_last))?;
+            answer(&part(rows.iter().map(aws::execution_list_item).collect(), is_first, is_last))?;
         } else if !rows.is_empty() {
             let cells: Vec<Vec<String>> = rows.iter().map(|row| cells(row, &holders)).collect();
             answer(&grid.page(&cells))?;
@@ -82,12 +116,6 @@ fn part(executions: Vec<Value>, is_first: bool, is_last: bool) -> String {
     if is_last { format!("{head}{}", &text[begin..]) } else { format!("{head}{}", text[begin..end].trim_end()) }
 }
 
-/// Which living process runs an execution that has not ended.
-pub(crate) fn run_by(row: &ExecutionRow, holders: &[Holder]) -> Option<String> {
-    let holder = holders.iter().find(|holder| holder.alive && Some(holder.worker.id) == row.owner)?;
-    Some(format!("{} ({})", holder.worker.what, holder.worker.process))
-}
-
 fn cells(row: &ExecutionRow, holders: &[Holder]) -> Vec<String> {
     let run_by = match row.status {
         Status::Running => run_by(row, holders).unwrap_or_else(|| "nobody".to_owned()),
@@ -113,32 +141,6 @@ fn status(row: &ExecutionRow) -> String {
         0 => row.status.name().to_owned(),
         1 => format!("{} (redriven)", row.status.name()),
         n => format!("{} (redriven {n} times)", row.status.name()),
-    }
-}
-
-/// An `ExecutionListItem`, with its times as the AWS CLI writes them.
-fn item(row: &ExecutionRow) -> Value {
-    let mut item = Map::new();
-    item.insert("executionArn", row.arn.as_str());
-    item.insert("stateMachineArn", row.state_machine_arn.as_str());
-    item.insert("name", row.name.as_str());
-    item.insert("status", row.status.name());
-    item.insert("startDate", row.started.to_cli_string());
-    if let Some(stopped) = row.stopped {
-        item.insert("stopDate", stopped.to_cli_string());
-    }
-    set_aside(row, &mut item);
-    if let Some(redriven) = row.redriven {
-        item.insert("redriveCount", row.redrive_count);
-        item.insert("redriveDate", redriven.to_cli_string());
-    }
-    item.into()
-}
-
-/// What AWS does not know: that nobody runs an open execution, and why.
-pub(crate) fn set_aside(row: &ExecutionRow, item: &mut Map) {
-    if let Some(why) = &row.set_aside {
-        item.insert("setAside", why.as_str());
     }
 }
 

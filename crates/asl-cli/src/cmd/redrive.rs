@@ -1,52 +1,58 @@
 //! `asl redrive`: an execution that failed, timed out or was stopped goes on from there.
 
-use super::run::{Interrupt, engine, follow, log_sink};
-use crate::args::Place;
+use crate::args::{BackendChoices, Place};
+use crate::common::engine::{engine, follow, log_sink, shut_down, tell_waits};
+use crate::common::interrupt::Interrupt;
+use crate::common::mocks;
+use crate::common::place;
 use crate::exit::{Exit, Trouble};
-use crate::place;
 use crate::render::look::Look;
 use crate::render::progress::Progress;
-use asl::EngineError;
 use asl::parts::mock::Mocks;
 use clap::Args;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 #[derive(Debug, Args)]
 pub(crate) struct Redrive {
     /// The execution: its name, the beginning of its name, or its ARN
     pub(crate) execution: String,
+    /// Answer tasks from a mock configuration, as `asl run --mock` does
+    #[arg(long, value_name = "FILE[#CASE]")]
+    pub(crate) mock: Option<PathBuf>,
+    /// Its test case [default: the only one it has for the definition]
+    #[arg(long, value_name = "CASE", requires = "mock")]
+    pub(crate) mock_case: Option<String>,
     /// Say nothing on stderr but errors
     #[arg(long, short)]
     pub(crate) quiet: bool,
+    #[command(flatten)]
+    pub(crate) backends: BackendChoices,
     #[command(flatten)]
     pub(crate) place: Place,
 }
 
 pub(crate) async fn redrive(args: Redrive) -> Result<Exit, Trouble> {
-    let project = place::project(&args.place)?;
+    let mut project = place::project(&args.place)?;
+    project.aws = args.backends.over(&project.aws);
     let progress = Arc::new(Progress::new(None, Look::of_stderr()));
     let functions = project.functions(log_sink(&progress, args.quiet))?;
     let mut interrupt = Interrupt::listen()?;
     let journal = place::change(&place::database_of(&args.place, &project)).await?;
     let row = place::execution(&journal, Some(&args.execution)).await?;
     let progress = (!args.quiet).then_some(progress);
-    let engine = engine("asl redrive", &project, functions, Mocks::default(), &journal, progress)?.build();
-    let ended = match engine.redrive(&row.arn).await {
-        Ok(()) => follow(engine.wait(&row.arn), &row.name, &mut interrupt).await,
-        Err(refused) => Err(trouble(refused)),
+    let mocks = match &args.mock {
+        Some(file) => mocks::load(file, &[row.state_machine.as_str()], args.mock_case.as_deref(), None)?,
+        None => Mocks::default(),
     };
-    let down = engine.shutdown().await;
-    journal.close().await;
-    let exit = ended?;
-    down?;
-    Ok(exit)
-}
-
-fn trouble(error: EngineError) -> Trouble {
-    match error {
-        EngineError::NotRedrivable { .. } => Trouble::from(error).hint(
-            "only executions that failed, timed out or were aborted in the last 14 days can be; `asl run` starts anew",
-        ),
-        other => other.into(),
-    }
+    let engine = engine("asl redrive", &project, functions, mocks, &journal, progress.clone())?.build();
+    let ended = match engine.redrive(&row.arn).await {
+        Ok(()) => tokio::select! {
+            ended = follow(engine.wait(&row.arn), &row.name, &mut interrupt) => ended,
+            () = tell_waits(&journal, &row.arn, progress.as_deref()) => Ok(Exit::Done),
+        },
+        Err(refused) => Err(refused.into()),
+    };
+    shut_down(&engine, journal, &mut interrupt).await?;
+    ended
 }

@@ -1,31 +1,60 @@
 //! `asl resume`: goes on with what was interrupted.
 
-use super::mocks;
-use super::run::{Interrupt, engine, log_sink, shut_down};
-use crate::args::Resume;
-use crate::exit::{Exit, Trouble, answer, error, say};
-use crate::place;
+use crate::args::{BackendChoices, Place};
+use crate::common::engine::{engine, log_sink, shut_down};
+use crate::common::interrupt::Interrupt;
+use crate::common::mocks;
+use crate::common::place;
+use crate::exit::{Exit, Trouble, error};
 use crate::render::look::Look;
 use crate::render::progress::Progress;
+use crate::render::text::json;
+use crate::terminal::{answer, say};
 use asl::parts::mock::Mocks;
-use asl::{Engine, EngineError, Journal, Outcome};
+use asl::{Engine, EngineError, Journal, Map, Outcome};
+use clap::Args;
 use std::collections::BTreeSet;
+use std::path::PathBuf;
 use std::sync::Arc;
+
+#[derive(Debug, Args)]
+pub(crate) struct Resume {
+    /// Only these, by name, the beginning of the name, or ARN [default: all that nobody runs, those set aside too]
+    #[arg(value_name = "EXECUTION")]
+    pub(crate) executions: Vec<String>,
+    /// Answer tasks from a mock configuration, as `asl run --mock` does
+    #[arg(long, value_name = "FILE")]
+    pub(crate) mock: Option<PathBuf>,
+    /// Its test case [default: the only one it has for the definition]
+    #[arg(long, value_name = "CASE", requires = "mock")]
+    pub(crate) mock_case: Option<String>,
+    /// Say nothing on stderr but errors
+    #[arg(long, short)]
+    pub(crate) quiet: bool,
+    /// JSON: an object {"executionArn", "name", "status"} for each execution
+    #[arg(long)]
+    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) backends: BackendChoices,
+    #[command(flatten)]
+    pub(crate) place: Place,
+}
 
 pub(crate) async fn resume(args: Resume) -> Result<Exit, Trouble> {
     let look = Look::of_stderr();
-    let project = place::project(&args.place)?;
+    let mut project = place::project(&args.place)?;
+    project.aws = args.backends.over(&project.aws);
     let progress = Arc::new(Progress::new(None, look));
     let functions = project.functions(log_sink(&progress, args.quiet))?;
     let mut interrupt = Interrupt::listen()?;
     let journal = place::change(&place::database_of(&args.place, &project)).await?;
     let mocks = match &args.mock {
-        Some(file) => mocks::load(file, &only_machine(&journal).await?, args.mock_case.as_deref(), None)?,
+        Some(file) => mocks::load(file, &[&*only_machine(&journal).await?], args.mock_case.as_deref(), None)?,
         None => Mocks::default(),
     };
     let engine = engine("asl resume", &project, functions, mocks, &journal, (!args.quiet).then_some(progress))?.build();
     let exit = tokio::select! {
-        exit = follow_all(&engine, &args.executions) => exit,
+        exit = follow_all(&engine, &args.executions, args.json) => exit,
         () = interrupt.came() => {
             say("\ninterrupted: what has not ended stays in the database\n");
             Ok(Exit::Interrupted)
@@ -89,7 +118,7 @@ async fn taken(engine: &Engine, only: &[String]) -> Result<Vec<Arc<str>>, Troubl
 }
 
 /// One line on stdout for each execution: its name and how it ended.
-async fn follow_all(engine: &Engine, only: &[String]) -> Result<Exit, Trouble> {
+async fn follow_all(engine: &Engine, only: &[String], as_json: bool) -> Result<Exit, Trouble> {
     let arns = taken(engine, only).await?;
     let others = mention_others(engine.journal()).await?;
     if arns.is_empty() && !others {
@@ -111,7 +140,12 @@ async fn follow_all(engine: &Engine, only: &[String]) -> Result<Exit, Trouble> {
         if !matches!(outcome, Outcome::Succeeded(_)) {
             exit = Exit::Failed;
         }
-        answer(&format!("{name}  {}\n", outcome.status()))?;
+        if as_json {
+            let item = [("executionArn", &*arn), ("name", name), ("status", outcome.status())];
+            answer(&json(&Map::from_iter(item).into()))?;
+        } else {
+            answer(&format!("{name}  {}\n", outcome.status()))?;
+        }
     }
     Ok(exit)
 }

@@ -1,10 +1,10 @@
 //! `asl send-task-success`, `-failure`, `-heartbeat`: answers to task tokens, with the names and options of the AWS CLI.
 
-use super::not_json;
 use crate::args::Place;
+use crate::common::input::read_json;
+use crate::common::place;
 use crate::exit::{Exit, Trouble};
-use crate::place;
-use asl::{Engine, EngineError, Failure, Journal, Value};
+use asl::{Engine, EngineError, Failure, Journal};
 use clap::Args;
 
 #[derive(Debug, Args)]
@@ -12,8 +12,8 @@ pub(crate) struct Success {
     /// The token that the task was given
     #[arg(long, value_name = "TOKEN")]
     pub(crate) task_token: String,
-    /// The task's result: JSON
-    #[arg(long, value_name = "JSON", allow_hyphen_values = true)]
+    /// The task's result: JSON, or a file of JSON; - reads stdin
+    #[arg(long, value_name = "JSON|FILE", allow_hyphen_values = true)]
     pub(crate) task_output: String,
     #[command(flatten)]
     pub(crate) place: Place,
@@ -44,8 +44,7 @@ pub(crate) struct Heartbeat {
 }
 
 pub(crate) async fn success(args: Success) -> Result<Exit, Trouble> {
-    let text = &args.task_output;
-    let output: Value = text.parse().map_err(|problem| not_json("the output", "--task-output", text, &problem))?;
+    let (_, output) = read_json("the output", &args.task_output)?;
     let (engine, journal) = open(&args.place).await?;
     end(engine.send_task_success(&args.task_token, output).await, &engine, journal).await
 }

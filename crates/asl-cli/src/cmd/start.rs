@@ -1,16 +1,17 @@
 //! `asl start`: an execution is written down, and a worker runs it.
 
-use super::findings;
-use super::run::{engine, read_input};
 use crate::args::Place;
-use crate::exit::{Exit, Trouble, answer, say};
-use crate::place;
+use crate::common::definition::{Checked, checked};
+use crate::common::engine::engine;
+use crate::common::input::read_json;
+use crate::common::place;
+use crate::exit::{Exit, Trouble};
 use crate::render::look::Look;
 use crate::render::text::json;
+use crate::terminal::{answer, say};
 use asl::parts::mock::Mocks;
-use asl::parts::syntax::{Severity, load};
-use asl::project::{Opened, Project};
-use asl::{Map, StartExecution, Value};
+use asl::project::Opened;
+use asl::{StartExecution, aws};
 use clap::Args;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -22,9 +23,9 @@ pub(crate) struct Start {
     /// Of a template with several: the state machine, its logical id or name
     #[arg(long, value_name = "NAME")]
     pub(crate) state_machine: Option<String>,
-    /// The input, a file of JSON; - reads stdin [default: {}]
-    #[arg(long, short, value_name = "FILE")]
-    pub(crate) input: Option<PathBuf>,
+    /// The input: JSON, or a file of JSON; - reads stdin [default: {}]
+    #[arg(long, short, value_name = "JSON|FILE", allow_negative_numbers = true)]
+    pub(crate) input: Option<String>,
     /// The execution's name [default: a new UUID]
     #[arg(long, short)]
     pub(crate) name: Option<String>,
@@ -37,15 +38,11 @@ pub(crate) struct Start {
 
 pub(crate) async fn start(args: Start) -> Result<Exit, Trouble> {
     let wanted = args.place.stack.wanted(args.state_machine.as_deref());
-    let opened = Project::open(&args.definition, args.place.project.as_deref(), &wanted)?;
+    let Checked { opened, definition, .. } = checked(&args.definition, args.place.project.as_deref(), &wanted)?;
     let Opened { project, source, name, .. } = opened;
-    let loaded = load(&source, &opened.options);
-    let Some(definition) = loaded.definition else {
-        return Err(Trouble::Places(findings(&source, &loaded, Severity::Error)));
-    };
     let functions = project.functions(Arc::new(|_| {}))?;
     project.check(&source, &definition, &functions, &Mocks::default())?;
-    let input = read_input(args.input.as_deref())?;
+    let (input, _) = read_json("the input", args.input.as_deref().unwrap_or("{}"))?;
 
     let journal = place::write(&place::database_of(&args.place, &project)).await?;
     let engine = engine("asl start", &project, functions, Mocks::default(), &journal, None)?.build();
@@ -53,8 +50,7 @@ pub(crate) async fn start(args: Start) -> Result<Exit, Trouble> {
     let started = engine.submit(start).await?;
     if args.json {
         let row = place::execution(&journal, Some(&started.arn)).await?;
-        let shape = [("executionArn", Value::from(&*started.arn)), ("startDate", row.started.to_cli_string().into())];
-        answer(&json(&Value::from(Map::from_iter(shape))))?;
+        answer(&json(&aws::start_execution(&started.arn, row.started)))?;
     } else {
         answer(&format!("{}\n", started.arn))?;
     }

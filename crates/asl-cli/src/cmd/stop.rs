@@ -1,10 +1,11 @@
 //! `asl stop`: whoever runs the execution takes the stop in; if nobody does, this process ends it.
 
 use crate::args::Place;
-use crate::exit::{Exit, Trouble, answer, say};
-use crate::place;
+use crate::common::place;
+use crate::exit::{Exit, Trouble};
 use crate::render::text::json;
-use asl::{Engine, Failure, Map, Status};
+use crate::terminal::{answer, say};
+use asl::{Engine, Failure, Status, aws};
 use clap::Args;
 use std::time::Duration;
 
@@ -55,8 +56,7 @@ pub(crate) async fn stop(args: Stop) -> Result<Exit, Trouble> {
     engine.shutdown().await?;
     journal.close().await;
     if args.json {
-        let stopped = row.stopped.unwrap_or(row.started).to_cli_string();
-        answer(&json(&Map::from_iter([("stopDate", stopped)]).into()))?;
+        answer(&json(&aws::stop_execution(row.stopped.unwrap_or(row.started))))?;
     }
     Ok(Exit::Done)
 }

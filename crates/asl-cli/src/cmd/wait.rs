@@ -1,11 +1,13 @@
 //! `asl wait`: until an execution has ended, whoever runs it.
 
-use super::list::run_by;
-use super::run::{Interrupt, tell};
 use crate::args::Place;
-use crate::exit::{Exit, Trouble, say};
-use crate::place;
+use crate::common::engine::tell;
+use crate::common::interrupt::Interrupt;
+use crate::common::owner::run_by;
+use crate::common::place;
+use crate::exit::{Exit, Trouble};
 use crate::render::look::Look;
+use crate::terminal::say;
 use asl::{Engine, Journal, Status};
 use clap::Args;
 use std::future::pending;
@@ -45,7 +47,7 @@ pub(crate) async fn wait(args: Wait) -> Result<Exit, Trouble> {
     };
     let exit = tokio::select! {
         biased;
-        ended = engine.wait(&row.arn) => tell(&ended?)?,
+        ended = engine.wait(&row.arn) => tell(&ended?, "execution")?,
         () = enough => {
             if patience < Some(TAKEN_ON) {
                 hint_if_nobody_runs(&journal, &row.arn).await;

@@ -1,13 +1,18 @@
 //! `asl worker`: runs what nobody runs, until it is told to stop.
 
-use super::run::{Interrupt, engine};
-use crate::args::Place;
-use crate::exit::{Exit, Trouble, say};
-use crate::place;
+use crate::args::{BackendChoices, Place};
+use crate::common::clock::now_ms;
+use crate::common::definition::note;
+use crate::common::engine::engine;
+use crate::common::interrupt::Interrupt;
+use crate::common::place;
+use crate::exit::{Exit, Trouble, error};
 use crate::render::look::Look;
+use crate::terminal::say;
 use asl::parts::function::LogLine;
 use asl::parts::mock::Mocks;
-use asl::{Engine, EventKind, Journal, Notice, Observer, Update};
+use asl::project::Retention;
+use asl::{Engine, EventKind, Journal, Notice, Observer, Timestamp, Update};
 use clap::Args;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -34,13 +39,19 @@ pub(crate) struct WorkerArgs {
     #[arg(long, short)]
     pub(crate) quiet: bool,
     #[command(flatten)]
+    pub(crate) backends: BackendChoices,
+    #[command(flatten)]
     pub(crate) place: Place,
 }
 
 pub(crate) async fn worker(mut args: WorkerArgs) -> Result<Exit, Trouble> {
     args.place.project = args.file.take().or(args.place.project);
-    let project = place::project(&args.place)?;
+    let mut project = place::project(&args.place)?;
+    project.aws = args.backends.over(&project.aws);
     let log = Arc::new(Log { look: Look::of_stderr(), quiet: args.quiet });
+    if !args.quiet {
+        note(project.notes(), log.look);
+    }
     let sink = log.clone();
     let functions = project.functions(Arc::new(move |line: LogLine| sink.function(&line)))?;
     let mut signals = Interrupt::listen()?;
@@ -53,6 +64,7 @@ pub(crate) async fn worker(mut args: WorkerArgs) -> Result<Exit, Trouble> {
     log.say(&format!("worker of {} is ready; Ctrl-C stops it\n", place::shorter(&database).display()));
     let lost = tokio::select! {
         lost = engine.stopped() => Some(lost),
+        () = keep(&journal, project.retention, &log) => None,
         () = signals.came() => None,
     };
     if let Some(lost) = lost {
@@ -61,6 +73,29 @@ pub(crate) async fn worker(mut args: WorkerArgs) -> Result<Exit, Trouble> {
         return Err(lost.into());
     }
     drain(&engine, journal, &args, &log, &mut signals, &database).await
+}
+
+/// How often it is looked whether executions have been kept long enough.
+const CLEAN: Duration = Duration::from_secs(3600);
+
+/// Deletes executions that have been kept as long as the project says. It does not end.
+async fn keep(journal: &Journal, retention: Option<Retention>, log: &Log) {
+    let Some(retention) = retention else { return std::future::pending().await };
+    loop {
+        let mut deleted = 0;
+        for purge in retention.purges(Timestamp::from_millis(now_ms())) {
+            match journal.purge(&purge).await {
+                Ok(count) => deleted += count,
+                // Somebody else may be writing for long; the next time is in an hour.
+                Err(problem) => error(log.look, &format!("executions cannot be deleted: {problem}"), problem.hint()),
+            }
+        }
+        if deleted > 0 {
+            let s = if deleted == 1 { "" } else { "s" };
+            log.say(&format!("{deleted} execution{s} deleted, as [retention] says\n"));
+        }
+        tokio::time::sleep(CLEAN).await;
+    }
 }
 
 async fn drain(

@@ -1,12 +1,37 @@
 //! What the reader's end can show: colours, a width.
 
+use crate::args::Color;
+use crate::terminal::ours;
 use anstyle::{AnsiColor, Style};
 use std::io::{IsTerminal, stderr, stdout};
+use std::sync::OnceLock;
+
+/// What `--color` says, once it is known.
+static ASKED: OnceLock<Color> = OnceLock::new();
+
+/// Takes note of `--color`.
+pub(crate) fn ask(color: Color) {
+    // It is told once, at the start.
+    let _ = ASKED.set(color);
+}
+
+fn is_coloured(terminal: bool) -> bool {
+    let set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+    let forced = || std::env::var_os("CLICOLOR_FORCE").is_some_and(|value| !value.is_empty() && value != "0");
+    let dumb = || std::env::var_os("TERM").is_some_and(|value| value == "dumb");
+    match ASKED.get().copied().unwrap_or_default() {
+        Color::Always => true,
+        Color::Never => false,
+        Color::Auto if set("NO_COLOR") => false,
+        Color::Auto => forced() || (terminal && !dumb()),
+    }
+}
 
 /// How to write to one of the two streams.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Look {
-    /// A terminal with colours; `NO_COLOR` and `TERM=dumb` are respected.
+    /// As `--color` says; without it on a terminal, unless `NO_COLOR` or `TERM=dumb` is set, and wherever
+    /// `CLICOLOR_FORCE` is.
     pub(crate) color: bool,
     /// Columns of the terminal; `None` where lines may be as long as they like.
     pub(crate) width: Option<usize>,
@@ -24,10 +49,8 @@ impl Look {
     }
 
     fn of(terminal: bool, size: Option<(terminal_size::Width, terminal_size::Height)>) -> Look {
-        let unwanted = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty())
-            || std::env::var_os("TERM").is_some_and(|value| value == "dumb");
         let width = size.map_or(80, |(width, _)| usize::from(width.0)).max(40);
-        Look { color: terminal && !unwanted, width: terminal.then_some(width) }
+        Look { color: is_coloured(terminal), width: terminal.then_some(width) }
     }
 
     /// Red.
@@ -56,6 +79,10 @@ impl Look {
     }
 
     fn paint(self, style: Style, text: &str) -> String {
-        if self.color && !text.is_empty() { format!("{style}{text}{style:#}") } else { text.to_owned() }
+        if self.color && !text.is_empty() {
+            format!("{}{text}{}", ours(style), ours(format!("{style:#}")))
+        } else {
+            text.to_owned()
+        }
     }
 }

@@ -3,6 +3,8 @@
 pub(crate) mod event;
 pub(crate) mod grid;
 pub(crate) mod look;
+pub(crate) mod pending;
 pub(crate) mod progress;
 pub(crate) mod snippet;
 pub(crate) mod text;
+pub(crate) mod trail;

@@ -3,10 +3,12 @@
 //! A line is: the state, what happened to it, more about that. Names of iterations end in their index, `Quote[2]`.
 
 use super::look::Look;
+use super::pending;
 use super::text::{duration, gist, one_line};
-use crate::exit::say;
+use super::trail::Trail;
+use crate::terminal::say;
 use asl::parts::function::LogLine;
-use asl::{Definition, Event, EventKind, Failure, Note, Notice, Observer, Timestamp, Update};
+use asl::{Definition, Event, EventKind, Failure, Note, Notice, Observer, Pending, Update};
 use asl_core::event::{IterationStage, TaskStage};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -16,6 +18,8 @@ const MAX_NAME: usize = 32;
 const WHAT: usize = 8;
 /// Causes can be long; the history has them in full. Characters.
 const MAX_DETAIL: usize = 300;
+/// Of so many states it is told at most what they wait for.
+const MAX_WAITS: usize = 5;
 
 /// Writes progress as it is observed.
 pub(crate) struct Progress {
@@ -79,9 +83,18 @@ impl Progress {
             _ => ("failed", Look::bad),
         };
         // Of an execution that was resumed, the beginning was not seen.
-        let started =
-            trail.step(1).map(|step| format!(" in {}", duration(event.timestamp.millis() - step.at.millis())));
+        let started = trail.at(1).map(|at| format!(" in {}", duration(event.timestamp.millis() - at.millis())));
         say(&format!("{machine} {}{}\n", paint(self.look, word), started.unwrap_or_default()));
+    }
+
+    /// The state that event `id` is the last of failed, and no event says so.
+    fn silent(&self, trail: &mut Trail, id: u64, failure: Option<&Failure>) {
+        let Some(name) = trail.state(id).filter(|_| trail.fails_silently(id)) else { return };
+        let label = trail.label(id, &name);
+        match failure {
+            Some(failure) => self.failed(&label, failure),
+            None => self.line(&label, "failed", Look::bad, ""),
+        }
     }
 
     fn event(&self, trail: &mut Trail, event: &Event, notes: &mut Vec<&Note>) {
@@ -100,6 +113,21 @@ impl Progress {
                     }
                 }
             }
+            EventKind::MapIteration { stage: IterationStage::Failed, .. } => self.silent(trail, event.previous, None),
+            EventKind::MapIteration { stage: IterationStage::Aborted, name, index } => {
+                self.line(&format!("{name}[{index}]"), "aborted", Look::warn, "");
+            }
+            EventKind::StateAborted(_) | EventKind::ParallelStateFailed | EventKind::MapStateFailed => {
+                self.silent(trail, event.previous, None);
+                let Some(name) = trail.state(event.id) else { return };
+                let (what, paint): (_, fn(Look, &str) -> String) = match event.kind {
+                    EventKind::StateAborted(_) => ("aborted", Look::warn),
+                    _ => ("failed", Look::bad),
+                };
+                self.line(&trail.label(event.id, &name), what, paint, "");
+            }
+            // What failed without an event of its own: a Choice without a way, a Fail, a Pass with a wrong path.
+            EventKind::ExecutionFailed(failure) => self.silent(trail, event.previous, Some(failure)),
             kind => {
                 let (Some(failure), Some(name)) = (failure_of(kind), trail.state(event.id)) else { return };
                 let label = trail.label(event.id, &name);
@@ -110,6 +138,22 @@ impl Progress {
                     self.note(&label, notes.remove(at));
                 }
             }
+        }
+    }
+}
+
+impl Progress {
+    /// What an execution waits for, while nothing happens.
+    pub(crate) fn waits(&self, pending: &[Pending]) {
+        for pending in pending.iter().take(MAX_WAITS) {
+            let (what, more) = pending::told(&pending.doing);
+            self.line(&pending::label(pending), what, Look::warn, &more);
+            if let Some(command) = pending::command(&pending.doing) {
+                say(&format!("  {:width$}  {}\n", "", self.look.dim(&command), width = self.name_width));
+            }
+        }
+        if pending.len() > MAX_WAITS {
+            say(&format!("  and {} more; `asl describe` shows all\n", pending.len() - MAX_WAITS));
         }
     }
 }
@@ -126,17 +170,23 @@ impl Observer for Progress {
             let (machine, name) = (&update.execution.state_machine_name, &update.execution.name);
             let how = if first.id == 1 { "started" } else { "goes on" };
             say(&format!("{}  {how} as {name}\n", self.look.strong(machine)));
-            Trail { before: first.id.saturating_sub(1), steps: Vec::new() }
+            Trail::after(first.id.saturating_sub(1))
         });
         let mut notes: Vec<&Note> = update.notes.iter().collect();
+        let mut ended = false;
         for event in update.events {
             self.event(trail, event, &mut notes);
             if event.kind.ends_execution() {
                 self.end(&update.execution.state_machine_name, trail, event);
+                ended = true;
             }
         }
         for note in notes {
             self.note(note.state(), note);
+        }
+        // A Distributed Map has any number of children: what has ended is forgotten.
+        if ended {
+            trails.remove(&update.execution.arn);
         }
     }
 }
@@ -162,75 +212,40 @@ fn failure_of(kind: &EventKind) -> Option<&Failure> {
     }
 }
 
-/// The events of an execution so far, as far as they matter here: which follows which, and where each one is.
-struct Trail {
-    /// How many events there were before: of an execution that was resumed.
-    before: u64,
-    /// Event `before + n` is at `n - 1`.
-    steps: Vec<Place>,
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use asl::{Execution, Timestamp, Value};
+    use asl_core::ExecutionType;
 
-struct Place {
-    previous: u64,
-    at: Timestamp,
-    /// The state that this event enters.
-    enters: Option<Arc<str>>,
-    /// The indexes of the iterations it lies in: `[2]`.
-    iteration: Arc<str>,
-}
-
-impl Trail {
-    fn add(&mut self, event: &Event) {
-        let outer = self.step(event.previous).map_or_else(|| Arc::from(""), |step| step.iteration.clone());
-        let (enters, iteration) = match &event.kind {
-            EventKind::StateEntered { name, .. } => (Some(name.clone()), outer),
-            // What follows the exit of a state lies where the state does, not where its iterations did.
-            EventKind::StateExited { name, .. } => {
-                let entered = self.find(event.previous, name);
-                (None, entered.map_or(outer, |step| step.iteration.clone()))
-            }
-            // A later iteration follows an earlier one, but lies beside it.
-            EventKind::MapIteration { stage: IterationStage::Started, index, name } => {
-                let map = self.find(event.previous, name).map_or("", |step| &step.iteration);
-                (None, format!("{map}[{index}]").into())
-            }
-            _ => (None, outer),
+    #[test]
+    fn what_has_ended_is_forgotten() {
+        let progress = Progress::new(None, Look { color: false, width: None });
+        let now = Timestamp::from_millis(0);
+        let tell = |name: &str, id: u64, kind: EventKind| {
+            let text: Arc<str> = name.into();
+            let execution = Execution {
+                arn: text.clone(),
+                name: text.clone(),
+                state_machine_arn: text.clone(),
+                state_machine_name: text.clone(),
+                role_arn: text.clone(),
+                region: text,
+                execution_type: ExecutionType::Standard,
+                seed: 0,
+                token_key: None,
+                input_text: "{}".into(),
+                input: Value::Null,
+            };
+            let events = [Event { id, previous: id - 1, timestamp: now, kind }];
+            progress.observe(&Update { execution: &execution, now, events: &events, notes: &[] });
+            progress.trails.lock().unwrap_or_else(PoisonError::into_inner).len()
         };
-        self.steps.push(Place { previous: event.previous, at: event.timestamp, enters, iteration });
-    }
-
-    fn step(&self, id: u64) -> Option<&Place> {
-        let at = id.checked_sub(self.before)?.checked_sub(1)?;
-        self.steps.get(usize::try_from(at).ok()?)
-    }
-
-    /// The event that entered the state `name`, from `id` backwards.
-    fn find(&self, mut id: u64, name: &str) -> Option<&Place> {
-        loop {
-            let step = self.step(id)?;
-            if step.enters.as_deref() == Some(name) {
-                return Some(step);
-            }
-            id = step.previous;
+        let started = || EventKind::ExecutionStarted { input: "{}".into(), role_arn: "".into() };
+        assert_eq!(tell("parent", 1, started()), 1);
+        for child in ["a", "b", "c"] {
+            assert_eq!(tell(child, 1, started()), 2, "the parent and the child at work");
+            assert_eq!(tell(child, 2, EventKind::ExecutionSucceeded { output: Value::Null }), 1);
         }
-    }
-
-    fn entered(&self, id: u64, name: &str) -> Option<Timestamp> {
-        self.find(id, name).map(|step| step.at)
-    }
-
-    /// The state that event `id` happened in: the last one entered before it.
-    fn state(&self, mut id: u64) -> Option<Arc<str>> {
-        loop {
-            let step = self.step(id)?;
-            if let Some(name) = &step.enters {
-                return Some(name.clone());
-            }
-            id = step.previous;
-        }
-    }
-
-    fn label(&self, id: u64, name: &str) -> String {
-        format!("{name}{}", self.step(id).map_or("", |step| &step.iteration))
     }
 }

@@ -1,14 +1,16 @@
 //! Places in files, drawn with a caret.
 
 use super::look::Look;
+use crate::terminal::drawn;
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 use asl::parts::syntax::{Diagnostic, Severity, Source};
 use asl::project::Problem;
+use asl_render::visible;
 use std::ops::Range;
 use std::sync::Arc;
 
 /// Something to say about a place in a file.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Finding {
     pub(crate) severity: Severity,
     /// The name of the rule, if there is one.
@@ -37,6 +39,13 @@ impl From<&Problem> for Finding {
 }
 
 impl Finding {
+    /// The line and the column of the place, both from 1; columns count characters.
+    pub(crate) fn line_column(&self) -> Option<(usize, usize)> {
+        let before = self.text.get(..self.span.as_ref()?.start)?;
+        let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
+        Some((before.matches('\n').count() + 1, before[line_start..].chars().count() + 1))
+    }
+
     /// A diagnostic of a definition.
     pub(crate) fn of(source: &Source, diagnostic: &Diagnostic) -> Finding {
         Finding {
@@ -56,7 +65,9 @@ impl Finding {
 pub(crate) fn draw(findings: &[Finding], look: Look) -> String {
     let renderer = if look.color { Renderer::styled() } else { Renderer::plain() };
     let renderer = renderer.term_width(look.width.unwrap_or(140));
-    findings.iter().map(|finding| one(finding, &renderer) + "\n\n").collect()
+    let all: String = findings.iter().map(|finding| one(finding, &renderer) + "\n\n").collect();
+    // In colour the renderer's own sequences are let through; it shows those in the text of a file as signs itself.
+    if look.color { drawn(&all) } else { all }
 }
 
 fn one(finding: &Finding, renderer: &Renderer) -> String {
@@ -64,7 +75,7 @@ fn one(finding: &Finding, renderer: &Renderer) -> String {
         Severity::Error => Level::ERROR,
         Severity::Warning => Level::WARNING,
     };
-    let mut title = level.primary_title(finding.message.trim_end());
+    let mut title = level.primary_title(visible(finding.message.trim_end()));
     if let Some(rule) = finding.rule {
         title = title.id(rule);
     }
@@ -73,17 +84,18 @@ fn one(finding: &Finding, renderer: &Renderer) -> String {
         Some(span) => {
             let text = &*finding.text;
             let labels = finding.labels.iter();
-            let labels = labels.map(|(span, label)| AnnotationKind::Context.span(inside(text, span)).label(label));
+            let labels =
+                labels.map(|(span, label)| AnnotationKind::Context.span(inside(text, span)).label(visible(label)));
             let snippet = Snippet::source(text)
-                .path(&finding.file)
+                .path(visible(&finding.file))
                 .annotation(AnnotationKind::Primary.span(inside(text, span)))
                 .annotations(labels);
             group = group.element(snippet);
         }
-        None => group = group.element(annotate_snippets::Origin::path(&finding.file)),
+        None => group = group.element(annotate_snippets::Origin::path(visible(&finding.file))),
     }
     if let Some(help) = &finding.help {
-        group = group.element(Level::HELP.message(help));
+        group = group.element(Level::HELP.message(visible(help)));
     }
     renderer.render(&[group])
 }

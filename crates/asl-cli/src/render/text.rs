@@ -1,6 +1,7 @@
 //! Small texts: durations, one-liners, JSON for people or for pipes.
 
 use asl::Value;
+use asl_render::is_control;
 use std::io::IsTerminal;
 
 /// A duration as people say it: `12 ms`, `1.2 s`, `3 min 4 s`, `2 h 5 min`, `3 d 4 h`.
@@ -21,8 +22,12 @@ pub(crate) fn duration(ms: i64) -> String {
 pub(crate) fn one_line(text: &str, width: Option<usize>) -> String {
     let width = width.unwrap_or(usize::MAX);
     // Not more than is needed is looked at: texts may be large.
-    let mut line: String =
-        text.trim_end().chars().map(|c| if c.is_control() { ' ' } else { c }).take(width.saturating_add(1)).collect();
+    let mut line: String = text
+        .trim_end()
+        .chars()
+        .map(|c| if c.is_control() || is_control(c) { ' ' } else { c })
+        .take(width.saturating_add(1))
+        .collect();
     if line.chars().count() > width {
         let cut = line.char_indices().nth(width.saturating_sub(1)).map_or(line.len(), |(at, _)| at);
         line.truncate(cut);
@@ -42,7 +47,7 @@ pub(crate) fn gist(cause: &str) -> String {
     let Some(message) = parsed["errorMessage"].as_str() else { return cause.to_owned() };
     match handler_place(&parsed) {
         Some((file, line)) => {
-            let file = crate::place::shorter(std::path::Path::new(file));
+            let file = crate::common::place::shorter(std::path::Path::new(file));
             format!("{message} ({}:{line})", file.display())
         }
         None => message.to_owned(),

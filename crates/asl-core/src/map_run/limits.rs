@@ -3,6 +3,9 @@
 use crate::context::Context;
 use crate::data::{ask_integer, ask_number, eval_path};
 use crate::error::StateError;
+use crate::machine::Machine;
+use crate::probe::DataStage;
+use crate::scope::ScopeId;
 use asl_syntax::model::{Distributed, NumberField};
 use asl_value::{Number, Value};
 
@@ -66,6 +69,17 @@ impl Tolerance {
             return Err(StateError::runtime("ToleratedFailureCount cannot be negative."));
         }
         Ok(Tolerance { count, percentage })
+    }
+
+    /// Notes what is given.
+    pub(super) fn see(&self, machine: &Machine, id: ScopeId) {
+        let given =
+            [(DataStage::ToleratedFailureCount, self.count), (DataStage::ToleratedFailurePercentage, self.percentage)];
+        for (stage, number) in given {
+            if let Some(number) = number {
+                machine.see(id, stage, || Number::from_f64(number).map_or(Value::Null, Value::from));
+            }
+        }
     }
 
     /// True when so many failed items of a total are too many. Where neither is given the first is.

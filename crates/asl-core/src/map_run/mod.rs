@@ -25,7 +25,7 @@ use std::sync::Arc;
 pub(crate) use limits::{Kind, number};
 pub(crate) use names::flow_of;
 pub use names::{flow_of_machine, is_child};
-pub(crate) use progress::{abandon, answer};
+pub(crate) use progress::{abandon, answer, conclude};
 pub(crate) use redrive::redrive;
 pub(crate) use start::start;
 
@@ -211,6 +211,16 @@ impl MapRun {
         read + self.results.bytes() + self.running.len() * CHILD_BYTES
     }
 
+    /// How many items it has.
+    pub(crate) fn item_count(&self) -> usize {
+        self.items.len()
+    }
+
+    /// True when so many failed items are too many.
+    pub(crate) fn exceeds_tolerance(&self, failed: u64) -> bool {
+        self.tolerance.exceeded(failed, self.items.len())
+    }
+
     /// What it waits for: to be asked for again after a crash.
     pub(crate) fn open_work(&self) -> Vec<MapCommand> {
         match &self.stage {
@@ -218,6 +228,11 @@ impl MapRun {
             Stage::Writing(write) => vec![MapCommand::Write(write.clone())],
             Stage::Running => self.running.iter().map(|(child, of)| MapCommand::Start(self.call(*child, of))).collect(),
         }
+    }
+
+    /// How many children run, and how many were started in all.
+    pub(crate) fn counts(&self) -> (usize, u64) {
+        (self.running.len(), self.next_child)
     }
 
     fn call(&self, child: u64, of: &Child) -> Box<ChildCall> {

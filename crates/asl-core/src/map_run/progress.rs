@@ -7,6 +7,7 @@ use crate::error::{Class, StateError};
 use crate::event::{EventId, EventKind, Failure};
 use crate::input::{Input, Outcome, Rejected};
 use crate::machine::Machine;
+use crate::probe::DataStage;
 use crate::redrive::Fallen;
 use crate::scope::{Phase, ScopeId};
 use asl_syntax::model::StateKind;
@@ -93,6 +94,12 @@ fn child_done(machine: &mut Machine, id: ScopeId, child: u64, outcome: Outcome) 
 
 /// Starts children while there are places; ends the run when all are done.
 pub(super) fn go_on(machine: &mut Machine, id: ScopeId) {
+    if machine.holds() {
+        if let Err(error) = see_children(machine, id) {
+            settle(machine, id, Err(error));
+        }
+        return;
+    }
     loop {
         let Some(run) = run_mut(machine, id) else { return };
         if run.again.is_empty() && run.next_item == run.items.len() {
@@ -110,6 +117,44 @@ pub(super) fn go_on(machine: &mut Machine, id: ScopeId) {
         if let Err(error) = start_child(machine, id) {
             stop_children(machine, id);
             return settle(machine, id, Err(error));
+        }
+    }
+}
+
+/// Notes what the children would get.
+fn see_children(machine: &Machine, id: ScopeId) -> Result<(), StateError> {
+    let Phase::MapRun(run) = &machine.scopes.get(id).phase else { return Ok(()) };
+    if !machine.is_observed() {
+        return Ok(());
+    }
+    if machine.has_selector(id) {
+        let selected = (0..run.items.len()).map(|index| select(machine, id, run, index));
+        let selected = machine.sights_of(id, selected)?;
+        machine.see(id, DataStage::AfterItemSelector, || Value::from(selected));
+    }
+    if run.batch.is_some() {
+        let mut at = 0;
+        let batches = std::iter::from_fn(|| {
+            (at < run.items.len()).then(|| {
+                let (batch, items) = batch_from(machine, id, run, at)?;
+                at += items.max(1);
+                Ok(batch)
+            })
+        });
+        let batches = machine.sights_of(id, batches)?;
+        machine.see(id, DataStage::AfterItemBatcher, || Value::from(batches));
+    }
+    Ok(())
+}
+
+/// Ends the run with what its children would have come to.
+pub(crate) fn conclude(machine: &mut Machine, run: MapRunId, outcome: Outcome) {
+    let Some(id) = machine.map_runs.get(&run).copied() else { return };
+    match outcome {
+        Outcome::Succeeded(_) => done(machine, id, outcome),
+        Outcome::Failed(failure) | Outcome::TimedOut(failure) | Outcome::Aborted(failure) => {
+            machine.emit_in(id, EventKind::MapRunFailed(failure.clone()));
+            settle(machine, id, Err(StateError::of_work(failure)));
         }
     }
 }
@@ -137,10 +182,15 @@ fn start_child(machine: &mut Machine, id: ScopeId) -> Result<(), StateError> {
 /// The input of the next child, and how many items it takes.
 fn next_input(machine: &Machine, id: ScopeId) -> Result<(Value, usize), StateError> {
     let Phase::MapRun(run) = &machine.scopes.get(id).phase else { return Ok((Value::Null, 1)) };
-    let Some(batch) = &run.batch else { return Ok((select(machine, id, run, run.next_item)?, 1)) };
+    batch_from(machine, id, run, run.next_item)
+}
+
+/// The input of a child whose first item is `from`, and how many items it takes.
+fn batch_from(machine: &Machine, id: ScopeId, run: &MapRun, from: usize) -> Result<(Value, usize), StateError> {
+    let Some(batch) = &run.batch else { return Ok((select(machine, id, run, from)?, 1)) };
     let mut items = Vec::new();
     let mut bytes = batch.empty_bytes();
-    for index in run.next_item..run.items.len() {
+    for index in from..run.items.len() {
         let item = select(machine, id, run, index)?;
         let more = item.measure().bytes;
         if batch.is_full(items.len(), bytes, more) {

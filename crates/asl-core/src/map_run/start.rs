@@ -10,7 +10,7 @@ use crate::error::StateError;
 use crate::event::{EventKind, Failure};
 use crate::machine::Machine;
 use crate::scope::{Phase, ScopeId};
-use crate::state::map::{items, not_items};
+use crate::state::map::{items, not_items, see_concurrency, see_items};
 use asl_syntax::model::{Distributed, ItemReader, Map, State};
 use asl_value::Value;
 use std::collections::BTreeMap;
@@ -41,7 +41,9 @@ pub(crate) fn start(
         Some(field) => number(field, "MaxConcurrencyPath", Kind::Integer, &input, &env)?,
         None => 0.0,
     };
+    see_concurrency(machine, id, limit);
     let tolerance = Tolerance::of(distributed, &input, &env)?;
+    tolerance.see(machine, id);
     let batch = distributed
         .batcher
         .as_ref()
@@ -100,7 +102,9 @@ pub(crate) fn start(
 /// The items of a Map without a reader: an array, or an object.
 fn items_of(machine: &Machine, id: ScopeId, state: &State, map: &Map, input: &Value) -> Result<Items, StateError> {
     let value = items(map, input, &Context::new(machine, id))?;
-    Items::of(value.clone()).ok_or_else(|| not_items(state, map, &value))
+    let items = Items::of(value.clone()).ok_or_else(|| not_items(state, map, &value))?;
+    see_items(machine, id, state, || value);
+    Ok(items)
 }
 
 /// The reading and its `MaxItems`, which may be negative.

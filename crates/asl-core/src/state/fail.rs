@@ -5,16 +5,21 @@ use crate::data::{ask, unexpected};
 use crate::error::StateError;
 use crate::event::Failure;
 use crate::machine::Machine;
+use crate::probe::DataStage;
 use crate::scope::ScopeId;
-use asl_syntax::model::TextField;
+use asl_syntax::model::{Language, State, TextField};
 use std::sync::Arc;
 
 pub(super) fn run(
     machine: &mut Machine,
     id: ScopeId,
+    state: &State,
     error: Option<&TextField>,
     cause: Option<&TextField>,
 ) -> Result<(), StateError> {
+    if state.language == Language::JsonPath {
+        machine.see(id, DataStage::AfterInputPath, || machine.scopes.get(id).input.clone());
+    }
     let error = error.map(|e| text(machine, id, e, "ErrorPath")).transpose()?;
     let cause = cause.map(|c| text(machine, id, c, "CausePath")).transpose()?;
     let failure = Failure { error, cause };

@@ -5,6 +5,7 @@ use crate::data::{ask, eval_path, unexpected};
 use crate::error::StateError;
 use crate::machine::Machine;
 use crate::map_run::{self, Kind};
+use crate::probe::DataStage;
 use crate::scope::ScopeId;
 use asl_syntax::model::{ItemsField, Language, Map, State};
 use asl_value::Value;
@@ -23,13 +24,17 @@ pub(super) fn run(machine: &mut Machine, id: ScopeId, state: &State, map: &Map) 
         None => 0.0,
     };
     let items = match (items(map, &input, &env)?, &map.items) {
-        (Value::Array(items), _) => items,
+        (Value::Array(items), _) => {
+            see_items(machine, id, state, || Value::Array(items.clone()));
+            items
+        }
         // An object can be mapped by a Distributed Map alone.
         (other, Some(ItemsField::Query(query))) if query.text().is_some() => {
             return Err(unexpected(query, "array", &other));
         }
         (other, _) => return Err(not_items(state, map, &other)),
     };
+    see_concurrency(machine, id, limit);
     let limit = if limit >= 1.0 { (limit as usize).min(INLINE_CONCURRENCY) } else { INLINE_CONCURRENCY };
     machine.iterate(id, items, input, limit);
     Ok(())
@@ -45,6 +50,18 @@ pub(crate) fn items(map: &Map, input: &Value, env: &Context<'_>) -> Result<Value
         },
         None => Ok(input.clone()),
     }
+}
+
+/// Notes what `ItemsPath` made.
+pub(crate) fn see_items(machine: &Machine, id: ScopeId, state: &State, items: impl FnOnce() -> Value) {
+    if state.language == Language::JsonPath {
+        machine.see(id, DataStage::AfterItemsPath, items);
+    }
+}
+
+/// Notes `MaxConcurrency` as it is written or computed; 0 by default.
+pub(crate) fn see_concurrency(machine: &Machine, id: ScopeId, limit: f64) {
+    machine.see(id, DataStage::MaxConcurrency, || Value::from(limit as i64));
 }
 
 /// The error of a value that cannot be mapped.

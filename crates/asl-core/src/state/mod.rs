@@ -20,7 +20,7 @@ pub(crate) fn attempt(machine: &mut Machine, id: ScopeId, state: &State) {
         StateKind::Task(task) => task::schedule(machine, id, state, task),
         StateKind::Choice(choice) => choice::run(machine, id, state, choice),
         StateKind::Wait(wait) => wait::run(machine, id, state, wait),
-        StateKind::Fail { error, cause } => fail::run(machine, id, error.as_ref(), cause.as_ref()),
+        StateKind::Fail { error, cause } => fail::run(machine, id, state, error.as_ref(), cause.as_ref()),
         StateKind::Parallel(parallel) => parallel::run(machine, id, state, parallel),
         StateKind::Map(map) => map::run(machine, id, state, map),
     };

@@ -13,6 +13,7 @@ pub(super) fn run(machine: &mut Machine, id: ScopeId, state: &State, parallel: &
         input = fill(template, &input, &Context::new(machine, id))?;
         machine.check_size(&input, || StateError::data_limit(&state.name, "provided", "parameters"))?;
     }
+    machine.see_parameters(id, state, &input);
     let definition = machine.definition.clone();
     let starts: Vec<StateId> = parallel.branches.iter().map(|flow| definition.flow(*flow).start_at).collect();
     machine.fork(id, &starts, &input);

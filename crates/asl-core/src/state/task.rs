@@ -55,6 +55,7 @@ fn prepare(
         Some(payload) => fill(payload, &input, &env)?,
         None => input.clone().into_owned(),
     };
+    machine.see_parameters(id, state, &parameters);
     machine.check_size(&parameters, || StateError::data_limit(&state.name, "provided", "parameters"))?;
     check_parameters(&task.resource, &parameters)?;
     let role_arn = match &task.credentials {
@@ -127,7 +128,7 @@ fn check_parameters(resource: &Resource, parameters: &Value) -> Result<(), State
 }
 
 /// The Map iterations around a scope, outermost first.
-fn iterations(machine: &Machine, id: ScopeId) -> Vec<(Arc<str>, u64)> {
+pub(crate) fn iterations(machine: &Machine, id: ScopeId) -> Vec<(Arc<str>, u64)> {
     let mut around = Vec::new();
     let mut at = machine.scopes.get(id).parent;
     while let Some((parent, index)) = at {

@@ -19,7 +19,7 @@ pub use exported::{ExportError, Exported, Whose};
 pub use follow::replay_exported;
 pub use same::Difference;
 pub(crate) use stored::{definition, recorded, redo_all, redo_while};
-pub use stored::{replay, replay_kept};
+pub use stored::{pending, replay, replay_kept};
 pub use trial::{ChangedCall, Fork, Needed, Trial, Verdict, try_definition, try_kept};
 
 use asl_core::{Outcome, Rejected};

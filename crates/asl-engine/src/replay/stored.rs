@@ -4,7 +4,7 @@ use super::same::exactly;
 use super::trail::{Places, Trail};
 use super::{Divergence, ReplayError, Replayed};
 use crate::load_stored;
-use asl_core::{Event, Input, Machine, event::to_aws};
+use asl_core::{Event, Input, Machine, Pending, event::to_aws};
 use asl_journal::{ExecutionRow, Journal, Kept, Record};
 use asl_syntax::Definition;
 use std::sync::Arc;
@@ -22,6 +22,14 @@ pub async fn replay(journal: &Journal, row: &ExecutionRow) -> Result<Replayed, R
 async fn rebuild(journal: &Journal, row: &ExecutionRow) -> Result<(Machine, Replayed), ReplayError> {
     let (definition, records) = recorded(journal, row).await?;
     redo_all(Machine::new(definition), &records, &row.arn.as_str().into())
+}
+
+/// What an execution does or waits for now, as its records tell.
+///
+/// # Errors
+/// When it cannot be replayed, or the journal cannot be read.
+pub async fn pending(journal: &Journal, row: &ExecutionRow) -> Result<Vec<Pending>, ReplayError> {
+    Ok(rebuild(journal, row).await?.0.pending())
 }
 
 /// The definition of an execution, and its records.

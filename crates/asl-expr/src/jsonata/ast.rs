@@ -30,6 +30,7 @@ pub(super) struct Expr {
 }
 
 #[derive(Debug)]
+#[allow(clippy::large_enum_variant, reason = "nearly all of them are filters")]
 pub(super) enum Stage {
     Filter(Expr),
     /// `#$name` after predicates.

@@ -17,6 +17,8 @@ pub(super) struct Budget {
     pub(super) bounds: Bounds,
     work: Cell<usize>,
     held: Cell<usize>,
+    /// The most that may be held.
+    most: usize,
     depth: Cell<usize>,
     /// Long strings that were built, and how many bytes since the dead ones were swept out.
     strings: RefCell<Vec<Weak<str>>>,
@@ -29,6 +31,7 @@ impl Budget {
             bounds: *bounds,
             work: Cell::new(bounds.work),
             held: Cell::new(0),
+            most: bounds.memory.saturating_mul(ROOM),
             depth: Cell::new(0),
             strings: RefCell::default(),
             unswept: Cell::new(0),
@@ -99,7 +102,7 @@ impl Budget {
     #[inline]
     fn hold(&self, bytes: usize) -> Result<(), Fail> {
         let held = self.held.get().saturating_add(bytes);
-        if held > self.bounds.memory.saturating_mul(ROOM) {
+        if held > self.most {
             return Err(Fail::Memory);
         }
         self.held.set(held);

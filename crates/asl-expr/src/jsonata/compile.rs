@@ -1,12 +1,12 @@
 //! From the syntax tree to a program: names become slots, plain parts are recognised.
 
-use super::ast::{self, Expr, Kind};
+use super::ast::{self, Expr, Kind, Op};
 use super::functions;
 use super::functions::regex::Pattern;
 use super::functions::signature::Signature;
 use super::program::{
-    Action, Call, Fields, Group, Item, Lambda, Node, Path, Program, Source, Stage, Step, Term, Then, Transform,
-    TupleFrame, Variable,
+    Action, Call, Comparison, Fields, Group, Item, Lambda, Node, Path, Program, Source, Stage, Step, Term, Then,
+    Transform, TupleFrame, Variable,
 };
 use asl_value::Key;
 use std::sync::Arc;
@@ -62,11 +62,7 @@ fn assigned<'e>(exprs: impl IntoIterator<Item = &'e Expr>) -> Vec<String> {
                 });
                 return;
             }
-            Kind::Bind(name, _) => {
-                if !names.contains(name) {
-                    names.push(name.clone());
-                }
-            }
+            Kind::Bind(name, _) if !names.contains(name) => names.push(name.clone()),
             _ => {}
         }
         if !matches!(expr.kind, Kind::Lambda { .. } | Kind::Transform(_)) {
@@ -288,7 +284,8 @@ impl Compiler<'_> {
         let slots = names.len();
         let signature = signature.as_deref().and_then(|text| Signature::parse(text).ok());
         let body = self.scoped(names, |compiler| compiler.tail(body));
-        Lambda { params: count, slots, signature, body }
+        let comparison = if self.plain || count != 2 || signature.is_some() { None } else { comparison(&body) };
+        Lambda { params: count, slots, signature, comparison, body }
     }
 
     /// The body of a function: calls at its end are made by its caller.
@@ -449,4 +446,24 @@ impl Compiler<'_> {
         };
         Some(Node::Fields(Box::new(Fields { start, names })))
     }
+}
+
+/// The comparison that a body of two parameters may be.
+fn comparison(body: &Node) -> Option<Comparison> {
+    let Node::Binary(op @ (Op::Less | Op::LessOrEqual | Op::Greater | Op::GreaterOrEqual), sides) = body else {
+        return None;
+    };
+    let part = |side: &Node, slot: usize| {
+        let (variable, names) = match side {
+            Node::Variable(variable) => (variable, &[][..]),
+            Node::Fields(fields) => match &fields.start {
+                Some(Node::Variable(variable)) => (variable, &fields.names[..]),
+                _ => return None,
+            },
+            _ => return None,
+        };
+        (variable.places.first() == Some(&(0, slot))).then(|| names.to_vec())
+    };
+    let (left, right) = (part(&sides[0], 0)?, part(&sides[1], 1)?);
+    (left == right).then_some(Comparison { op: *op, names: left })
 }

@@ -46,11 +46,21 @@ impl Mistake {
     }
 }
 
-/// Operators of two characters come first.
-const OPERATORS: [&str; 33] = [
-    "..", ":=", "!=", ">=", "<=", "**", "~>", ".", "[", "]", "{", "}", "(", ")", ",", "@", "#", ";", ":", "?", "+",
-    "-", "*", "/", "%", "|", "=", "<", ">", "^", "&", "!", "~",
-];
+/// The characters that are operators, and end names.
+const OPERATORS: &str = ".[]{}(),@#;:?+-*/%|=<>^&!~";
+/// Operators of two characters; they come first.
+const PAIRS: [&str; 7] = ["..", ":=", "!=", ">=", "<=", "**", "~>"];
+
+fn is_operator(c: char) -> bool {
+    c.is_ascii_punctuation() && OPERATORS.contains(c)
+}
+
+/// The operator at the start of a text.
+fn operator(text: &str) -> Option<&str> {
+    let first = text.chars().next().filter(|c| is_operator(*c))?;
+    let pair = text.get(..2).filter(|pair| PAIRS.contains(pair));
+    Some(pair.unwrap_or(&text[..first.len_utf8()]))
+}
 
 /// The digits after `\u`, and how many there are: JavaScript takes fewer than four where the text ends.
 fn unicode(text: &str) -> Option<(u32, usize)> {
@@ -99,7 +109,7 @@ impl<'a> Lexer<'a> {
         if first == '/' && !after_operand {
             return self.regex();
         }
-        if let Some(operator) = OPERATORS.iter().find(|operator| rest.starts_with(**operator)) {
+        if let Some(operator) = operator(rest) {
             self.at += operator.len();
             return token(Kind::Operator, operator);
         }
@@ -117,7 +127,7 @@ impl<'a> Lexer<'a> {
             }
             _ => {}
         }
-        let stops = |c: char| is_blank(c) || OPERATORS.iter().any(|op| op.len() == 1 && op.starts_with(c));
+        let stops = |c: char| is_blank(c) || is_operator(c);
         let name = &rest[..rest.find(stops).unwrap_or(rest.len())];
         self.at += name.len();
         match (name.strip_prefix('$'), name) {

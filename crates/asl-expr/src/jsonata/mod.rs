@@ -71,10 +71,8 @@ pub trait JsonataEnv {
     fn random(&self) -> u64;
     /// The time in milliseconds since 1970, for `$now()` and `$millis()`; asked once in an evaluation.
     fn now_ms(&self) -> i64;
-    /// Told how much work an evaluation was, in the units of [`Bounds::work`], when it is over.
-    fn worked(&self, units: u64) {
-        let _ = units;
-    }
+    /// How much work an evaluation has been, once it is over, whether it gave a value or not; in units of [`Bounds::work`].
+    fn worked(&self, _units: u64) {}
 }
 
 /// A text that is no JSONata expression.
@@ -185,6 +183,7 @@ impl Expression {
         bounds: &Bounds,
     ) -> (Result<Option<Value>, JsonataError>, usize) {
         let (found, work) = eval::evaluate(&self.0.program, input, env, bounds);
+        env.worked(work as u64);
         (found.map_err(|fail| fail.told(bounds.depth)), work)
     }
 }

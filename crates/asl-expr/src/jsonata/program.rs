@@ -188,7 +188,17 @@ pub(super) struct Lambda {
     /// Its parameters come first.
     pub(super) slots: usize,
     pub(super) signature: Option<Signature>,
+    /// It only compares the same part of two arguments: `function($a, $b){ $a.x > $b.x }`.
+    pub(super) comparison: Option<Comparison>,
     pub(super) body: Node,
+}
+
+/// What is compared of two arguments.
+#[derive(Debug)]
+pub(super) struct Comparison {
+    pub(super) op: Op,
+    /// None for the arguments themselves.
+    pub(super) names: Vec<Key>,
 }
 
 #[derive(Debug)]

@@ -36,6 +36,8 @@ pub(super) enum Val {
     Tuples(Rc<Tuples>),
     /// A call in tail position, which its caller makes.
     Thunk(Rc<Thunk>),
+    /// In a frame: the name has no value yet.
+    Unset,
 }
 
 /// What the reference implementation writes on an array.
@@ -213,22 +215,27 @@ impl Val {
         }
     }
 
-    /// Its size as a tree in bytes, as AWS counts it: 8 a number, 1 a character.
+    /// Its size as a tree in bytes, as AWS counts it (8 a number, 1 a character), and how deep it nests.
     #[inline]
-    fn weight(&self) -> usize {
+    fn size(&self) -> (usize, usize) {
         match self {
-            Val::String(text) => text.len().max(8),
-            Val::Array(_) | Val::Object(_) => self.measure().bytes,
-            Val::Seq(seq) => seq.weight,
-            Val::Record(record) => record.weight,
-            _ => 8,
+            Val::String(text) => (text.len().max(8), 0),
+            Val::Seq(seq) => (seq.weight, seq.depth),
+            Val::Record(record) => (record.weight, record.depth),
+            Val::Array(_) | Val::Object(_) => {
+                let measure = self.measure();
+                (measure.bytes, measure.depth)
+            }
+            Val::Function(function) => (8, function.depth()),
+            _ => (8, 0),
         }
     }
 
+    #[inline]
     fn measure(&self) -> asl_value::Measure {
         match self {
-            Val::Array(items) => Value::Array(Arc::clone(items)).measure(),
-            Val::Object(map) => Value::Object(Arc::clone(map)).measure(),
+            Val::Array(items) => items.known().unwrap_or_else(|| Value::Array(Arc::clone(items)).measure()),
+            Val::Object(map) => map.known().unwrap_or_else(|| Value::Object(Arc::clone(map)).measure()),
             _ => Value::Null.measure(),
         }
     }
@@ -236,13 +243,7 @@ impl Val {
     /// How deep it nests.
     #[inline]
     pub(super) fn depth(&self) -> usize {
-        match self {
-            Val::Seq(seq) => seq.depth,
-            Val::Record(record) => record.depth,
-            Val::Array(_) | Val::Object(_) => self.measure().depth,
-            Val::Function(function) => function.depth(),
-            _ => 0,
-        }
+        self.size().1
     }
 
     /// The room it takes in what holds it, besides what is shared and pays for itself.
@@ -258,36 +259,43 @@ impl Val {
     ///
     /// # Errors
     /// Functions, and what is larger or deeper than a value may be.
-    pub(super) fn to_value(&self, budget: &Budget) -> Result<Option<Value>, Fail> {
-        budget.room(self.weight())?;
-        self.convert(budget, 0)
+    pub(super) fn into_value(self, budget: &Budget) -> Result<Option<Value>, Fail> {
+        budget.room(self.size().0)?;
+        self.convert(budget)
     }
 
-    fn convert(&self, budget: &Budget, depth: usize) -> Result<Option<Value>, Fail> {
-        if depth > asl_value::MAX_DEPTH {
-            return Err(Fail::Memory);
-        }
+    /// What nothing else has is taken apart, not copied. It nests at most [`DEEPEST`] levels.
+    fn convert(self, budget: &Budget) -> Result<Option<Value>, Fail> {
         Ok(Some(match self {
-            Val::Undefined => return Ok(None),
+            Val::Undefined | Val::Unset => return Ok(None),
             Val::Null => Value::Null,
-            Val::Bool(b) => Value::Bool(*b),
-            Val::Number(n) => number(*n),
-            Val::Exact(n) => Value::Number(n.clone()),
-            Val::String(text) => Value::String(Arc::clone(text)),
-            Val::Array(items) => Value::Array(Arc::clone(items)),
-            Val::Object(map) => Value::Object(Arc::clone(map)),
+            Val::Bool(b) => Value::Bool(b),
+            Val::Number(n) => number(n),
+            Val::Exact(n) => Value::Number(n),
+            Val::String(text) => Value::String(text),
+            Val::Array(items) => Value::Array(items),
+            Val::Object(map) => Value::Object(map),
             Val::Seq(seq) => {
                 budget.spend(seq.items.len())?;
-                let items = seq.items.iter().map(|item| Ok(item.convert(budget, depth + 1)?.unwrap_or_default()));
-                Value::from(items.collect::<Result<Vec<Value>, Fail>>()?)
+                let one = |item: Val| Ok(item.convert(budget)?.unwrap_or_default());
+                let items: Result<Vec<Value>, Fail> = match Rc::try_unwrap(seq) {
+                    Ok(seq) => seq.items.into_iter().map(one).collect(),
+                    Err(shared) => shared.items.iter().cloned().map(one).collect(),
+                };
+                Value::from(items?)
             }
             Val::Record(record) => {
                 budget.spend(2 * record.members.len())?;
                 let mut map = Map::with_capacity(record.members.len());
-                for (key, member) in &record.members {
-                    if let Some(member) = member.convert(budget, depth + 1)? {
-                        map.insert(Key::clone(key), member);
+                let mut one = |(key, member): (Key, Val)| -> Result<(), Fail> {
+                    if let Some(member) = member.convert(budget)? {
+                        map.insert(key, member);
                     }
+                    Ok(())
+                };
+                match Rc::try_unwrap(record) {
+                    Ok(record) => record.members.into_iter().try_for_each(&mut one)?,
+                    Err(shared) => shared.members.iter().cloned().try_for_each(&mut one)?,
                 }
                 Value::from(map)
             }
@@ -314,13 +322,21 @@ fn number(n: f64) -> Value {
 pub(super) struct Build {
     items: Vec<Val>,
     weight: usize,
+    /// The bound on the weight.
+    most: usize,
+    /// The room of strings that is not paid yet.
+    unpaid: usize,
     depth: usize,
     charge: Charge,
 }
 
+/// So many bytes of strings are paid at once.
+const UNPAID: usize = 4096;
+
 impl Build {
     pub(super) fn new(budget: &Rc<Budget>) -> Build {
-        Build { items: Vec::new(), weight: 8, depth: 0, charge: Charge::new(budget) }
+        let most = budget.bounds.memory;
+        Build { items: Vec::new(), weight: 8, most, unpaid: 0, depth: 0, charge: Charge::new(budget) }
     }
 
     /// With room for `count` items.
@@ -351,13 +367,18 @@ impl Build {
             let most = self.charge.budget().bounds.items - self.items.len();
             self.grow(self.items.len().clamp(1, most.max(1)))?;
         }
-        self.weight = self.weight.saturating_add(item.weight());
-        self.charge.budget().room(self.weight)?;
-        let room = item.room();
-        if room > 0 {
-            self.charge.add(room)?;
+        let (weight, depth) = item.size();
+        self.weight = self.weight.saturating_add(weight);
+        if self.weight > self.most {
+            return Err(Fail::Memory);
         }
-        self.depth = self.depth.max(item.depth());
+        if let Val::String(text) = &item {
+            self.unpaid += text.len() + 16;
+            if self.unpaid > UNPAID {
+                self.charge.add(std::mem::take(&mut self.unpaid))?;
+            }
+        }
+        self.depth = self.depth.max(depth);
         self.items.push(item);
         Ok(())
     }
@@ -367,7 +388,7 @@ impl Build {
     /// # Errors
     /// The bounds on items, memory and work.
     pub(super) fn extend(&mut self, list: List<'_>) -> Result<(), Fail> {
-        self.charge.budget().spend(list.len())?;
+        self.charge.budget().spend(list.len().saturating_mul(2))?;
         let spare = self.items.capacity() - self.items.len();
         if list.len() > spare {
             self.grow(list.len() - spare)?;
@@ -386,7 +407,13 @@ impl Build {
         }
     }
 
+    /// The items so far.
+    pub(super) fn items(&self) -> &[Val] {
+        &self.items
+    }
+
     pub(super) fn finish(self, flags: Flags) -> Result<Val, Fail> {
+        self.charge.add(self.unpaid)?;
         let depth = self.depth + 1;
         if depth > DEEPEST {
             return Err(Fail::Memory);
@@ -442,15 +469,15 @@ impl Record {
     /// # Errors
     /// The bounds on memory.
     pub(super) fn insert(&mut self, key: Key, value: Val) -> Result<(), Fail> {
-        let added = value.weight() + key.len();
-        self.weight = self.weight.saturating_add(added);
+        let (weight, depth) = value.size();
+        self.weight = self.weight.saturating_add(weight + key.len());
         self.charge.budget().room(self.weight)?;
-        self.depth = self.depth.max(value.depth());
+        self.depth = self.depth.max(depth);
         self.charge.add(value.room())?;
         match self.find(&key) {
             Some(at) => {
                 let before = std::mem::replace(&mut self.members[at].1, value);
-                self.weight = self.weight.saturating_sub(before.weight() + key.len());
+                self.weight = self.weight.saturating_sub(before.size().0 + key.len());
             }
             None => {
                 if self.members.len() == self.members.capacity() {
@@ -471,6 +498,23 @@ impl Record {
                 }
             }
         }
+        Ok(())
+    }
+
+    /// As [`Record::insert`], of a key that is not there.
+    ///
+    /// # Errors
+    /// The bounds on memory.
+    pub(super) fn push(&mut self, key: Key, value: Val) -> Result<(), Fail> {
+        if self.members.len() + 1 >= INDEXED || self.members.len() == self.members.capacity() {
+            return self.insert(key, value);
+        }
+        let (weight, depth) = value.size();
+        self.weight = self.weight.saturating_add(weight + key.len());
+        self.charge.budget().room(self.weight)?;
+        self.depth = self.depth.max(depth);
+        self.charge.add(value.room())?;
+        self.members.push((key, value));
         Ok(())
     }
 

@@ -3,7 +3,7 @@
 
 /// The documents an expression may be asked over.
 pub(crate) const DOCUMENTS: &str = r#"[
- {"n": 5, "z": 0, "neg": -3.75, "f": 0.1, "big": 9007199254740991, "s": "Hello World", "e": "", "yes": true, "no": false, "nul": null,
+ {"n": 5, "z": 0, "neg": -3.75, "f": 0.1, "big": 123456789012345, "s": "Hello World", "e": "", "yes": true, "no": false, "nul": null,
   "arr": [3, 1, 2], "dup": [1, 2, 1, "1", 2], "strs": ["b", "a", "C"], "mix": [1, "a", true, null, [2, 3], {"k": 1}], "one": [7],
   "objs": [{"id": 1, "name": "b", "v": 10.5, "tags": ["x", "y"]}, {"id": 2, "name": "a", "v": 3, "tags": "x"},
            {"id": 3, "name": "b", "tags": []}, {"id": 4, "name": null, "v": "n/a"}],

@@ -117,8 +117,23 @@ fn package() -> Result<PathBuf, String> {
     }
 }
 
-/// What the reference says to each case.
+/// What the reference says to each case. Where it does not come to an end it is asked the next in another process.
 fn ask(package: &Path, documents: &Value, cases: &[(String, usize)]) -> Vec<String> {
+    let mut answers = Vec::new();
+    while answers.len() < cases.len() {
+        let left = cases.len() - answers.len();
+        let more = ask_one_process(package, documents, &cases[answers.len()..]);
+        let ended = more.len() == left;
+        answers.extend(more);
+        if !ended {
+            answers.push("JavaScript: it does not come to an end".to_owned());
+        }
+    }
+    answers
+}
+
+/// The answers of one process, until one takes too long.
+fn ask_one_process(package: &Path, documents: &Value, cases: &[(String, usize)]) -> Vec<String> {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/jsonata_differential/reference.js");
     let mut child = Command::new("node")
         .arg(script)
@@ -141,15 +156,18 @@ fn ask(package: &Path, documents: &Value, cases: &[(String, usize)]) -> Vec<Stri
     let reader = std::thread::spawn(move || output.lines().try_for_each(|line| sender.send(line)));
     let mut answers = Vec::new();
     while answers.len() < cases.len() {
-        let Ok(line) = receiver.recv_timeout(Duration::from_secs(60)) else {
-            let _ = child.kill();
-            panic!("the reference does not come to an end: {}", cases[answers.len()].0);
+        let Ok(line) = receiver.recv_timeout(Duration::from_secs(20)) else {
+            child.kill().expect("it runs");
+            break;
         };
         answers.push(there(&line.expect("UTF-8").parse().expect("an answer is JSON")));
     }
+    let complete = answers.len() == cases.len();
+    drop(receiver);
     _ = reader.join().expect("no panic");
-    writer.join().expect("no panic").expect("node reads all of it");
-    assert!(child.wait().expect("it ends").success());
+    let written = writer.join().expect("no panic");
+    let status = child.wait().expect("it ends");
+    assert!(!complete || (written.is_ok() && status.success()), "node reads all of it, and ends well");
     answers
 }
 
@@ -166,7 +184,7 @@ fn the_reference_agrees_but_for_the_listed_differences() {
     };
     let known = known::load();
     let documents: Value = generate::DOCUMENTS.parse().expect("the documents are JSON");
-    let (count, seed) = (number("ASL_JSONATA_CASES", 4000), number("ASL_JSONATA_SEED", 1));
+    let (count, seed) = (number("ASL_JSONATA_CASES", 20_000), number("ASL_JSONATA_SEED", 1));
     let mut generator = Generator::new(seed);
     let mut cases: Vec<(String, usize)> = known.iter().map(|rule| (rule.example.clone(), 0)).collect();
     cases.extend((0..count).map(|_| generator.case()));

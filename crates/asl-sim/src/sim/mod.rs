@@ -36,6 +36,8 @@ pub enum Weather {
     Storm,
     /// One execution ends every process that goes on with it, until it is set aside; later it is cured, and taken again.
     Poison,
+    /// Somebody kills the process again and again for a minute, and no execution is to blame.
+    Kills,
 }
 
 /// What happened, in numbers.
@@ -106,6 +108,8 @@ enum Entry {
     Try,
     /// A poison is one no more.
     Cure(Exec),
+    /// What is set aside is tried again.
+    Again(Exec),
     /// A driver looks what there is to do.
     Go(Exec),
     /// A driver's nap is over.
@@ -246,6 +250,13 @@ impl<'s> Sim<'s> {
         for (n, at_ms) in self.scenario.stops.clone() {
             self.ask_later(at_ms + 1, Ask::Stop(n));
         }
+        if self.weather == Weather::Kills {
+            let (mut at, most_ms) = (0, *self.dice.pick(&[20, 200, 2_000]));
+            for _ in 0..60 {
+                at += self.dice.below(most_ms) as i64;
+                self.plan(at, Entry::Crash);
+            }
+        }
         if self.weather == Weather::Storm {
             for _ in 0..self.dice.below(4) {
                 let at = self.dice.below(30_000) as i64;
@@ -266,6 +277,7 @@ impl<'s> Sim<'s> {
             Entry::Crash => self.crash(),
             Entry::Try => self.try_suspects(),
             Entry::Cure(exec) => self.cure(exec),
+            Entry::Again(exec) => self.try_again(exec),
             Entry::Go(exec) | Entry::Wake(exec) => self.go(exec),
             Entry::Commit => self.commit(),
             Entry::Begin(exec, run, child) => self.begin(exec, run, child),
@@ -289,7 +301,12 @@ impl<'s> Sim<'s> {
 
     /// Something inside the process: at once in calm weather.
     fn soon(&mut self, most_ms: u64, entry: Entry) {
-        let after_ms = if self.weather == Weather::Storm { self.dice.below(most_ms) as i64 } else { 0 };
+        let after_ms = match self.weather {
+            Weather::Storm => self.dice.below(most_ms) as i64,
+            // A process has something to do for a while: it is killed in the middle of it.
+            Weather::Kills => self.dice.below(10 * most_ms) as i64,
+            _ => 0,
+        };
         self.plan(after_ms, entry);
     }
 

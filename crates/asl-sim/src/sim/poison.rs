@@ -1,5 +1,5 @@
 //! A poison: an execution that ends every process that goes on with it. It is found, set aside, and, once it is cured, taken
-//! again and ended as all others.
+//! again and ended as all others. So is an innocent that was on trial whenever somebody killed the process from outside.
 
 use super::outside::Ask;
 use super::{Entry, Sim, Weather};
@@ -7,7 +7,7 @@ use crate::Sabotage;
 use crate::store::{Exec, rebuild};
 use asl_core::{Budget, Input};
 use asl_journal::Record;
-use asl_journal::quarantine::{DEATHS, deaths_after};
+use asl_journal::quarantine::{DEATHS, deaths_after, pause_ms};
 
 /// After so long somebody has cured what was set aside; milliseconds.
 const CURED_MS: i64 = 120_000;
@@ -22,9 +22,14 @@ pub(super) struct Poison {
 }
 
 impl Sim<'_> {
+    /// Whether suspects are tried before they are believed.
+    pub(super) fn tries(&self) -> bool {
+        matches!(self.weather, Weather::Poison | Weather::Kills)
+    }
+
     /// The process goes on with an execution. True when that was its end.
     pub(super) fn swallows_poison(&mut self, exec: Exec, takes_in: bool) -> bool {
-        let suspect = self.store.row(exec).deaths > 0 && self.weather == Weather::Poison;
+        let suspect = self.store.row(exec).deaths > 0 && self.tries();
         if let (true, Some(process)) = (suspect, &mut self.process) {
             self.store.on_trial = process.trials.again(exec);
         }
@@ -47,32 +52,61 @@ impl Sim<'_> {
         let all = self.has(Sabotage::BlameAll);
         for exec in self.store.open() {
             let row = self.store.row_mut(exec);
-            row.deaths = deaths_after(row.deaths, all || on_trial.contains(&exec));
+            if row.set_aside {
+                continue;
+            }
+            let accused = if on_trial.contains(&exec) { on_trial.len() } else { 0 };
+            row.deaths = deaths_after(row.deaths, if all { 1 } else { accused });
         }
     }
 
     /// Takes an open execution up, by what is known of it.
     pub(super) fn adopt(&mut self, exec: Exec) {
-        if self.weather != Weather::Poison {
+        if !self.tries() {
             return self.resume(exec);
         }
         match self.store.row(exec).deaths {
-            _ if self.store.row(exec).set_aside => {}
+            _ if self.store.row(exec).set_aside && self.has(Sabotage::LeaveForEver) => {}
+            _ if self.store.row(exec).set_aside => {
+                let again_ms = self.store.row(exec).again_ms;
+                self.plan(again_ms - self.now_ms, Entry::Again(exec));
+            }
             0 => self.resume(exec),
             deaths if deaths >= DEATHS && !self.has(Sabotage::NeverSetAside) => self.set_aside(exec),
-            deaths => {
-                if let Some(process) = &mut self.process {
-                    process.trials.suspect(exec, deaths);
-                }
-                self.soon(1, Entry::Try);
-            }
+            deaths => self.suspect(exec, deaths),
+        }
+    }
+
+    fn suspect(&mut self, exec: Exec, deaths: u32) {
+        if let Some(process) = &mut self.process {
+            process.trials.suspect(exec, deaths);
+        }
+        self.soon(1, Entry::Try);
+    }
+
+    /// What is set aside is tried again by itself.
+    pub(super) fn try_again(&mut self, exec: Exec) {
+        let row = self.store.row_mut(exec);
+        if row.set_aside && row.outcome.is_none() {
+            row.set_aside = false;
+            let deaths = row.deaths;
+            self.suspect(exec, deaths);
         }
     }
 
     fn set_aside(&mut self, exec: Exec) {
         self.note(|| format!("{exec:?} is set aside"));
-        self.store.row_mut(exec).set_aside = true;
+        let pause_ms = pause_ms(self.store.row(exec).deaths.saturating_sub(DEATHS));
+        let again_ms = self.now_ms + pause_ms;
+        let row = self.store.row_mut(exec);
+        (row.set_aside, row.again_ms) = (true, again_ms);
         self.stats.set_aside += 1;
+        if !self.has(Sabotage::LeaveForEver) {
+            self.plan(pause_ms, Entry::Again(exec));
+        }
+        if self.weather == Weather::Kills {
+            return;
+        }
         let poison = self.poison.map(|poison| &self.scenario.executions[poison.execution].arn);
         if poison != Some(&self.store.row(exec).execution.arn) {
             self.break_rule(format!("{exec:?} is set aside, and is innocent"));
@@ -83,8 +117,9 @@ impl Sim<'_> {
     pub(super) fn cure(&mut self, exec: Exec) {
         self.poison = None;
         let row = self.store.row_mut(exec);
+        let was = row.set_aside;
         (row.set_aside, row.deaths) = (false, 0);
-        if self.process.is_some() && row.outcome.is_none() {
+        if was && self.process.is_some() && row.outcome.is_none() {
             self.resume(exec);
         }
     }
@@ -108,7 +143,7 @@ impl Sim<'_> {
 
     /// It has written a record, ended, or waits.
     pub(super) fn settle_trial(&mut self, exec: Exec) {
-        if self.weather != Weather::Poison {
+        if !self.tries() {
             return;
         }
         if let Some(process) = &mut self.process {

@@ -65,7 +65,7 @@ impl Sim<'_> {
         self.stats.crashes += 1;
         self.blame();
         let storm = self.weather == Weather::Storm;
-        let forgets = storm || self.weather == Weather::Poison;
+        let forgets = storm || self.tries();
         // What was going on inside is gone, and with it the connections to functions; those outside go on asking.
         self.agenda.retain(|(_, _, entry)| match entry {
             Entry::Restart | Entry::Jump | Entry::Crash | Entry::Cure(_) | Entry::Ask(_) => true,

@@ -64,7 +64,7 @@ impl Sim<'_> {
     pub(super) fn queue(&mut self, job: Job) {
         let Some(process) = &mut self.process else { return };
         process.queue.push_back(job);
-        if self.weather == Weather::Storm {
+        if matches!(self.weather, Weather::Storm | Weather::Kills) {
             self.soon(12, Entry::Commit);
         } else {
             self.commit();
@@ -73,7 +73,7 @@ impl Sim<'_> {
 
     fn fate(&mut self) -> Fate {
         match self.weather {
-            Weather::Calm | Weather::Poison => Fate::Written,
+            Weather::Calm | Weather::Poison | Weather::Kills => Fate::Written,
             Weather::CrashAfterEachRecord => Fate::CrashAfter,
             Weather::Storm => {
                 if !self.goes_wrong() {

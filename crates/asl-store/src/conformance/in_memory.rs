@@ -120,6 +120,7 @@ impl InMemory {
             last_event: record.events.len() as u64,
             owner,
             set_aside: None,
+            tried_again: None,
             deaths: 0,
             unread_end: false,
             redrive_count: 0,
@@ -360,7 +361,9 @@ impl Store for InMemory {
 
     async fn take_back(&self, execution: ExecutionId) -> Result<bool> {
         let mut state = self.state();
-        let taken = state.kept(execution)?.row.set_aside.take().is_some();
+        let row = &mut state.kept(execution)?.row;
+        row.tried_again = None;
+        let taken = row.set_aside.take().is_some();
         state.committed();
         Ok(taken)
     }
@@ -399,9 +402,10 @@ impl InMemoryWorker {
         Ok(changed)
     }
 
-    fn free(&self, state: &State, row: &ExecutionRow, except: &Except) -> bool {
+    fn free(&self, state: &State, row: &ExecutionRow, except: &Except, again_ms: Option<i64>) -> bool {
+        let is_again = row.tried_again.is_some_and(|at| again_ms.is_some_and(|now| at.millis() <= now));
         let is_left = row.owner.is_none_or(|owner| state.is_gone(owner)) || !self.store.keeps(Rule::Claims);
-        let is_kept = row.set_aside.is_none() || !self.store.keeps(Rule::Quarantine);
+        let is_kept = row.set_aside.is_none() || is_again || !self.store.keeps(Rule::Quarantine);
         let is_left_to_others = except.executions.contains(&row.id)
             || except.definitions.iter().any(|definition| **definition == *row.definition);
         row.status == Status::Running && is_left && is_kept && !is_left_to_others
@@ -409,7 +413,13 @@ impl InMemoryWorker {
 }
 
 fn claimed(row: &ExecutionRow) -> Claimed {
-    Claimed { id: row.id, arn: row.arn.as_str().into(), definition: row.definition.as_str().into(), deaths: row.deaths }
+    Claimed {
+        id: row.id,
+        arn: row.arn.as_str().into(),
+        definition: row.definition.as_str().into(),
+        deaths: row.deaths,
+        again: row.set_aside.is_some(),
+    }
 }
 
 #[async_trait]
@@ -455,18 +465,20 @@ impl Worker for InMemoryWorker {
         }
         let rows = state.executions.iter().map(|kept| &kept.row);
         let wanted = rows.filter(|row| claim.only.is_none_or(|only| row.id == only));
-        let free = wanted.filter(|row| self.free(&state, row, &claim.except)).take(claim.limit as usize);
+        let free =
+            wanted.filter(|row| self.free(&state, row, &claim.except, claim.again_ms)).take(claim.limit as usize);
         let taken: Vec<Claimed> = free.map(claimed).collect();
         for claimed in &taken {
-            state.kept(claimed.id)?.row.owner = Some(self.id);
+            let row = &mut state.kept(claimed.id)?.row;
+            (row.owner, row.set_aside, row.tried_again) = (Some(self.id), None, None);
         }
         state.committed();
         Ok(taken)
     }
 
-    async fn claimable(&self, except: &Except) -> Result<bool> {
+    async fn claimable(&self, except: &Except, again_ms: i64) -> Result<bool> {
         let state = self.store.state();
-        Ok(state.executions.iter().any(|kept| self.free(&state, &kept.row, except)))
+        Ok(state.executions.iter().any(|kept| self.free(&state, &kept.row, except, Some(again_ms))))
     }
 
     async fn claimed(&self) -> Result<Vec<Claimed>> {
@@ -511,8 +523,11 @@ impl Worker for InMemoryWorker {
         Ok(())
     }
 
-    async fn set_aside(&self, execution: ExecutionId, why: String) -> Result<bool> {
-        let aside = |row: &mut ExecutionRow| (row.owner, row.set_aside) = (None, Some(why));
+    async fn set_aside(&self, execution: ExecutionId, why: String, again_ms: i64) -> Result<bool> {
+        let aside = |row: &mut ExecutionRow| {
+            (row.owner, row.set_aside) = (None, Some(why));
+            row.tried_again = Some(asl_expr::Timestamp::from_millis(again_ms));
+        };
         Ok(self.own(execution, aside)?.is_some())
     }
 

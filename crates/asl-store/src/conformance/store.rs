@@ -220,7 +220,10 @@ impl Check<'_> {
         let only = |except: Except| Claim { only: Some(id), limit: 9, except, ..Claim::default() };
         let left = self.ok("to claim", one.claim(only(except)).await)?;
         self.holds(left.is_empty(), "what was left to others was taken")?;
-        self.holds(self.ok("to ask", one.claimable(&Except::default()).await)?, "what nobody runs is not claimable")?;
+        self.holds(
+            self.ok("to ask", one.claimable(&Except::default(), 0).await)?,
+            "what nobody runs is not claimable",
+        )?;
         let mine = self.ok("to claim", one.claim(only(Except::default())).await)?;
         let again = self.ok("to claim", other.claim(only(Except::default())).await)?;
         self.holds(mine.len() == 1 && again.is_empty(), "two workers have it, or none")?;
@@ -334,9 +337,9 @@ impl Check<'_> {
     async fn quarantine(&self) -> Checked {
         let (one, other) = (self.join().await?, self.join().await?);
         let id = self.started(&*one, "one").await?;
-        let others = self.ok("to set aside", other.set_aside(id, "not its own".into()).await)?;
+        let others = self.ok("to set aside", other.set_aside(id, "not its own".into(), 9).await)?;
         self.holds(!others, "another worker's execution was set aside")?;
-        self.holds(self.ok("to set aside", one.set_aside(id, "why".into()).await)?, "its own was not set aside")?;
+        self.holds(self.ok("to set aside", one.set_aside(id, "why".into(), 9).await)?, "its own was not set aside")?;
         let only = || Claim { only: Some(id), limit: 1, ..Claim::default() };
         let claimed = self.ok("to claim", other.claim(only()).await)?;
         self.holds(claimed.is_empty(), "what is set aside was claimed")?;

@@ -16,8 +16,8 @@ pub(crate) struct Variables {
     parents: HashMap<FlowId, (FlowId, StateId)>,
     assigned: Vec<Mention>,
     read: Vec<Mention>,
-    /// Names of functions, which are read where a variable has such a name.
-    maybe_read: Vec<Mention>,
+    /// Every `$name` in an expression in JSONata, also those that name a function of the language.
+    words: HashSet<String>,
     /// How many bytes the locations of all mentions take.
     bytes: usize,
 }
@@ -69,10 +69,14 @@ impl Loader<'_> {
         self.variables.read.push(mention);
     }
 
-    /// The current state names a function, or reads a variable of that name if there is one.
-    pub(crate) fn note_maybe_read(&mut self, name: &str, span: Span, item: &Item<'_>) {
-        let mention = self.mention(name, span, item);
-        self.variables.maybe_read.push(mention);
+    /// An expression names these, whatever they are.
+    pub(crate) fn note_words(&mut self, expression: &str) {
+        for (_, after) in expression.match_indices('$').map(|(at, _)| expression.split_at(at + 1)) {
+            let end = after.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(after.len());
+            if !self.variables.words.contains(&after[..end]) {
+                self.variables.words.insert(after[..end].to_owned());
+            }
+        }
     }
 
     fn mention(&mut self, name: &str, span: Span, item: &Item<'_>) -> Mention {
@@ -134,14 +138,16 @@ impl Loader<'_> {
 
     fn unused(&mut self, variables: &Variables, assigned: &Assigned<'_>) {
         let mut read: HashSet<(FlowId, &str)> = HashSet::new();
-        for mention in variables.read.iter().chain(&variables.maybe_read) {
+        for mention in &variables.read {
             read.extend(variables.visible(mention.flow).map(|flow| (flow, &*mention.name)));
         }
         for mention in &variables.assigned {
             let place = (mention.flow, &*mention.name);
             let is_first =
                 assigned.get(&place).and_then(|all| all.first()).is_some_and(|first| std::ptr::eq(*first, mention));
-            if is_first && !read.contains(&place) {
+            // A function of the language may have the name: `$count` is either, and the function is meant where none is
+            // assigned.
+            if is_first && !read.contains(&place) && !variables.words.contains(&*mention.name) {
                 let message = format!("The variable '{}' is never read", mention.name);
                 self.report(Rule::UnusedVariable, mention, message);
             }

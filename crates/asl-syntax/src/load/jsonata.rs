@@ -77,6 +77,7 @@ impl Loader<'_> {
         let inside = &text[2..text.len() - 2];
         let begin = 2 + inside.len() - inside.trim_start().len();
         let inside = inside.trim();
+        self.note_words(inside);
         match Expression::parse(inside) {
             Ok(expression) => {
                 for reference in expression.references() {
@@ -105,11 +106,7 @@ impl Loader<'_> {
                 let span = self.naming(item, text, begin, &format!("${name}"));
                 return self.note_variable_read(name, span, item);
             }
-            // A variable may have the name of a function: then it is read here.
-            Reference::Function(name) => {
-                let span = self.naming(item, text, begin, &format!("${name}"));
-                return self.note_maybe_read(name, span, item);
-            }
+            Reference::Function(_) => return,
             Reference::States(None) => return,
             Reference::States(Some(field)) => {
                 let help = match (field.as_str(), self.current.sees) {

@@ -65,7 +65,13 @@ impl Project {
     /// What the tasks of this project's definitions can call.
     pub(crate) fn backends(&self, functions: &FunctionSet, mocks: &Mocks) -> Result<Backends, ProjectError> {
         let services = Arc::new(self.services()?);
-        Ok(Backends { functions: functions.clone(), services, mocks: mocks.clone(), buckets: self.buckets() })
+        Ok(Backends {
+            functions: functions.clone(),
+            services,
+            mocks: mocks.clone(),
+            buckets: self.buckets(),
+            aws: self.aws.clone(),
+        })
     }
 }
 

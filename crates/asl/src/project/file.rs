@@ -1,5 +1,7 @@
 //! The shape of `asl.toml`.
 
+use super::retention::Retention;
+use asl_task::aws::Choice;
 use asl_task::embedded::{QueueSpec, TableSpec, TopicSpec};
 use serde::de::{self, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
@@ -38,6 +40,40 @@ pub(super) struct File {
     /// The buckets, by name: for a Distributed Map's ItemReader and ResultWriter.
     #[serde(default)]
     pub(super) buckets: BTreeMap<String, BucketSpec>,
+    /// How AWS is reached, by the services that `backends` say.
+    pub(super) aws: Option<AwsSpec>,
+    /// What runs the tasks of a service: `dynamodb`, `"aws-sdk:rekognition"`.
+    #[serde(default)]
+    pub(super) backends: BTreeMap<String, Choice>,
+    /// How long workers keep executions that have ended; for ever when absent.
+    pub(super) retention: Option<Retention>,
+}
+
+/// How AWS is reached, or what stands in for it. What is not given is looked up where AWS's own tools do: in the environment
+/// and in `~/.aws`.
+#[derive(Debug, Default, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields, rename_all = "PascalCase")]
+pub(super) struct AwsSpec {
+    /// The region of calls: `eu-central-1`.
+    #[cfg_attr(feature = "schema", schemars(regex(pattern = "^[A-Za-z0-9-]+$")))]
+    pub(super) region: Option<String>,
+    /// The profile of `~/.aws/config` that has the credentials.
+    pub(super) profile: Option<String>,
+    /// The address of all services: `http://127.0.0.1:5000`.
+    pub(super) endpoint_url: Option<String>,
+    /// The addresses of single services, by their names in resources: `s3 = "http://127.0.0.1:9000"`.
+    #[serde(default, rename = "endpoints")]
+    pub(super) endpoints: BTreeMap<String, String>,
+    /// How long one exchange may take: 1 to 900 seconds, 60 when absent.
+    #[cfg_attr(feature = "schema", schemars(range(min = 1, max = 900)))]
+    pub(super) timeout: Option<u64>,
+    /// How often a call is sent at most when it fails for a while: 1 to 10, 3 when absent.
+    #[cfg_attr(feature = "schema", schemars(range(min = 1, max = 10)))]
+    pub(super) max_attempts: Option<u32>,
+    /// The longest answer in bytes, 8 MiB when absent.
+    #[cfg_attr(feature = "schema", schemars(range(min = 1)))]
+    pub(super) max_response_bytes: Option<usize>,
 }
 
 /// A SAM or CloudFormation template. What the project file declares under the same name, or logical id, comes before it.

@@ -28,6 +28,7 @@
 //! [`Project::functions`] that every function's code is there, [`Project::source`] that every `${...}` has a value, and
 //! [`Project::check`] that a definition calls nothing that the project does not declare.
 
+mod aws;
 mod code;
 mod declared;
 mod environment_file;
@@ -36,6 +37,7 @@ mod file;
 mod opened;
 mod place;
 mod read;
+mod retention;
 #[cfg(feature = "schema")]
 mod schema;
 mod stack;
@@ -43,6 +45,7 @@ mod template;
 
 pub use error::{Problem, ProjectError};
 pub use opened::{Opened, Wanted, is_template, machine_name};
+pub use retention::Retention;
 #[cfg(feature = "schema")]
 pub use schema::schema;
 pub use stack::StackOptions;
@@ -50,6 +53,7 @@ pub use template::{Declared, Definition as DefinitionPlace, Machine};
 
 use asl_function::{Code, FunctionSpec, Functions, LogSink};
 use asl_syntax::Source;
+use asl_task::aws::Aws;
 use asl_task::bucket::Buckets;
 use asl_task::embedded::{Identity, Services, ServicesSpec};
 use asl_task::function::FunctionSet;
@@ -79,6 +83,10 @@ pub struct Project {
     pub services: ServicesSpec,
     /// The declared buckets: the folders that stand for them.
     pub buckets: BTreeMap<String, PathBuf>,
+    /// The services that tasks call at AWS, and how it is reached.
+    pub aws: Aws,
+    /// How long workers keep executions that have ended; `None` for ever.
+    pub retention: Option<Retention>,
     /// The file's text, for places.
     text: Arc<str>,
     /// The template, where there is one.
@@ -97,6 +105,8 @@ impl Project {
             functions: Vec::new(),
             services: ServicesSpec::default(),
             buckets: BTreeMap::new(),
+            aws: Aws::default(),
+            retention: None,
             text: "".into(),
             stack: None,
         }
@@ -139,7 +149,11 @@ impl Project {
         Project::of_definition_with(definition, explicit, &StackOptions::default())
     }
 
-    fn of_definition_with(
+    /// The same, with what the stack of a template is made with.
+    ///
+    /// # Errors
+    /// As [`Project::load`].
+    pub fn of_definition_with(
         definition: &Path,
         explicit: Option<&Path>,
         options: &StackOptions,

@@ -25,6 +25,8 @@ pub struct Opened {
     pub project: Project,
     /// What the state machine is called.
     pub name: String,
+    /// The logical id of a template's state machine.
+    pub logical_id: Option<String>,
     /// Its definition, `${...}` replaced.
     pub source: Source,
     /// How the definition is to be loaded.
@@ -124,7 +126,8 @@ impl Project {
             }
         };
         let options = Options { format, kind: machine.kind, ..Options::default() };
-        Ok(Opened { name: machine.name.clone(), source, options, notes: stack.notes.clone(), project: self.clone() })
+        let (name, logical_id) = (machine.name.clone(), Some(machine.id.clone()));
+        Ok(Opened { name, logical_id, source, options, notes: stack.notes.clone(), project: self.clone() })
     }
 
     /// A definition with the values of a machine, and those of the project file over them. What has no value stays as it is,
@@ -161,15 +164,16 @@ fn definition(path: &Path, explicit: Option<&Path>, wanted: &Wanted) -> Result<O
             let name = path.to_string_lossy();
             let source = project.replaced(&name, &text, machine);
             let options = Options { format: format_of(path), kind: machine.kind, ..Options::default() };
-            let (name, notes) = (machine.name.clone(), stack.notes.clone());
-            return Ok(Opened { name, source, options, notes, project });
+            let (name, logical_id, notes) = (machine.name.clone(), Some(machine.id.clone()), stack.notes.clone());
+            return Ok(Opened { name, logical_id, source, options, notes, project });
         }
     }
     let name = path.to_string_lossy();
     let bound = project.file.is_some() || !wanted.unbound;
     let source = if bound { project.source(&name, &text)? } else { Source::new(&*name, text) };
     let options = Options { format: format_of(path), kind: Kind::Standard, ..Options::default() };
-    Ok(Opened { name: machine_name(path), source, options, notes: Vec::new(), project })
+    let (name, logical_id, notes) = (machine_name(path), None, Vec::new());
+    Ok(Opened { name, logical_id, source, options, notes, project })
 }
 
 fn format_of(file: &Path) -> Format {

@@ -40,6 +40,7 @@ pub(super) fn load(file: &Path, template: Option<&Path>, options: &StackOptions)
     let mut problems = Vec::new();
     let mut reader = Reader { name: &name, text: &text, root: &project.root, problems: &mut problems };
     project.identity = reader.identity(&parsed, &project.identity);
+    project.aws = reader.aws(&parsed);
     let functions: Vec<FunctionSpec> =
         parsed.functions.iter().filter_map(|(name, f)| reader.function(name, f)).collect();
     let buckets: Vec<_> = parsed.buckets.iter().filter_map(|(name, b)| reader.bucket(name, b)).collect();
@@ -51,6 +52,7 @@ pub(super) fn load(file: &Path, template: Option<&Path>, options: &StackOptions)
     project.substitutions = reader.substitutions(&parsed, &project);
     project.add(functions, parsed.tables, parsed.topics, parsed.queues);
     project.buckets.extend(buckets);
+    project.retention = parsed.retention;
     let own = declared.iter().map(|name| project.physical(name).to_owned());
     project.services.functions = own.chain(project.functions.iter().map(|spec| spec.name.clone())).collect();
     if let Err(errors) = Services::new(&project.services, project.identity.clone()) {
@@ -180,7 +182,7 @@ fn near_or_known(word: &str, known: &[&str], list: &str) -> Option<String> {
 }
 
 /// Reads what serde alone cannot check, and notes what is wrong.
-struct Reader<'a> {
+pub(super) struct Reader<'a> {
     name: &'a str,
     text: &'a str,
     root: &'a Path,
@@ -188,7 +190,7 @@ struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    fn report(&mut self, path: &str, message: impl Into<String>, help: impl Into<String>) {
+    pub(super) fn report(&mut self, path: &str, message: impl Into<String>, help: impl Into<String>) {
         let mut problem = Problem::new(self.name, self.text, message);
         problem.span = place::find(self.text, path);
         problem.help = Some(help.into());

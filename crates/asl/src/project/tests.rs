@@ -129,6 +129,18 @@ fn mistakes_are_told_with_place_and_remedy() {
         ("[buckets.B]\nPath = 'none'\n", &["asl.toml:2:8: bucket `B`: none does not exist", "help: make the folder"]),
         ("[buckets.B]\nPath = 'f.py'\n", &["asl.toml:2:8: bucket `B`: f.py is no folder"]),
         ("[buckets.B]\n", &["asl.toml:1:", "the key `Path` is missing"]),
+        (
+            "[backends]\nrekognition = 'aws'\n",
+            &["asl.toml:2:", "`rekognition` is no service", "\"aws-sdk:rekognition\""],
+        ),
+        ("[backends]\n'aws-sdk:s4' = 'aws'\n", &["asl.toml:2:", "`aws-sdk:s4` is no service"]),
+        ("[backends]\nglue = 'embedded'\n", &["asl.toml:2:", "`glue` is not embedded", "use \"aws\""]),
+        ("[backends]\nglue = 'awz'\n", &["asl.toml:2:8: unknown value `awz`", "did you mean `aws`?"]),
+        ("[aws]\nRegion = 'a/b'\n", &["asl.toml:2:10: this is not the name of a region"]),
+        ("[aws]\nEndpointUrl = 'localhost'\n", &["asl.toml:2:15: this is not an address", "http://"]),
+        ("[aws.endpoints]\ns4 = 'http://x'\n", &["asl.toml:2:6: `s4` is no service"]),
+        ("[aws]\nTimeout = 0\n", &["asl.toml:2:11: 0 is out of range", "1 to 900"]),
+        ("[aws]\nProfil = 'x'\n", &["unknown key `Profil`", "`Profile`?"]),
         ("account = '12'\n", &["asl.toml:1:11: an account has twelve digits"]),
         ("[queues.Q\n", &["asl.toml:1:", "  |"]),
     ];
@@ -237,4 +249,81 @@ fn the_example_of_the_reference_loads() {
     let project = project.unwrap();
     assert_eq!(project.substitutions["ChargeFunctionArn"], "arn:aws:lambda:us-east-1:000000000000:function:Charge");
     assert_eq!(project.functions.len(), 2);
+}
+
+/// A template of `tests/sam/templates`, as a project alone.
+fn of_template(name: &str) -> Project {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/sam/templates");
+    let stack = StackOptions { name: Some("s".to_owned()), ..StackOptions::default() };
+    Project::of_template(&folder.join(name), None, &stack).unwrap()
+}
+
+#[test]
+fn the_properties_of_a_templates_functions_are_obeyed() {
+    let project = of_template("globals.yaml");
+    let shared = &project.functions[0];
+    assert_eq!((shared.name.as_str(), shared.timeout_ms, shared.memory_mb), ("s-fn", 20_000, 256));
+    let Code::Python { file, handler } = &shared.code else { panic!("{:?}", shared.code) };
+    assert!(file.ends_with("src") && handler == "app.handler", "{file:?} {handler}");
+    let environment: Vec<_> = shared.environment.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+    assert_eq!(environment, [("OWN", "us-east-1"), ("SHARED", "yes")]);
+
+    let project = of_template("layers.yaml");
+    let layered = &project.functions[0];
+    assert_eq!((layered.timeout_ms, layered.memory_mb), (30_000, 512));
+    assert_eq!((layered.environment["TABLE"].as_str(), layered.environment["MODE"].as_str()), ("simple", "fast"));
+    assert!(layered.environment["PYTHONPATH"].contains("layer/python"), "{:?}", layered.environment);
+    assert_eq!(project.services.tables["simple"].hash_key.kind.name(), "N");
+
+    let project = of_template("inline_code.yaml");
+    let kinds: Vec<bool> = project.functions.iter().map(|f| matches!(f.code, Code::Node { .. })).collect();
+    assert_eq!(kinds, [true, false]);
+}
+
+#[test]
+fn the_properties_of_a_templates_topics_and_queues_are_obeyed() {
+    use asl_task::embedded::FilterPolicyScope;
+    let project = of_template("topics_and_queues.yaml");
+    let queue = &project.services.queues[project.physical("Queue")];
+    assert_eq!((queue.visibility_timeout, queue.delay_seconds), (60, 5));
+    assert_eq!((queue.message_retention_period, queue.maximum_message_size), (3_600, 2_048));
+    let redrive = queue.redrive_policy.as_ref().unwrap();
+    assert!(redrive.dead_letter_target_arn.ends_with(project.physical("Dead")) && redrive.max_receive_count == 3);
+    let fifo = project.physical("Fifo");
+    assert!(fifo.ends_with(".fifo"), "{fifo}");
+    assert!(project.services.queues[fifo].fifo_queue && project.services.queues[fifo].content_based_deduplication);
+    assert!(project.services.topics["ordered.fifo"].fifo_topic);
+    let topic = &project.services.topics[project.physical("Topic")];
+    let [first, second] = topic.subscriptions.as_slice() else { panic!("{topic:?}") };
+    assert!(first.endpoint.ends_with(project.physical("Queue")) && !first.raw_message_delivery);
+    assert!(second.raw_message_delivery && second.redrive_policy.is_some());
+    assert_eq!(second.filter_policy_scope, FilterPolicyScope::MessageBody);
+    assert_eq!(second.filter_policy.as_ref().unwrap().to_string(), r#"{"kind":["a",{"prefix":"b"}]}"#);
+    assert_eq!(project.notes().len(), 1, "mail is passed over: {:?}", project.notes());
+    let project = of_template("definition_uri_yaml.yaml");
+    let table = &project.services.tables["s-orders"];
+    assert_eq!((table.hash_key.name.as_str(), table.range_key.as_ref().unwrap().kind.name()), ("id", "N"));
+}
+
+#[test]
+fn what_a_template_says_of_its_services_wrongly_is_told_there() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("template.yaml");
+    let table: &[(&str, &[&str])] = &[
+        ("Q: {Type: AWS::SQS::Queue, Properties: {VisibilityTimeout: 99999}}", &["yaml:2:62: 99999 is out of range"]),
+        ("Q: {Type: AWS::SQS::Queue, Properties: {QueueName: a b}}", &["yaml:2:3: this is not a name AWS accepts"]),
+        (
+            "T: {Type: AWS::SNS::Topic, Properties: {Subscription: [{Protocol: sqs, Endpoint: !GetAtt Q.Arn, \
+             FilterPolicy: {a: [{nope: 1}]}}]}}\n  Q: {Type: AWS::SQS::Queue}",
+            &["yaml:2:"],
+        ),
+    ];
+    for (resources, wanted) in table {
+        std::fs::write(&file, format!("Resources:\n  {resources}\n")).unwrap();
+        let told = told(&folder, &Project::load(&file).unwrap_err());
+        for part in *wanted {
+            assert!(told.contains(part), "{resources}\n--- should say: {part}\n--- says: {told}");
+        }
+    }
+    assert_eq!(Project::find(&folder.path().join("x.asl.json")), Some(file), "a template is found as asl.toml is");
 }

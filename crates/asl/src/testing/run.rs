@@ -127,6 +127,7 @@ impl Suite {
             .functions(self.functions(case))
             .services(services.clone())
             .buckets(self.buckets(&scratch))
+            .aws(self.project.aws.mocked())
             .mocks(self.mocks(case).map_err(|e| told(&e))?)
             .clock(Clock::skipping(case.now))
             .seed(SEED)

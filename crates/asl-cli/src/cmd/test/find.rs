@@ -1,12 +1,10 @@
 //! Which test files are meant.
 
+use crate::common::find::below;
 use crate::exit::Trouble;
 use asl::project::{Project, StackOptions, is_template};
 use asl::testing::ENDINGS;
 use std::path::{Path, PathBuf};
-
-/// Folders that hold what others have made.
-const SKIPPED: [&str; 2] = ["target", "node_modules"];
 
 /// The test files of paths, each once.
 pub(super) fn files(paths: &[PathBuf]) -> Result<Vec<PathBuf>, Trouble> {
@@ -15,7 +13,7 @@ pub(super) fn files(paths: &[PathBuf]) -> Result<Vec<PathBuf>, Trouble> {
     let mut found: Vec<PathBuf> = Vec::new();
     for path in paths {
         let files = match path {
-            path if path.is_dir() => below(path)?,
+            path if path.is_dir() => below(path, is_test)?,
             path if is_test(path) || !path.exists() => vec![path.clone()],
             template if is_template(template) => of_template(template)?,
             definition => vec![beside(definition).ok_or_else(|| untested(definition))?],
@@ -38,28 +36,6 @@ const HINT: &str = "a test file is called NAME.test.yaml and lies beside NAME.as
 fn is_test(path: &Path) -> bool {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     ENDINGS.iter().any(|end| name.ends_with(end))
-}
-
-/// The test files in a folder and the folders below it, by name.
-fn below(folder: &Path) -> Result<Vec<PathBuf>, Trouble> {
-    let unreadable =
-        |problem: std::io::Error| Trouble::new(format!("the folder {} cannot be read: {problem}", folder.display()));
-    let mut entries: Vec<PathBuf> = Vec::new();
-    for entry in std::fs::read_dir(folder).map_err(unreadable)? {
-        entries.push(entry.map_err(unreadable)?.path());
-    }
-    entries.sort();
-    let mut found = Vec::new();
-    for path in entries {
-        let name = path.file_name().unwrap_or_default().to_string_lossy();
-        // A link to a folder could lead around in a circle.
-        if path.is_dir() && !path.is_symlink() && !name.starts_with('.') && !SKIPPED.contains(&&*name) {
-            found.extend(below(&path)?);
-        } else if path.is_file() && is_test(&path) {
-            found.push(path.strip_prefix(".").map(Path::to_owned).unwrap_or(path));
-        }
-    }
-    Ok(found)
 }
 
 /// The test files of a template: beside it, and beside the definitions that it names.

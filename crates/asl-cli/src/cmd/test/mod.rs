@@ -5,13 +5,16 @@ mod find;
 mod junit;
 mod status;
 
-use super::run::Interrupt;
-use crate::exit::{Exit, Trouble, answer, say};
+use crate::common::interrupt::Interrupt;
+use crate::common::place::named_project;
+use crate::exit::{Exit, Trouble};
 use crate::render::look::Look;
+use crate::render::text;
+use crate::terminal::{answer, say, write};
 use asl::project::ProjectError;
 use asl::testing::{Options, Report, Suite, run};
 use clap::Args;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 /// What `asl test` can be told.
@@ -44,7 +47,10 @@ pub(crate) struct Test {
     /// Write the results as JUnit XML
     #[arg(long, value_name = "FILE")]
     junit: Option<PathBuf>,
-    /// The project file [default: the nearest asl.toml of each definition]
+    /// JSON: {"cases": [{"file", "line", "name", "passed", "milliseconds", "mismatches"}], "coverage"}
+    #[arg(long)]
+    json: bool,
+    /// The project file [default: $ASL_PROJECT, or the nearest asl.toml or template of each definition]
     #[arg(long, value_name = "FILE")]
     project: Option<PathBuf>,
     #[command(flatten)]
@@ -85,6 +91,9 @@ pub(crate) async fn test(args: Test) -> Result<Exit, Trouble> {
     if let Some(file) = &args.junit {
         write(file, &junit::document(&report))?;
     }
+    if args.json {
+        answer(&text::json(&status::to_value(&report)))?;
+    }
     let reached = covered(&args, &report, look)?;
     Ok(if report.passed() && reached { Exit::Done } else { Exit::Failed })
 }
@@ -94,7 +103,7 @@ fn load(args: &Test) -> Result<Vec<Suite>, Trouble> {
     let mut suites = Vec::new();
     let mut problems = Vec::new();
     for path in find::files(&args.paths)? {
-        match Suite::load_with(&path, args.project.as_deref(), &args.stack.options()) {
+        match Suite::load_with(&path, named_project(args.project.as_deref()).as_deref(), &args.stack.options()) {
             Ok(suite) => suites.push(suite),
             Err(error) => problems.extend(error.problems),
         }
@@ -111,7 +120,7 @@ fn covered(args: &Test, report: &Report, look: Look) -> Result<bool, Trouble> {
     }
     let total = coverage::percent(&coverages);
     let enough = args.coverage_min.is_none_or(|min| total >= min);
-    if args.coverage || !enough {
+    if !args.json && (args.coverage || !enough) {
         answer(&coverage::table(&coverages, Look::of_stdout()))?;
     }
     if let (false, Some(min)) = (enough, args.coverage_min) {
@@ -119,10 +128,4 @@ fn covered(args: &Test, report: &Report, look: Look) -> Result<bool, Trouble> {
         say(&format!("{}: {verdict}\n", look.bad("coverage")));
     }
     Ok(enough)
-}
-
-fn write(file: &Path, text: &str) -> Result<(), Trouble> {
-    std::fs::write(file, text).map_err(|problem| {
-        Trouble::new(format!("{} cannot be written: {problem}", file.display())).hint("its folder must be there")
-    })
 }

@@ -1,13 +1,39 @@
 //! What is told of test cases: a line each, the failures again at the end, a summary.
 
+use super::coverage;
 use crate::render::look::Look;
-use asl::testing::{CaseResult, Report};
+use asl::testing::{Case, CaseResult, Mismatch, Report, SuiteReport};
+use asl::{Map, Value};
 use std::time::Duration;
 
 /// `PASS [  0.012s] fare happy`.
 pub(super) fn line(suite: &str, case: &str, result: &CaseResult, look: Look) -> String {
     let word = if result.passed() { look.good("PASS") } else { look.bad("FAIL") };
     format!("  {word} [{:>7.3}s] {} {case}\n", result.took.as_secs_f64(), look.strong(suite))
+}
+
+/// The report as JSON.
+pub(super) fn to_value(report: &Report) -> Value {
+    let cases = report.suites.iter().flat_map(|suite| suite.cases.iter().map(move |case| item(suite, case)));
+    let mut out = Map::new();
+    out.insert("cases", cases.collect::<Vec<_>>());
+    out.insert("coverage", coverage::to_value(&coverage::by_definition(report)));
+    out.into()
+}
+
+fn item(suite: &SuiteReport, (case, result): &(Case, CaseResult)) -> Value {
+    let mismatch = |mismatch: &Mismatch| {
+        let details: Vec<Value> = mismatch.details.iter().map(|line| line.as_str().into()).collect();
+        Value::from(Map::from_iter([("what", Value::from(&*mismatch.what)), ("details", details.into())]))
+    };
+    let mut item = Map::new();
+    item.insert("file", suite.file.as_str());
+    item.insert("line", case.line as u64);
+    item.insert("name", case.name.as_str());
+    item.insert("passed", result.passed());
+    item.insert("milliseconds", u64::try_from(result.took.as_millis()).unwrap_or(u64::MAX));
+    item.insert("mismatches", result.mismatches.iter().map(mismatch).collect::<Vec<_>>());
+    item.into()
 }
 
 /// Every failure with its differences.

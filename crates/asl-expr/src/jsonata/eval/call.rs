@@ -158,12 +158,7 @@ impl Run<'_> {
                 self.budget.leave();
                 self.apply_once(second, vec![between], context)
             }
-            Function::Wrapped(inner) => {
-                self.budget.enter()?;
-                let found = self.apply(inner, args, &Val::Null)?;
-                self.budget.leave();
-                Ok(found)
-            }
+            Function::Wrapped(inner) => self.apply(inner, args, &Val::Null),
             Function::Regex(pattern) => functions::regex::matcher(self, pattern, &args),
             Function::Next(next) => functions::regex::next(self, next),
             Function::Transform(transformer) => self.transform(transformer, args, context),
@@ -192,9 +187,9 @@ impl Run<'_> {
         if lambda.slots == 0 {
             return self.eval(&lambda.body, &closure.input, &closure.frame);
         }
-        let mut values: Vec<Option<Val>> = Vec::with_capacity(lambda.slots);
-        values.extend(args.into_iter().take(lambda.params).map(Some));
-        values.resize(lambda.params, Some(Val::Undefined));
+        // The arguments become the frame.
+        let mut values = args;
+        values.resize(lambda.params, Val::Undefined);
         let frame = Frame::new(self, &closure.frame, values, lambda.slots)?;
         self.eval(&lambda.body, &closure.input, &frame)
     }

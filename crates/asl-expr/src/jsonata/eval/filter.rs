@@ -44,8 +44,10 @@ impl Run<'_> {
         for index in 0..items.len() {
             let item = items.get(index);
             let verdict = self.eval(predicate, &item, frame)?;
-            for _ in 0..self.times(&verdict, index, items.len())? {
-                build.push(item.clone())?;
+            match self.times(&verdict, index, items.len())? {
+                0 => {}
+                1 => build.push(item)?,
+                times => (0..times).try_for_each(|_| build.push(item.clone()))?,
             }
         }
         build.finish(SEQUENCE)

@@ -13,7 +13,7 @@ pub(in crate::jsonata) type Env = Option<Rc<Frame>>;
 
 /// The names of a block, a function or an item, by their slots.
 pub(in crate::jsonata) struct Frame {
-    slots: RefCell<Vec<Option<Val>>>,
+    slots: RefCell<Vec<Val>>,
     parent: Env,
     /// How deep what it holds nests.
     depth: Cell<usize>,
@@ -33,17 +33,17 @@ impl Frame {
     pub(in crate::jsonata) fn new(
         run: &Run<'_>,
         parent: &Env,
-        mut values: Vec<Option<Val>>,
+        mut values: Vec<Val>,
         slots: usize,
     ) -> Result<Env, Fail> {
-        values.resize(slots, None);
+        values.resize(slots, Val::Unset);
         let charge = Charge::new(&run.budget);
-        charge.add(96 + slots * size_of::<Val>())?;
-        let mut depth = 0;
-        for value in values.iter().flatten() {
+        let (mut depth, mut room) = (0, 96 + slots * size_of::<Val>());
+        for value in &values {
             depth = depth.max(value.depth() + 1);
-            charge.add(value.room())?;
+            room += value.room();
         }
+        charge.add(room)?;
         if depth > DEEPEST {
             return Err(Fail::Memory);
         }
@@ -64,7 +64,10 @@ impl Frame {
         for _ in 0..up {
             frame = frame.parent.as_ref()?;
         }
-        frame.slots.borrow().get(slot).cloned().flatten()
+        match frame.slots.borrow().get(slot) {
+            None | Some(Val::Unset) => None,
+            Some(found) => Some(found.clone()),
+        }
     }
 
     /// Gives a name a value.
@@ -84,7 +87,7 @@ impl Frame {
         }
         self.depth.set(depth);
         if let Some(place) = self.slots.borrow_mut().get_mut(slot) {
-            *place = Some(value);
+            *place = value;
         }
         Ok(())
     }

@@ -45,7 +45,7 @@ impl Run<'_> {
         for (key, node) in members {
             let value = self.eval(node, input, frame)?;
             if !value.is_undefined() {
-                record.insert(Key::clone(key), value)?;
+                record.push(Key::clone(key), value)?;
             }
         }
         record.finish()

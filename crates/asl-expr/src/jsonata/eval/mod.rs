@@ -99,11 +99,11 @@ impl Run<'_> {
         let found = self.begin(program, &input, &None)?;
         match found {
             Val::Seq(seq) if seq.flags.outer => {
-                seq.items.first().map_or(Ok(None), |document| document.to_value(&self.budget))
+                seq.items.first().cloned().map_or(Ok(None), |document| document.into_value(&self.budget))
             }
             // The reference gives its own notes away where no step has used them.
-            Val::Tuples(tuples) => tuples.records(self)?.to_value(&self.budget),
-            found => found.to_value(&self.budget),
+            Val::Tuples(tuples) => tuples.records(self)?.into_value(&self.budget),
+            found => found.into_value(&self.budget),
         }
     }
 

@@ -119,7 +119,7 @@ impl Run<'_> {
         Ok(Val::Bool(equal(self, left, right)? == (op == Op::Equal)))
     }
 
-    fn compare(&self, op: Op, left: &Val, right: &Val) -> Answer {
+    pub(super) fn compare(&self, op: Op, left: &Val, right: &Val) -> Answer {
         let order = match (left, right) {
             (Val::Number(a), Val::Number(b)) => a.partial_cmp(b),
             (Val::String(a), Val::String(b)) => {

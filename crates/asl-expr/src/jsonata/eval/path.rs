@@ -4,7 +4,7 @@ use super::{Answer, Env, Run, context};
 use crate::jsonata::messages::Fail;
 use crate::jsonata::program::{Action, Fields, Node, Path, Stage, Step};
 use crate::jsonata::value::{Build, Flags, List, SEQUENCE, Seq, Val};
-use asl_value::Value;
+use asl_value::{Key, Value};
 
 /// What a step goes over.
 pub(super) enum Items {
@@ -52,20 +52,20 @@ struct Flat<'r, 'e> {
 impl Flat<'_, '_> {
     #[inline]
     fn push(&mut self, found: Val) -> Result<(), Fail> {
-        match (&mut self.build, self.only.take()) {
-            (Some(build), _) => add(build, found),
-            (None, None) => {
-                self.only = Some(found);
-                Ok(())
-            }
-            (None, Some(first)) => {
-                let mut build = self.run.build();
-                add(&mut build, first)?;
-                add(&mut build, found)?;
-                self.build = Some(build);
-                Ok(())
-            }
+        match &mut self.build {
+            Some(build) => add(build, found),
+            None => self.begin(found),
         }
+    }
+
+    fn begin(&mut self, found: Val) -> Result<(), Fail> {
+        let Some(first) = self.only.take() else {
+            self.only = Some(found);
+            return Ok(());
+        };
+        let build = self.build.insert(self.run.build());
+        add(build, first)?;
+        add(build, found)
     }
 
     fn finish(self, last: bool) -> Answer {
@@ -224,18 +224,36 @@ impl Run<'_> {
     pub(super) fn fields(&self, fields: &Fields, input: &Val, frame: &Env) -> Answer {
         self.budget.deepen(1)?;
         self.spend(fields.names.len())?;
-        let mut value = match &fields.start {
-            None => input.clone(),
-            Some(Node::Context) => context(input),
-            Some(start) => self.bare(start, input, frame)?,
+        let mut names = &fields.names[..];
+        let mut value = match (&fields.start, names) {
+            // The first name is looked for in the context itself.
+            (None, [first, rest @ ..]) if !input.is_array() => {
+                names = rest;
+                input.member(first)
+            }
+            (None, _) => input.clone(),
+            (Some(Node::Context), _) => context(input),
+            (Some(start), _) => self.bare(start, input, frame)?,
         };
         // The items of a document that is an array are looked into as one.
-        let mut items = match &fields.start {
-            None if value.is_array() => Some(Items::Of(value.clone())),
+        let items = match &fields.start {
+            None if input.is_array() => Some(Items::Of(std::mem::take(&mut value))),
             _ => None,
         };
-        for (at, name) in fields.names.iter().enumerate() {
-            let last = at + 1 == fields.names.len();
+        self.walk(value, items, names)
+    }
+
+    /// Names, one after the other, from what a variable has.
+    pub(in crate::jsonata) fn fields_of(&self, start: Val, names: &[Key]) -> Answer {
+        match self.walk(start, None, names)? {
+            Val::Seq(seq) if seq.flags.sequence && seq.items.len() < 2 => Ok(super::collapse(seq)),
+            found => Ok(found),
+        }
+    }
+
+    fn walk(&self, mut value: Val, mut items: Option<Items>, names: &[Key]) -> Answer {
+        for (at, name) in names.iter().enumerate() {
+            let last = at + 1 == names.len();
             if items.is_none() && !value.is_array() {
                 value = value.member(name);
                 if value.is_undefined() {

@@ -2,6 +2,7 @@
 
 use super::tuple::Tuples;
 use super::{Answer, Env, Run, utf16_order};
+use crate::jsonata::ast::Op;
 use crate::jsonata::messages::{Fail, coded};
 use crate::jsonata::program::{Path, Term};
 use crate::jsonata::value::{Build, PLAIN, Val};
@@ -42,6 +43,30 @@ impl Run<'_> {
         let mut scratch = places.clone();
         self.merge_sort(&mut places, &mut scratch, after)?;
         Ok(places)
+    }
+
+    /// As [`Run::sorted`], of values that a comparison of two values of each decides: `op` between the first and the second.
+    /// What it raises is raised in the same order.
+    pub(in crate::jsonata) fn sorted_by(&self, op: Op, keys: &[Val]) -> Result<Vec<usize>, Fail> {
+        let numbers: Option<Vec<f64>> = keys.iter().map(|key| key.as_f64().filter(|n| !n.is_nan())).collect();
+        match (op, numbers) {
+            // Nothing can be raised, and equal ones stay as they are: any stable sort does.
+            (Op::Greater | Op::Less, Some(numbers)) => {
+                self.budget.length(keys.len())?;
+                self.spend(keys.len().saturating_mul(4))?;
+                let mut places: Vec<usize> = (0..keys.len()).collect();
+                let order = |a: usize, b: usize| numbers[a].partial_cmp(&numbers[b]).unwrap_or(Ordering::Equal);
+                match op {
+                    Op::Greater => places.sort_by(|a, b| order(*a, *b)),
+                    _ => places.sort_by(|a, b| order(*b, *a)),
+                }
+                Ok(places)
+            }
+            _ => self.sorted(keys.len(), &mut |a, b| {
+                self.spend(8)?;
+                Ok(matches!(self.compare(op, &keys[a], &keys[b])?, Val::Bool(true)))
+            }),
+        }
     }
 
     fn merge_sort(

@@ -97,10 +97,10 @@ impl Tuples {
 impl Run<'_> {
     /// The frame of the names of an item.
     pub(super) fn tuple_frame(&self, tuple: Option<&Tuple>, layout: &TupleFrame, parent: &Env) -> Result<Env, Fail> {
-        let mut values = vec![None; layout.slots];
+        let mut values = vec![Val::Unset; layout.slots];
         for (label, value) in tuple.iter().flat_map(|tuple| &tuple.names) {
             if let Some(slot) = layout.labels.iter().position(|known| known == label) {
-                values[slot] = Some(value.clone());
+                values[slot] = value.clone();
             }
         }
         self.spend(2 + layout.slots)?;

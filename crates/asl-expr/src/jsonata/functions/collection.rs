@@ -28,7 +28,7 @@ pub(super) fn exists(_: &Call, args: &[Val]) -> Answer {
 pub(super) fn type_of(_: &Call, args: &[Val]) -> Answer {
     let value = arg(args, 0);
     Ok(Val::string(match value {
-        Val::Undefined => return Ok(Val::Undefined),
+        Val::Undefined | Val::Unset => return Ok(Val::Undefined),
         Val::Null => "null",
         Val::Bool(_) => "boolean",
         Val::Number(n) if n.is_infinite() => return super::out_of_range(*n),
@@ -223,7 +223,7 @@ pub(super) fn merge(call: &Call, args: &[Val]) -> Answer {
     let Some(list) = arg(args, 0).list() else { return Ok(Val::Undefined) };
     let mut all = call.run.record(0)?;
     for item in list.iter() {
-        call.run.spend(item.members_len() * 4 + 1)?;
+        call.run.spend(item.members_len() * 8 + 1)?;
         item.members().try_for_each(|(key, member)| all.insert(key, member))?;
     }
     all.finish()
@@ -256,7 +256,7 @@ fn copy(run: &Run<'_>, value: &Val, depth: usize) -> Answer {
         Val::Number(n) => Ok(Val::Number(shortened(*n))),
         Val::Exact(Number::Int(i)) if i.unsigned_abs() < 1_000_000_000_000_000 => Ok(value.clone()),
         Val::Exact(n) => Ok(Val::Number(shortened(n.as_f64()))),
-        Val::Undefined => Ok(Val::Null),
+        Val::Undefined | Val::Unset => Ok(Val::Null),
         Val::Function(_) | Val::Thunk(_) | Val::Tuples(_) => Ok(Val::string("")),
         Val::Null | Val::Bool(_) | Val::String(_) => Ok(value.clone()),
         Val::Array(_) | Val::Seq(_) => {

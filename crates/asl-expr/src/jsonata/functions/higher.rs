@@ -3,7 +3,8 @@
 use super::{Answer, Call, Function, arg, coded, collection};
 use crate::jsonata::eval::truth;
 use crate::jsonata::messages::Fail;
-use crate::jsonata::value::{List, SEQUENCE, Val};
+use crate::jsonata::program::Comparison;
+use crate::jsonata::value::{Build, List, SEQUENCE, Val};
 
 /// Calls a function with as many of the arguments as it can take.
 fn back(call: &Call, function: &Val, first: Val, second: impl FnOnce() -> Val, third: &Val) -> Answer {
@@ -129,11 +130,28 @@ pub(super) fn sort(call: &Call, args: &[Val]) -> Answer {
     if comparator.is_undefined() {
         return collection::sort_plain(call, value);
     }
+    if let Some(comparison) = Function::comparison(comparator) {
+        return compared(call, value, comparison);
+    }
     let item = |at: usize| List::get(list, at).unwrap_or_default();
     let places = call.run.sorted(list.len(), &mut |a, b| {
         let found = call.run.apply(comparator, vec![item(a), item(b)], &Val::Undefined)?;
         Ok(truthy(&found))
     })?;
+    call.run.taken(value, &places)
+}
+
+/// `$sort` by a function that only compares a part of two items: the part is looked up once for each.
+fn compared(call: &Call, value: &Val, comparison: &Comparison) -> Answer {
+    let Some(list) = value.list() else { return Ok(Val::Undefined) };
+    // As deep as the function would be.
+    call.run.budget.deepen(if comparison.names.is_empty() { 2 } else { 3 })?;
+    let mut keys = Build::with_room(&call.run.budget, list.len())?;
+    for item in list.iter() {
+        call.run.spend(4 + comparison.names.len())?;
+        keys.push(call.run.fields_of(item, &comparison.names)?)?;
+    }
+    let places = call.run.sorted_by(comparison.op, keys.items())?;
     call.run.taken(value, &places)
 }
 

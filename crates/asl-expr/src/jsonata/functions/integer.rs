@@ -405,13 +405,13 @@ pub(super) fn parse(text: &str, format: &Format) -> Result<f64, Fail> {
 pub(super) fn format_integer(call: &Call, args: &[Val]) -> Answer {
     let Some(n) = number::given(args, 0) else { return Ok(Val::Undefined) };
     let picture = string::given(args, 1).unwrap_or_default();
-    call.run.spend(picture.len())?;
+    call.run.spend(super::picture_work(picture.len()))?;
     call.run.built(format(n.floor(), &analyse(picture)?)?)
 }
 
 pub(super) fn parse_integer(call: &Call, args: &[Val]) -> Answer {
     let Val::String(text) = arg(args, 0) else { return Ok(Val::Undefined) };
     let picture = string::given(args, 1).unwrap_or_default();
-    call.run.spend(picture.len() + text.len())?;
+    call.run.spend(super::picture_work(picture.len()) + text.len())?;
     parse(text, &analyse(picture)?).map(Val::Number)
 }

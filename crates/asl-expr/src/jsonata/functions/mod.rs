@@ -15,6 +15,7 @@ mod time;
 
 use super::eval::{Closure, Run, Transformer};
 use super::messages::{self, Fail};
+use super::program::Comparison;
 use super::value::Val;
 use signature::Signature;
 use std::rc::Rc;
@@ -67,6 +68,16 @@ impl Function {
             Function::Regex(_) => 2,
             Function::Next(_) => 0,
             Function::Chain(..) | Function::Transform(_) => 1,
+        }
+    }
+
+    /// The comparison that it may be.
+    fn comparison(function: &Val) -> Option<&Comparison> {
+        let Val::Function(function) = function else { return None };
+        match &**function {
+            Function::Lambda(closure) => closure.lambda.comparison.as_ref(),
+            Function::Wrapped(inner) => Function::comparison(inner),
+            _ => None,
         }
     }
 
@@ -203,24 +214,7 @@ pub(super) fn find(name: &str) -> Option<&'static Builtin> {
 
 /// The function that `name` is most likely a misspelling of.
 pub(super) fn nearest(name: &str) -> Option<&'static str> {
-    let plain = |text: &str| text.to_lowercase().replace(['_', '-'], "");
-    let wanted = plain(name);
-    BUILTINS.iter().map(|builtin| builtin.name).find(|known| distance(&plain(known), &wanted) <= 1 + wanted.len() / 6)
-}
-
-/// How many letters have to be changed, added or taken away.
-fn distance(a: &str, b: &str) -> usize {
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, x) in a.bytes().enumerate() {
-        let mut before = i;
-        row[0] = i + 1;
-        for (j, y) in b.bytes().enumerate() {
-            let cost = before + usize::from(x != y);
-            before = row[j + 1];
-            row[j + 1] = cost.min(before + 1).min(row[j] + 1);
-        }
-    }
-    row[b.len()]
+    crate::nearest(name, BUILTINS.iter().map(|builtin| builtin.name))
 }
 
 /// Names that stand for functions unless something binds them.
@@ -275,6 +269,11 @@ fn mismatch<T>(index: usize) -> Result<T, Fail> {
 
 /// What a call costs, whatever it does.
 const CALL_WORK: usize = 10;
+
+/// What reading a picture of so many bytes costs: some of it takes time by the square.
+fn picture_work(bytes: usize) -> usize {
+    20 + bytes.saturating_mul(8).saturating_add(bytes.saturating_mul(bytes) / 16)
+}
 
 /// The argument at `index`, undefined when there is none.
 fn arg(args: &[Val], index: usize) -> &Val {

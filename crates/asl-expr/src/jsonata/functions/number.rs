@@ -2,6 +2,7 @@
 
 use super::{Answer, Call, arg, coded};
 use crate::jsonata::value::{List, Val};
+use std::fmt::Write as _;
 
 /// A number as JavaScript's `toString` writes it.
 pub(in crate::jsonata) fn text(n: f64) -> String {
@@ -10,6 +11,10 @@ pub(in crate::jsonata) fn text(n: f64) -> String {
     }
     if n.is_infinite() {
         return if n > 0.0 { "Infinity" } else { "-Infinity" }.to_owned();
+    }
+    // Here it writes what Rust does: the shortest digits that read back, without an exponent.
+    if n == 0.0 || (1e-6..1e21).contains(&n.abs()) {
+        return format!("{}", n + 0.0);
     }
     let sign = if n < 0.0 { "-" } else { "" };
     let scientific = format!("{:e}", n.abs());
@@ -42,6 +47,21 @@ pub(in crate::jsonata) fn json(n: f64) -> String {
 /// A number rounded to 15 significant digits, as `$string` does.
 pub(super) fn rounded(n: f64) -> f64 {
     format!("{n:.14e}").parse().unwrap_or(n)
+}
+
+/// Writes a number as JSON text, rounded to 15 significant digits.
+pub(super) fn write_rounded(n: f64, out: &mut String) {
+    let start = out.len();
+    if (1e-6..1e21).contains(&n.abs()) {
+        // Writing into a String cannot fail.
+        let _ = write!(out, "{n}");
+        let digits = out[start..].trim_start_matches(['-', '0', '.']).bytes().filter(u8::is_ascii_digit).count();
+        if digits <= 15 {
+            return;
+        }
+        out.truncate(start);
+    }
+    out.push_str(&json(rounded(n)));
 }
 
 /// A numeric argument; `None` when undefined.
@@ -114,7 +134,7 @@ pub(super) fn power(_: &Call, args: &[Val]) -> Answer {
 /// All items of an array, one after the other.
 fn fold(call: &Call, args: &[Val], first: Option<f64>, of: fn(f64, f64) -> f64) -> Answer {
     let Some(list) = arg(args, 0).list() else { return Ok(Val::Undefined) };
-    call.run.spend(list.len())?;
+    call.run.spend(list.len().saturating_mul(2))?;
     let mut numbers = list.iter().filter_map(|item| item.as_f64());
     let Some(first) = first.or_else(|| numbers.next()) else { return Ok(Val::Undefined) };
     Ok(Val::Number(numbers.fold(first, of)))

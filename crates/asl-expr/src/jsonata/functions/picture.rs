@@ -217,7 +217,7 @@ fn insert(text: &mut Vec<char>, at: i64, symbol: &[char]) {
 
 pub(super) fn format_number(call: &Call, args: &[Val]) -> Answer {
     let (Some(n), Val::String(picture)) = (number::given(args, 0), arg(args, 1)) else { return Ok(Val::Undefined) };
-    call.run.spend(50 + picture.len() * 8)?;
+    call.run.spend(50 + super::picture_work(picture.len()))?;
     let symbols = Symbols::new(arg(args, 2));
     let subpictures: Vec<Vec<char>> = match symbols.separator.as_str() {
         "" => vec![picture.chars().collect()],
@@ -233,7 +233,7 @@ pub(super) fn format_number(call: &Call, args: &[Val]) -> Answer {
     if let Some(code) = all.iter().find_map(|parts| mistake(parts, &symbols)) {
         return coded(code, &[]);
     }
-    let negative = !(n >= 0.0);
+    let negative = n < 0.0 || n.is_nan();
     let parts = if negative { all.last() } else { all.first() };
     let Some(parts) = parts else { return Ok(Val::Undefined) };
     let sign: Vec<char> = if negative && all.len() == 1 { symbols.minus.chars().collect() } else { Vec::new() };
@@ -283,8 +283,8 @@ fn write(n: f64, parts: &Parts, symbols: &Symbols) -> Result<Vec<char>, Fail> {
     text.splice(0..0, std::iter::repeat_n(symbols.zero, missing));
     text.extend(std::iter::repeat_n(symbols.zero, missing_fraction));
     let mut at = point(&text);
-    if format.regular > 0 {
-        for group in 1..=(at.saturating_sub(1)) / format.regular {
+    if let Some(groups) = at.saturating_sub(1).checked_div(format.regular) {
+        for group in 1..=groups {
             insert(&mut text, at as i64 - (group * format.regular) as i64, &symbols.grouping);
         }
     } else {

@@ -35,7 +35,7 @@ struct Param {
 /// The letter of a value.
 fn letter(value: &Val) -> char {
     match value {
-        Val::Undefined => 'm',
+        Val::Undefined | Val::Unset => 'm',
         Val::Null => 'l',
         Val::Bool(_) => 'b',
         Val::Number(_) | Val::Exact(_) => 'n',
@@ -191,7 +191,10 @@ fn array(param: &Param, arg: Val, at: usize, budget: &Rc<Budget>) -> Result<Val,
     if let Some(subtype) = &param.subtype {
         let wanted = subtype.chars().next().unwrap_or('x');
         let fits = match arg.list() {
-            Some(list) => list.iter().all(|item| letter(&item) == wanted),
+            Some(list) => {
+                budget.spend(list.len())?;
+                list.iter().all(|item| letter(&item) == wanted)
+            }
             None => arg.is_undefined() || letter(&arg) == wanted,
         };
         if !fits {

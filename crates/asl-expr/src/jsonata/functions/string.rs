@@ -195,7 +195,7 @@ impl Writer<'_, '_> {
             n if n.fract() == 0.0 && n.abs() < 1e15 => _ = write!(self.out, "{}", n as i64),
             // Whole ones have all their digits, also where they are more than 15.
             n if n.fract() == 0.0 && n.abs() < 1e21 => self.out.push_str(&number::json(n)),
-            n if self.round && n.is_finite() => self.out.push_str(&number::json(number::rounded(n))),
+            n if self.round && n.is_finite() => number::write_rounded(n, &mut self.out),
             n => self.out.push_str(&number::json(n)),
         }
         Ok(())
@@ -204,7 +204,7 @@ impl Writer<'_, '_> {
     fn value(&mut self, value: &Val, depth: usize) -> Result<(), Fail> {
         self.check(depth)?;
         match value {
-            Val::Undefined | Val::Null => self.out.push_str("null"),
+            Val::Undefined | Val::Unset | Val::Null => self.out.push_str("null"),
             Val::Bool(b) => self.out.push_str(if *b { "true" } else { "false" }),
             Val::Number(n) => self.number(*n)?,
             Val::Exact(n) => self.number(n.as_f64())?,

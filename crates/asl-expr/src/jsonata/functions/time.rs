@@ -197,7 +197,7 @@ fn format(ms: f64, picture: &str, zone: Option<&str>) -> Result<String, Fail> {
 pub(super) fn from_millis(call: &Call, args: &[Val]) -> Answer {
     let Some(ms) = number::given(args, 0) else { return Ok(Val::Undefined) };
     let picture = string::given(args, 1).unwrap_or(ISO);
-    call.run.spend(20 + picture.len() * 2)?;
+    call.run.spend(super::picture_work(picture.len()))?;
     call.run.built(format(ms, picture, string::given(args, 2))?)
 }
 
@@ -240,7 +240,7 @@ pub(super) fn to_millis(call: &Call, args: &[Val]) -> Answer {
     call.run.spend(20 + text.len())?;
     match string::given(args, 1) {
         Some(picture) => {
-            call.run.spend(5_000 + picture.len() * 100)?;
+            call.run.spend(5_000 + picture.len() * 100 + super::picture_work(picture.len()))?;
             let found = parse(text, picture, call.run.now_ms())?;
             Ok(found.map_or(Val::Undefined, Val::Number))
         }

@@ -317,7 +317,8 @@ pub(super) fn has_backend(kind: &str) -> bool {
 
 /// Whether a type is nothing that a state could call: roles, policies, logs, alarms.
 pub(super) fn is_passive(kind: &str) -> bool {
-    const PASSIVE: [&str; 12] = [
+    const PASSIVE: [&str; 13] = [
+        "AWS::Serverless::Connector",
         "AWS::IAM::",
         "AWS::Logs::",
         "AWS::CloudWatch::",

@@ -76,7 +76,8 @@ fn located(properties: &Properties<'_, '_>, name: &str, key: &str) -> Result<Opt
 
 fn environment(properties: &Properties<'_, '_>) -> Result<BTreeMap<String, String>, Box<Problem>> {
     let mut variables = BTreeMap::new();
-    let given = properties.resource.property("Environment").and_then(|node| node.member("Variables"));
+    let environment = properties.node("Environment")?;
+    let given = environment.as_ref().and_then(|node| node.member("Variables"));
     let given = given.and_then(|variables| variables.value.as_object()).unwrap_or_default();
     for member in given {
         if let Some(text) = properties.scope.text_of(&member.value)? {

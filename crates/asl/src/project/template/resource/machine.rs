@@ -3,6 +3,7 @@
 use super::super::{Definition, Machine, Model};
 use super::Properties;
 use crate::project::error::Problem;
+use crate::project::template::function::called;
 use crate::project::template::parameter::scalar_text;
 use crate::project::template::scope::{Resource, Scope};
 use asl_syntax::Kind;
@@ -37,7 +38,7 @@ fn read_substitutions(
     properties: &Properties<'_, '_>,
     values: &mut BTreeMap<String, String>,
 ) -> Result<(), Box<Problem>> {
-    let Some(node) = properties.resource.property("DefinitionSubstitutions") else { return Ok(()) };
+    let Some(node) = properties.node("DefinitionSubstitutions")? else { return Ok(()) };
     let Some(members) = node.as_object() else {
         return Err(properties.wrong("DefinitionSubstitutions", "DefinitionSubstitutions is an object"));
     };
@@ -56,7 +57,7 @@ fn definition(
     let (scope, resource) = (properties.scope, properties.resource);
     let text = |(text, origins): (String, Vec<asl_syntax::Origin>)| Definition::Text(text.into(), origins);
     if let Some(node) = resource.property("Definition") {
-        return match is_serverless(properties) {
+        return match is_serverless(properties) && called(node).is_none() {
             true => scope.sam_definition(node, substitutions).map(text),
             false => scope.object_definition(node).map(text),
         };

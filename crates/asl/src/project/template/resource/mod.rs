@@ -112,8 +112,9 @@ impl Properties<'_, '_> {
 
     fn flag(&self, name: &str) -> Result<bool, Box<Problem>> {
         match self.text(name)?.as_deref() {
-            None | Some("false") => Ok(false),
-            Some("true") => Ok(true),
+            None => Ok(false),
+            Some(word) if word.eq_ignore_ascii_case("false") => Ok(false),
+            Some(word) if word.eq_ignore_ascii_case("true") => Ok(true),
             Some(other) => Err(self.wrong(name, &format!("{name} is true or false, not `{other}`"))),
         }
     }

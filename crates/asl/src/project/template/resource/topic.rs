@@ -110,7 +110,8 @@ fn subscription(scope: &Scope<'_>, node: &Node, model: &mut Model) -> Result<Opt
         endpoint: needed("Endpoint")?,
         filter_policy: value.get("FilterPolicy").filter(|policy| !policy.is_null()).cloned(),
         filter_policy_scope,
-        raw_message_delivery: member_text(&value, "RawMessageDelivery").as_deref() == Some("true"),
+        raw_message_delivery: member_text(&value, "RawMessageDelivery")
+            .is_some_and(|raw| raw.eq_ignore_ascii_case("true")),
         redrive_policy: redrive.map(|dead_letter_target_arn| SubscriptionRedrivePolicy { dead_letter_target_arn }),
     }))
 }

@@ -1,0 +1,361 @@
+//! Tasks at AWS: what is refused before anything is sent, what is sent, and what the state machine sees of the answer.
+
+use asl_aws::Settings;
+use asl_aws::protocol::Response;
+use asl_aws::system::{HttpRequest, Limits, SendError, SendErrorKind, System};
+use asl_core::Failure;
+use asl_syntax::{Resource, Source};
+use asl_task::aws::{Aws, Choice, Choices};
+use asl_task::bucket::Buckets;
+use asl_task::embedded::{Identity, Services, ServicesSpec};
+use asl_task::function::FunctionSet;
+use asl_task::mock::Mocks;
+use asl_task::{Backend, Backends, Call, Missing};
+use asl_value::Value;
+use async_trait::async_trait;
+use std::collections::VecDeque;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+
+/// A world with keys, and with the answers that are given to it.
+#[derive(Default)]
+struct World {
+    answers: Mutex<VecDeque<Response>>,
+    sent: Mutex<Vec<HttpRequest>>,
+}
+
+#[async_trait]
+impl System for World {
+    fn variable(&self, name: &str) -> Option<String> {
+        let known =
+            [("AWS_ACCESS_KEY_ID", "AKID"), ("AWS_SECRET_ACCESS_KEY", "very-secret"), ("AWS_REGION", "eu-west-1")];
+        known.iter().find(|(n, _)| *n == name).map(|(_, v)| (*v).to_owned())
+    }
+
+    fn home(&self) -> Option<PathBuf> {
+        None
+    }
+
+    async fn read(&self, _: &Path) -> io::Result<Vec<u8>> {
+        Err(io::ErrorKind::NotFound.into())
+    }
+
+    async fn run(&self, _: &str, _: u64) -> io::Result<Vec<u8>> {
+        Err(io::ErrorKind::NotFound.into())
+    }
+
+    async fn send(&self, request: &HttpRequest, _: &Limits) -> Result<Response, SendError> {
+        self.sent.lock().unwrap().push(request.clone());
+        let next = self.answers.lock().unwrap().pop_front();
+        next.ok_or_else(|| SendError { kind: SendErrorKind::Connect, message: "Name or service not known".to_owned() })
+    }
+
+    fn now_ms(&self) -> i64 {
+        1_787_949_299_000
+    }
+
+    async fn sleep_ms(&self, _: u64) {}
+
+    fn chance(&self) -> f64 {
+        0.0
+    }
+}
+
+fn backends(choices: &[(&str, Choice)], world: Arc<World>) -> Backends {
+    let choices = choices.iter().map(|(service, choice)| ((*service).to_owned(), *choice)).collect();
+    let identity = Identity::new("us-east-1", "000000000000");
+    Backends {
+        functions: FunctionSet::new(identity.clone()),
+        services: Arc::new(Services::new(&ServicesSpec::default(), identity).unwrap()),
+        buckets: Buckets::default(),
+        mocks: Mocks::default(),
+        aws: Aws::new(Choices::new(choices).unwrap(), Settings { max_attempts: 1, ..Settings::default() })
+            .with_system(world),
+    }
+}
+
+fn resource(name: &str) -> Resource {
+    let arn = if name.starts_with("arn:") { name.to_owned() } else { format!("arn:aws:states:::{name}") };
+    Resource::parse(&arn).unwrap()
+}
+
+const KEY: &str = "8f5072a4-0c5e-4a25-8f6a-2e3a1a6f8a11";
+
+/// Calls `name` at AWS, which gives `answer`; the result, and what was sent.
+async fn call(name: &str, parameters: &str, status: u16, answer: &str) -> (Result<Value, Failure>, Vec<HttpRequest>) {
+    let world = Arc::new(World::default());
+    let headers = vec![("x-amzn-RequestId".to_owned(), "r-1".to_owned())];
+    world.answers.lock().unwrap().push_back(Response { status, headers, body: answer.as_bytes().to_vec() });
+    let services = ["dynamodb", "sqs", "lambda", "events", "ecs", "aws-sdk:rekognition", "aws-sdk:ssm", "aws-sdk:s3"];
+    let backends = backends(&services.map(|s| (s, Choice::Aws)), world.clone());
+    let backend = backends.resolve(&resource(name)).unwrap();
+    let parameters: Value = parameters.parse().unwrap();
+    let answer = backends.call_remote(&backend, &Call { parameters: &parameters, key: KEY, role_arn: None }).await;
+    let sent = world.sent.lock().unwrap().clone();
+    (answer, sent)
+}
+
+fn told(failure: &Failure) -> String {
+    format!("{}: {}", failure.error.as_deref().unwrap(), failure.cause.as_deref().unwrap())
+}
+
+fn refused(choices: &[(&str, Choice)], name: &str) -> Missing {
+    backends(choices, Arc::default()).resolve(&resource(name)).unwrap_err()
+}
+
+#[test]
+fn nothing_leaves_the_machine_unasked() {
+    let cases = [
+        ("aws-sdk:rekognition:detectLabels", "add `\"aws-sdk:rekognition\" = \"aws\"` under [backends]"),
+        ("events:putEvents", "add `\"events\" = \"aws\"` under [backends]"),
+        ("aws-sdk:dynamodb:describeTable", "add `\"aws-sdk:dynamodb\" = \"aws\"` under [backends]"),
+        ("http:invoke", "run it under a mock"),
+        ("glue:startJobRun.sync", "run it under a mock"),
+    ];
+    for (name, hint) in cases {
+        let missing = refused(&[], name);
+        let message = format!("{} has no local backend yet", name);
+        assert!(missing.message == message && missing.hint.as_ref().unwrap().starts_with(hint), "{name}: {missing}");
+    }
+    let embedded = backends(&[], Arc::default());
+    assert!(matches!(embedded.resolve(&resource("dynamodb:putItem")), Ok(Backend::Embedded { .. })));
+    assert_eq!(refused(&[("sns", Choice::Off)], "sns:publish").message, "sns:publish is switched off");
+    assert_eq!(
+        refused(&[("sns", Choice::Mock)], "aws-sdk:sns:publish").message,
+        "aws-sdk:sns:publish is answered by mocks only, and this state has none"
+    );
+}
+
+#[test]
+fn what_aws_does_not_have_is_refused_in_its_words() {
+    let cases = [
+        ("aws-sdk:nowhere:go", None),
+        ("aws-sdk:stepfunctions:listExecutions", Some("the service is called `sfn` here")),
+        ("aws-sdk:s3:readObject", None),
+        ("aws-sdk:s3:GetObject", Some("the action is called `getObject`")),
+        ("aws-sdk:rds:describeDbInstances", Some("the action is called `describeDBInstances`")),
+    ];
+    for (name, hint) in cases {
+        let missing = refused(&[("aws-sdk:s3", Choice::Aws)], name);
+        let words = format!(
+            "The resource provided arn:aws:states:::{name} is not recognized. The value is not a valid resource ARN, or the \
+             resource is not available in this region."
+        );
+        assert_eq!((missing.message, missing.hint.as_deref()), (words, hint));
+    }
+    let streams = refused(&[("aws-sdk:kinesis", Choice::Aws)], "aws-sdk:kinesis:subscribeToShard");
+    assert!(streams.message.contains("streams events"), "{streams}");
+}
+
+#[test]
+fn parameters_that_the_operation_does_not_have_are_refused_with_the_definition() {
+    let definition = r#"{"StartAt": "A", "States": {"A": {"Type": "Task", "End": true,
+        "Resource": "arn:aws:states:::aws-sdk:s3:getObject", "Parameters": {"Bucket": "b", "key.$": "$.k"}}}}"#;
+    let loaded = asl_syntax::load(&Source::new("a", definition), &asl_syntax::Options::default());
+    let backends = backends(&[("aws-sdk:s3", Choice::Aws)], Arc::default());
+    let unsupported = backends.unsupported(loaded.definition.as_ref().unwrap());
+    assert_eq!(unsupported.len(), 1);
+    assert_eq!(unsupported[0].missing.message, "The field \"key\" is not supported by Step Functions");
+    assert!(unsupported[0].missing.hint.as_ref().unwrap().contains("Bucket"));
+}
+
+#[tokio::test]
+async fn an_sdk_task_gives_the_operations_result_and_errors() {
+    let (answer, sent) = call(
+        "aws-sdk:rekognition:detectLabels",
+        r#"{"Image": {"S3Object": {"Bucket": "b", "Name": "n"}}, "MaxLabels": 2}"#,
+        200,
+        r#"{"Labels":[{"Name":"Cat","Confidence":99.5}],"Odd":1}"#,
+    )
+    .await;
+    assert_eq!(answer.unwrap().to_string(), r#"{"Labels":[{"Name":"Cat","Confidence":99.5}]}"#);
+    assert_eq!(sent[0].host, "rekognition.eu-west-1.amazonaws.com");
+
+    let answer = r#"{"__type":"ParameterNotFound"}"#;
+    let (answer, _) = call("aws-sdk:ssm:getParameter", r#"{"Name": "/a"}"#, 400, answer).await;
+    assert_eq!(
+        told(&answer.unwrap_err()),
+        "Ssm.ParameterNotFoundException: null (Service: Ssm, Status Code: 400, Request ID: r-1)"
+    );
+    let answer = r#"{"__type":"SomethingNew","message":"m"}"#;
+    let (answer, _) = call("aws-sdk:ssm:getParameter.waitForTaskToken", r#"{"Name": "/a"}"#, 400, answer).await;
+    assert_eq!(told(&answer.unwrap_err()), "Ssm.SsmException: m (Service: Ssm, Status Code: 400, Request ID: r-1)");
+    let (answer, sent) = call("aws-sdk:ssm:getParameter", r#"{"name": "/a"}"#, 200, "{}").await;
+    assert_eq!(
+        told(&answer.unwrap_err()),
+        "States.Runtime: The Parameters '{\"name\":\"/a\"}' could not be used to start the Task: [The field \"name\" is not \
+         supported by Step Functions, The field 'Name' is required but was missing]"
+    );
+    assert!(sent.is_empty());
+}
+
+#[tokio::test]
+async fn optimized_tasks_speak_as_the_sdk_before() {
+    let (answer, sent) = call(
+        "dynamodb:putItem",
+        r#"{"TableName": "T", "Item": {"id": {"S": "1"}, "b": {"BOOL": true}}, "ReturnValues": "ALL_OLD"}"#,
+        200,
+        r#"{"Attributes":{"b":{"BOOL":false},"z":{"NULL":true}}}"#,
+    )
+    .await;
+    let answer = answer.unwrap();
+    assert_eq!(answer["Attributes"].to_string(), r#"{"b":{"BOOL":false},"z":{"NULL":true}}"#);
+    assert_eq!(answer["SdkResponseMetadata"].to_string(), r#"{"RequestId":"r-1"}"#);
+    assert_eq!(answer["SdkHttpMetadata"]["HttpStatusCode"], Value::from(200));
+    assert!(String::from_utf8_lossy(&sent[0].body).contains(r#""b":{"BOOL":true}"#));
+
+    let code = |code: &str| format!(r#"{{"__type":"com.amazonaws#{code}","message":"m"}}"#);
+    let cases = [
+        (
+            "dynamodb:getItem",
+            r#"{"TableName":"T","Key":{}}"#,
+            "ResourceNotFoundException",
+            "DynamoDB.ResourceNotFoundException",
+            "AmazonDynamoDBv2",
+        ),
+        (
+            "dynamodb:getItem",
+            r#"{"TableName":"T","Key":{}}"#,
+            "ValidationException",
+            "DynamoDB.AmazonDynamoDBException",
+            "AmazonDynamoDBv2",
+        ),
+        (
+            "sqs:sendMessage",
+            r#"{"QueueUrl":"u","MessageBody":"b"}"#,
+            "QueueDoesNotExist",
+            "SQS.AmazonSQSException",
+            "AmazonSQS",
+        ),
+        (
+            "lambda:invoke",
+            r#"{"FunctionName":"f"}"#,
+            "TooManyRequestsException",
+            "Lambda.TooManyRequestsException",
+            "AWSLambda",
+        ),
+    ];
+    for (name, parameters, wire, error, client) in cases {
+        let (answer, _) = call(name, parameters, 400, &code(wire)).await;
+        let cause =
+            format!("m (Service: {client}; Status Code: 400; Error Code: {wire}; Request ID: r-1; Proxy: null)");
+        assert_eq!(told(&answer.unwrap_err()), format!("{error}: {cause}"));
+    }
+    let failed = r#"{"FailedEntryCount":1,"Entries":[{"ErrorCode":"E","ErrorMessage":"m"}]}"#;
+    let (answer, _) =
+        call("events:putEvents", r#"{"Entries":[{"Source":"s","Detail":{"a":1},"DetailType":"t"}]}"#, 200, failed)
+            .await;
+    let failure = answer.unwrap_err();
+    assert_eq!(failure.error.as_deref(), Some("EventBridge.FailedEntry"));
+    assert!(failure.cause.unwrap().starts_with(r#"{"FailedEntryCount":1,"#));
+}
+
+#[tokio::test]
+async fn functions_at_aws_answer_as_functions_do() {
+    let (answer, sent) =
+        call("lambda:invoke", r#"{"FunctionName":"f","Payload":{"a":1}}"#, 200, r#"{"ok":true}"#).await;
+    let answer = answer.unwrap();
+    assert_eq!(
+        (answer["Payload"].to_string(), &answer["StatusCode"]),
+        (r#"{"ok":true}"#.to_owned(), &Value::from(200))
+    );
+    assert_eq!(sent[0].body, r#"{"a":1}"#);
+    let arn = "arn:aws:lambda:eu-west-1:123456789012:function:f";
+    let (answer, sent) = call(arn, r#"[1,"x"]"#, 200, r#""text""#).await;
+    assert_eq!((answer.unwrap(), sent[0].body.as_ref()), (Value::from("text"), &br#"[1,"x"]"#[..]));
+    let (answer, _) = call("lambda:invoke", r#"{"FunctionName":"f","Payload":1}"#, 200, "").await;
+    assert!(told(&answer.unwrap_err()).ends_with("[The value for the field 'Payload' must be a STRING]"));
+}
+
+#[tokio::test]
+async fn the_tasks_key_is_the_token_of_an_operation_that_has_one() {
+    for _ in 0..2 {
+        let (_, sent) = call("ecs:runTask", r#"{"TaskDefinition":"t"}"#, 200, r#"{"tasks":[],"failures":[]}"#).await;
+        let body: Value = String::from_utf8_lossy(&sent[0].body).parse().unwrap();
+        assert_eq!(body["clientToken"], Value::from(KEY));
+    }
+}
+
+#[tokio::test]
+async fn a_service_that_cannot_be_reached_is_an_error_that_retry_can_name() {
+    let backends = backends(&[("sqs", Choice::Aws)], Arc::default());
+    let backend = backends.resolve(&resource("sqs:sendMessage")).unwrap();
+    let parameters: Value = r#"{"QueueUrl":"u","MessageBody":"b"}"#.parse().unwrap();
+    let answer = backends.call_remote(&backend, &Call { parameters: &parameters, key: KEY, role_arn: None }).await;
+    assert_eq!(
+        told(&answer.unwrap_err()),
+        "SQS.SdkClientException: Unable to execute HTTP request: sqs.eu-west-1.amazonaws.com: Name or service not known"
+    );
+}
+
+/// Optimized integrations that are more than an operation, and jobs that are waited for: refused by name for now.
+fn later(resource: &str) -> bool {
+    let kinds = ["http:invoke", "apigateway:invoke", "bedrock:", "eks:", "elasticmapreduce:"];
+    resource.ends_with(".sync")
+        || resource.ends_with(".sync:2")
+        || kinds.iter().any(|k| resource.contains(&format!(":::{k}")))
+}
+
+/// The Tasks of public machines (`../shared/corpus`, where it is there): each is run by something, or refused by name.
+#[test]
+fn tasks_of_public_machines_resolve() {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/corpus/tasks.jsonl");
+    let Ok(text) = std::fs::read_to_string(&file) else { return eprintln!("skipped: there is no {}", file.display()) };
+    let mut choices: Vec<(String, Choice)> =
+        asl_aws::model::entry_names().map(|s| (format!("aws-sdk:{s}"), Choice::Aws)).collect();
+    let optimized = [
+        "athena",
+        "batch",
+        "codebuild",
+        "databrew",
+        "dynamodb",
+        "ecs",
+        "emr-containers",
+        "emr-serverless",
+        "events",
+        "glue",
+        "lambda",
+        "mediaconvert",
+        "sagemaker",
+        "sns",
+        "sqs",
+        "states",
+    ];
+    choices.extend(optimized.map(|s| (s.to_owned(), Choice::Aws)));
+    let choices: Vec<_> = choices.iter().map(|(s, c)| (s.as_str(), *c)).collect();
+    let backends = backends(&choices, Arc::default());
+    let (mut run, mut wait, mut wrong) = (0, 0, vec![]);
+    for line in text.lines() {
+        let task: Value = line.parse().unwrap();
+        let (name, count) = (task["resource"].as_str().unwrap(), task["count"].as_i64().unwrap());
+        let Ok(resource) = Resource::parse(name) else {
+            wait += i64::from(!name.starts_with("function")) * count;
+            run += i64::from(name.starts_with("function")) * count;
+            continue;
+        };
+        match backends.resolve(&resource) {
+            Ok(_) => {
+                run += count;
+                wrong.extend(unknown_parameters(&resource, &task["parameters"]).map(|why| format!("{name}: {why}")));
+            }
+            Err(_) if later(name) || name.contains(":activity:") => wait += count,
+            Err(missing) => wrong.push(format!("{name} ({count}): {missing}")),
+        }
+    }
+    println!("{run} tasks run, {wait} are refused by name\n{}", wrong.join("\n"));
+    // What AWS has withdrawn or never had; a new version of the model may take some more away.
+    let in_aws_words = |why: &String| {
+        why.contains("is not recognized. The value") || why.contains("is not supported by Step Functions")
+    };
+    assert!(wrong.iter().all(in_aws_words) && wrong.len() <= 6, "{}", wrong.join("\n"));
+}
+
+/// The parameters of an `aws-sdk` task that its operation does not have.
+fn unknown_parameters(resource: &Resource, parameters: &Value) -> Option<String> {
+    let asl_syntax::ResourceKind::Service { service, action, sdk: true, .. } = &resource.kind else { return None };
+    let service = asl_aws::model::service(service)?;
+    let operation = service.operation(action)?;
+    let names = parameters.as_array()?.iter().filter_map(Value::as_str);
+    asl_aws::unknown(&service, operation, names).into_iter().next()
+}

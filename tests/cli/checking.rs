@@ -1,0 +1,107 @@
+//! `asl check`: which files it looks at, and how it tells what it finds.
+
+mod common;
+
+use common::Place;
+use serde_json::{Value, json};
+
+const GOOD: &str = r#"{"StartAt": "A", "States": {"A": {"Type": "Succeed"}}}"#;
+const BAD: &str = "{\"StartAt\": \"B\",\n \"States\": {\"A\": {\"Type\": \"Succeed\"}}}";
+
+fn call(function: &str) -> String {
+    format!(
+        r#"{{"StartAt": "A", "States": {{"A": {{"Type": "Task", "End": true, "Resource": "arn:aws:states:::lambda:invoke",
+ "Parameters": {{"FunctionName": "{function}"}}}}}}}}"#
+    )
+}
+
+#[test]
+fn folders_stdin_and_nothing_are_checked() {
+    let place = Place::empty();
+    place.write("a/good.asl.json", GOOD);
+    place.write("a/deep/bad.asl.yaml", BAD);
+    place.write("a/node_modules/x.asl.json", "{");
+    place.write("a/.hidden/x.asl.json", "{");
+    place.write("a/data.json", "{");
+    place.write("b/asl.toml", "[queues.Q]\n");
+    place.write("c/template.yaml", "Transform: AWS::Serverless-2016-10-31\nResources:\n  One:\n    \
+        Type: AWS::Serverless::StateMachine\n    Properties: {Name: one, Definition: {StartAt: A, States: {A: {Type: Succeed}}}}\n");
+    let here = place.asl(&["check"]);
+    here.ends(2).says_all(&[
+        "a/good.asl.json: ok\n",
+        "a/deep/bad.asl.yaml: 1 error",
+        "b/asl.toml: ok\n",
+        "c/template.yaml (one): ok\n",
+    ]);
+    assert_eq!(here.stderr.lines().count(), 4, "{}", here.stderr);
+    assert!(here.stdout.contains("a/deep/bad.asl.yaml:1:13"), "{}", here.stdout);
+    place.asl(&["check", "b", "a/good.asl.json", "a/../a/good.asl.json"]).ends(0);
+    place.asl_with_stdin(&["check", "-"], GOOD).ends(0).says("<stdin>: ok");
+    let told = place.asl_with_stdin(&["check", "-", "--json"], BAD);
+    assert_eq!((told.code, &told.json()["file"]), (2, &json!("<stdin>")));
+    place.asl_with_stdin(&["check", "-"], "StartAt: A\nStates:\n  A:\n    Type: Succeed\n").ends(0);
+    let empty = Place::empty();
+    empty.asl(&["check"]).ends(2).says("there are no definitions in .").says("hint: in a folder they are called");
+}
+
+#[test]
+fn what_cannot_run_here_is_a_warning_of_it() {
+    let place = Place::empty();
+    place.write("asl.toml", "[functions.Here]\nRuntime = 'python'\nFile = 'here.py'\n");
+    place.write("here.py", "");
+    place.write("a.asl.json", &call("Here"));
+    place.write("b.asl.json", &call("Hree"));
+    place.write("c.asl.json", &call("x").replace("lambda:invoke", "glue:startJobRun.sync"));
+    place.asl(&["check", "a.asl.json"]).ends(0).says("a.asl.json: ok\n");
+    let ran = place.asl(&["check", "b.asl.json", "c.asl.json"]);
+    ran.ends(0).says("b.asl.json: ok, 1 warning\n").says("c.asl.json: ok, 1 warning");
+    for part in
+        ["warning: state `A` cannot run here: the function 'Hree' is not declared", "b.asl.json:2:", "no local backend"]
+    {
+        assert!(ran.stdout.contains(part), "{part} is in\n{}", ran.stdout);
+    }
+    // A file that is missing is told once, however many definitions the project has.
+    std::fs::remove_file(place.path("here.py")).unwrap();
+    let ran = place.asl(&["check", "a.asl.json", "b.asl.json"]);
+    assert_eq!(ran.ends(0).stdout.matches("asl.toml:3:8").count(), 1, "{}", ran.stdout);
+}
+
+#[test]
+fn programs_are_told_file_line_and_column() {
+    let place = Place::empty();
+    place.write("bad, one.asl.json", BAD);
+    place.write("warn.asl.json", &call("F"));
+    let sarif = place.asl(&["check", "--format", "sarif"]);
+    let log = sarif.ends(2).json();
+    let run = &log["runs"][0];
+    assert_eq!((&log["version"], &run["tool"]["driver"]["name"]), (&json!("2.1.0"), &json!("asl")));
+    let results = run["results"].as_array().unwrap();
+    assert_eq!(results.len(), 2);
+    let place_of = |result: &Value| {
+        let physical = &result["locations"][0]["physicalLocation"];
+        (
+            physical["artifactLocation"]["uri"].clone(),
+            physical["region"]["startLine"].clone(),
+            physical["region"]["startColumn"].clone(),
+        )
+    };
+    assert_eq!(place_of(&results[0]), (json!("bad,%20one.asl.json"), json!(1), json!(13)));
+    assert_eq!((&results[0]["ruleId"], &results[0]["level"]), (&json!("missing-target"), &json!("error")));
+    assert_eq!((&results[1]["ruleId"], &results[1]["level"]), (&json!("cannot-run-here"), &json!("warning")));
+    let rules: Vec<&Value> =
+        run["tool"]["driver"]["rules"].as_array().unwrap().iter().map(|rule| &rule["id"]).collect();
+    assert_eq!(rules, ["cannot-run-here", "missing-target"]);
+
+    let github = place.asl(&["check", "--format", "github"]);
+    let lines: Vec<&str> = github.ends(2).stdout.lines().collect();
+    assert_eq!(
+        lines[0],
+        "::error file=bad%2C one.asl.json,line=1,col=13,title=missing-target::Missing 'Next' target: B%0Ahelp: did you mean `A`?"
+    );
+    assert!(lines[1].starts_with("::warning file=warn.asl.json,line=2,col=") && lines.len() == 2, "{lines:?}");
+
+    let json = place.asl(&["check", "--format", "json"]).stdout;
+    assert_eq!(json, place.asl(&["check", "--json"]).stdout);
+    let lines: Vec<Value> = json.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!((&lines[1]["result"], &lines[1]["diagnostics"][0]["code"]), (&json!("OK"), &json!("CANNOT_RUN_HERE")));
+}
