@@ -178,8 +178,7 @@ impl JournalWorker {
         let sql = "SELECT x.id, x.arn, x.definition, l.deaths FROM execution x INDEXED BY execution_open \
                    LEFT JOIN latest l ON l.execution = x.id WHERE x.status = 'RUNNING' AND x.owner = ? ORDER BY x.id";
         let mut conn = self.reader().await?;
-        let rows: Result<Vec<(i64, String, String, Option<u32>)>, _> =
-            sqlx::query_as(sql).bind(self.id.0).fetch_all(&mut *conn).await;
+        let rows: Result<Vec<Row>, _> = sqlx::query_as(sql).bind(self.id.0).fetch_all(&mut *conn).await;
         Ok(rows.map_err(|e| self.place.failed(e))?.into_iter().map(claimed).collect())
     }
 

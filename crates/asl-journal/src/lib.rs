@@ -215,10 +215,11 @@ impl Journal {
     }
 }
 
+/// What a function of a worker's transaction returns: its own result, and the record that is committed with it.
+type Returned<'t, T, E> = BoxFuture<'t, Result<(T, Option<Append>), E>>;
+
 /// A function that writes no record.
-fn alone<T, E, F>(
-    f: F,
-) -> impl for<'t> FnOnce(&'t mut (dyn ServiceTx + 't)) -> BoxFuture<'t, Result<(T, Option<Append>), E>> + Send + 'static
+fn alone<T, E, F>(f: F) -> impl for<'t> FnOnce(&'t mut (dyn ServiceTx + 't)) -> Returned<'t, T, E> + Send + 'static
 where
     F: for<'t> FnOnce(&'t mut (dyn ServiceTx + 't)) -> BoxFuture<'t, Result<T, E>> + Send + 'static,
     T: Send + 'static,

@@ -279,7 +279,7 @@ async fn what_names_no_file_is_refused_everywhere_alike() {
         let read_only = Journal::open_read_only(Path::new(name), Options::default()).await;
         for error in [try_open(Path::new(name)).await.unwrap_err(), read_only.unwrap_err()] {
             assert!(matches!(&error, JournalError::NoFile { .. }), "{name}: {error}");
-            assert!(error.to_string().contains("names no file; name a file, such as .asl/asl.db"), "{error}");
+            assert!(error.to_string().ends_with("names no file"), "{error}");
         }
     }
 }
@@ -298,7 +298,7 @@ async fn a_file_has_one_name_and_that_it_is_gone_is_seen() {
     watcher.changed().await.unwrap();
     std::fs::rename(&path, folder.path().join("moved.db")).unwrap();
     let error = watcher.changed().await.unwrap_err().to_string();
-    assert!(error.contains("a.db was deleted or moved away while it was in use; put it back"), "{error}");
+    assert!(error.contains("a.db was deleted or moved away while it was in use"), "{error}");
     std::fs::write(&path, "").unwrap();
     let error = watcher.changed().await.unwrap_err().to_string();
     assert!(error.contains("a.db was replaced by another file while it was in use"), "{error}");

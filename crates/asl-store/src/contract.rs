@@ -252,9 +252,8 @@ struct Function<F, T, E> {
 type Last<T, E> = Arc<Mutex<Option<Result<T, E>>>>;
 
 impl<F, T, E> Function<F, T, E> {
-    fn new(f: F) -> (Box<Function<F, T, E>>, Last<T, E>) {
-        let last = Last::default();
-        (Box::new(Function { f, last: last.clone() }), last)
+    fn new(f: F) -> Function<F, T, E> {
+        Function { f, last: Last::default() }
     }
 
     fn keep<R>(last: &Last<T, E>, result: Result<(T, R), E>) -> Result<R, Undo> {
@@ -311,8 +310,9 @@ where
     T: Send + 'static,
     E: From<StoreError> + Send + 'static,
 {
-    let (work, last) = Function::new(WithRecord(f));
-    ended(worker.transact(work).await, &last)
+    let work = Function::new(WithRecord(f));
+    let last = work.last.clone();
+    ended(worker.transact(Box::new(work)).await, &last)
 }
 
 /// [`Store::transact`] with a function.
@@ -325,8 +325,9 @@ where
     T: Send + 'static,
     E: From<StoreError> + Send + 'static,
 {
-    let (work, last) = Function::new(Alone(f));
-    ended(store.transact(work).await, &last)
+    let work = Function::new(Alone(f));
+    let last = work.last.clone();
+    ended(store.transact(Box::new(work)).await, &last)
 }
 
 /// [`Store::inspect`] with a function.
@@ -339,6 +340,7 @@ where
     T: Send + 'static,
     E: From<StoreError> + Send + 'static,
 {
-    let (work, last) = Function::new(Alone(f));
-    ended(store.inspect(work).await, &last)
+    let work = Function::new(Alone(f));
+    let last = work.last.clone();
+    ended(store.inspect(Box::new(work)).await, &last)
 }
