@@ -1,6 +1,6 @@
 //! The contract of a durable store: what is kept of an execution, and what the embedded services keep beside it.
 //!
-//! This crate knows no database. A store implements it and passes [`conformance`] (feature `testing`); the engine and the
+//! This crate knows no database. A store implements it and passes the suite `conformance` (feature `testing`); the engine and the
 //! services lean on nothing else.
 //!
 //! - [`contract`]: the whole contract, as traits;

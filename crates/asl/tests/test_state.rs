@@ -120,3 +120,55 @@ fn what_is_told_of_items_is_bounded() {
     let response = test_state(&Value::from(request), Setting::at(Timestamp::from_millis(NOW))).expect("a response");
     assert_eq!(response["error"].as_str(), Some("States.DataLimitExceeded"));
 }
+
+/// Whatever stands in a member, the request is answered or refused: each member of each case, and of what is in it, is
+/// replaced by what does not belong there.
+#[test]
+fn no_request_is_too_odd_to_answer() {
+    let odd = ["null", "true", "-1", "\"\"", "\"{\"", "\"[]\"", "\"{\\\"Type\\\":1}\"", "[]", "{}", "1e300"];
+    let odd: Vec<Value> = odd.iter().map(|text| text.parse().expect("JSON")).collect();
+    let members = [
+        "definition",
+        "stateName",
+        "roleArn",
+        "input",
+        "variables",
+        "context",
+        "mock",
+        "inspectionLevel",
+        "revealSecrets",
+        "stateConfiguration",
+    ];
+    let inner = [
+        ("mock", "result"),
+        ("mock", "errorOutput"),
+        ("mock", "fieldValidationMode"),
+        ("stateConfiguration", "retrierRetryCount"),
+        ("stateConfiguration", "errorCausedByState"),
+        ("stateConfiguration", "mapIterationFailureCount"),
+        ("stateConfiguration", "mapItemReaderData"),
+    ];
+    let ask = |request: Map| {
+        if let Ok(response) = test_state(&Value::from(request), Setting::at(Timestamp::from_millis(NOW))) {
+            assert!(response["status"].as_str().is_some(), "{response}");
+        }
+    };
+    for case in cases() {
+        let request = on_the_wire(&case["request"]).as_object().cloned().expect("a request");
+        for odd in &odd {
+            for member in members {
+                let mut request = request.clone();
+                request.insert(member, odd.clone());
+                ask(request);
+            }
+            for (member, field) in inner {
+                let mut outer = request.get(member).and_then(Value::as_object).cloned().unwrap_or_default();
+                outer.insert(field, odd.clone());
+                let mut request = request.clone();
+                request.insert(member, outer);
+                ask(request);
+            }
+        }
+    }
+    ask(Map::new());
+}

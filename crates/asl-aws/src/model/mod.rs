@@ -286,7 +286,8 @@ impl Service {
         by_code.or_else(|| self.errors.iter().find(|e| *e.shape == *code))
     }
 
-    pub(crate) fn shape(&self, ty: Type) -> Option<&Shape> {
+    /// The parts of a type that has some.
+    pub fn shape(&self, ty: Type) -> Option<&Shape> {
         if let Type::Shape(number) = ty { self.shapes.get(number as usize) } else { None }
     }
 
