@@ -90,6 +90,15 @@ struct Written {
 async fn through_the_journal(folder: &Path, flight: usize, rounds: usize) -> Written {
     let (definition, execution, records) = records();
     let journal = Journal::open(&folder.join("journal.db"), Options::default()).await.expect("opens");
+    let worker = asl_journal::NewWorker {
+        what: "bench".into(),
+        process: 1,
+        lock: None,
+        beat: 1,
+        lease_ms: 30_000,
+        gone: Vec::new(),
+    };
+    let journal = journal.as_worker(journal.register(worker).await.expect("registered"));
     let records = Arc::new(records);
     // Named in the order of their creation, as the engine names them.
     let created = Arc::new(AtomicUsize::new(0));

@@ -50,9 +50,9 @@ pub(crate) async fn run(
 /// needs anyway: a reader would be a connection more.
 pub(crate) async fn first(inner: &Arc<Inner>) -> Option<Timestamp> {
     let services = inner.backends.services.clone();
-    let next = inner.journal.transact(move |tx| {
-        Box::pin(async move { Ok::<_, EngineError>((services.next_delivery_at_ms(tx).await?, None)) })
-    });
+    let next = inner
+        .journal
+        .transact(move |tx| Box::pin(async move { Ok::<_, EngineError>(services.next_delivery_at_ms(tx).await?) }));
     // Who fails to read it tries again, and says so.
     next.await.map_or_else(|_| Some(inner.clock.now()), |next| next.map(Timestamp::from_millis))
 }
@@ -76,9 +76,7 @@ async fn drain(inner: &Arc<Inner>) -> Result<Option<Timestamp>, EngineError> {
             return Ok(next.map(Timestamp::from_millis));
         }
         let taken = inner.journal.transact(move |tx| {
-            Box::pin(
-                async move { Ok::<_, EngineError>((services.take_deliveries(tx, due, LEASE_MS, BATCH).await?, None)) },
-            )
+            Box::pin(async move { Ok::<_, EngineError>(services.take_deliveries(tx, due, LEASE_MS, BATCH).await?) })
         });
         for delivery in taken.await? {
             deliver(inner, delivery).await?;
@@ -100,9 +98,9 @@ async fn deliver(inner: &Arc<Inner>, delivery: FunctionDelivery) -> Result<(), E
         Box::pin(async move {
             if !failed {
                 services.delivery_done(tx, position).await?;
-                return Ok::<_, EngineError>((None, None));
+                return Ok::<_, EngineError>(None);
             }
-            Ok((Some(services.delivery_failed(tx, position, now_ms).await?), None))
+            Ok(Some(services.delivery_failed(tx, position, now_ms).await?))
         })
     });
     match settled.await? {

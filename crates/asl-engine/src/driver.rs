@@ -14,7 +14,9 @@ use asl_core::{
     Budget, Command, Effects, Execution, Failure, Input, Machine, MapCommand, Outcome, Progress, Step, TaskCall,
 };
 use asl_expr::Timestamp;
-use asl_journal::{Append, Definition as Stored, ExecutionId, Journal, JournalError, NewExecution, Record, Verdict};
+use asl_journal::{
+    Append, Definition as Stored, ExecutionId, Journal, JournalError, JournalWorker, NewExecution, Record, Verdict,
+};
 use asl_syntax::Definition;
 use asl_task::Backend;
 use std::collections::VecDeque;
@@ -36,7 +38,7 @@ const SOON_MS: i64 = 1_000;
 
 pub(crate) struct Driver {
     inner: Arc<Inner>,
-    journal: Journal,
+    journal: JournalWorker,
     id: ExecutionId,
     machine: Machine,
     definition: Arc<Definition>,
@@ -123,13 +125,13 @@ impl Driver {
         let run = |machine: &mut Machine| machine.run(now, Budget::steps(0));
         let (new, _, _) = begin(now, &mut machine, execution, definition, run)?;
         let name = new.execution.name.clone();
-        journal.create(new).await.map(drop).map_err(|error| taken(error.into(), &name))
+        journal.submit(new).await.map(drop).map_err(|error| taken(error.into(), &name))
     }
 
     /// Continues an execution whose machine was rebuilt from its records.
     pub(crate) fn resume(
         inner: Arc<Inner>,
-        journal: Journal,
+        journal: JournalWorker,
         machine: Machine,
         id: ExecutionId,
         letters: Vec<Letter>,
@@ -160,7 +162,7 @@ impl Driver {
     /// Redrives an execution whose machine was rebuilt from its records and can be redriven. It becomes this worker's.
     pub(crate) async fn redrive(
         inner: Arc<Inner>,
-        journal: Journal,
+        journal: JournalWorker,
         machine: Machine,
         id: ExecutionId,
         place: Place,
@@ -173,7 +175,7 @@ impl Driver {
 
     fn new(
         inner: Arc<Inner>,
-        journal: Journal,
+        journal: JournalWorker,
         machine: Machine,
         id: ExecutionId,
         Place { permit, share }: Place,

@@ -9,13 +9,11 @@ use crate::lease::Lease;
 use crate::memory::{Memory, Share};
 use crate::notice::{Limit, Notice};
 use crate::registry::{Active, End, Held, Registry};
-use crate::{deliveries, lease, pace, redrive};
+use crate::{deliveries, pace, redrive};
 use asl_core::{Budget, Event, Execution, ExecutionType, Failure, Machine, Note, Outcome, TokenKey};
 use asl_expr::Timestamp;
 use asl_journal::quarantine::Trials;
-use asl_journal::{
-    Claimed, Definition as Stored, ExecutionId, ExecutionRow, Journal, JournalError, Liveness, MailId, Status,
-};
+use asl_journal::{Claimed, Definition as Stored, ExecutionId, ExecutionRow, Journal, JournalError, MailId, Status};
 use asl_syntax::Definition;
 use asl_task::embedded::Identity;
 use asl_task::{Backends, Unsupported};
@@ -24,7 +22,7 @@ use sha2::{Digest, Sha256};
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use tokio::sync::{Notify, OnceCell, OwnedSemaphorePermit, Semaphore, mpsc, watch};
 
 /// How often an execution that another process runs is looked at by those who wait for it.
@@ -151,9 +149,6 @@ pub(crate) struct Inner {
     pub(crate) due: Arc<Notify>,
     /// The database should be looked at.
     pub(crate) post: Arc<Notify>,
-    /// What was seen of the other workers, by the clock since the engine was made.
-    pub(crate) liveness: Mutex<Liveness>,
-    pub(crate) made: Instant,
     /// What is left to others.
     pub(crate) left: Mutex<Left>,
     registry: Mutex<Registry>,
@@ -208,8 +203,6 @@ impl Engine {
             outbox: AtomicBool::new(false),
             due: Arc::default(),
             post: Arc::default(),
-            liveness: Mutex::default(),
-            made: Instant::now(),
             left: Mutex::default(),
             registry: Mutex::default(),
         };
@@ -315,7 +308,7 @@ impl Engine {
         let own = journal.claimed().await?;
         let left: Vec<_> = own.into_iter().filter(|own| self.inner.registry().can_be_adopted(own.id)).collect();
         let claimed = self.inner.claim_fitting(journal, self.inner.claim(u32::MAX).await?).await?;
-        lease::sweep_locks(journal).await?;
+        journal.sweep_locks().await?;
         let resumed = || left.iter().chain(&claimed);
         let condemned: Vec<Claimed> = [&left, &claimed].into_iter().flat_map(|list| self.inner.adopt(list)).collect();
         let aside: HashSet<ExecutionId> = condemned.iter().map(|claimed| claimed.id).collect();

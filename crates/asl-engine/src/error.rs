@@ -69,7 +69,7 @@ pub enum EngineError {
     Replay(#[from] Arc<ReplayError>),
     /// The journal could not be written or read.
     #[error(transparent)]
-    Journal(#[from] JournalError),
+    Journal(JournalError),
     /// The embedded services could not be read or written.
     #[error("the embedded services could not be reached: {0}")]
     Services(String),
@@ -115,7 +115,10 @@ impl EngineError {
 
 impl From<StoreError> for EngineError {
     fn from(error: StoreError) -> EngineError {
-        EngineError::Services(error.to_string())
+        match error {
+            error @ StoreError::Service { .. } => EngineError::Services(error.to_string()),
+            error => EngineError::Journal(error),
+        }
     }
 }
 

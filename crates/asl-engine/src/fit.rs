@@ -7,7 +7,7 @@ use crate::engine::Inner;
 use crate::error::EngineError;
 use crate::load_stored;
 use crate::notice::Notice;
-use asl_journal::{Claim, Claimed, Except, ExecutionId, Journal};
+use asl_journal::{Claim, Claimed, Except, ExecutionId, JournalWorker};
 use asl_task::Unsupported;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, MutexGuard, PoisonError};
@@ -38,7 +38,11 @@ impl Inner {
     }
 
     /// Claims executions, and gives those back that cannot run here.
-    pub(crate) async fn claim_fitting(&self, journal: &Journal, claim: Claim) -> Result<Vec<Claimed>, EngineError> {
+    pub(crate) async fn claim_fitting(
+        &self,
+        journal: &JournalWorker,
+        claim: Claim,
+    ) -> Result<Vec<Claimed>, EngineError> {
         let except = self.left().except();
         let claimed = journal.claim(Claim { except, ..claim }).await?;
         let (mut fitting, mut back) = (Vec::new(), Vec::new());
@@ -56,7 +60,7 @@ impl Inner {
         Ok(fitting)
     }
 
-    async fn fits(&self, journal: &Journal, claimed: &Claimed) -> Result<bool, EngineError> {
+    async fn fits(&self, journal: &JournalWorker, claimed: &Claimed) -> Result<bool, EngineError> {
         if let Some(known) = self.left().fits.get(&claimed.definition) {
             return Ok(*known);
         }

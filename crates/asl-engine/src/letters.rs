@@ -9,7 +9,9 @@ use crate::engine::{Engine, Inner};
 use crate::error::EngineError;
 use crate::registry::Held;
 use asl_core::{Failure, Input, TaskId};
-use asl_journal::{Claim, ExecutionId, ExecutionRow, Journal, JournalError, Mail, MailId, Record, Status, Verdict};
+use asl_journal::{
+    Claim, ExecutionId, ExecutionRow, JournalError, JournalWorker, Mail, MailId, Record, Status, Verdict,
+};
 use asl_value::Value;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -169,7 +171,7 @@ impl Engine {
         decided
     }
 
-    async fn claim_and_take_in(&self, journal: &Journal, row: &ExecutionRow) -> Result<(), EngineError> {
+    async fn claim_and_take_in(&self, journal: &JournalWorker, row: &ExecutionRow) -> Result<(), EngineError> {
         let claim = Claim { only: Some(row.id), ..self.inner.claim(1).await? };
         if journal.claim(claim).await?.is_empty() {
             return Ok(());
@@ -179,7 +181,7 @@ impl Engine {
         decided
     }
 
-    async fn take_in(&self, journal: &Journal, row: &ExecutionRow) -> Result<(), EngineError> {
+    async fn take_in(&self, journal: &JournalWorker, row: &ExecutionRow) -> Result<(), EngineError> {
         let mut machine = self.inner.rebuild(journal, row, None).await?;
         let now = self.inner.clock.now().max(machine.now());
         // What fell due while nobody ran it comes first: an answer that is late is refused.

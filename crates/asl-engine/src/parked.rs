@@ -11,7 +11,7 @@ use crate::registry::Held;
 use crate::replay::ReplayError;
 use crate::{lease, pace, replay};
 use asl_core::Machine;
-use asl_journal::{Claim, Claimed, ExecutionId, Journal, Mail, Record, Recorded, Status};
+use asl_journal::{Claim, Claimed, ExecutionId, JournalWorker, Mail, Record, Recorded, Status};
 use asl_syntax::Definition;
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Weak};
@@ -77,7 +77,7 @@ pub(crate) struct Load {
 
 /// What is written down about it.
 struct Read {
-    journal: Journal,
+    journal: JournalWorker,
     arn: Arc<str>,
     deaths: u32,
     mail: Vec<Mail>,
@@ -186,7 +186,7 @@ impl Inner {
         self.not_loaded(id, &arn, error);
     }
 
-    async fn recorded(self: &Arc<Inner>, ids: &[ExecutionId]) -> Result<(Journal, Vec<Recorded>), EngineError> {
+    async fn recorded(self: &Arc<Inner>, ids: &[ExecutionId]) -> Result<(JournalWorker, Vec<Recorded>), EngineError> {
         let journal = &self.own().await?.journal;
         Ok((journal.clone(), journal.recorded(ids, MAIL).await?))
     }

@@ -9,7 +9,7 @@ use crate::lease;
 use crate::letters::{From, Letter, MAIL};
 use crate::notice::Notice;
 use crate::registry::Held;
-use asl_journal::{Claim, Journal, JournalError, Mail, Watcher};
+use asl_journal::{Claim, JournalError, JournalWorker, Mail, Watcher};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
@@ -31,7 +31,12 @@ const TEND_LOG: Duration = Duration::from_secs(1);
 const CLAIM: u32 = 256;
 
 /// Looks after the inbox while the engine lives; takes executions on while it serves.
-pub(crate) async fn run(inner: Weak<Inner>, journal: Journal, post: Arc<Notify>, mut phase: watch::Receiver<Phase>) {
+pub(crate) async fn run(
+    inner: Weak<Inner>,
+    journal: JournalWorker,
+    post: Arc<Notify>,
+    mut phase: watch::Receiver<Phase>,
+) {
     let mut watch =
         Watch { journal, watcher: None, looked: None, tended: Instant::now(), changed: Instant::now(), told_bytes: 0 };
     let mut poked = false;
@@ -60,7 +65,7 @@ pub(crate) async fn run(inner: Weak<Inner>, journal: Journal, post: Arc<Notify>,
 }
 
 struct Watch {
-    journal: Journal,
+    journal: JournalWorker,
     watcher: Option<Watcher>,
     /// When it was last looked whether workers are gone.
     looked: Option<Instant>,
@@ -146,7 +151,7 @@ impl Watch {
         let condemned = inner.adopt(&claimed);
         inner.clone().set_all_aside(condemned).await;
         if found_gone {
-            lease::sweep_locks(&self.journal).await?;
+            self.journal.sweep_locks().await?;
         }
         // There may be more, also where none of these could run here.
         let except = inner.left().except();

@@ -6,7 +6,7 @@ use crate::notice::Notice;
 use crate::registry::Held;
 use crate::{pace, replay};
 use asl_core::{Budget, Failure, Input, Machine, MapCommand};
-use asl_journal::{Claim, ExecutionRow, Journal, Record, Status};
+use asl_journal::{Claim, ExecutionRow, Journal, JournalWorker, Record, Status};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -75,7 +75,7 @@ impl Engine {
     /// Ends it with a record; returns the children that its map runs have out.
     async fn end(
         &self,
-        journal: &Journal,
+        journal: &JournalWorker,
         row: &ExecutionRow,
         failure: &Failure,
     ) -> Result<Vec<Arc<str>>, EngineError> {

@@ -2,9 +2,8 @@
 
 use crate::engine::{Engine, Phase};
 use crate::error::EngineError;
-use crate::lease::LockState;
 use crate::{deliveries, lease};
-use asl_journal::{Journal, JournalError, WorkerRow};
+use asl_journal::{Journal, JournalError, LockState, WorkerRow};
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
@@ -28,7 +27,7 @@ pub struct Holder {
 /// # Errors
 /// When the database cannot be read.
 pub async fn holders(journal: &Journal) -> Result<Vec<Holder>, JournalError> {
-    let alive = |worker: &WorkerRow| !worker.gone && lease::lock_of(journal.file(), worker) != LockState::Free;
+    let alive = |worker: &WorkerRow| !worker.gone && journal.lock_of(worker) != LockState::Free;
     let workloads = journal.workloads().await?;
     let holder = |worker: WorkerRow| {
         let executions = workloads.get(&worker.id).copied().unwrap_or(0);

@@ -176,7 +176,7 @@ async fn a_history_that_was_tampered_with_does_not_replay() {
     let outcome = Some(engine.wait(&started.arn).await.unwrap());
     let new =
         asl_journal::NewExecution { definition: Arc::new(stored), execution: Arc::new(*execution), record, outcome };
-    forged.create(new).await.unwrap();
+    forged.submit(new).await.unwrap();
     let row = forged.execution(&started.arn).await.unwrap().unwrap();
     match replay(&forged, &row).await {
         Err(ReplayError::Divergence(divergence)) => {
@@ -203,7 +203,7 @@ async fn a_callback_finds_its_task_by_the_token_and_a_false_one_does_not() {
                 let messages = services.receive_messages(tx, "Jobs", &receive).await;
                 let messages = messages.map_err(|e| EngineError::Services(e.to_string()))?;
                 let tokens: Vec<Value> = messages.iter().map(|m| m.body.parse().unwrap()).collect();
-                Ok::<_, EngineError>((tokens, None))
+                Ok::<_, EngineError>(tokens)
             })
         });
         if let Some(body) = received.await.unwrap().first() {

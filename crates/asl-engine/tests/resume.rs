@@ -34,7 +34,7 @@ async fn messages(engine: &Engine) -> usize {
     let peeked = engine.journal().transact(|tx| {
         Box::pin(async move {
             let peeked = services.peek_messages(tx, "Jobs", 0, 10, 0).await;
-            Ok((peeked.map_err(|e| EngineError::Services(e.to_string()))?.len(), None))
+            Ok(peeked.map_err(|e| EngineError::Services(e.to_string()))?.len())
         })
     });
     let peeked: Result<usize, EngineError> = peeked.await;
@@ -117,7 +117,7 @@ async fn after_a_write_that_failed_the_same_engine_goes_on() {
                     told.add_permits(1);
                     // It has the writer's thread to itself.
                     let _ = released.recv();
-                    Ok::<_, JournalError>(((), None))
+                    Ok::<_, JournalError>(())
                 })
             });
             held.await.unwrap();

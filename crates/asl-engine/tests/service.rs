@@ -244,7 +244,7 @@ async fn resume_takes_only_what_nobody_runs() {
     assert_eq!(second.wait(&started.arn).await.unwrap().status(), "ABORTED");
     assert_eq!(gate.ids.lock().unwrap().len(), 1);
     let row = second.journal().execution(&started.arn).await.unwrap().unwrap();
-    assert_eq!(second.journal().mail(Some(row.id), 10).await.unwrap(), [], "the inbox is empty again");
+    assert_eq!(second.journal().mail_of(row.id, 10).await.unwrap(), [], "the inbox is empty again");
 
     // The first goes away without a word: its lock is free, so nobody waits for the lease.
     let left = start(&first, &call(), "two").await;

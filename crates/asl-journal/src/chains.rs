@@ -1,25 +1,13 @@
 //! Records: the chains of many executions, read in one statement, each from its last record on back.
 
+use crate::JournalError;
 use crate::codec::{Decoder, Row};
-use crate::error::JournalError;
-use crate::inbox::Mail;
 use crate::read::Numbers;
-use crate::{ExecutionId, ExecutionRow, Journal, Record};
+use crate::{ExecutionId, Journal, Mail, Record, Recorded};
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Row as _, ValueRef as _};
 use std::collections::HashMap;
 use std::sync::Arc;
-
-/// An execution as whoever goes on with it needs it.
-#[derive(Debug)]
-pub struct Recorded {
-    /// Its header.
-    pub row: ExecutionRow,
-    /// Its records, in order; or what is wrong with them.
-    pub records: Result<Vec<Record>, JournalError>,
-    /// Inputs that wait for it, oldest first.
-    pub mail: Vec<Mail>,
-}
 
 /// Each row has the execution and the number that its last record should have, and a record; none where one is missing.
 const CHAINS: &str = "WITH RECURSIVE chain (execution, position, last) AS ( \

@@ -68,6 +68,19 @@ pub(crate) fn encode(record: &Record, execution: ExecutionId, numbering: &mut Nu
     Ok(Row { checksum: row.sum(), ..row })
 }
 
+/// The numbers of the payloads of other records that a record refers to.
+pub(crate) fn references(row: &Row, execution: ExecutionId) -> Result<Vec<u64>, JournalError> {
+    let corrupt = |what| JournalError::Corrupt { execution, arn: None, record: row.number, what };
+    let body: Stored<'_> = serde_json::from_str(&row.body).map_err(|e| corrupt(e.to_string()))?;
+    let mut numbers = Vec::new();
+    let mut note = |n: u64| numbers.extend((n < row.number).then_some(n));
+    body.inputs.into_iter().for_each(|input| drop(input.map(&mut note)));
+    for WireEvent(previous, kind, _) in body.events {
+        drop(Event { id: 0, previous, timestamp: Timestamp::default(), kind }.map(&mut note));
+    }
+    Ok(numbers)
+}
+
 /// Reads the records of one execution, in order.
 #[derive(Debug)]
 pub(crate) struct Decoder {
@@ -88,6 +101,31 @@ impl Decoder {
         let result = self.read(row);
         let execution = self.execution;
         result.map_err(|what| JournalError::Corrupt { execution, arn: None, record: row.number, what })
+    }
+
+    /// Passes over the records before this one, as if they had no payloads.
+    pub(crate) fn skip_to(&mut self, row: &Row) -> Result<(), JournalError> {
+        let before = self.payloads.len() as u64;
+        // Damage would make the number anything: it is believed only with its checksum.
+        if row.sum() != row.checksum || row.number < before {
+            let what = "its checksum is wrong, or its number is that of another".to_owned();
+            return Err(JournalError::Corrupt { execution: self.execution, arn: None, record: row.number, what });
+        }
+        self.payloads.resize(usize::try_from(row.number).unwrap_or(usize::MAX), None);
+        self.next_event = row.first_event;
+        Ok(())
+    }
+
+    /// Takes the payloads of a record, for later ones that refer to them.
+    pub(crate) fn payloads_of(&mut self, row: &Row) -> Result<(), JournalError> {
+        self.skip_to(row)?;
+        let corrupt = |what| JournalError::Corrupt { execution: self.execution, arn: None, record: row.number, what };
+        let body: Stored<'_> = serde_json::from_str(&row.body).map_err(|e| corrupt(e.to_string()))?;
+        let read = |text: &&RawValue| text.get().parse().map_err(|e: asl_value::ParseError| corrupt(e.to_string()));
+        let payloads: Result<Vec<Value>, JournalError> = body.payloads.iter().map(read).collect();
+        self.payloads.push(None);
+        self.payloads.extend(payloads?.into_iter().map(Some));
+        Ok(())
     }
 
     fn read(&mut self, row: &Row) -> Result<Record, String> {

@@ -1,12 +1,13 @@
 //! What one transaction of the writer holds: jobs, their rows, and who waits for the commit.
 
+use crate::JournalError;
+use crate::catalogue::Change;
 use crate::codec::Row;
-use crate::error::JournalError;
-use crate::inbox::{MailJob, Verdict};
+use crate::inbox::MailJob;
 use crate::known::{Known, Last, Ready, Remembered};
-use crate::lease::{LeaseJob, NewWorker};
+use crate::lease::LeaseJob;
 use crate::quarantine::QuarantineJob;
-use crate::{Append, Definition, ExecutionId, NewExecution, Record, WorkerId};
+use crate::{Append, Definition, ExecutionId, NewExecution, NewWorker, Record, Verdict, WorkerId};
 use asl_core::Outcome;
 use asl_store::ServiceTx;
 use futures_util::future::BoxFuture;
@@ -24,14 +25,15 @@ pub(crate) type Created = Box<(NewExecution, Option<Ready>)>;
 pub(crate) type Appended = Box<(Append, Option<Ready>)>;
 
 /// On whose behalf something is written, and which inputs of the inbox it takes in.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(crate) struct Ticket {
-    pub(crate) owner: Option<WorkerId>,
+    pub(crate) owner: WorkerId,
     pub(crate) mail: Vec<Verdict>,
 }
 
 /// What the writer is asked for.
 pub(crate) enum Job {
+    /// Of a worker, or for the one that claims it first.
     Create(Created, Option<WorkerId>, Reply<(ExecutionId, Created)>),
     /// A worker and its first execution.
     Begin(NewWorker, Created, Reply<WorkerId>, Reply<(ExecutionId, Created)>),
@@ -40,6 +42,8 @@ pub(crate) enum Job {
     Lease(LeaseJob),
     Mail(MailJob),
     Quarantine(QuarantineJob),
+    /// Of the catalogue.
+    Change(Box<dyn Change>),
     Close(oneshot::Sender<()>),
 }
 
@@ -54,6 +58,7 @@ impl Job {
             Job::Lease(job) => job.fail(error),
             Job::Mail(job) => job.fail(error),
             Job::Quarantine(job) => job.fail(error),
+            Job::Change(change) => change.fail(error),
             Job::Close(done) => return Some(done),
         }
         None

@@ -1,16 +1,16 @@
 //! Inputs for executions from processes that do not run them: a stop, the answer to a task token.
 //!
 //! They are on disk when the sender is told so. The worker that owns the execution reads them, and deletes them in the
-//! transaction that records them ([`Journal::append_mail`]); those of an execution that ends are deleted with its end. With
+//! transaction that records them ([`JournalWorker::append_mail`]); those of an execution that ends are deleted with its end. With
 //! that goes a verdict, for the sender: the record has the input, or it had no place any more. So of two answers to one task
 //! token one is taken, and both senders know which ([`Journal::verdict`]).
 
-use crate::error::JournalError;
+use crate::JournalError;
 use crate::group::{Group, Job, Reply, Ticket};
 use crate::known::Ready;
 use crate::read::Numbers;
 use crate::writer::Writer;
-use crate::{Append, ExecutionId, Journal, Record};
+use crate::{Append, ExecutionId, Journal, JournalWorker, Mail, MailId, Record, Verdict, WorkerId};
 use asl_core::{Input, Outcome, TokenKey};
 use asl_value::Value;
 use rusqlite::{Connection, OptionalExtension};
@@ -22,41 +22,17 @@ const LIMIT: i64 = 1000;
 /// For how many of the last inputs it is kept what became of them.
 const VERDICTS: i64 = 10_000;
 
-/// The number of an input in the inbox; never given twice.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct MailId(pub i64);
-
-/// An input that waits for the owner of its execution.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Mail {
-    /// Its number.
-    pub id: MailId,
-    /// For whom it is.
-    pub execution: ExecutionId,
-    /// What it says.
-    pub input: Input,
-}
-
-/// What becomes of an input of the inbox.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Verdict {
-    /// Its number.
-    pub mail: MailId,
-    /// True when the record has it; false when it had no place in its execution any more.
-    pub taken: bool,
-}
-
 /// What the writer is asked about the inbox.
 pub(crate) enum MailJob {
     Post(ExecutionId, Input, i64, Reply<MailId>),
-    Discard(Vec<MailId>, Reply<()>),
+    Discard(WorkerId, Vec<MailId>, Reply<()>),
 }
 
 impl MailJob {
     pub(crate) fn fail(self, error: &JournalError) {
         match self {
             MailJob::Post(_, _, _, reply) => drop(reply.send(Err(error.clone()))),
-            MailJob::Discard(_, reply) => drop(reply.send(Err(error.clone()))),
+            MailJob::Discard(_, _, reply) => drop(reply.send(Err(error.clone()))),
         }
     }
 }
@@ -71,19 +47,12 @@ impl Journal {
         self.ask(|reply| Job::Mail(MailJob::Post(execution, input, now_ms, reply))).await
     }
 
-    /// The oldest inputs that wait for executions of this worker, at most `limit`; all of one execution's when it is named.
+    /// The oldest inputs that wait for this execution, at most `limit`.
     ///
     /// # Errors
     /// When the database cannot be read.
-    pub async fn mail(&self, only: Option<ExecutionId>, limit: u32) -> Result<Vec<Mail>, JournalError> {
-        if let Some(execution) = only {
-            return self.mail_for(&Numbers::new(&[execution]), limit).await;
-        }
-        let sql = "SELECT i.id, i.execution, i.input, i.payload FROM inbox i JOIN execution x ON x.id = i.execution \
-                   WHERE x.owner = ? ORDER BY i.id LIMIT ?";
-        let owner = self.owner.map_or(0, |worker| worker.0);
-        let mut conn = self.reader().await?;
-        self.letters(sqlx::query(sql).bind(owner).bind(limit).fetch_all(&mut *conn).await)
+    pub async fn mail_of(&self, execution: ExecutionId, limit: u32) -> Result<Vec<Mail>, JournalError> {
+        self.mail_for(&Numbers::new(&[execution]), limit).await
     }
 
     /// The oldest inputs that wait for these executions, at most `limit`.
@@ -96,27 +65,6 @@ impl Journal {
 
     fn letters(&self, rows: Result<Vec<SqliteRow>, sqlx::Error>) -> Result<Vec<Mail>, JournalError> {
         rows.and_then(|rows| rows.iter().map(mail).collect()).map_err(|e| self.place.failed(e))
-    }
-
-    /// As [`Journal::append`], and deletes these inputs from the inbox in the same transaction: the record has them, or
-    /// they had no place in the execution any more. Their senders are told which.
-    ///
-    /// # Errors
-    /// As for [`Journal::append`].
-    pub async fn append_mail(
-        &self,
-        execution: ExecutionId,
-        record: Record,
-        outcome: Option<&Outcome>,
-        mail: Vec<Verdict>,
-    ) -> Result<(), JournalError> {
-        let append = Append { execution, record, outcome: outcome.cloned() };
-        let ticket = Ticket { owner: self.owner, mail };
-        // Where it does not go on from what is known here, the writer has the last word.
-        let tail = self.tails.take(execution);
-        let ready = tail.and_then(|tail| Ready::new(&append.record, execution, tail).ok());
-        let append = Box::new((append, ready));
-        self.ask(|reply| Job::Append(append, ticket, reply)).await.map(drop)
     }
 
     /// What became of an input; `None` while it waits in the inbox. Only of the last ten thousand inputs that is known.
@@ -139,13 +87,51 @@ impl Journal {
         let key: Option<Option<Vec<u8>>> = query.fetch_optional(&mut *conn).await.map_err(|e| self.place.failed(e))?;
         Ok(key.flatten().and_then(|key| key.try_into().ok()).map(TokenKey::new))
     }
+}
+
+impl JournalWorker {
+    /// The oldest inputs that wait for executions of this worker, at most `limit`; all of one execution's when it is named.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn mail(&self, only: Option<ExecutionId>, limit: u32) -> Result<Vec<Mail>, JournalError> {
+        if let Some(execution) = only {
+            return self.mail_of(execution, limit).await;
+        }
+        let sql = "SELECT i.id, i.execution, i.input, i.payload FROM inbox i JOIN execution x ON x.id = i.execution \
+                   WHERE x.owner = ? ORDER BY i.id LIMIT ?";
+        let mut conn = self.reader().await?;
+        self.letters(sqlx::query(sql).bind(self.id.0).bind(limit).fetch_all(&mut *conn).await)
+    }
+
+    /// As [`JournalWorker::append`], and deletes these inputs from the inbox in the same transaction: the record has them, or
+    /// they had no place in the execution any more. Their senders are told which.
+    ///
+    /// # Errors
+    /// As for [`JournalWorker::append`].
+    pub async fn append_mail(
+        &self,
+        execution: ExecutionId,
+        record: Record,
+        outcome: Option<&Outcome>,
+        mail: Vec<Verdict>,
+    ) -> Result<(), JournalError> {
+        let append = Append { execution, record, outcome: outcome.cloned() };
+        let ticket = Ticket { owner: self.id, mail };
+        // Where it does not go on from what is known here, the writer has the last word.
+        let tail = self.tails.take(execution);
+        let ready = tail.and_then(|tail| Ready::new(&append.record, execution, tail).ok());
+        let append = Box::new((append, ready));
+        self.ask(|reply| Job::Append(append, ticket, reply)).await.map(drop)
+    }
 
     /// Deletes inputs that have no place in their execution any more: they are refused.
     ///
     /// # Errors
-    /// When the database cannot be written.
+    /// [`JournalError::Fenced`] when another has taken over, or when the database cannot be written. What waits for an execution of
+    /// another worker stays.
     pub async fn discard(&self, mail: Vec<MailId>) -> Result<(), JournalError> {
-        self.ask(|reply| Job::Mail(MailJob::Discard(mail, reply))).await
+        self.ask(|reply| Job::Mail(MailJob::Discard(self.id, mail, reply))).await
     }
 }
 
@@ -162,14 +148,19 @@ fn mail(row: &SqliteRow) -> Result<Mail, sqlx::Error> {
 impl Writer {
     /// Does a job about the inbox; its caller is told with the group.
     pub(crate) fn mail(&mut self, conn: &Connection, group: &mut Group, job: MailJob) -> Result<(), JournalError> {
-        let failed = |e| self.place.failed(e);
         match job {
             MailJob::Post(execution, input, now_ms, reply) => {
-                group.tell(reply, post(conn, execution, input, now_ms).map_err(failed))
+                let posted = post(conn, execution, input, now_ms).map_err(|e| self.place.failed(e));
+                group.tell(reply, posted)
             }
-            MailJob::Discard(mail, reply) => {
-                let delete = |id: MailId| conn.execute("DELETE FROM inbox WHERE id = ?", [id.0]).map(|_| ());
-                group.tell(reply, mail.into_iter().try_for_each(delete).map(Ok).map_err(failed))
+            MailJob::Discard(worker, mail, reply) => {
+                let sql = "DELETE FROM inbox WHERE id = ? AND execution IN (SELECT id FROM execution WHERE owner = ?)";
+                let delete = |id: MailId| conn.execute(sql, (id.0, worker.0)).map(|_| ());
+                let done = match self.fence(conn, Some(worker)) {
+                    Ok(Ok(())) => mail.into_iter().try_for_each(delete).map(Ok).map_err(|e| self.place.failed(e)),
+                    refused => refused,
+                };
+                group.tell(reply, done)
             }
         }
     }

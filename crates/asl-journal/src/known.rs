@@ -1,8 +1,8 @@
 //! What the writer remembers between transactions, so that it need not look it up.
 
+use crate::Claimed;
+use crate::JournalError;
 use crate::codec::{Row, encode};
-use crate::error::JournalError;
-use crate::lease::Claimed;
 use crate::payloads::{Mark, Numbering, Tails};
 use crate::{Append, ExecutionId, Record, WorkerId};
 use rusqlite::Connection;
@@ -43,6 +43,8 @@ pub(crate) struct Remembered {
     mark: Mark,
     /// None before its first record is written.
     last: Option<Last>,
+    /// The position of its first record, before `latest` has it.
+    first: Option<i64>,
     /// The position that the table `latest` has for it; none if it is not there yet.
     listed: Option<i64>,
     /// During a transaction that writes records of it.
@@ -86,7 +88,7 @@ impl Ready {
 impl Remembered {
     pub(crate) fn new(numbering: Numbering, last: Option<Last>, ended: bool, owner: Option<WorkerId>) -> Remembered {
         let (mark, listed) = (numbering.mark(), last.map(|last| last.position));
-        Remembered { mark, last, listed, numbering: Some(numbering), ended, owner, group: 0 }
+        Remembered { mark, last, first: None, listed, numbering: Some(numbering), ended, owner, group: 0 }
     }
 
     /// The row of the next record: the one that is ready, if it goes on from the very records that are here.
@@ -180,10 +182,10 @@ impl Known {
     }
 
     /// True when it need not be looked up: the open transaction writes it already (what that adds is not to be seen yet), or
-    /// what is remembered is that of this owner, if he says who he is.
-    pub(crate) fn knows(&self, execution: ExecutionId, owner: Option<WorkerId>) -> bool {
+    /// what is remembered is that of this owner.
+    pub(crate) fn knows(&self, execution: ExecutionId, owner: WorkerId) -> bool {
         let known = self.executions.get(&execution);
-        known.is_some_and(|known| known.group == self.group || owner.is_none() || known.owner == owner)
+        known.is_some_and(|known| known.group == self.group || known.owner == Some(owner))
     }
 
     pub(crate) fn remember(&mut self, execution: ExecutionId, remembered: Remembered) {
@@ -196,7 +198,7 @@ impl Known {
         &mut self,
         append: &Append,
         ready: Option<Ready>,
-        owner: Option<WorkerId>,
+        owner: WorkerId,
     ) -> Result<Row, JournalError> {
         let execution = append.execution;
         let known = self.executions.get_mut(&execution).ok_or(JournalError::NoSuchExecution { execution })?;
@@ -204,7 +206,7 @@ impl Known {
         if known.ended && !redrives {
             return Err(JournalError::Ended { execution });
         }
-        if owner.is_some() && known.owner != owner && !known.ended {
+        if known.owner != Some(owner) && !known.ended {
             return Err(JournalError::NotOwner { execution });
         }
         self.touched.push(execution);
@@ -212,7 +214,7 @@ impl Known {
         let row = known.row(append, ready, &self.tails)?;
         known.ended = append.outcome.is_some();
         if redrives {
-            known.owner = owner;
+            known.owner = Some(owner);
         }
         Ok(row)
     }
@@ -225,6 +227,9 @@ impl Known {
     /// A record is in the table `journal`: it is the last of its execution.
     pub(crate) fn wrote(&mut self, execution: ExecutionId, last: Last) {
         if let Some(known) = self.executions.get_mut(&execution) {
+            if known.last.is_none() {
+                known.first = Some(last.position);
+            }
             known.last = Some(last);
             self.unlisted.push(execution);
         }
@@ -233,7 +238,8 @@ impl Known {
     /// Writes down in the table `latest` which records are the last. It fails where that does not have the record that was
     /// the last before: the execution would get a second end.
     pub(crate) fn write_latest(&mut self, conn: &Connection) -> Result<(), rusqlite::Error> {
-        let mut insert = conn.prepare_cached("INSERT INTO latest (execution, position, number) VALUES (?, ?, ?)")?;
+        let mut insert =
+            conn.prepare_cached("INSERT INTO latest (execution, position, number, first) VALUES (?, ?, ?, ?)")?;
         let update = "UPDATE latest SET position = ?2, number = ?3, deaths = 0 WHERE execution = ?1 AND position = ?4";
         let mut update = conn.prepare_cached(update)?;
         for execution in self.unlisted.drain(..) {
@@ -243,7 +249,7 @@ impl Known {
                 continue;
             };
             let changed = match known.listed.replace(position) {
-                None => insert.execute((execution.0, position, number))?,
+                None => insert.execute((execution.0, position, number, known.first))?,
                 Some(listed) => update.execute((execution.0, position, number, listed))?,
             };
             if changed != 1 {

@@ -5,115 +5,33 @@
 //! looks up once in each transaction; whoever takes over marks the row in a transaction of its own. So of two processes
 //! that both believe to run an execution, one can write.
 
-use crate::error::{JournalError, Place};
+use crate::JournalError;
+use crate::error::Place;
 use crate::group::{Group, Job, Reply};
 use crate::known::Ready;
 use crate::quarantine::deaths_after;
 use crate::read::Numbers;
 use crate::writer::Writer;
-use crate::{ExecutionId, Journal, NewExecution, WorkerId};
+use crate::{
+    Claim, Claimed, Except, ExecutionId, Journal, JournalWorker, NewExecution, NewWorker, WorkerId, WorkerRow,
+};
 use rusqlite::Connection;
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use tokio::sync::oneshot;
 
-/// A worker that begins.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct NewWorker {
-    /// The command, for people: `asl worker`.
-    pub what: String,
-    /// Its process.
-    pub process: u32,
-    /// The name of the file beside the database that it holds locked while it lives.
-    pub lock: Option<String>,
-    /// Its first beat; see [`Journal::renew`].
-    pub beat: i64,
-    /// How long it may be silent before others take over; milliseconds.
-    pub lease_ms: u64,
-    /// Workers that are known to be gone.
-    pub gone: Vec<WorkerId>,
-}
-
-/// A worker, as its row shows it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct WorkerRow {
-    /// Its number.
-    pub id: WorkerId,
-    /// The command.
-    pub what: String,
-    /// Its process.
-    pub process: u32,
-    /// The file that it holds locked.
-    pub lock: Option<String>,
-    /// Changes with each renewal. It means nothing else: see [`crate::Liveness`].
-    pub beat: i64,
-    /// How long it may be silent before others take over; milliseconds.
-    pub lease_ms: u64,
-    /// True when its executions can be taken by others.
-    pub gone: bool,
-}
-
-/// Which executions a worker asks for.
-#[derive(Clone, Debug, Default)]
-pub struct Claim {
-    /// Workers that are known to be gone.
-    pub gone: Vec<WorkerId>,
-    /// Only this execution.
-    pub only: Option<ExecutionId>,
-    /// None of these.
-    pub except: Except,
-    /// At most so many.
-    pub limit: u32,
-    /// Those too that are set aside, and may be tried again at this time; epoch milliseconds.
-    pub again_ms: Option<i64>,
-}
-
-/// Executions that are left to others.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Except {
-    /// Those that run a definition with one of these hashes.
-    pub definitions: Vec<Arc<str>>,
-    /// Those with these numbers.
-    pub executions: Vec<ExecutionId>,
-}
-
-impl Except {
-    /// Both lists, as a statement takes them.
-    fn lists(&self) -> (String, String) {
-        let definitions: Vec<&str> = self.definitions.iter().map(|hash| &**hash).collect();
-        let definitions = serde_json::to_string(&definitions).expect("texts have no way to fail");
-        (definitions, Numbers::new(&self.executions).0)
-    }
+/// Both lists, as a statement takes them.
+fn lists(except: &Except) -> (String, String) {
+    let definitions: Vec<&str> = except.definitions.iter().map(|hash| &**hash).collect();
+    let definitions = serde_json::to_string(&definitions).expect("texts have no way to fail");
+    (definitions, Numbers::new(&except.executions).0)
 }
 
 /// Number, ARN, definition and deaths of an execution.
 type Row = (i64, String, String, Option<u32>);
 
-/// An execution that is a worker's now.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Claimed {
-    /// Its number.
-    pub id: ExecutionId,
-    /// Its ARN.
-    pub arn: Arc<str>,
-    /// The hash of its definition.
-    pub definition: Arc<str>,
-    /// How often an owner of it died since its last record, as far as it may be to blame.
-    pub deaths: u32,
-    /// It was set aside, and is to be tried again.
-    pub again: bool,
-}
-
-impl Claimed {
-    fn new((id, arn, definition, deaths): Row) -> Claimed {
-        Claimed {
-            id: ExecutionId(id),
-            arn: arn.into(),
-            definition: definition.into(),
-            deaths: deaths.unwrap_or(0),
-            again: false,
-        }
-    }
+fn claimed((id, arn, definition, deaths): Row) -> Claimed {
+    let deaths = deaths.unwrap_or(0);
+    Claimed { id: ExecutionId(id), arn: arn.into(), definition: definition.into(), deaths, again: false }
 }
 
 /// What the writer is asked about workers.
@@ -147,7 +65,7 @@ impl Journal {
         self.ask(|reply| Job::Lease(LeaseJob::Register(worker, reply))).await
     }
 
-    /// Makes a worker together with its first execution: [`Journal::register`] and [`Journal::create`] in one transaction.
+    /// Makes a worker together with its first execution: [`Journal::register`] and [`JournalWorker::create`] in one transaction.
     ///
     /// # Errors
     /// As for every call that writes. The inner result is the execution's own: where its ARN is taken
@@ -167,52 +85,8 @@ impl Journal {
 
     /// A handle that writes as this worker: what it creates is the worker's own, and once the worker is gone it writes
     /// nothing ([`JournalError::Fenced`]).
-    pub fn as_worker(&self, worker: WorkerId) -> Journal {
-        Journal { owner: Some(worker), ..self.clone() }
-    }
-
-    /// Renews this worker's lease with a beat: a number that others have not seen in its row before. One that is not greater
-    /// than the one before is replaced by the next.
-    ///
-    /// # Errors
-    /// [`JournalError::Fenced`] when another has taken over, or the handle is no worker's.
-    pub async fn renew(&self, beat: i64) -> Result<(), JournalError> {
-        let worker = self.worker()?;
-        self.ask(|reply| Job::Lease(LeaseJob::Renew(worker, beat, reply))).await
-    }
-
-    /// Gives up this worker: others take its executions.
-    ///
-    /// # Errors
-    /// As for [`Journal::renew`].
-    pub async fn release(&self) -> Result<(), JournalError> {
-        let worker = self.worker()?;
-        self.ask(|reply| Job::Lease(LeaseJob::Release(worker, Some(reply)))).await
-    }
-
-    /// As [`Journal::release`], without waiting; if the queue is full the lease runs out instead.
-    pub fn release_soon(&self) {
-        if let (Some(worker), Some(jobs)) = (self.owner, &self.jobs) {
-            let _ = jobs.try_send(Job::Lease(LeaseJob::Release(worker, None)));
-        }
-    }
-
-    /// Takes executions for this worker that nobody runs, oldest first.
-    ///
-    /// # Errors
-    /// As for [`Journal::renew`].
-    pub async fn claim(&self, claim: Claim) -> Result<Vec<Claimed>, JournalError> {
-        let worker = self.worker()?;
-        self.ask(|reply| Job::Lease(LeaseJob::Claim(worker, claim, reply))).await
-    }
-
-    /// Gives executions of this worker back: nobody runs them, whoever comes first takes them.
-    ///
-    /// # Errors
-    /// As for [`Journal::renew`].
-    pub async fn give_back(&self, executions: Vec<ExecutionId>) -> Result<(), JournalError> {
-        let worker = self.worker()?;
-        self.ask(|reply| Job::Lease(LeaseJob::GiveBack(worker, executions, reply))).await
+    pub fn as_worker(&self, worker: WorkerId) -> JournalWorker {
+        JournalWorker::new(self, worker)
     }
 
     /// How many open executions each worker has; those of nobody are not among them.
@@ -226,48 +100,6 @@ impl Journal {
         let rows: Result<Vec<(i64, i64)>, _> = sqlx::query_as(sql).fetch_all(&mut *conn).await;
         let rows = rows.map_err(|e| self.place.failed(e))?.into_iter();
         Ok(rows.map(|(owner, count)| (WorkerId(owner), count.unsigned_abs())).collect())
-    }
-
-    /// The open executions that are this worker's already.
-    ///
-    /// # Errors
-    /// When the database cannot be read.
-    pub async fn claimed(&self) -> Result<Vec<Claimed>, JournalError> {
-        let sql = "SELECT x.id, x.arn, x.definition, l.deaths FROM execution x INDEXED BY execution_open \
-                   LEFT JOIN latest l ON l.execution = x.id WHERE x.status = 'RUNNING' AND x.owner = ? ORDER BY x.id";
-        let own = self.owner.map_or(0, |worker| worker.0);
-        let mut conn = self.reader().await?;
-        let rows: Result<Vec<Row>, _> = sqlx::query_as(sql).bind(own).fetch_all(&mut *conn).await;
-        Ok(rows.map_err(|e| self.place.failed(e))?.into_iter().map(Claimed::new).collect())
-    }
-
-    fn worker(&self) -> Result<WorkerId, JournalError> {
-        self.owner.ok_or(JournalError::Fenced { worker: WorkerId(0) })
-    }
-
-    /// True when a [`Journal::claim`] would find something, at `again_ms` (as in [`Claim::again_ms`]). Cheap: no execution is
-    /// looked at but the first that is not left to others, and those that are set aside.
-    ///
-    /// # Errors
-    /// When the database cannot be read.
-    pub async fn claimable(&self, except: &Except, again_ms: i64) -> Result<bool, JournalError> {
-        let left =
-            "AND definition NOT IN (SELECT value FROM json_each(?1)) AND id NOT IN (SELECT value FROM json_each(?2))";
-        let sql = format!(
-            "SELECT EXISTS (SELECT 1 FROM execution INDEXED BY execution_open \
-                            WHERE status = 'RUNNING' AND owner IS NULL {left}) \
-             OR EXISTS (SELECT 1 FROM worker w WHERE w.gone AND w.id <> ?3 AND EXISTS (\
-                        SELECT 1 FROM execution INDEXED BY execution_open \
-                        WHERE status = 'RUNNING' AND owner = w.id {left})) \
-             OR EXISTS (SELECT 1 FROM execution INDEXED BY execution_open \
-                        WHERE status = 'RUNNING' AND owner = -1 AND again_ms <= ?4 {left})"
-        );
-        let (definitions, executions) = except.lists();
-        let own = self.owner.map_or(0, |worker| worker.0);
-        let mut conn = self.reader().await?;
-        let query = sqlx::query_scalar(sqlx::AssertSqlSafe(sql)).bind(definitions).bind(executions).bind(own);
-        let query = query.bind(again_ms);
-        query.fetch_one(&mut *conn).await.map_err(|e| self.place.failed(e))
     }
 
     /// The workers.
@@ -290,6 +122,87 @@ impl Journal {
             gone,
         };
         Ok(rows.into_iter().map(worker).collect())
+    }
+}
+
+impl JournalWorker {
+    /// Renews this worker's lease with a beat: a number that others have not seen in its row before. One that is not greater
+    /// than the one before is replaced by the next.
+    ///
+    /// # Errors
+    /// [`JournalError::Fenced`] when another has taken over.
+    pub async fn renew(&self, beat: i64) -> Result<(), JournalError> {
+        self.ask(|reply| Job::Lease(LeaseJob::Renew(self.id, beat, reply))).await
+    }
+
+    /// Gives up this worker: others take its executions.
+    ///
+    /// # Errors
+    /// As for [`JournalWorker::renew`].
+    pub async fn release(&self) -> Result<(), JournalError> {
+        self.ask(|reply| Job::Lease(LeaseJob::Release(self.id, Some(reply)))).await?;
+        if let Some(lock) = &self.lock {
+            lock.is_given_back();
+        }
+        Ok(())
+    }
+
+    /// As [`JournalWorker::release`], without waiting; if the queue is full the lease runs out instead.
+    pub fn release_soon(&self) {
+        if let Some(jobs) = &self.jobs {
+            let _ = jobs.try_send(Job::Lease(LeaseJob::Release(self.id, None)));
+        }
+    }
+
+    /// Takes executions for this worker that nobody runs, oldest first.
+    ///
+    /// # Errors
+    /// As for [`JournalWorker::renew`].
+    pub async fn claim(&self, claim: Claim) -> Result<Vec<Claimed>, JournalError> {
+        self.ask(|reply| Job::Lease(LeaseJob::Claim(self.id, claim, reply))).await
+    }
+
+    /// Gives executions of this worker back: nobody runs them, whoever comes first takes them.
+    ///
+    /// # Errors
+    /// As for [`JournalWorker::renew`].
+    pub async fn give_back(&self, executions: Vec<ExecutionId>) -> Result<(), JournalError> {
+        self.ask(|reply| Job::Lease(LeaseJob::GiveBack(self.id, executions, reply))).await
+    }
+
+    /// The open executions that are this worker's already.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn claimed(&self) -> Result<Vec<Claimed>, JournalError> {
+        let sql = "SELECT x.id, x.arn, x.definition, l.deaths FROM execution x INDEXED BY execution_open \
+                   LEFT JOIN latest l ON l.execution = x.id WHERE x.status = 'RUNNING' AND x.owner = ? ORDER BY x.id";
+        let mut conn = self.reader().await?;
+        let rows: Result<Vec<Row>, _> = sqlx::query_as(sql).bind(self.id.0).fetch_all(&mut *conn).await;
+        Ok(rows.map_err(|e| self.place.failed(e))?.into_iter().map(claimed).collect())
+    }
+
+    /// True when a [`JournalWorker::claim`] would find something, at `again_ms` (as in [`Claim::again_ms`]). Cheap: no execution
+    /// is looked at but the first that is not left to others, and those that are set aside.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn claimable(&self, except: &Except, again_ms: i64) -> Result<bool, JournalError> {
+        let left =
+            "AND definition NOT IN (SELECT value FROM json_each(?1)) AND id NOT IN (SELECT value FROM json_each(?2))";
+        let sql = format!(
+            "SELECT EXISTS (SELECT 1 FROM execution INDEXED BY execution_open \
+                            WHERE status = 'RUNNING' AND owner IS NULL {left}) \
+             OR EXISTS (SELECT 1 FROM worker w WHERE w.gone AND w.id <> ?3 AND EXISTS (\
+                        SELECT 1 FROM execution INDEXED BY execution_open \
+                        WHERE status = 'RUNNING' AND owner = w.id {left})) \
+             OR EXISTS (SELECT 1 FROM execution INDEXED BY execution_open \
+                        WHERE status = 'RUNNING' AND owner = -1 AND again_ms <= ?4 {left})"
+        );
+        let (definitions, executions) = lists(except);
+        let mut conn = self.reader().await?;
+        let query = sqlx::query_scalar(sqlx::AssertSqlSafe(sql)).bind(definitions).bind(executions).bind(self.id.0);
+        query.bind(again_ms).fetch_one(&mut *conn).await.map_err(|e| self.place.failed(e))
     }
 }
 
@@ -395,7 +308,7 @@ fn mark_gone(conn: &Connection, own: WorkerId, gone: &[WorkerId]) -> Result<(), 
 
 fn take_over(conn: &Connection, worker: WorkerId, claim: &Claim) -> Result<Vec<Claimed>, rusqlite::Error> {
     mark_gone(conn, worker, &claim.gone)?;
-    let (definitions, executions) = claim.except.lists();
+    let (definitions, executions) = lists(&claim.except);
     let mut taken = Vec::new();
     let only = claim.only.map_or(-1, |only| only.0);
     let values = |limit: usize| (i64::try_from(limit).unwrap_or(i64::MAX), only, &definitions, &executions);
@@ -408,7 +321,7 @@ fn take_over(conn: &Connection, worker: WorkerId, claim: &Claim) -> Result<Vec<C
     let mut free = conn.prepare_cached(&sql)?;
     let rows = free.query_map(values(claim.limit as usize), |row| row.try_into())?;
     for row in rows {
-        taken.push(Claimed::new(row?));
+        taken.push(claimed(row?));
     }
     let sql = format!(
         "SELECT x.id, x.arn, x.definition, l.deaths, w.gone = {DIED}, \
@@ -421,21 +334,18 @@ fn take_over(conn: &Connection, worker: WorkerId, claim: &Claim) -> Result<Vec<C
     let rows = left.query_map(values((claim.limit as usize).saturating_sub(taken.len())), |row| {
         type Left = (i64, String, String, Option<u32>, bool, Option<u32>);
         let (id, arn, definition, deaths, died, accused) = Left::try_from(row)?;
-        Ok((
-            Claimed::new((id, arn, definition, deaths)),
-            died,
-            usize::try_from(accused.unwrap_or(0)).unwrap_or(usize::MAX),
-        ))
+        let accused = usize::try_from(accused.unwrap_or(0)).unwrap_or(usize::MAX);
+        Ok((claimed((id, arn, definition, deaths)), died, accused))
     })?;
     let mut blame = conn.prepare_cached("UPDATE latest SET deaths = ? WHERE execution = ?")?;
     for row in rows {
-        let (mut claimed, died, accused) = row?;
-        let deaths = if died { deaths_after(claimed.deaths, accused) } else { claimed.deaths };
-        if deaths != claimed.deaths {
-            blame.execute((deaths, claimed.id.0))?;
-            claimed.deaths = deaths;
+        let (mut suspect, died, accused) = row?;
+        let deaths = if died { deaths_after(suspect.deaths, accused) } else { suspect.deaths };
+        if deaths != suspect.deaths {
+            blame.execute((deaths, suspect.id.0))?;
+            suspect.deaths = deaths;
         }
-        taken.push(claimed);
+        taken.push(suspect);
     }
     if let Some(again_ms) = claim.again_ms {
         let sql = format!(
@@ -447,7 +357,7 @@ fn take_over(conn: &Connection, worker: WorkerId, claim: &Claim) -> Result<Vec<C
         let mut aside = conn.prepare_cached(&sql)?;
         let rows = aside.query_map((left, only, &definitions, &executions, again_ms), |row| row.try_into())?;
         for row in rows {
-            taken.push(Claimed { again: true, ..Claimed::new(row?) });
+            taken.push(Claimed { again: true, ..claimed(row?) });
         }
     }
     let sql = "UPDATE execution SET owner = ?, set_aside = NULL, again_ms = NULL WHERE id = ?";

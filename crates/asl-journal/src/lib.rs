@@ -1,8 +1,8 @@
 //! The durable history of executions, and the rows of the embedded services, in one SQLite database.
 //!
 //! What a run of an execution took in and what came of it is one [`Record`]. The driver writes it first
-//! ([`Journal::create`], [`Journal::append`]) and acts when the call returns, for then it is on disk. A task of an
-//! embedded service writes its effect in the same transaction as the record of it ([`Journal::transact`]).
+//! ([`JournalWorker::create`], [`JournalWorker::append`]) and acts when the call returns, for then it is on disk. A task of an
+//! embedded service writes its effect in the same transaction as the record of it ([`JournalWorker::transact`]).
 //!
 //! - One writer takes whatever is queued into one transaction: many executions share a commit, a lone one does not wait.
 //! - Several processes may write: each as a worker that owns its executions and is fenced when it has lost them
@@ -12,7 +12,7 @@
 //!   `item` and `message` are the tables and queues.
 //!
 //! ```
-//! use asl_journal::{Filter, Journal, JournalError};
+//! use asl_journal::{Filter, Journal, JournalError, NewWorker};
 //! # use asl_core::{Event, EventKind, Execution, ExecutionType, Input};
 //! # use asl_journal::{Definition, NewExecution, Record};
 //! # use asl_expr::Timestamp;
@@ -37,8 +37,10 @@
 //!
 //! # tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
 //! let journal = Journal::in_memory().await?;
-//! let id = journal.create(first_run()).await?; // it is written: now commands may go out
-//! journal.append(id, next_run(), None).await?;
+//! # let new = NewWorker { what: "doc".into(), process: 1, lock: None, beat: 1, lease_ms: 30_000, gone: vec![] };
+//! let worker = journal.as_worker(journal.register(new).await?); // only a worker writes histories
+//! let id = worker.create(first_run()).await?; // it is written: now commands may go out
+//! worker.append(id, next_run(), None).await?;
 //! assert_eq!(journal.records(id).await?.len(), 2);
 //! assert_eq!(journal.executions(&Filter::default()).await?[0].name, "one");
 //! journal.close().await;
@@ -57,6 +59,7 @@
 //! need no more than is here: leases and the fence are rows and one look-up in each transaction.
 #![forbid(unsafe_code)]
 
+mod catalogue;
 mod chains;
 mod codec;
 mod error;
@@ -65,37 +68,38 @@ mod inbox;
 mod kept;
 mod known;
 mod lease;
-mod liveness;
+mod locks;
 mod maintain;
 mod open;
+mod pages;
 mod payloads;
 mod place;
 pub mod quarantine;
 mod read;
 mod schema;
 mod service;
+mod store;
 mod watch;
 mod wire;
+mod worker;
 mod writer;
 
+pub use asl_store::StoreError as JournalError;
 pub use asl_store::{
-    Append, Definition, ExecutionId, ExecutionRow, Filter, NewExecution, Record, Status, UnknownStatus, Which, WorkerId,
+    Append, Claim, Claimed, Definition, Except, ExecutionId, ExecutionRow, Filter, Liveness, NewExecution, NewWorker,
+    Record, Recorded, Signal as Mail, SignalId as MailId, Status, UnknownStatus, Verdict, Which, WorkerId, WorkerRow,
 };
-pub use chains::Recorded;
-pub use error::JournalError;
-pub use inbox::{Mail, MailId, Verdict};
 pub use kept::{Kept, KeptError};
-pub use lease::{Claim, Claimed, Except, NewWorker, WorkerRow};
-pub use liveness::Liveness;
+pub use locks::{Lock, LockState};
 pub use maintain::Purge;
 pub use open::{Durability, Options};
 pub use watch::Watcher;
+pub use worker::JournalWorker;
 
-use asl_core::Outcome;
 use asl_store::ServiceTx;
 use error::Place;
 use futures_util::future::BoxFuture;
-use group::{Job, Reply, Told, Transaction};
+use group::{Job, Reply};
 use known::Ready;
 use payloads::Tails;
 use place::DatabaseFile;
@@ -105,6 +109,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use tokio::sync::{mpsc, oneshot};
+use worker::Call;
 use writer::Counts;
 
 /// The journal. Clones are handles to the same one.
@@ -118,8 +123,9 @@ pub struct Journal {
     readers: Readers,
     counts: Arc<Counts>,
     tails: Tails,
-    /// As which worker it writes.
+    /// As which worker it was made; only a [`JournalWorker`] writes as one.
     owner: Option<WorkerId>,
+    observer: locks::Observer,
 }
 
 impl fmt::Debug for Journal {
@@ -150,52 +156,33 @@ impl Journal {
         self.counts.records.load(Ordering::Relaxed)
     }
 
-    /// Starts the history of an execution: its definition (if it is new), its header and its first record, together.
+    /// Starts the history of an execution for others: nobody owns it until a worker claims it.
     ///
     /// # Errors
-    /// [`JournalError::AlreadyExists`] when its ARN is taken. After any error nothing is written.
-    pub async fn create(&self, new: NewExecution) -> Result<ExecutionId, JournalError> {
+    /// As for [`JournalWorker::create`].
+    pub async fn submit(&self, new: NewExecution) -> Result<ExecutionId, JournalError> {
         let ready = Ready::first(&new.record)?;
         let new = Box::new((new, Some(ready)));
-        let owner = self.owner;
-        self.ask(|reply| Job::Create(new, owner, reply)).await.map(|(id, _)| id)
+        self.ask(|reply| Job::Create(new, None, reply)).await.map(|(id, _)| id)
     }
 
-    /// Adds a record to the history of an execution, and with an `outcome` ends it. Returns when it is committed. Whoever
-    /// does not wait for that (drops the future) does not know whether it is written.
+    /// Runs `f` with the embedded services inside the writer's transaction, and commits what it did. No history is part of that:
+    /// [`JournalWorker::transact`] commits a record with it.
+    ///
+    /// `f` holds up every other writer, so it does nothing but call services; above all it does not call the journal, which would
+    /// wait for itself.
     ///
     /// # Errors
-    /// When the record does not continue the history, the execution has ended or does not exist, or the database
-    /// cannot be written. Nothing is written then.
-    pub async fn append(
-        &self,
-        execution: ExecutionId,
-        record: Record,
-        outcome: Option<&Outcome>,
-    ) -> Result<(), JournalError> {
-        self.append_mail(execution, record, outcome, Vec::new()).await
-    }
-
-    /// Runs `f` with the embedded services inside the writer's transaction, and commits what it did together with the
-    /// record it returns: how a task's effect and the event that records it happen both or neither.
-    ///
-    /// `f` holds up every other writer, so it does nothing but call services and feed a machine; above all it does not
-    /// call the journal, which would wait for itself.
-    ///
-    /// # Errors
-    /// Those of `f`, and those of [`Journal::append`]. What `f` did is undone then, in the database; a machine that it
-    /// fed is the caller's to throw away.
+    /// Those of `f`, or when the database cannot be written. What `f` did is undone then.
     pub async fn transact<T, E, F>(&self, f: F) -> Result<T, E>
     where
-        F: for<'t> FnOnce(&'t mut (dyn ServiceTx + 't)) -> BoxFuture<'t, Result<(T, Option<Append>), E>>
-            + Send
-            + 'static,
+        F: for<'t> FnOnce(&'t mut (dyn ServiceTx + 't)) -> BoxFuture<'t, Result<T, E>> + Send + 'static,
         T: Send + 'static,
         E: From<JournalError> + Send + 'static,
     {
         let (reply, answer) = oneshot::channel();
-        let call = Call { f: Some(f), value: None, reply: Some(reply) };
-        self.send(Job::Transact(Box::new(call), self.owner)).await?;
+        let call = Call { f: Some(alone(f)), value: None, reply: Some(reply) };
+        self.send(Job::Transact(Box::new(call), None)).await?;
         answer.await.unwrap_or_else(|_| Err(JournalError::Closed.into()))
     }
 
@@ -222,52 +209,24 @@ impl Journal {
     }
 
     async fn send(&self, job: Job) -> Result<(), JournalError> {
-        let read_only = || JournalError::ReadOnly { path: self.place.path.clone() };
+        let read_only = || JournalError::ReadOnly { place: self.place.name() };
         let jobs = self.jobs.as_ref().ok_or_else(read_only)?;
         jobs.send(job).await.map_err(|_| JournalError::Closed)
     }
 }
 
-/// A call of [`Journal::transact`] on its way through the writer.
-struct Call<T, E, F> {
-    f: Option<F>,
-    value: Option<T>,
-    reply: Option<oneshot::Sender<Result<T, E>>>,
-}
+/// What a function of a worker's transaction returns: its own result, and the record that is committed with it.
+type Returned<'t, T, E> = BoxFuture<'t, Result<(T, Option<Append>), E>>;
 
-impl<T, E, F> Transaction for Call<T, E, F>
+/// A function that writes no record.
+fn alone<T, E, F>(f: F) -> impl for<'t> FnOnce(&'t mut (dyn ServiceTx + 't)) -> Returned<'t, T, E> + Send + 'static
 where
-    F: for<'t> FnOnce(&'t mut (dyn ServiceTx + 't)) -> BoxFuture<'t, Result<(T, Option<Append>), E>> + Send,
-    T: Send,
-    E: From<JournalError> + Send,
+    F: for<'t> FnOnce(&'t mut (dyn ServiceTx + 't)) -> BoxFuture<'t, Result<T, E>> + Send + 'static,
+    T: Send + 'static,
+    E: Send + 'static,
 {
-    fn run<'t>(&'t mut self, tx: &'t mut (dyn ServiceTx + 't)) -> BoxFuture<'t, Result<Option<Append>, Told>> {
-        Box::pin(async move {
-            let Some(f) = self.f.take() else { return Err(Told) };
-            match f(tx).await {
-                Ok((value, append)) => {
-                    self.value = Some(value);
-                    Ok(append)
-                }
-                Err(error) => {
-                    self.tell(Err(error));
-                    Err(Told)
-                }
-            }
-        })
-    }
-
-    fn finish(mut self: Box<Self>, result: Result<(), JournalError>) {
-        let result = result.map_err(E::from).and_then(|()| self.value.take().ok_or(JournalError::Closed.into()));
-        self.tell(result);
-    }
-}
-
-impl<T, E, F> Call<T, E, F> {
-    fn tell(&mut self, result: Result<T, E>) {
-        if let Some(reply) = self.reply.take() {
-            // A caller that has gone away wants no answer.
-            let _ = reply.send(result);
-        }
+    move |tx| {
+        let done = f(tx);
+        Box::pin(async move { Ok((done.await?, None)) })
     }
 }

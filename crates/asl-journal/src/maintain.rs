@@ -1,9 +1,9 @@
 //! Looking after a database: whether it is whole, a copy of it, its size, and the deletion of what ended long ago.
 
-use crate::error::{JournalError, Place};
+use crate::error::{self, Place};
 use crate::open::{connect_to_change, connect_to_read, in_the_background};
 use crate::place as file;
-use crate::{Journal, Options, Status};
+use crate::{Journal, JournalError, Options, Status};
 use asl_expr::Timestamp;
 use rusqlite::{Connection, TransactionBehavior, params};
 use std::io::ErrorKind;
@@ -87,7 +87,7 @@ impl Journal {
     pub async fn backup(&self, to: &Path) -> Result<(), JournalError> {
         let (place, to) = (self.place.clone(), to.to_owned());
         in_the_background(move || {
-            let io = |message: String| JournalError::Io { path: to.as_path().into(), message };
+            let io = |message: String| JournalError::Io { place: error::name(&to), message };
             file::check(&to)?;
             let target = to.to_str().ok_or_else(|| io("its name is not UTF-8".to_owned()))?;
             let conn = connect_to_read(&place, None)?;
@@ -132,7 +132,7 @@ impl Journal {
     pub async fn vacuum(path: &Path, options: Options) -> Result<(), JournalError> {
         file::check(path)?;
         if !tokio::fs::try_exists(path).await.unwrap_or(true) {
-            return Err(JournalError::Missing { path: path.into() });
+            return Err(JournalError::Missing { place: error::name(path) });
         }
         let place = Place { path: path.into(), busy_timeout_ms: options.busy_timeout_ms };
         in_the_background(move || {
@@ -160,7 +160,9 @@ fn delete(conn: &mut Connection, purge: &Purge) -> Result<u64, rusqlite::Error> 
     let numbers = format!("[{}]", ids.iter().map(i64::to_string).collect::<Vec<_>>().join(","));
     // There is no index of records by execution: their chains are followed, from the last record on back.
     tx.execute(DELETE_RECORDS, params![numbers])?;
-    for (table, column) in [("inbox", "execution"), ("latest", "execution"), ("execution", "id")] {
+    for (table, column) in
+        [("inbox", "execution"), ("map_run", "execution"), ("latest", "execution"), ("execution", "id")]
+    {
         let sql = format!("DELETE FROM {table} WHERE {column} IN (SELECT value FROM json_each(?1))");
         tx.execute(&sql, params![numbers])?;
     }

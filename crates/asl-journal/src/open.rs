@@ -4,7 +4,9 @@
 //! a function call; lists and histories are read with sqlx, from any task at once.
 
 use crate::Journal;
-use crate::error::{JournalError, Place};
+use crate::JournalError;
+use crate::error::{self, Place};
+use crate::locks::Observer;
 use crate::payloads::Tails;
 use crate::place::{self, DatabaseFile};
 use crate::read::{Memory, Readers};
@@ -93,7 +95,7 @@ impl Journal {
         place::check(path)?;
         let place = Place { path: path.into(), busy_timeout_ms: options.busy_timeout_ms };
         if !tokio::fs::try_exists(path).await.unwrap_or(true) {
-            return Err(JournalError::Missing { path: path.into() });
+            return Err(JournalError::Missing { place: error::name(path) });
         }
         let looked = place.clone();
         let (conn, file) = in_the_background(move || {
@@ -101,7 +103,11 @@ impl Journal {
             let (found, known) = (schema::version(&conn, &looked, MIGRATIONS.len())?, MIGRATIONS.len());
             let (path, is_older) = (looked.path, found < known);
             if is_older {
-                return Err(JournalError::Older { path, found: found as i64, known: known as i64 });
+                return Err(JournalError::Older {
+                    place: error::name(&path),
+                    found: found as i64,
+                    known: known as i64,
+                });
             }
             Ok((conn, DatabaseFile::of(&path)?))
         })
@@ -109,7 +115,16 @@ impl Journal {
         // It stays open: the last connection that closes takes the log away, and the next makes it again.
         let readers = Readers::new(pool(connect_options(path, &options)), None).keeping(conn);
         let (counts, tails) = (Arc::default(), Tails::default());
-        Ok(Journal { place, file: Some(file), jobs: None, readers, counts, tails, owner: None })
+        Ok(Journal {
+            place,
+            file: Some(file),
+            jobs: None,
+            readers,
+            counts,
+            tails,
+            owner: None,
+            observer: Observer::default(),
+        })
     }
 
     /// A database in memory, gone with its last handle. Readers wait for the writer here, and 1 GiB is all it takes.
@@ -141,7 +156,7 @@ impl Journal {
         let (jobs, queue) = mpsc::channel(QUEUE);
         let counts = Arc::<Counts>::default();
         let (opened, is_open) = oneshot::channel();
-        let failed = |e: std::io::Error| JournalError::Io { path: place.path.clone(), message: e.to_string() };
+        let failed = |e: std::io::Error| JournalError::Io { place: place.name(), message: e.to_string() };
         let gate = readers.memory.as_ref().map(|memory| memory.gate.clone());
         let tails = Tails::default();
         let writer = Writer::new(queue, place.clone(), gate, counts.clone(), tails.clone());
@@ -156,7 +171,16 @@ impl Journal {
             })
             .map_err(failed)?;
         let file = is_open.await.unwrap_or(Err(JournalError::Closed))?;
-        Ok(Journal { place, file, jobs: Some(jobs), readers, counts, tails, owner: None })
+        Ok(Journal {
+            place,
+            file,
+            jobs: Some(jobs),
+            readers,
+            counts,
+            tails,
+            owner: None,
+            observer: Observer::default(),
+        })
     }
 }
 

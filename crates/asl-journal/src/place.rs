@@ -1,6 +1,6 @@
 //! The file of a database as the operating system has it: its one name, who may read it, whether it is still there.
 
-use crate::error::JournalError;
+use crate::{JournalError, error};
 use std::fs::{DirBuilder, OpenOptions, Permissions, set_permissions};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
@@ -35,7 +35,7 @@ impl DatabaseFile {
     /// # Errors
     /// [`JournalError::Gone`] when it was deleted, moved or replaced. `told` is its name for messages.
     pub(crate) fn is_there(&self, told: &Arc<Path>) -> Result<(), JournalError> {
-        let gone = |what| Err(JournalError::Gone { path: told.clone(), what });
+        let gone = |what| Err(JournalError::Gone { place: error::name(told), what });
         match std::fs::metadata(&self.path) {
             Ok(found) if (found.dev(), found.ino()) == (self.device, self.inode) => Ok(()),
             Ok(_) => gone("was replaced by another file"),
@@ -55,7 +55,7 @@ impl DatabaseFile {
 pub(crate) fn check(path: &Path) -> Result<(), JournalError> {
     let name = path.as_os_str().as_encoded_bytes();
     let is_file = !name.is_empty() && !name.starts_with(b":") && !name.starts_with(b"file:");
-    if is_file { Ok(()) } else { Err(JournalError::NoFile { path: path.into() }) }
+    if is_file { Ok(()) } else { Err(JournalError::NoFile { place: error::name(path) }) }
 }
 
 /// Makes the folder and the file where there are none, for their owner alone. In the folder `.asl` what is there already gets
@@ -110,6 +110,6 @@ fn beside(path: &Path, end: &str) -> PathBuf {
     name.into()
 }
 
-fn failed(path: &Path, error: &io::Error) -> JournalError {
-    JournalError::Io { path: path.into(), message: error.to_string() }
+fn failed(path: &Path, io: &io::Error) -> JournalError {
+    JournalError::Io { place: error::name(path), message: io.to_string() }
 }

@@ -17,10 +17,10 @@
 //! tried again by itself, alone, after a pause that grows with each death ([`pause_ms`]): an innocent goes on then, and a
 //! poison ends one process in each pause.
 
-use crate::error::JournalError;
+use crate::JournalError;
 use crate::group::{Group, Job, Reply};
 use crate::writer::Writer;
-use crate::{ExecutionId, Journal, WorkerId};
+use crate::{ExecutionId, Journal, JournalWorker, WorkerId};
 use asl_core::Failure;
 use rusqlite::Connection;
 use std::collections::BTreeSet;
@@ -176,17 +176,6 @@ impl QuarantineJob {
 }
 
 impl Journal {
-    /// Sets an open execution of this worker aside: nobody runs it until [`Journal::take_back`], or until a worker asks at
-    /// `again_ms` or later (epoch milliseconds) for what may be tried again ([`crate::Claim::again_ms`]). `why` is shown to
-    /// people. False when it is not this worker's, or has ended.
-    ///
-    /// # Errors
-    /// When the database cannot be written, or this worker has lost its lease; as for every call of a worker.
-    pub async fn set_aside(&self, execution: ExecutionId, why: String, again_ms: i64) -> Result<bool, JournalError> {
-        let owner = self.writes_as();
-        self.ask(|reply| Job::Quarantine(QuarantineJob::SetAside(execution, owner, why, again_ms, reply))).await
-    }
-
     /// Lets workers take an execution again that was set aside, as if no owner had died. False when it was not.
     ///
     /// # Errors
@@ -194,30 +183,42 @@ impl Journal {
     pub async fn take_back(&self, execution: ExecutionId) -> Result<bool, JournalError> {
         self.ask(|reply| Job::Quarantine(QuarantineJob::TakeBack(execution, reply))).await
     }
+}
+
+impl JournalWorker {
+    /// Sets an open execution of this worker aside: nobody runs it until [`Journal::take_back`], or until a worker asks at
+    /// `again_ms` or later (epoch milliseconds) for what may be tried again ([`crate::Claim::again_ms`]). `why` is shown to
+    /// people. False when it is not this worker's, or has ended.
+    ///
+    /// # Errors
+    /// When the database cannot be written, or this worker has lost its lease; as for every call of a worker.
+    pub async fn set_aside(&self, execution: ExecutionId, why: String, again_ms: i64) -> Result<bool, JournalError> {
+        let owner = Some(self.id);
+        self.ask(|reply| Job::Quarantine(QuarantineJob::SetAside(execution, owner, why, again_ms, reply))).await
+    }
 
     /// Ends an open execution of this worker as `ABORTED` in its header alone: for one whose records or whose definition
     /// cannot be read. Its history stays as it is and does not tell of that end ([`crate::ExecutionRow::unread_end`]).
     /// False when it is not this worker's, or has ended.
     ///
     /// # Errors
-    /// As for [`Journal::set_aside`].
+    /// As for [`JournalWorker::set_aside`].
     pub async fn end_unread(
         &self,
         execution: ExecutionId,
         failure: Failure,
         now_ms: i64,
     ) -> Result<bool, JournalError> {
-        let owner = self.writes_as();
+        let owner = Some(self.id);
         self.ask(|reply| Job::Quarantine(QuarantineJob::EndUnread(execution, owner, failure, now_ms, reply))).await
     }
 
     /// Writes down which executions this worker has on trial: if it dies, they are to blame.
     ///
     /// # Errors
-    /// As for [`Journal::set_aside`].
+    /// As for [`JournalWorker::set_aside`].
     pub async fn on_trial(&self, executions: Vec<ExecutionId>) -> Result<(), JournalError> {
-        let worker = self.writes_as().ok_or(JournalError::Fenced { worker: WorkerId(0) })?;
-        self.ask(|reply| Job::Quarantine(QuarantineJob::OnTrial(worker, executions, reply))).await
+        self.ask(|reply| Job::Quarantine(QuarantineJob::OnTrial(self.id, executions, reply))).await
     }
 }
 

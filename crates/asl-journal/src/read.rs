@@ -1,6 +1,7 @@
 //! Reading: lists, headers, records, definitions. Readers have connections of their own and never wait for the writer.
 
-use crate::error::{JournalError, Place};
+use crate::JournalError;
+use crate::error::Place;
 use crate::open::{connect_to_read, in_the_background};
 use crate::quarantine::NOBODY;
 use crate::service::SqliteTx;

@@ -1,6 +1,7 @@
 //! The version of a database file: made, checked, brought up to date.
 
-use crate::error::{JournalError, Place};
+use crate::JournalError;
+use crate::error::Place;
 use rusqlite::Connection;
 
 /// SQLite's `application_id` of our files: `ASLJ`.
@@ -37,12 +38,12 @@ fn look(conn: &Connection) -> Result<Found, rusqlite::Error> {
 
 /// Refuses a file that is not ours or newer than `known`; otherwise tells its version, 0 for an empty one.
 pub(crate) fn version(conn: &Connection, place: &Place, known: usize) -> Result<usize, JournalError> {
-    let path = place.path.clone();
+    let name = place.name();
     let known = known as i64;
     match look(conn).map_err(|e| place.failed(e))? {
         Found::Empty => Ok(0),
-        Found::Foreign(application_id) => Err(JournalError::Foreign { path, application_id }),
-        Found::Ours(found) if found > known => Err(JournalError::Newer { path, found, known }),
+        Found::Foreign(application_id) => Err(JournalError::Foreign { place: name, application_id }),
+        Found::Ours(found) if found > known => Err(JournalError::Newer { place: name, found, known }),
         Found::Ours(found) => Ok(usize::try_from(found).unwrap_or(0)),
     }
 }

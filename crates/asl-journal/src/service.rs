@@ -2,7 +2,8 @@
 //!
 //! Its futures never wait: each call is a call of SQLite.
 
-use crate::error::{JournalError, Place};
+use crate::JournalError;
+use crate::error::Place;
 use asl_store::{Dedup, ItemKey, ItemRange, Message, QueueState, ServiceTx, StoreError};
 use asl_value::Value;
 use async_trait::async_trait;

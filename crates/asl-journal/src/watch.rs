@@ -1,7 +1,8 @@
 //! Whether anybody wrote: a question that costs microseconds, so it can be asked twenty times a second. And whether the file
 //! is still there, and its log in order.
 
-use crate::error::{JournalError, Place};
+use crate::JournalError;
+use crate::error::Place;
 use crate::open::{connect_to_tend, in_the_background};
 use crate::place::DatabaseFile;
 use crate::writer::Counts;

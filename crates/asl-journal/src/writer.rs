@@ -5,8 +5,9 @@
 //! a large and a small group that take turns. Nobody is answered before the commit of his group. It has a thread of its own,
 //! for SQLite's calls block: a lone record costs one switch to the thread and one back.
 
+use crate::JournalError;
 use crate::codec::Row;
-use crate::error::{JournalError, Place};
+use crate::error::Place;
 use crate::group::{Group, Job, Told, Transaction};
 use crate::known::{Known, Last, Ready, Remembered};
 use crate::lease::register;
@@ -217,12 +218,13 @@ impl Writer {
             Job::Lease(job) => self.lease(conn, group, job)?,
             Job::Mail(job) => self.mail(conn, group, job)?,
             Job::Quarantine(job) => self.quarantine(conn, group, job)?,
+            Job::Change(change) => change.make(conn, &self.place, group)?,
             Job::Append(mut job, ticket, reply) => {
                 let (append, ready) = &mut *job;
                 let next = self.next_row(conn, append, ready.take(), ticket.owner);
                 match next.and_then(|row| self.small_enough(conn, group, append.execution, row)) {
                     Ok(Ok(row)) => {
-                        group.append(append, row, ticket.owner);
+                        group.append(append, row, Some(ticket.owner));
                         group.mail.extend(ticket.mail);
                         group.appended.push((reply, job));
                     }
@@ -270,7 +272,11 @@ impl Writer {
         };
         let result = match result {
             Ok(None) => Ok(None),
-            Ok(Some(append)) => self.next_row(conn, &append, None, owner)?.map(|row| Some((append, row))).map_err(Some),
+            // Only a worker's transaction has a record; see `Journal::transact`.
+            Ok(Some(append)) => match owner {
+                Some(owner) => self.next_row(conn, &append, None, owner)?.map(|row| Some((append, row))).map_err(Some),
+                None => Err(Some(JournalError::NotOwner { execution: append.execution })),
+            },
             Err(error) => Err(error),
         };
         let too_large = match &result {
@@ -318,9 +324,9 @@ impl Writer {
         conn: &Connection,
         append: &Append,
         ready: Option<Ready>,
-        owner: Option<WorkerId>,
+        owner: WorkerId,
     ) -> Result<Result<Row, JournalError>, JournalError> {
-        if let Err(fenced) = self.fence(conn, owner)? {
+        if let Err(fenced) = self.fence(conn, Some(owner))? {
             return Ok(Err(fenced));
         }
         let execution = append.execution;
@@ -372,9 +378,9 @@ mod crash {
 mod tests {
     use super::*;
     use crate::group::{Created, Ticket};
-    use crate::inbox::{MailId, MailJob};
-    use crate::lease::{LeaseJob, NewWorker};
-    use crate::{Definition, Journal, NewExecution, Record, schema};
+    use crate::inbox::MailJob;
+    use crate::lease::LeaseJob;
+    use crate::{Definition, Journal, MailId, NewExecution, NewWorker, Record, schema};
     use asl_core::{Execution, ExecutionType, Input};
     use asl_expr::Timestamp;
     use asl_store::ServiceTx;
@@ -440,7 +446,8 @@ mod tests {
             writeln!(std::io::stdout(), "has {what}").unwrap();
         };
         // One after the other, so that each has a commit of its own, and then all at once.
-        let one = journal.create(new("one", 10)).await.unwrap();
+        let (worker, one) = journal.register_with(new_worker(), new("one", 10)).await.unwrap();
+        let (journal, one) = (journal.as_worker(worker), one.unwrap());
         has("one 0".into());
         for n in 1..4 {
             journal.append(one, Record { inputs: Vec::new(), ..new("", 10).record }, None).await.unwrap();
@@ -475,22 +482,24 @@ mod tests {
         let place = Place { path: std::path::Path::new(":memory:").into(), busy_timeout_ms: 0 };
         let conn = Connection::open_in_memory().unwrap();
         schema::migrate(&conn, &place, schema::MIGRATIONS).unwrap();
+        assert_eq!(register(&conn, &new_worker()).unwrap(), FIRST);
         (Writer::new(queue, place, None, Arc::default(), Tails::default()), conn, jobs)
+    }
+
+    /// The worker that the tests write as.
+    const FIRST: WorkerId = WorkerId(1);
+
+    fn new_worker() -> NewWorker {
+        NewWorker { what: String::new(), process: 1, lock: None, beat: 9, lease_ms: 30_000, gone: Vec::new() }
     }
 
     type Answer = Box<dyn FnOnce() -> Result<ExecutionId, JournalError>>;
 
-    fn append(
-        queue: &mpsc::Sender<Job>,
-        execution: ExecutionId,
-        steps: u32,
-        bytes: usize,
-        owner: Option<WorkerId>,
-    ) -> Answer {
+    fn append(queue: &mpsc::Sender<Job>, execution: ExecutionId, steps: u32, bytes: usize, owner: WorkerId) -> Answer {
         let (reply, mut answer) = oneshot::channel();
         let record = Record { steps, inputs: vec![started(bytes)], ..new("", 0).record };
         let append = Append { execution, record, outcome: None };
-        let ticket = Ticket { owner, ..Ticket::default() };
+        let ticket = Ticket { owner, mail: Vec::new() };
         queue.try_send(Job::Append(Box::new((append, None)), ticket, reply)).ok().unwrap();
         Box::new(move || answer.try_recv().unwrap().map(|_| execution))
     }
@@ -506,8 +515,8 @@ mod tests {
                 queue.try_send(job).ok().unwrap();
                 Box::new(move || answer.try_recv().unwrap().map(|(id, _)| id)) as Answer
             }
-            Asked::Append(execution, steps, bytes) => append(queue, execution, steps, bytes, None),
-            Asked::By(worker, execution) => append(queue, execution, 1, 10, Some(worker)),
+            Asked::Append(execution, steps, bytes) => append(queue, execution, steps, bytes, FIRST),
+            Asked::By(worker, execution) => append(queue, execution, 1, 10, worker),
         });
         let first = writer.jobs.try_recv().unwrap();
         writer.group(conn, first);
@@ -584,7 +593,7 @@ mod tests {
         let (reply, answer) = oneshot::channel();
         let new = new(name, 10);
         let ready = Ready::first(&new.record).unwrap();
-        (Job::Create(Box::new((new, Some(ready))), None, reply), answer)
+        (Job::Create(Box::new((new, Some(ready))), Some(FIRST), reply), answer)
     }
 
     /// A group that is smaller than the one before waits a moment for its callers, and not when it is as large.
@@ -648,7 +657,7 @@ mod tests {
         let (reply, mut renewed) = oneshot::channel();
         writer.group(&mut conn, Job::Lease(LeaseJob::Renew(WorkerId(1), 0, reply)));
         let (reply, mut discarded) = oneshot::channel();
-        writer.group(&mut conn, Job::Mail(MailJob::Discard(vec![MailId(1)], reply)));
+        writer.group(&mut conn, Job::Mail(MailJob::Discard(WorkerId(1), vec![MailId(1)], reply)));
         let told = [
             registered.try_recv().unwrap().unwrap_err(),
             renewed.try_recv().unwrap().unwrap_err(),

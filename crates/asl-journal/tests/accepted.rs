@@ -5,7 +5,7 @@ mod common;
 
 use asl_core::{Command, Event, Failure, Input, Machine, Outcome, Progress};
 use asl_expr::Timestamp;
-use asl_journal::{Journal, NewExecution, Record};
+use asl_journal::{NewExecution, Record};
 use asl_syntax::{Options, Source, load, plain_text};
 use asl_value::Value;
 use common::{NOW_MS, definition, execution};
@@ -130,7 +130,7 @@ proptest! {
 
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let read = runtime.block_on(async {
-            let journal = Journal::in_memory().await.unwrap();
+            let journal = common::memory().await;
             let (first, rest) = records.split_first().unwrap();
             let ended = |last: bool| if last { machine.outcome().cloned() } else { None };
             let definition = Arc::new(definition("law"));

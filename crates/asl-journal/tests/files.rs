@@ -5,7 +5,7 @@ mod common;
 use asl_core::Input;
 use asl_journal::{Filter, Journal, JournalError, Options, Record, Status};
 use asl_value::Value;
-use common::{ids, last, new_execution, open, step, try_open};
+use common::{ids, last, new_execution, open, own, step, try_open};
 use sqlx::{AssertSqlSafe, Connection, SqliteConnection};
 use std::path::Path;
 
@@ -103,7 +103,7 @@ async fn several_make_the_same_database_at_once() {
             })
             .collect();
         for (n, journal) in opened.into_iter().enumerate() {
-            let journal = journal.await.unwrap().unwrap();
+            let journal = own(journal.await.unwrap().unwrap()).await;
             journal.create(new_execution(&format!("e{n}"))).await.unwrap();
         }
     }
@@ -124,7 +124,7 @@ async fn what_was_acknowledged_survives_a_crash() {
         let copy = folder.path().join(format!("copy-{n}.db"));
         std::fs::copy(&path, &copy).unwrap();
         std::fs::copy(folder.path().join("a.db-wal"), folder.path().join(format!("copy-{n}.db-wal"))).unwrap();
-        let copy = open(&copy).await;
+        let copy = try_open(&copy).await.unwrap().as_worker(journal.id());
         assert_eq!(ids(&copy, id).await, (1..=n).collect::<Vec<_>>());
         assert_eq!(copy.open_executions().await.unwrap().len(), 1);
         // And it goes on.
@@ -166,7 +166,7 @@ async fn a_locked_database_is_told_and_nothing_is_half_written() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("a.db");
     let options = Options { busy_timeout_ms: 50, ..Options::default() };
-    let journal = Journal::open(&path, options.clone()).await.unwrap();
+    let journal = own(Journal::open(&path, options.clone()).await.unwrap()).await;
     let id = journal.create(new_execution("one")).await.unwrap();
     let mut other = SqliteConnection::connect(&format!("sqlite://{}", path.display())).await.unwrap();
     sqlx::raw_sql("BEGIN IMMEDIATE").execute(&mut other).await.unwrap();
@@ -179,7 +179,7 @@ async fn a_locked_database_is_told_and_nothing_is_half_written() {
     assert_eq!(ids(&journal, id).await, [1, 2]);
     let reader = Journal::open_read_only(&path, options).await.unwrap();
     assert_eq!(ids(&reader, id).await, [1, 2]);
-    let error = reader.append(id, step(3, Value::Null), None).await.unwrap_err();
+    let error = reader.as_worker(journal.id()).append(id, step(3, Value::Null), None).await.unwrap_err();
     assert!(matches!(error, JournalError::ReadOnly { .. }), "{error}");
 
     sqlx::raw_sql("ROLLBACK").execute(&mut other).await.unwrap();
@@ -196,7 +196,8 @@ async fn a_locked_database_is_told_and_nothing_is_half_written() {
 async fn two_processes_share_a_database() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("a.db");
-    let (a, b) = (open(&path).await, open(&path).await);
+    let a = open(&path).await;
+    let b = try_open(&path).await.unwrap().as_worker(a.id());
     let (one, two) = tokio::join!(a.create(new_execution("one")), b.create(new_execution("two")));
     let (one, two) = (one.unwrap(), two.unwrap());
     for n in 3..20 {
@@ -278,7 +279,7 @@ async fn what_names_no_file_is_refused_everywhere_alike() {
         let read_only = Journal::open_read_only(Path::new(name), Options::default()).await;
         for error in [try_open(Path::new(name)).await.unwrap_err(), read_only.unwrap_err()] {
             assert!(matches!(&error, JournalError::NoFile { .. }), "{name}: {error}");
-            assert!(error.to_string().contains("names no file; name a file, such as .asl/asl.db"), "{error}");
+            assert!(error.to_string().ends_with("names no file"), "{error}");
         }
     }
 }
@@ -297,7 +298,7 @@ async fn a_file_has_one_name_and_that_it_is_gone_is_seen() {
     watcher.changed().await.unwrap();
     std::fs::rename(&path, folder.path().join("moved.db")).unwrap();
     let error = watcher.changed().await.unwrap_err().to_string();
-    assert!(error.contains("a.db was deleted or moved away while it was in use; put it back"), "{error}");
+    assert!(error.contains("a.db was deleted or moved away while it was in use"), "{error}");
     std::fs::write(&path, "").unwrap();
     let error = watcher.changed().await.unwrap_err().to_string();
     assert!(error.contains("a.db was replaced by another file while it was in use"), "{error}");
@@ -312,7 +313,7 @@ async fn a_log_that_a_reader_holds_is_told_and_cut_when_it_goes() {
     let path = folder.path().join("a.db");
     let log = || std::fs::metadata(folder.path().join("a.db-wal")).map_or(0, |log| log.len());
     let options = Options { durability: asl_journal::Durability::Normal, ..Options::default() };
-    let journal = Journal::open(&path, options).await.unwrap();
+    let journal = own(Journal::open(&path, options).await.unwrap()).await;
     let watcher = journal.watcher().await.unwrap();
     let id = journal.create(new_execution("one")).await.unwrap();
     let mut reader = SqliteConnection::connect(&format!("sqlite://{}", path.display())).await.unwrap();
@@ -329,7 +330,7 @@ async fn a_log_that_a_reader_holds_is_told_and_cut_when_it_goes() {
 
 #[tokio::test]
 async fn a_name_that_several_have_is_not_guessed() {
-    let journal = Journal::in_memory().await.unwrap();
+    let journal = common::memory().await;
     for machine in ["a", "b"] {
         journal.create(common::new_of("same", machine, "{}")).await.unwrap();
     }

@@ -5,7 +5,7 @@ mod common;
 use asl_core::event::{EventKind, Failure, Family, TaskStage};
 use asl_core::{Event, Input};
 use asl_expr::Timestamp;
-use asl_journal::{Journal, Kept};
+use asl_journal::Kept;
 use asl_value::{Map, Value};
 use common::{NOW_MS, history, json, kept, new_of, open, step, store};
 use proptest::prelude::*;
@@ -38,7 +38,7 @@ proptest! {
     #[test]
     fn what_is_written_is_read(records in history()) {
         block_on(async {
-            let journal = Journal::in_memory().await.unwrap();
+            let journal = common::memory().await;
             let id = store(&journal, "one", &records).await;
             let read = journal.records(id).await.unwrap();
             // Equal as values, and to the letter.
@@ -218,7 +218,7 @@ fn a_payload_is_stored_once_in_an_execution() {
 #[test]
 fn times_are_kept_to_the_nanosecond() {
     block_on(async {
-        let journal = Journal::in_memory().await.unwrap();
+        let journal = common::memory().await;
         let mut new = new_of("one", "fare", "{}");
         new.record.now = "2024-02-29T12:00:00.000000001Z".parse().unwrap();
         let id = journal.create(new.clone()).await.unwrap();
@@ -235,7 +235,7 @@ fn payloads_at_the_edges_of_json_are_kept() {
     let long = Value::from("\u{0}\u{7f}\u{2028}\u{10ffff}\"\\".repeat(30_000));
     for text in [deep, format!("[{digits},-{digits},1.0E300,5E-324,-0.0]"), long.to_string()] {
         block_on(async {
-            let journal = Journal::in_memory().await.unwrap();
+            let journal = common::memory().await;
             let new = new_of("one", "fare", &text);
             let id = journal.create(new.clone()).await.unwrap();
             journal.append(id, step(3, json(&text)), None).await.unwrap();

@@ -3,19 +3,15 @@
 mod common;
 
 use asl_core::{Failure, Input, TaskId};
-use asl_journal::{Append, Claim, Except, ExecutionId, Journal, JournalError, NewWorker, Verdict, WorkerId};
+use asl_journal::{Append, Claim, Except, ExecutionId, Journal, JournalError, JournalWorker, Verdict, WorkerId};
 use asl_value::Value;
-use common::{ids, json, last, new_execution, open, step};
+use common::{ids, json, last, new_execution, new_worker, step};
 use futures_util::FutureExt;
 use proptest::prelude::*;
 use std::collections::BTreeMap;
 
-fn worker() -> NewWorker {
-    NewWorker { what: "test".into(), process: 1, lock: None, beat: 7, lease_ms: 30_000, gone: Vec::new() }
-}
-
-async fn join(journal: &Journal) -> (Journal, WorkerId) {
-    let id = journal.register(worker()).await.unwrap();
+async fn join(journal: &Journal) -> (JournalWorker, WorkerId) {
+    let id = journal.register(new_worker()).await.unwrap();
     (journal.as_worker(id), id)
 }
 
@@ -28,8 +24,8 @@ async fn a_worker_that_is_gone_writes_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("a.db");
     // Two handles that share nothing, as two processes do.
-    let (first, number) = join(&open(&path).await).await;
-    let (second, _) = join(&open(&path).await).await;
+    let (first, number) = join(&common::try_open(&path).await.unwrap()).await;
+    let (second, _) = join(&common::try_open(&path).await.unwrap()).await;
     let id = first.create(new_execution("one")).await.unwrap();
     first.append(id, step(3, Value::Null), None).await.unwrap();
     assert_eq!(second.append(id, step(4, Value::Null), None).await.unwrap_err().to_string(), not_owner(id));
@@ -65,13 +61,13 @@ async fn a_worker_that_is_gone_writes_nothing() {
 #[tokio::test]
 async fn a_worker_and_its_first_execution_share_a_commit() {
     let journal = Journal::in_memory().await.unwrap();
-    let (id, first) = journal.register_with(worker(), new_execution("one")).await.unwrap();
+    let (id, first) = journal.register_with(new_worker(), new_execution("one")).await.unwrap();
     assert_eq!(journal.commits(), 1);
     let owner = journal.as_worker(id);
     owner.append(first.unwrap(), step(3, Value::Null), None).await.unwrap();
     assert_eq!(owner.claimed().await.unwrap().len(), 1, "it is the worker's own");
 
-    let (next, taken) = journal.register_with(worker(), new_execution("one")).await.unwrap();
+    let (next, taken) = journal.register_with(new_worker(), new_execution("one")).await.unwrap();
     assert!(matches!(taken, Err(JournalError::AlreadyExists { .. })), "{taken:?}");
     journal.as_worker(next).create(new_execution("two")).await.unwrap();
 }
@@ -84,8 +80,8 @@ fn not_owner(id: ExecutionId) -> String {
 async fn mail_waits_and_is_deleted_with_the_record_that_has_it() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("a.db");
-    let (owner, _) = join(&open(&path).await).await;
-    let sender = open(&path).await;
+    let (owner, _) = join(&common::try_open(&path).await.unwrap()).await;
+    let sender = common::try_open(&path).await.unwrap();
     let id = owner.create(new_execution("one")).await.unwrap();
     let exact = json(r#"{"n": 12345678901234567890123, "z": 1, "a": [1.50]}"#);
     let inputs = [
@@ -100,8 +96,11 @@ async fn mail_waits_and_is_deleted_with_the_record_that_has_it() {
     assert_eq!(mail.iter().map(|mail| mail.input.clone()).collect::<Vec<_>>(), inputs);
     assert_eq!(mail[0].input, inputs[0]);
     assert_eq!(owner.mail(None, 1).await.unwrap(), mail[..1]);
-    assert_eq!(sender.mail(Some(id), 10).await.unwrap(), mail);
-    assert_eq!(sender.mail(None, 10).await.unwrap(), [], "it is not the sender's");
+    assert_eq!(sender.mail_of(id, 10).await.unwrap(), mail);
+    let (stranger, _) = join(&sender).await;
+    assert_eq!(stranger.mail(None, 10).await.unwrap(), [], "it is not another worker's");
+    stranger.discard(vec![mail[0].id]).await.unwrap();
+    assert_eq!(owner.mail(None, 10).await.unwrap().len(), 3, "another worker refuses nothing of it");
 
     // A record that is refused leaves the mail where it is.
     owner.append_mail(id, step(7, Value::Null), None, taken(&mail[..1])).await.unwrap_err();
@@ -118,7 +117,7 @@ async fn mail_waits_and_is_deleted_with_the_record_that_has_it() {
     owner.append_mail(id, record, Some(&outcome), taken(&mail[2..])).await.unwrap();
     assert_eq!(sender.verdict(mail[2].id).await.unwrap(), Some(true));
     assert_eq!(sender.verdict(last_one).await.unwrap(), Some(false));
-    assert_eq!(sender.mail(Some(id), 10).await.unwrap(), [], "nobody takes in what is left");
+    assert_eq!(sender.mail_of(id, 10).await.unwrap(), [], "nobody takes in what is left");
     for id in [id, ExecutionId(77)] {
         let refused = sender.post(id, inputs[1].clone(), 5).await.unwrap_err();
         assert!(matches!(refused, JournalError::Ended { .. }), "{refused}");
@@ -169,7 +168,7 @@ async fn every_renewal_is_another_beat() {
 
 #[tokio::test]
 async fn an_inbox_has_a_bound() {
-    let journal = Journal::in_memory().await.unwrap();
+    let journal = common::memory().await;
     let id = journal.create(new_execution("one")).await.unwrap();
     let posts = (0..1001).map(|_| journal.post(id, Input::TaskHeartbeat { task: TaskId(1) }, 0).boxed());
     let posted = futures_util::future::join_all(posts).await;
@@ -181,7 +180,7 @@ async fn an_inbox_has_a_bound() {
 async fn a_watcher_sees_every_commit_of_others() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("a.db");
-    let (one, other) = (open(&path).await, open(&path).await);
+    let (one, other) = (common::open(&path).await, common::open(&path).await);
     let mut watcher = one.watcher().await.unwrap();
     assert!(watcher.changed().await.unwrap(), "the first time");
     assert!(!watcher.changed().await.unwrap());
@@ -191,7 +190,7 @@ async fn a_watcher_sees_every_commit_of_others() {
         assert!(!watcher.changed().await.unwrap());
     }
     // In memory it is the commits of this journal.
-    let journal = Journal::in_memory().await.unwrap();
+    let journal = common::memory().await;
     let mut watcher = journal.watcher().await.unwrap();
     assert!(watcher.changed().await.unwrap() && !watcher.changed().await.unwrap());
     journal.create(new_execution("one")).await.unwrap();
@@ -304,6 +303,34 @@ proptest! {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(obeys(steps));
     }
+}
+
+/// Only a worker has a call that appends; see also the example of `JournalWorker`, which must not compile.
+#[tokio::test]
+async fn nobody_appends_to_an_execution_that_nobody_owns() {
+    let journal = Journal::in_memory().await.unwrap();
+    let (one, number) = join(&journal).await;
+    let id = one.create(new_execution("one")).await.unwrap();
+    one.give_back(vec![id]).await.unwrap();
+    let (other, _) = join(&journal).await;
+    for worker in [&one, &other] {
+        let refused = worker.append(id, step(3, Value::Null), None).await.unwrap_err();
+        assert_eq!(refused.to_string(), not_owner(id));
+        let with_effect = worker.transact(move |tx| {
+            Box::pin(async move {
+                tx.next_number("effects").await?;
+                Ok::<_, JournalError>(((), Some(Append { execution: id, record: step(3, Value::Null), outcome: None })))
+            })
+        });
+        assert_eq!(with_effect.await.unwrap_err().to_string(), not_owner(id));
+    }
+    // A number that no worker has writes nothing either.
+    let nobody = journal.as_worker(WorkerId(number.0 + 77));
+    assert!(matches!(nobody.append(id, step(3, Value::Null), None).await, Err(JournalError::Fenced { .. })));
+    assert!(matches!(nobody.create(new_execution("two")).await, Err(JournalError::Fenced { .. })));
+    assert_eq!(ids(&journal, id).await, [1, 2]);
+    let undone = journal.transact(|tx| Box::pin(async move { tx.next_number("effects").await }));
+    assert_eq!(undone.await.unwrap(), 1, "the effects were undone");
 }
 
 #[tokio::test]

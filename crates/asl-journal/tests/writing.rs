@@ -2,7 +2,7 @@
 
 mod common;
 
-use asl_journal::{Append, ExecutionId, Filter, Journal, JournalError, Options, Record, Status};
+use asl_journal::{Append, ExecutionId, Filter, Journal, JournalError, JournalWorker, Options, Record, Status};
 use asl_store::{ItemKey, ItemRange};
 use asl_value::Value;
 use common::{definition, ids, json, last, new_execution, new_of, open, step};
@@ -48,7 +48,7 @@ async fn many_appends_share_a_commit_and_wait_for_it() {
 #[tokio::test]
 async fn in_a_group_only_the_job_at_fault_fails() {
     let folder = tempfile::tempdir().unwrap();
-    for journal in [Journal::in_memory().await.unwrap(), open(&folder.path().join("a.db")).await] {
+    for journal in [common::memory().await, open(&folder.path().join("a.db")).await] {
         let one = journal.create(new_execution("one")).await.unwrap();
         let (record, outcome) = last(3);
         let results = join_all([
@@ -100,7 +100,8 @@ async fn histories_are_right_where_groups_fail_and_others_write() {
     let value = |n: u64, by: usize| Value::from(format!("{}{}", "a payload by ".repeat(by), n % 5));
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("a.db");
-    let both = [open(&path).await, open(&path).await];
+    let first = open(&path).await;
+    let both = [first.clone(), common::try_open(&path).await.unwrap().as_worker(first.id())];
     let trigger = "CREATE TRIGGER fails BEFORE INSERT ON journal WHEN abs(random()) % 30 = 0 \
                    BEGIN SELECT RAISE(ABORT, 'for the test'); END";
     let created = (0..16).map(|n| both[n % 2].create(new_execution(&format!("e{n}"))).boxed());
@@ -145,7 +146,7 @@ async fn histories_are_right_where_groups_fail_and_others_write() {
 
 #[tokio::test]
 async fn a_record_without_events_has_its_place() {
-    let journal = Journal::in_memory().await.unwrap();
+    let journal = common::memory().await;
     let id = journal.create(new_execution("one")).await.unwrap();
     let mut quiet = step(3, Value::from("x".repeat(400)));
     quiet.events.clear();
@@ -160,7 +161,7 @@ async fn a_record_without_events_has_its_place() {
 
 #[tokio::test]
 async fn more_executions_than_the_writer_remembers() {
-    let journal = Journal::in_memory().await.unwrap();
+    let journal = common::memory().await;
     let all = join_all((0..9000).map(|n| journal.create(new_execution(&format!("e{n}"))).boxed())).await;
     let all: Vec<ExecutionId> = all.into_iter().map(Result::unwrap).collect();
     for n in 3..5 {
@@ -194,7 +195,7 @@ async fn closing_writes_what_is_queued() {
     let error = journal.append(id, step(40, Value::Null), None).await.unwrap_err();
     assert!(matches!(error, JournalError::Closed), "{error}");
     assert!(matches!(journal.records(id).await.unwrap_err(), JournalError::Closed));
-    assert_eq!(ids(&open(&path).await, id).await.len(), 39);
+    assert_eq!(ids(&*open(&path).await, id).await.len(), 39);
 }
 
 #[derive(Debug)]
@@ -217,7 +218,7 @@ fn key(hash: &str) -> ItemKey {
 type Then = fn(Append) -> Result<(&'static str, Option<Append>), Failed>;
 
 /// A task: puts an item, and goes on as told.
-async fn put(journal: &Journal, item: &'static str, append: Append, then: Then) -> Result<&'static str, Failed> {
+async fn put(journal: &JournalWorker, item: &'static str, append: Append, then: Then) -> Result<&'static str, Failed> {
     let task = journal.transact(move |tx| {
         Box::pin(async move {
             let body = json(r#"{"id":{"S":"1"}}"#);
@@ -243,7 +244,7 @@ async fn items(journal: &Journal) -> Vec<String> {
 #[tokio::test]
 async fn an_effect_and_its_record_happen_both_or_neither() {
     let folder = tempfile::tempdir().unwrap();
-    for journal in [Journal::in_memory().await.unwrap(), open(&folder.path().join("a.db")).await] {
+    for journal in [common::memory().await, open(&folder.path().join("a.db")).await] {
         let id = journal.create(new_execution("one")).await.unwrap();
         let append = |n| Append { execution: id, record: step(n, Value::Null), outcome: None };
         let done = put(&journal, "kept", append(3), |append| Ok(("done", Some(append)))).await;
@@ -274,7 +275,7 @@ async fn an_effect_is_not_kept_when_the_group_is_not() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("a.db");
     let options = Options { busy_timeout_ms: 20, ..Options::default() };
-    let journal = Journal::open(&path, options).await.unwrap();
+    let journal = common::own(Journal::open(&path, options).await.unwrap()).await;
     let id = journal.create(new_execution("one")).await.unwrap();
     let append = || Append { execution: id, record: step(3, Value::Null), outcome: None };
     let mut other = lock(&path).await;
@@ -289,7 +290,7 @@ async fn an_effect_is_not_kept_when_the_group_is_not() {
 #[tokio::test]
 async fn a_look_changes_nothing() {
     let folder = tempfile::tempdir().unwrap();
-    for journal in [Journal::in_memory().await.unwrap(), open(&folder.path().join("a.db")).await] {
+    for journal in [common::memory().await, open(&folder.path().join("a.db")).await] {
         let looked = journal.inspect(|tx| {
             Box::pin(async move {
                 let _ = tx.put_item("Fares", &key("seen"), &json("{}")).await;
@@ -304,7 +305,7 @@ async fn a_look_changes_nothing() {
 
 #[tokio::test]
 async fn executions_are_listed_newest_first() {
-    let journal = Journal::in_memory().await.unwrap();
+    let journal = common::memory().await;
     for (name, machine) in [("a1", "fare"), ("a2", "trip"), ("b%", "fare"), ("b_2", "trip"), ("a1", "trip")] {
         let id = journal.create(new_of(name, machine, "{}")).await.unwrap();
         if name == "a2" {
@@ -351,7 +352,7 @@ fn statuses_have_the_names_of_aws() {
 #[tokio::test]
 async fn a_function_that_waits_is_undone() {
     let folder = tempfile::tempdir().unwrap();
-    for journal in [Journal::in_memory().await.unwrap(), open(&folder.path().join("a.db")).await] {
+    for journal in [common::memory().await, open(&folder.path().join("a.db")).await] {
         let writes = journal.clone();
         let waits = journal.transact(move |tx| {
             Box::pin(async move {

@@ -120,6 +120,15 @@ async fn on_disk(row: &Row, records: &[Record]) -> Vec<DiskRow> {
 async fn write(path: &Path, row: &Row, records: &[Record]) -> Vec<Record> {
     let options = Options { durability: Durability::Normal, ..Options::default() };
     let journal = Journal::open(path, options).await.unwrap();
+    let worker = asl_journal::NewWorker {
+        what: "law".into(),
+        process: 1,
+        lock: None,
+        beat: 1,
+        lease_ms: 30_000,
+        gone: Vec::new(),
+    };
+    let journal = journal.as_worker(journal.register(worker).await.unwrap());
     let text = row.definition.source.clone();
     let definition = Definition { hash: "hash".into(), name: "machine".into(), text };
     let outcome = |n: usize| (n + 1 == records.len()).then(|| row.outcome.clone()).flatten();

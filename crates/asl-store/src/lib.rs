@@ -3,19 +3,36 @@
 //! This crate knows no database. A store implements it and passes the suite `conformance` (feature `testing`); the engine and the
 //! services lean on nothing else.
 //!
-//! - [`record`]: executions, their records, and what lists show of them;
+//! - [`contract`]: the whole contract, as traits;
+//! - [`record`], [`worker`], [`signal`], [`history`], [`catalogue`]: what goes through it;
+//! - [`error`]: what can go wrong, in words that hold for every database;
 //! - [`service`]: items, messages and a few small records, seen from inside an open transaction;
-//! - [`memory`]: those rows in memory, for tests and for programs that keep nothing.
+//! - [`liveness`]: how an observer finds that a worker is silent for too long;
+//! - [`memory`]: the rows of the services in memory, for tests and for programs that keep nothing.
 #![forbid(unsafe_code)]
 
+pub mod catalogue;
 #[cfg(feature = "testing")]
 pub mod conformance;
+pub mod contract;
+pub mod error;
+pub mod history;
+pub mod liveness;
 pub mod memory;
 pub mod record;
 pub mod service;
+pub mod signal;
+pub mod worker;
 
+pub use catalogue::{ActivityRow, After, AliasRow, Catalogue, MapRunRow, StateMachineRow, VersionRow};
+pub use contract::{Changes, Done, Registered, Registration, Store, Undo, Work, Worker};
+pub use error::{ErrorKind, StoreError};
+pub use history::{Description, FeedEntry, Page, Position, Recorded};
+pub use liveness::Liveness;
 pub use memory::{MemoryStore, MemoryTx};
 pub use record::{
     Append, Definition, ExecutionId, ExecutionRow, Filter, NewExecution, Record, Status, UnknownStatus, Which, WorkerId,
 };
-pub use service::{Dedup, ItemKey, ItemRange, Message, QueueState, ServiceTx, StoreError};
+pub use service::{Dedup, ItemKey, ItemRange, Message, QueueState, ServiceTx};
+pub use signal::{Signal, SignalId, Verdict};
+pub use worker::{Claim, Claimed, Except, NewWorker, WorkerRow};

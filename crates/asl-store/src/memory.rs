@@ -1,6 +1,7 @@
 //! The store of the embedded services in memory, for tests and for engines that keep nothing.
 
-use crate::service::{Dedup, ItemKey, ItemRange, Message, QueueState, ServiceTx, StoreError};
+use crate::StoreError;
+use crate::service::{Dedup, ItemKey, ItemRange, Message, QueueState, ServiceTx};
 use asl_value::Value;
 use async_trait::async_trait;
 use std::collections::BTreeMap;

@@ -15,23 +15,9 @@
 //!
 //! Key columns compare by bytes: SQLite does so by itself, in PostgreSQL they are `TEXT COLLATE "C"`.
 
+use crate::StoreError;
 use asl_value::Value;
 use async_trait::async_trait;
-
-/// A failure of the database, not of the service: the transaction is lost, and the task is tried again or the engine stops.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the store of the embedded services failed: {message}")]
-pub struct StoreError {
-    /// What the database said.
-    pub message: String,
-}
-
-impl StoreError {
-    /// A store failure with the database's own words.
-    pub fn new(message: impl ToString) -> StoreError {
-        StoreError { message: message.to_string() }
-    }
-}
 
 /// The encoded primary key of an item: text whose byte order is DynamoDB's order of the key values, without NUL characters.
 ///
@@ -117,13 +103,19 @@ pub struct QueueState {
     pub next_visible_at_ms: Option<i64>,
 }
 
-/// One open transaction. Dropping it without a commit undoes everything; an error of a method means that it cannot commit.
+/// One open transaction, perhaps one of several at once. Its calls may wait. Dropping it without a commit undoes everything; an error of a method means that it cannot commit.
 ///
 /// Reads see the transaction's own writes. Every implementation passes `conformance::services` (feature `testing`).
 #[async_trait]
 pub trait ServiceTx: Send {
     /// The item under `key`, if there is one.
     async fn item(&mut self, table: &str, key: &ItemKey) -> Result<Option<Value>, StoreError>;
+    /// The item under `key`, to be written next: until this transaction ends, no other one reads it so or writes it. Another that
+    /// asks waits, or is tried again. A key that has no item yet is held too. A store that runs one writing transaction at a time
+    /// has nothing to lock.
+    async fn item_for_update(&mut self, table: &str, key: &ItemKey) -> Result<Option<Value>, StoreError> {
+        self.item(table, key).await
+    }
     /// Inserts or replaces the item under `key`.
     async fn put_item(&mut self, table: &str, key: &ItemKey, item: &Value) -> Result<(), StoreError>;
     /// Removes the item under `key`, if there is one.
@@ -143,7 +135,8 @@ pub trait ServiceTx: Send {
     async fn delete_messages(&mut self, queue: &str, sent_before_ms: i64) -> Result<u64, StoreError>;
     /// Messages of a queue behind a position, in order, whatever their visibility.
     async fn messages(&mut self, queue: &str, after: i64, limit: u32) -> Result<Vec<Message>, StoreError>;
-    /// Messages that can be received at `now_ms`, in order. With `in_order`, a message waits while another of its
+    /// Messages that can be received at `now_ms`, in order. They are locked until this transaction ends, and those that another
+    /// transaction has locked are skipped: two receivers at once get different messages, and neither waits. With `in_order`, a message waits while another of its
     /// group that is not visible came before it or is in flight (has a receipt):
     ///
     /// ```sql
@@ -166,6 +159,6 @@ pub trait ServiceTx: Send {
     async fn deduplicated(&mut self, scope: &str, id: &str, since_ms: i64) -> Result<Option<Dedup>, StoreError>;
     /// Remembers a send (replacing an older one with the same id) and forgets those of its scope from before `forget_before_ms`.
     async fn remember(&mut self, dedup: &Dedup, forget_before_ms: i64) -> Result<(), StoreError>;
-    /// Counts up: 1, 2, 3, ... for each name.
+    /// Counts up: 1, 2, 3, ... for each name. The number is this transaction's; another that asks for the same name waits.
     async fn next_number(&mut self, name: &str) -> Result<i64, StoreError>;
 }

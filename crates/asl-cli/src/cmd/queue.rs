@@ -120,7 +120,7 @@ async fn receive(args: Receive) -> Result<Exit, Trouble> {
     let messages = journal.transact(move |tx| {
         Box::pin(async move {
             let messages = asked.receive_messages(tx, &name, &receive).await?;
-            Ok::<_, Failed>((messages, None))
+            Ok::<_, Failed>(messages)
         })
     });
     let messages = messages.await?;
@@ -171,8 +171,8 @@ async fn delete(args: Delete) -> Result<Exit, Trouble> {
 
 async fn purge(args: Purge) -> Result<Exit, Trouble> {
     let (Opened { services, journal, .. }, name) = open(&args.place, &args.name).await?;
-    let purged = journal
-        .transact(move |tx| Box::pin(async move { Ok::<_, Failed>((services.purge_queue(tx, &name).await?, None)) }));
+    let purged =
+        journal.transact(move |tx| Box::pin(async move { Ok::<_, Failed>(services.purge_queue(tx, &name).await?) }));
     let count = purged.await?;
     journal.close().await;
     say(&format!("{count} message{} deleted from {}\n", if count == 1 { "" } else { "s" }, args.name));

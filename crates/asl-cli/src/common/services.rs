@@ -108,7 +108,7 @@ pub(crate) async fn call(opened: Opened, action: Action, parameters: Value) -> R
                 seed,
             };
             match services.call(tx, &call).await {
-                Ok(Ok(answer)) => Ok((answer, None)),
+                Ok(Ok(answer)) => Ok(answer),
                 Ok(Err(refused)) => Err(CallFailed::Refused(refused)),
                 Err(error) => Err(CallFailed::Store(error)),
             }

@@ -4,7 +4,10 @@
 use asl_core::event::{EventKind, Failure, Family, IterationStage, Scheduled, TaskStage};
 use asl_core::{Event, Execution, ExecutionType, Input, MapRunId, Outcome, TaskId};
 use asl_expr::Timestamp;
-use asl_journal::{Definition, Durability, ExecutionId, Journal, JournalError, Kept, NewExecution, Options, Record};
+use asl_journal::{
+    Definition, Durability, ExecutionId, Journal, JournalError, JournalWorker, Kept, NewExecution, NewWorker, Options,
+    Record,
+};
 use asl_syntax::model::StateType;
 use asl_value::Value;
 use proptest::prelude::*;
@@ -14,8 +17,22 @@ use std::sync::Arc;
 pub(crate) const NOW_MS: i64 = 1_700_000_000_000;
 
 /// Without waiting for the disk: what the tests prove does not depend on it.
-pub(crate) async fn open(path: &Path) -> Journal {
-    try_open(path).await.unwrap()
+pub(crate) async fn open(path: &Path) -> JournalWorker {
+    own(try_open(path).await.unwrap()).await
+}
+
+pub(crate) async fn memory() -> JournalWorker {
+    own(Journal::in_memory().await.unwrap()).await
+}
+
+/// As a new worker: only a worker writes histories.
+pub(crate) async fn own(journal: Journal) -> JournalWorker {
+    let id = journal.register(new_worker()).await.unwrap();
+    journal.as_worker(id)
+}
+
+pub(crate) fn new_worker() -> NewWorker {
+    NewWorker { what: "test".into(), process: 1, lock: None, beat: 7, lease_ms: 30_000, gone: Vec::new() }
 }
 
 pub(crate) async fn try_open(path: &Path) -> Result<Journal, JournalError> {
@@ -287,7 +304,7 @@ pub(crate) fn kept(records: Vec<Record>) -> String {
 }
 
 /// Stores a history under a name; some of it in one go.
-pub(crate) async fn store(journal: &Journal, name: &str, records: &[Record]) -> ExecutionId {
+pub(crate) async fn store(journal: &JournalWorker, name: &str, records: &[Record]) -> ExecutionId {
     let mut new = new_execution(name);
     new.record = records[0].clone();
     let id = journal.create(new).await.unwrap();

@@ -1,3 +1,6 @@
-//! What every store has to keep of its promises, as checks that panic where one is broken.
+//! What every store has to keep of its promises. `services` and `catalogue` panic where one is broken; `store` names the rule.
 
+pub mod catalogue;
+pub mod in_memory;
 pub mod services;
+pub mod store;

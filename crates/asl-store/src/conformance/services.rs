@@ -2,8 +2,9 @@
 //!
 //! A store implements [`TestStore`] in its tests and calls [`check`] on an empty database. A broken promise panics.
 
+use crate::StoreError;
 use crate::memory::{MemoryStore, MemoryTx};
-use crate::service::{Dedup, ItemKey, ItemRange, Message, QueueState, ServiceTx, StoreError};
+use crate::service::{Dedup, ItemKey, ItemRange, Message, QueueState, ServiceTx};
 use asl_value::Value;
 use async_trait::async_trait;
 

@@ -36,7 +36,7 @@ pub(super) async fn queue(journal: &Journal, services: &Services, name: &str) ->
         Box::pin(async move {
             // At the beginning of time nothing has been kept too long.
             let messages = asked.peek_messages(tx, &name, 0, LIMIT, 0).await?;
-            Ok::<_, Unread>((messages, None))
+            Ok::<_, Unread>(messages)
         })
     });
     let body = |text: &str| text.parse().unwrap_or_else(|_| Value::from(text));

@@ -8,8 +8,7 @@
 //! A worker that renews stops a sixth of its lease before the end, counted from before it asked. An observer counts from
 //! when it saw the row change, which is later, so the one has stopped when the other takes over.
 
-use crate::WorkerId;
-use crate::lease::WorkerRow;
+use crate::{WorkerId, WorkerRow};
 use std::collections::HashMap;
 use std::time::Duration;
 
