@@ -36,6 +36,18 @@ pub enum EngineError {
         /// Its size.
         bytes: usize,
     },
+    /// An answer to a task token, or the reason of a stop, is longer than AWS takes. Nothing has happened.
+    #[error("the {what} has {length} {unit}, more than the limit of {limit}")]
+    TooLong {
+        /// `output`, `error` or `cause`.
+        what: &'static str,
+        /// Its length.
+        length: usize,
+        /// `bytes` or `characters`.
+        unit: &'static str,
+        /// The most there may be.
+        limit: usize,
+    },
     /// The input is nested too deep.
     #[error("the input is nested deeper than the limit of {limit} levels", limit = asl_core::DEPTH_LIMIT)]
     InputTooDeep,

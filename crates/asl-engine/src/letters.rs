@@ -57,8 +57,13 @@ impl Engine {
     /// # Errors
     /// [`EngineError::InvalidToken`] when the token names no task, [`EngineError::TaskTimedOut`] when its task has ended: it
     /// was answered by somebody else, say. [`EngineError::Undecided`] when the process that runs the execution says nothing
-    /// for 45 seconds, [`EngineError::SetAside`] when nobody is to run the execution now. Or when the journal fails.
+    /// for 45 seconds, [`EngineError::SetAside`] when nobody is to run the execution now, [`EngineError::TooLong`] when AWS
+    /// would not take the answer: the token is good for another. Or when the journal fails.
     pub async fn send_task_success(&self, token: &str, output: Value) -> Result<(), EngineError> {
+        let length = output.measure().bytes;
+        if length > asl_core::PAYLOAD_LIMIT {
+            return Err(EngineError::TooLong { what: "output", length, unit: "bytes", limit: asl_core::PAYLOAD_LIMIT });
+        }
         self.answer(token, |task| Input::TaskSucceeded { task, output }).await
     }
 
@@ -67,6 +72,7 @@ impl Engine {
     /// # Errors
     /// As [`Engine::send_task_success`].
     pub async fn send_task_failure(&self, token: &str, failure: Failure) -> Result<(), EngineError> {
+        check_lengths(&failure)?;
         self.answer(token, |task| Input::TaskFailed { task, failure }).await
     }
 
@@ -244,6 +250,18 @@ impl Engine {
             Err(error) => Err(error.into()),
         }
     }
+}
+
+/// AWS's limits of what SendTaskFailure and StopExecution take (spec: API).
+pub(crate) fn check_lengths(failure: &Failure) -> Result<(), EngineError> {
+    let parts = [("error", &failure.error, asl_core::ERROR_LIMIT), ("cause", &failure.cause, asl_core::CAUSE_LIMIT)];
+    for (what, text, limit) in parts {
+        let length = text.as_deref().map_or(0, |text| text.chars().count());
+        if length > limit {
+            return Err(EngineError::TooLong { what, length, unit: "characters", limit });
+        }
+    }
+    Ok(())
 }
 
 /// Where an execution is, seen from this engine.

@@ -2,6 +2,7 @@
 
 use crate::engine::{Engine, Inner};
 use crate::error::EngineError;
+use crate::letters;
 use crate::notice::Notice;
 use crate::registry::Held;
 use crate::{pace, replay};
@@ -21,8 +22,9 @@ impl Engine {
     /// read ends all the same: its header says so, and its history stays as it is.
     ///
     /// # Errors
-    /// When there is no such execution, or the journal fails.
+    /// When there is no such execution, error or cause are longer than AWS takes, or the journal fails.
     pub async fn stop(&self, arn: &str, failure: Failure) -> Result<(), EngineError> {
+        letters::check_lengths(&failure)?;
         let row = self.row(arn).await?;
         if row.status == Status::Running && !self.stop_unowned(&row, &failure).await? {
             self.deliver(&row, Input::Stop(failure)).await?;

@@ -133,6 +133,13 @@ async fn one_of_many_answers_is_taken_and_each_sender_knows_whose() {
         }
         others[0].send_task_heartbeat(&token).await.unwrap();
         owner.send_task_heartbeat(&token).await.unwrap();
+        // What AWS would not take leaves the token good for another answer.
+        let long = [
+            owner.send_task_success(&token, Value::from("x".repeat(262_143))).await,
+            others[0].send_task_failure(&token, Failure { error: Some("x".repeat(257).into()), cause: None }).await,
+            owner.stop(&started.arn, Failure { error: None, cause: Some("x".repeat(32_769).into()) }).await,
+        ];
+        assert!(long.iter().all(|answer| matches!(answer, Err(EngineError::TooLong { .. }))), "{long:?}");
         let winner = answer_at_once(engines, &token).await;
         assert_eq!(owner.wait(&started.arn).await.unwrap(), Outcome::Succeeded(Value::from(winner)), "{n}");
         let late = others[1].send_task_failure(&token, Failure::default()).await;

@@ -5,14 +5,16 @@ use crate::common::place;
 use crate::exit::{Exit, Trouble};
 use crate::render::text::json;
 use crate::terminal::{answer, say};
-use asl::{Engine, Failure, Status, aws};
+use asl::{Engine, ExecutionRow, Failure, Status, aws};
 use clap::Args;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// How long the process that runs the execution has to end it.
 const PATIENCE: Duration = Duration::from_secs(40);
 /// After so long it is looked again whether that process still lives.
 const AGAIN: Duration = Duration::from_secs(2);
+/// How often it is looked whether the execution has ended.
+const LOOK: Duration = Duration::from_millis(20);
 
 #[derive(Debug, Args)]
 pub(crate) struct Stop {
@@ -36,14 +38,22 @@ pub(crate) async fn stop(args: Stop) -> Result<Exit, Trouble> {
     let row = place::execution(&journal, Some(&args.execution)).await?;
     if row.status != Status::Running {
         say(&format!("{} has ended already: {}\n", row.name, row.status));
+        journal.close().await;
+        return told(&row, args.json);
     }
     let engine = Engine::builder(journal.clone()).called("asl stop").client().build();
     let failure = Failure { error: args.error.map(Into::into), cause: args.cause.map(Into::into) };
     let ended = tokio::time::timeout(PATIENCE, async {
         loop {
             engine.stop(&row.arn, failure.clone()).await?;
-            if let Ok(ended) = tokio::time::timeout(AGAIN, engine.wait(&row.arn)).await {
-                return ended;
+            // The header alone is asked: to replay a long history would take longer than to end it.
+            let asked = Instant::now();
+            while asked.elapsed() < AGAIN {
+                let now = place::execution(&journal, Some(&row.arn)).await?;
+                if now.status != Status::Running {
+                    return Ok::<_, Trouble>(now);
+                }
+                tokio::time::sleep(LOOK).await;
             }
         }
     });
@@ -51,11 +61,14 @@ pub(crate) async fn stop(args: Stop) -> Result<Exit, Trouble> {
         let message = format!("the process that runs {} has not stopped it yet", row.name);
         return Err(Trouble::new(message).hint("`asl list` shows which process that is; the stop waits for it"));
     };
-    ended?;
-    let row = place::execution(&journal, Some(&row.arn)).await?;
+    let row = ended?;
     engine.shutdown().await?;
     journal.close().await;
-    if args.json {
+    told(&row, args.json)
+}
+
+fn told(row: &ExecutionRow, as_json: bool) -> Result<Exit, Trouble> {
+    if as_json {
         answer(&json(&aws::stop_execution(row.stopped.unwrap_or(row.started))))?;
     }
     Ok(Exit::Done)
