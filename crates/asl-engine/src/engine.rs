@@ -435,6 +435,10 @@ impl Engine {
 impl Inner {
     /// Tells whoever watches over this engine.
     pub(crate) fn notify(&self, notice: &Notice) {
+        if matches!(notice, Notice::NotRead { error: EngineError::Journal(JournalError::Closed) }) {
+            // The engine ends, and its journal was quicker.
+            return;
+        }
         match &self.observer {
             Some(observer) => observer.notify(notice),
             None => tracing::warn!("{notice}"),
