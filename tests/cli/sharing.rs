@@ -344,9 +344,12 @@ fn a_database_that_goes_away_ends_its_worker_with_a_word() {
     for replaced in [false, true] {
         let place = place(&[("pass.asl.json", PASS)]);
         let worker = Worker::start(&place, &[]);
-        std::fs::remove_file(place.path(".asl/asl.db")).unwrap();
         if replaced {
-            std::fs::write(place.path(".asl/asl.db"), "").unwrap();
+            // In one step: a file that is first taken away is told as deleted.
+            std::fs::write(place.path("other"), "").unwrap();
+            std::fs::rename(place.path("other"), place.path(".asl/asl.db")).unwrap();
+        } else {
+            std::fs::remove_file(place.path(".asl/asl.db")).unwrap();
         }
         let what = if replaced { "was replaced by another file" } else { "was deleted or moved away" };
         worker
