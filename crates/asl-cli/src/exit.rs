@@ -16,7 +16,7 @@ pub(crate) enum Exit {
     Failed,
     /// A definition was found wrong by `asl check`.
     Wrong,
-    /// Somebody pressed Ctrl-C, or sent SIGTERM.
+    /// The process got SIGINT (Ctrl-C) or SIGTERM.
     Interrupted,
     /// It was not waited for any longer.
     WaitedEnough,

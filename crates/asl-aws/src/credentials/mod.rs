@@ -1,4 +1,4 @@
-//! Who calls: access keys, and where they are found.
+//! The caller's access keys, and where they are found.
 //!
 //! The order is that of AWS's own tools: the environment, a web identity, the profile (its keys, an assumed role, single
 //! sign-on, a program), a container's credentials, those of an EC2 instance. A profile that is asked for by name comes
@@ -76,7 +76,7 @@ pub struct Role {
     pub external_id: Option<String>,
 }
 
-/// Credentials are renewed so long before they are over.
+/// How long before their end credentials are renewed.
 const EARLY_MS: i64 = 5 * 60 * 1000;
 /// As many roles are remembered.
 const MAX_ROLES: usize = 256;

@@ -15,7 +15,7 @@ use std::pin::Pin;
 
 /// Profiles may lead to others so many times.
 const MAX_CHAIN: usize = 5;
-/// A program that gives credentials may take so long, in milliseconds.
+/// How long a program that gives credentials may take, in milliseconds.
 const PROCESS_MS: u64 = 60_000;
 const METADATA: Limits = Limits { connect_timeout_ms: 1000, timeout_ms: 2000, max_response_bytes: 1 << 16 };
 /// Where containers of ECS find credentials, and EC2 instances theirs.

@@ -86,7 +86,7 @@ async fn keep(journal: &Journal, retention: Option<Retention>, log: &Log) {
         for purge in retention.purges(Timestamp::from_millis(now_ms())) {
             match journal.purge(&purge).await {
                 Ok(count) => deleted += count,
-                // Somebody else may be writing for long; the next time is in an hour.
+                // Another process may be writing for long; the next try is in an hour.
                 Err(problem) => error(log.look, &format!("executions cannot be deleted: {problem}"), problem.hint()),
             }
         }

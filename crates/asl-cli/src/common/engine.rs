@@ -55,7 +55,7 @@ pub(crate) async fn follow(
     }
 }
 
-/// While nothing happens for so long, it is told what the execution waits for.
+/// After how long without an event the command says what the execution waits for.
 const SILENCE: Duration = Duration::from_secs(2);
 /// Longer histories are not gone through again only to be told about.
 const MAX_EVENTS: u64 = 5_000;
