@@ -5,10 +5,11 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// From the top down: a crate may depend on those below it in this list, and on no other of ours.
-const LAYERS: [&str; 16] = [
+const LAYERS: [&str; 17] = [
     "asl-cli",
     "asl-conformance",
     "asl-bench",
+    "asl-server",
     // A tool for tests: it drives the machine over the journal's records, and nothing leans on it.
     "asl-sim",
     "asl",
@@ -54,6 +55,23 @@ fn dependencies() -> BTreeMap<String, BTreeSet<String>> {
         .collect()
 }
 
+/// The protocol of an execution lies in a crate with a clock and tasks, and uses neither: the simulator drives it.
+#[test]
+fn the_protocol_of_an_execution_is_pure() {
+    let folder = root().join("crates/asl-engine/src/execution/protocol");
+    let files: Vec<_> =
+        std::fs::read_dir(&folder).expect("its files").map(|file| file.expect("a file").path()).collect();
+    assert!(files.len() >= 3, "{files:?}");
+    for file in files {
+        let text = std::fs::read_to_string(&file).expect("its text");
+        for word in
+            ["tokio::", "Instant", "SystemTime", "std::env", "std::fs", "std::thread", "async ", "uuid", "crate::"]
+        {
+            assert!(!text.contains(word), "{} says `{word}`", file.display());
+        }
+    }
+}
+
 #[test]
 fn arrows_point_down() {
     let level = |name: &str| LAYERS.iter().position(|l| *l == name);
@@ -97,4 +115,32 @@ fn pure_crates_are_pure() {
             "{name} needs the bans of crates/pure.clippy.toml as its clippy.toml"
         );
     }
+}
+
+/// What a first build compiles: the crates of the command, by name and version, on one platform so that all count the same.
+#[test]
+fn the_command_is_made_of_as_many_crates_as_the_documentation_says() {
+    let cargo = Command::new(env!("CARGO"))
+        .args(["tree", "--package", "asl-cli", "--edges", "normal,build", "--prefix", "none", "--format", "{p}"])
+        .args(["--target", "x86_64-unknown-linux-gnu", "--offline", "--locked"])
+        .current_dir(root())
+        .output()
+        .expect("cargo runs");
+    assert!(cargo.status.success(), "{}", String::from_utf8_lossy(&cargo.stderr));
+    let tree = String::from_utf8(cargo.stdout).expect("UTF-8");
+    // `name v1.2.3 (/path)`, `name v1.2.3 (*)`
+    let crates: BTreeSet<String> = tree
+        .lines()
+        .map(|line| line.split(' ').take(2).collect::<Vec<_>>().join(" "))
+        .filter(|c| !c.is_empty())
+        .collect();
+    let told = std::fs::read_to_string(root().join("docs/performance.md")).expect("performance.md");
+    let line = told.lines().find(|line| line.contains(" crates make up `asl-cli`")).expect("the line about the crates");
+    let count: usize = line.split(' ').find_map(|word| word.parse().ok()).expect("a number in that line");
+    assert!(
+        crates.len() <= count,
+        "{} crates make up asl-cli, and docs/performance.md says {count}: leave one out, or say there what the new one costs:\n{}",
+        crates.len(),
+        crates.into_iter().collect::<Vec<_>>().join(", ")
+    );
 }

@@ -181,3 +181,51 @@ fn without_credentials_the_error_says_what_to_do() {
     let ran: common::Ran = command.output().unwrap().into();
     ran.ends(1).says("Rekognition.SdkClientException").says("set AWS_ACCESS_KEY_ID");
 }
+
+const JOB: &str = r#"{"StartAt": "Job", "States": {
+  "Job": {"Type": "Task", "Resource": "arn:aws:states:::ecs:runTask.sync", "End": true,
+          "Parameters": {"TaskDefinition": "t"}}}}"#;
+const JOB_STARTED: Option<(u16, &str)> = Some((200, r#"{"tasks":[{"taskArn":"arn"}],"failures":[]}"#));
+const JOB_RUNS: Option<(u16, &str)> = Some((200, r#"{"tasks":[{"taskArn":"arn","lastStatus":"RUNNING"}]}"#));
+
+/// The operation of a request.
+fn target(request: &str) -> &str {
+    let line = request.lines().find(|line| line.to_ascii_lowercase().starts_with("x-amz-target:"));
+    line.and_then(|line| line.rsplit('.').next()).unwrap_or_default()
+}
+
+#[test]
+fn a_job_is_not_started_again_after_a_crash_but_asked_for() {
+    let done = r#"{"tasks":[{"taskArn":"arn","lastStatus":"STOPPED","containers":[{"exitCode":0}]}]}"#;
+    let (url, requests) = server(vec![JOB_STARTED, JOB_RUNS, None, Some((200, done))]);
+    let place = place(JOB, "ecs", &url);
+    let run = ["run", "m.asl.json", "--input", "input.json", "--name", "job"];
+    let mut child = with_keys(&place, &run).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    // By the second question, a second later, the start is recorded.
+    let before: Vec<String> = requests.iter().take(3).collect();
+    let before: Vec<&str> = before.iter().map(|request| target(request)).collect();
+    assert_eq!(before, ["RunTask", "DescribeTasks", "DescribeTasks"]);
+    child.kill().unwrap();
+    child.wait().unwrap();
+
+    let resumed: common::Ran = with_keys(&place, &["resume"]).output().unwrap().into();
+    resumed.ends(0);
+    assert_eq!(target(&requests.recv().unwrap()), "DescribeTasks");
+    let history = place.asl(&["history", "job", "--json"]).stdout;
+    assert_eq!(history.matches("TaskSubmitted").count(), 1, "{history}");
+    place.asl(&["replay", "--all"]).ends(0);
+}
+
+#[test]
+fn a_job_is_stopped_with_its_execution() {
+    let (url, requests) = server([vec![JOB_STARTED], vec![JOB_RUNS; 8]].concat());
+    let place = place(JOB, "ecs", &url);
+    let run = ["run", "m.asl.json", "--input", "input.json", "--name", "job"];
+    let mut child = with_keys(&place, &run).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    assert_eq!(target(&requests.recv().unwrap()), "RunTask");
+    assert_eq!(target(&requests.recv().unwrap()), "DescribeTasks");
+    place.asl(&["stop", "job"]).ends(0);
+    let stopped = requests.iter().find(|request| target(request) == "StopTask").expect("the job is stopped");
+    assert_eq!(body(&stopped)["task"], "arn");
+    child.wait().unwrap();
+}

@@ -105,3 +105,74 @@ fn programs_are_told_file_line_and_column() {
     let lines: Vec<Value> = json.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     assert_eq!((&lines[1]["result"], &lines[1]["diagnostics"][0]["code"]), (&json!("OK"), &json!("CANNOT_RUN_HERE")));
 }
+
+#[test]
+fn what_needs_a_value_is_told_and_the_rest_is_checked() {
+    let place = Place::empty();
+    let text = r#"{"StartAt": "A", "States": {"A": {"Type": "Task", "Resource": "${Charge}", "Next": "B"},
+        "B": {"Type": "Task", "Resource": "arn:aws:states:::sqs:sendMessage", "End": true,
+              "Parameters": {"QueueUrl": "${Queue}", "MessageBody": "x"}}}}"#;
+    place.write("a.asl.json", text);
+    let told = place.asl(&["check", "a.asl.json", "--json"]).ends(0).json();
+    let found: Vec<(&str, &str)> = told["diagnostics"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|d| (d["code"].as_str().unwrap(), d["message"].as_str().unwrap()))
+        .collect();
+    assert_eq!(found, [("NEEDS_VALUE", "`${Charge}` needs a value"), ("NEEDS_VALUE", "`${Queue}` needs a value")]);
+    assert_eq!(told["diagnostics"][0]["line"], 1);
+    assert!(place.asl(&["graph", "a.asl.json"]).ends(0).stdout.contains("Task"));
+    place.asl(&["run", "a.asl.json"]).ends(2).says("no value is given for `${Charge}`");
+    place.write("a.asl.json", &text.replace("\"B\"}", "\"C\"}"));
+    place.asl(&["check", "a.asl.json"]).ends(2);
+}
+
+#[test]
+fn what_is_no_definition_is_called_by_its_name() {
+    let place = Place::empty();
+    place.write("asl.toml", "");
+    place.write("list/template.yaml", "AWSTemplateFormatVersion: '2010-09-09'\nResources: []\n");
+    place.asl(&["graph", "asl.toml"]).ends(2).says("asl.toml is a project file, and no definition").says("hint:");
+    place.asl(&["graph", "list"]).ends(2).says("list is a folder, and no definition");
+    place.asl(&["graph", "list/template.yaml"]).ends(2).says("Resources is no object").says("template.yaml:2:12");
+    // A folder that holds mistakes on purpose.
+    place.write("bad/x.asl.json", "{");
+    place.asl(&["check"]).ends(2);
+    place.write("bad/.aslignore", "");
+    place.write("good/x.asl.json", r#"{"StartAt": "A", "States": {"A": {"Type": "Succeed"}}}"#);
+    std::fs::remove_dir_all(place.path("list")).unwrap();
+    place.asl(&["check"]).ends(0).says("good/x.asl.json: ok");
+    place.asl(&["check", "bad"]).ends(2);
+}
+
+#[test]
+fn what_was_meant_is_guessed() {
+    let place = Place::empty();
+    place.write("asl.toml", "[functions.Charge]\nCommand = ['true']\n[queues.Jobs]\n[tables.Fares]\nHashKey = 'id'\n");
+    let table = [
+        (
+            "arn:aws:lambda:us-east-1:000000000000:function:Chargee",
+            "{}",
+            "did you mean `Charge`? Otherwise add [functions.Chargee]",
+        ),
+        (
+            "arn:aws:states:::lambda:invoke",
+            r#"{"FunctionName": "arn:aws:lambda:us-east-1:000000000000:function:Pay:live"}"#,
+            "add [functions.Pay] to asl.toml",
+        ),
+        (
+            "arn:aws:states:::sqs:sendMessage",
+            r#"{"QueueUrl": "https://sqs.us-east-1.amazonaws.com/000000000000/Job", "MessageBody": "x"}"#,
+            "did you mean `Jobs`? Otherwise add [queues.Job]",
+        ),
+        ("arn:aws:states:::dynamodb:putItm", "{}", "did you mean `dynamodb:putItem`?"),
+        ("arn:aws:states:::aws-sdk:dynamodb:putItm", "{}", "did you mean `putItem`?"),
+        ("arn:aws:states:::aws-sdk:dynamodv:putItem", "{}", "did you mean the service `dynamodb`?"),
+    ];
+    for (resource, parameters, expected) in table {
+        place.write("a.asl.json", &format!(r#"{{"StartAt": "A", "States": {{"A": {{"Type": "Task", "Resource": "{resource}", "Parameters": {parameters}, "End": true}}}}}}"#));
+        let told = place.asl(&["check", "a.asl.json"]);
+        assert!(told.stdout.contains(expected), "{resource}: {expected}\n{}{}", told.stdout, told.stderr);
+    }
+}

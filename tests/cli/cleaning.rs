@@ -44,9 +44,10 @@ fn what_ended_is_deleted_when_it_is_meant() {
     place.asl(&["history", "b1"]).ends(2).says("there is no execution `b1`");
     assert_eq!(place.asl(&["purge", "--before", tomorrow, "--of", "bad", "--yes"]).stdout, "0 executions deleted\n");
     // The last one stays, so that its number is not given again.
-    assert_eq!(place.asl(&["purge", "--before", tomorrow, "--of", "good", "--yes"]).stdout, "2 executions deleted\n");
+    let kept = place.asl(&["purge", "--before", tomorrow, "--of", "good", "--yes"]);
+    assert_eq!(kept.says("g3, the newest execution, is kept").stdout, "2 executions deleted\n");
     assert_eq!(names(&place), ["g3"]);
-    assert_eq!(place.asl(&["db", "check"]).ends(0).stdout.split(',').next(), Some("ok: 1 executions"));
+    assert_eq!(place.asl(&["db", "check"]).ends(0).stdout.split(',').next(), Some("ok: 1 execution"));
     place.asl(&["run", "good.asl.json", "-n", "g1", "-q"]).ends(0);
     place.asl(&["replay", "--all"]).ends(0);
     place.asl(&["purge", "--before", "1d", "--status", "RUNNING"]).ends(2).says("cannot be deleted");
@@ -81,7 +82,7 @@ fn what_runs_and_what_belongs_to_it_stays() {
     assert_eq!(count(&["--of", "m", "--status", "SUCCEEDED"]), "0 executions would be deleted\n");
     assert_eq!(count(&["--of", "m"]), "3 executions would be deleted\n");
     assert_eq!(count(&["--yes"]), "4 executions deleted\n");
-    assert!(place.asl(&["db", "check"]).ends(0).stdout.starts_with("ok: 1 executions, "));
+    assert!(place.asl(&["db", "check"]).ends(0).stdout.starts_with("ok: 1 execution, "));
 }
 
 #[test]
@@ -131,4 +132,48 @@ fn a_project_is_taken_down_after_asking() {
     place.asl(&["down", "--yes", "--db", "other.db"]).ends(0);
     assert!(!place.path("other.db").exists() && place.path("good.asl.json").exists());
     place.asl(&["down", "--db", "other.db"]).ends(0).says("nothing to delete");
+}
+
+#[test]
+fn every_command_that_prints_has_json() {
+    let place = place();
+    let vacuum = place.asl(&["db", "vacuum", "--json"]).ends(0).json();
+    assert!(vacuum["bytes"].as_u64() <= vacuum["bytesBefore"].as_u64(), "{vacuum}");
+    let backup = place.asl(&["db", "backup", "copy.db", "--json"]).ends(0).json();
+    assert_eq!((&backup["file"], backup["bytes"].as_u64() > Some(0)), (&json!("copy.db"), true));
+    let down = place.asl(&["down", "--yes", "--json"]);
+    assert_eq!(down.ends(0).says("with 4 executions,").json(), json!({"deleted": [".asl"]}));
+    let again = place.asl(&["down", "--yes", "--json", "--db", ".asl/asl.db"]);
+    assert_eq!(again.ends(0).json(), json!({"deleted": []}));
+    let empty = Place::empty();
+    let init = empty.asl(&["init", "--empty", "--json"]).ends(0).json();
+    assert_eq!(init["files"].as_array().unwrap().len(), 4, "{init}");
+    empty.asl(&["run", "main.asl.json", "-q"]).ends(0);
+    assert_eq!(
+        empty.asl(&["down"]).stderr.lines().next(),
+        Some("this deletes .asl/asl.db with 1 execution, the items of its tables and the messages of its queues")
+    );
+}
+
+#[test]
+fn an_empty_list_says_why() {
+    let place = Place::empty();
+    place.write("good.asl.json", PASS);
+    place.asl(&["run", "good.asl.json", "-q", "-n", "x"]).ends(0);
+    place.asl(&["list", "--status", "FAILED"]).ends(0).says("no execution is like that");
+    let other = Place::empty();
+    other.write("asl.toml", "[queues.Q]\n");
+    other.asl(&["queue", "send", "Q", "text"]).ends(0);
+    other.asl(&["list"]).ends(0).says("there is no execution yet; `asl run DEFINITION` starts one");
+}
+
+#[test]
+fn a_file_that_is_no_database_is_called_so() {
+    let place = Place::empty();
+    for text in ["x", "no database at all, whatever its name says, and as long as one page of it might be"] {
+        place.write("asl.toml", "");
+        place.write(".asl/asl.db", text);
+        place.asl(&["list"]).ends(2).says(".asl/asl.db is not").says("database");
+        assert_eq!(std::fs::read_to_string(place.path(".asl/asl.db")).unwrap(), text);
+    }
 }

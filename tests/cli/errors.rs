@@ -85,7 +85,7 @@ fn files_and_input_that_cannot_be_used_are_refused() {
     std::fs::write(place.path("latin.json"), b"{\"a\": \"\xe9\"}").unwrap();
     let cases: &[(&[&str], &[&str])] = &[
         (&["run", "none.asl.json"], &["the definition none.asl.json cannot be read", "hint: "]),
-        (&["run", "folder"], &["the definition folder cannot be read"]),
+        (&["run", "folder"], &["folder is a folder, and no definition"]),
         (&["run", "d.asl.json", "--input", "none.json"], &["the input none.json cannot be read", "hint: "]),
         (&["run", "d.asl.json", "--input", "bad.json"], &["the input is not JSON", "bad.json:1:", "^"]),
         (&["run", "d.asl.json", "--input", "latin.json"], &["is not UTF-8"]),
@@ -100,6 +100,53 @@ fn files_and_input_that_cannot_be_used_are_refused() {
     ];
     for (args, parts) in cases {
         refused(&place, args, parts);
+    }
+}
+
+/// A state of JSONata with this field.
+fn jsonata(field: &str) -> String {
+    format!(
+        "{{\"QueryLanguage\": \"JSONata\", \"StartAt\": \"A\", \"States\": {{\"A\": {{\"Type\": \"Pass\",\n  {field}, \"End\": true}}}}}}"
+    )
+}
+
+#[test]
+fn a_run_tells_where_it_failed_and_what_was_there() {
+    let put = |item: &str| {
+        task("arn:aws:states:::dynamodb:putItem", &format!("{{\"TableName\": \"Tab\",\n \"Item\": {item}}}"))
+    };
+    let cases = [
+        (
+            "nothing",
+            jsonata(r#""Output": {"sum": "{% $states.input.totl %}"}"#),
+            &["--> d.asl.json:2:21", "hint      `$states.input` has no `totl`: did you mean `$states.input.total`?"][..],
+        ),
+        (
+            "an operand",
+            jsonata(r#""Output": "{% $states.input.total * 2 %}""#),
+            &[
+                "--> d.asl.json:2:13",
+                "`$states.input.total` is a text, \"12\", not a number: $number($states.input.total) makes one of it",
+            ][..],
+        ),
+        (
+            "a path",
+            PASS.replace("\"End\"", "\n\"InputPath\": \"$.totl\", \"End\""),
+            &["--> d.asl.json:2:1", "`$` has no `totl`: did you mean `$.total`?"][..],
+        ),
+        (
+            "an attribute",
+            put("{\"id\": {\"S\": \"a\"},\n \"fare\": {\"N\": \"much\"}}"),
+            &["DynamoDB.", "--> d.asl.json:4:"][..],
+        ),
+        ("no key", put("{\"fare\": {\"N\": \"1\"}}"), &["DynamoDB.", "id", "--> d.asl.json:3:2"][..]),
+    ];
+    for (name, definition, parts) in cases {
+        let place = Place::empty();
+        place.write("asl.toml", "[tables.Tab]\nHashKey = \"id\"\n");
+        place.write("d.asl.json", &definition);
+        eprintln!("{name}");
+        place.asl(&["run", "d.asl.json", "-i", r#"{"total": "12"}"#]).ends(1).says_all(parts);
     }
 }
 
@@ -179,4 +226,22 @@ fn a_locked_database_is_told_and_nothing_starts() {
     holder.wait().unwrap();
     assert_eq!(listed["executions"].as_array().unwrap().len(), 1);
     place.asl(&["run", "d.asl.json", "--name", "second", "-q"]).ends(0);
+}
+
+#[test]
+fn a_row_is_one_line_and_not_endless() {
+    let place = Place::empty();
+    let text = serde_json::json!({"StartAt": "A", "States": {
+        "A": {"Type": "Pass", "Result": {"long": "x".repeat(2000), "deep": [{"SdkHttpMetadata": {"secret": 1}}],
+            "text": "{\"SdkHttpMetadata\": {\"secret\": 1}}"}, "Next": "B"},
+        "B": {"Type": "Fail", "Error": "Made\nup  succeeded", "Cause": "c"}}});
+    place.write("a.asl.json", &text.to_string());
+    let ran = place.asl(&["run", "a.asl.json", "-n", "x"]);
+    ran.ends(1).says("error: the execution failed: Made up  succeeded");
+    assert!(!ran.stderr.lines().any(|line| line.starts_with("up")), "{}", ran.stderr);
+    let history = place.asl(&["history", "x"]).ends(0).stdout.clone();
+    assert!(history.lines().all(|line| line.chars().count() < 400), "{history}");
+    assert!(!history.contains("secret") && !history.lines().any(|line| line.starts_with("up")), "{history}");
+    assert!(place.asl(&["history", "x", "--full"]).stdout.contains("secret"));
+    assert!(!place.asl(&["describe", "x"]).stdout.lines().any(|line| line.starts_with("up")));
 }

@@ -174,3 +174,43 @@ fn a_worker_reloads_code_that_changes() {
     worker.wait().unwrap();
     assert!(told.contains("f.py has changed: reloading the code"), "{told}");
 }
+
+/// A file is no reader that may be too slow: nothing is missing there.
+#[test]
+fn a_log_in_a_file_is_whole() {
+    const LINES: usize = 20_000;
+    let text = format!(
+        "def lambda_handler(event, context):\n    for n in range({LINES}):\n        print(n, 'x' * 500)\n    return 'done'\n"
+    );
+    let place = place("[functions.F]\nRuntime = 'python'\nFile = 'f.py'\nTimeout = 900\n", &[("f.py", &text)]);
+    let log = std::fs::File::create(place.path("log.txt")).unwrap();
+    let ended = place.command(&["run", "call.asl.json"]).stderr(log).stdout(Stdio::null()).status().unwrap();
+    assert_eq!(ended.code(), Some(0));
+    let log = std::fs::read_to_string(place.path("log.txt")).unwrap();
+    assert!(!log.contains("were dropped"));
+    assert_eq!(log.lines().filter(|line| line.ends_with("xxx")).count(), LINES);
+}
+
+#[test]
+fn a_worker_reloads_a_project_file_that_changes() {
+    let text = |word: &str| format!("def lambda_handler(event, context):\n    return '{word}'\n");
+    let declared = |file: &str| format!("[functions.F]\nRuntime = 'python'\nFile = '{file}'\nTimeout = 900\n");
+    let place = place(&declared("one.py"), &[("one.py", &text("one")), ("second.py", &text("second"))]);
+    let mut worker = place.start_until(&["worker"], "is ready");
+    let mut said = BufReader::new(worker.stderr.take().unwrap()).lines().map_while(Result::ok);
+    let output = |name: &str| {
+        place.asl(&["start", "call.asl.json", "--name", name]).ends(0);
+        place.asl(&["wait", name, "--timeout", "60"]).ends(0).stdout.clone()
+    };
+    assert!(output("first").contains("one"));
+    // A mistake changes nothing, and is told.
+    place.write("asl.toml", "[functions.F]\nRuntme = 'python'\n");
+    said.find(|line| line.contains("unknown key `Runtme`")).unwrap();
+    said.find(|line| line.contains("asl.toml has changed and cannot be used; the worker goes on as before")).unwrap();
+    place.write("asl.toml", &declared("second.py"));
+    said.find(|line| line.contains("asl.toml has changed: it is reloaded")).unwrap();
+    said.find(|line| line.contains("is ready")).unwrap();
+    assert!(output("next").contains("second"));
+    worker.kill().unwrap();
+    worker.wait().unwrap();
+}

@@ -87,9 +87,21 @@ fn messages(place: &Place, queue: &str) -> Vec<String> {
 
 #[test]
 fn whatever_moment_a_worker_is_killed_at() {
+    kill(Place::empty(), 2);
+}
+
+/// As many machines would: four workers on one server.
+#[test]
+fn whatever_moment_a_worker_is_killed_at_on_postgres() {
+    if let Some(place) = Place::on_postgres("kill") {
+        kill(place, 4);
+    }
+}
+
+/// First there is one worker at a time; later there are `most`, and the others take over.
+fn kill(place: Place, most: usize) {
     let (kills, seed) = (setting("ASL_KILLS", 20), setting("ASL_KILL_SEED", 0x5eed));
     println!("ASL_KILLS={kills} ASL_KILL_SEED={seed}");
-    let place = Place::empty();
     for (file, text) in [("saga.asl.json", SAGA), ("world.py", WORLD), ("asl.toml", PROJECT)] {
         place.write(file, text);
     }
@@ -99,8 +111,7 @@ fn whatever_moment_a_worker_is_killed_at() {
     let mut workers = Vec::new();
     let start_worker = || place.command(&["worker", "-q"]).stdout(Stdio::null()).spawn().unwrap();
     for round in 0..kills {
-        // First there is one worker at a time; later there are two, and the other one takes over.
-        let wanted = if round < kills / 2 { 1 } else { 2 };
+        let wanted = if round < kills / 2 { 1 } else { most };
         while workers.len() < wanted {
             workers.push(start_worker());
         }

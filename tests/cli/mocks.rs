@@ -50,7 +50,7 @@ fn without_its_mock_a_state_is_refused_by_name_and_wrong_mocks_are_told() {
     let place = place();
     place.write("broken.json", "{\"StateMachines\": ");
     let cases: &[(&[&str], &[&str])] = &[
-        (&["etl.asl.json"], &["state `Transform` cannot run here: glue:startJobRun.sync has no local backend", "^^^"]),
+        (&["etl.asl.json"], &["state `Transform` cannot run here: glue:startJobRun has no local backend", "^^^"]),
         (
             &["etl.asl.json", "--mock", "mocks.json"],
             &["several test cases for 'etl': Works, Stumbles", "hint: choose one with --mock-case"],

@@ -285,7 +285,7 @@ fn a_mock_configuration_names_a_state_machine_by_either_name() {
         let ran = place.asl(&["run", "template.yaml", "--mock", "mocks.json", "-q"]);
         assert_eq!(ran.ends(0).json()["run"], 1, "{name}");
     }
-    place.asl(&["run", "template.yaml"]).ends(2).says("glue:startJobRun.sync has no local backend yet");
+    place.asl(&["run", "template.yaml"]).ends(2).says("glue:startJobRun has no local backend yet");
 }
 
 #[test]

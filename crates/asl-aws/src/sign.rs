@@ -1,6 +1,7 @@
 //! Signatures, version 4 (AWS4-HMAC-SHA256).
 
 use crate::credentials::Credentials;
+use crate::secret::Secret;
 use crate::system::HttpRequest;
 use crate::time::Timestamp;
 use crate::uri;
@@ -77,21 +78,30 @@ pub fn sign(request: &mut HttpRequest, credentials: &Credentials, scope: &Scope)
     let headers = signed_headers(request);
     let names = headers.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>().join(";");
     let lines: String = headers.iter().map(|(name, value)| format!("{name}:{value}\n")).collect();
-    let path = if scope.style == Style::S3 { request.path.clone() } else { uri::encode(&request.path, b"/") };
+    let path = if scope.style == Style::S3 { request.path.clone() } else { canonical_path(&request.path) };
     let canonical = [request.method, &path, &canonical_query(&request.query), &lines, &names, &body].join("\n");
 
-    let day = &date[..8];
-    let range = format!("{day}/{}/{}/aws4_request", scope.region, scope.service);
-    let text = [ALGORITHM, &date, &range, &sha256(canonical.as_bytes())].join("\n");
-    let secret = format!("AWS4{}", credentials.secret.expose());
-    let parts = [day, &scope.region, &scope.service, "aws4_request"];
-    let key = parts.iter().fold(secret.into_bytes(), |key, part| keyed(&key, part));
-    let signature = hex(&keyed(&key, &text));
+    let range = format!("{}/{}/{}/aws4_request", &date[..8], scope.region, scope.service);
+    let signature = signature(&credentials.secret, &date, &range, &canonical);
     let value = format!(
         "{ALGORITHM} Credential={}/{range}, SignedHeaders={names}, Signature={signature}",
         credentials.access_key
     );
     request.headers.push(("Authorization".to_owned(), value));
+}
+
+/// The signature of a canonical request, hexadecimal: `date` is `20150830T123600Z`, `range` `20150830/us-east-1/iam/aws4_request`.
+/// A client signs with it, and a server verifies with it.
+pub fn signature(secret: &Secret, date: &str, range: &str, canonical: &str) -> String {
+    let text = [ALGORITHM, date, range, &sha256(canonical.as_bytes())].join("\n");
+    let secret = format!("AWS4{}", secret.expose());
+    let key = range.split('/').fold(secret.into_bytes(), |key, part| keyed(&key, part));
+    hex(&keyed(&key, &text))
+}
+
+/// A path as most services have it in a canonical request: what is sent, encoded once more.
+pub fn canonical_path(path: &str) -> String {
+    uri::encode(path, b"/")
 }
 
 /// The headers in the signature: names in lower case, sorted, blanks folded.
@@ -104,7 +114,8 @@ fn signed_headers(request: &HttpRequest) -> Vec<(String, String)> {
     headers
 }
 
-fn canonical_query(query: &str) -> String {
+/// The fields of a query in the order of a canonical request.
+pub fn canonical_query(query: &str) -> String {
     let fields = query.split('&').filter(|f| !f.is_empty());
     let mut fields: Vec<_> = fields.map(|f| f.split_once('=').unwrap_or((f, ""))).collect();
     fields.sort_unstable();

@@ -122,16 +122,20 @@ impl Real {
         if let Some((_, client)) = clients.iter().find(|(w, _)| *w == way) {
             return Ok(client.clone());
         }
-        // reqwest takes the process's provider; this one does no harm if the program has chosen another.
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        let builder = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none());
-        let builder = builder.connect_timeout(Duration::from_millis(way.connect_timeout_ms));
+        let builder = http_client().connect_timeout(Duration::from_millis(way.connect_timeout_ms));
         let builder = if way.direct { builder.no_proxy() } else { builder };
         let built = builder.build();
         let client = built.map_err(|e| SendError { kind: SendErrorKind::Connect, message: reason(&e) })?;
         clients.push((way, client.clone()));
         Ok(client)
     }
+}
+
+/// A client that follows no redirects, with TLS by rustls and the system's roots.
+pub fn http_client() -> reqwest::ClientBuilder {
+    // reqwest takes the process's provider; this one does no harm if the program has chosen another.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    reqwest::Client::builder().redirect(reqwest::redirect::Policy::none())
 }
 
 /// This machine, or what the machine's own network gives credentials: no proxy has business with that.

@@ -19,10 +19,10 @@ use std::time::Instant;
 pub(crate) const BENCHES: &[Bench] = &[("durable.append", || [1, 64, 1024].into_iter().flat_map(append).collect())];
 
 /// How many records each execution writes.
-const RECORDS: usize = 40;
+pub(crate) const RECORDS: usize = 40;
 
 /// A loop around a function, as its records: what went in and what came of it, and the events.
-fn records() -> (Arc<Definition>, Execution, Vec<Record>) {
+pub(crate) fn records() -> (Arc<Definition>, Execution, Vec<Record>) {
     let text = json!({"StartAt": "Step", "States": {
         "Step": {"Type": "Task", "Resource": "arn:aws:lambda:us-east-1:000000000000:function:Step", "ResultPath": "$.step", "Next": "Step",
                  "Catch": [{"ErrorEquals": ["States.ALL"], "Next": "End"}]},
@@ -63,7 +63,7 @@ fn records() -> (Arc<Definition>, Execution, Vec<Record>) {
     (Arc::new(stored), execution, records)
 }
 
-fn new(number: usize, definition: &Arc<Definition>, execution: &Execution, record: &Record) -> NewExecution {
+pub(crate) fn new(number: usize, definition: &Arc<Definition>, execution: &Execution, record: &Record) -> NewExecution {
     let name = format!("execution-{number:08}");
     let execution = Execution {
         arn: format!("arn:aws:states:us-east-1:000000000000:execution:bench:{name}").into(),
@@ -75,6 +75,7 @@ fn new(number: usize, definition: &Arc<Definition>, execution: &Execution, recor
         execution: Arc::new(execution),
         record: record.clone(),
         outcome: None,
+        started_as: None,
     }
 }
 

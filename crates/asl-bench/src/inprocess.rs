@@ -4,11 +4,10 @@ use crate::Bench;
 use crate::load::{Echo, INPUT};
 use crate::measure::{in_turns, median};
 use crate::report::Figure;
-use asl_task::bucket::Buckets;
+use asl_syntax::Resource;
+use asl_task::Backends;
 use asl_task::embedded::{Identity, Services, ServicesSpec};
 use asl_task::function::{FunctionSet, Handler};
-use asl_task::mock::Mocks;
-use asl_task::{Backend, Backends};
 use asl_value::Value;
 use std::sync::Arc;
 use std::time::Duration;
@@ -28,25 +27,18 @@ fn inprocess() -> Vec<Figure> {
     let mut functions = FunctionSet::new(identity.clone());
     functions.add("Step", Arc::new(Echo));
     let services = Services::new(&ServicesSpec::default(), identity).expect("no declarations have no mistakes");
-    let backends = Backends {
-        functions,
-        services: Arc::new(services),
-        buckets: Buckets::default(),
-        mocks: Mocks::default(),
-        aws: asl_task::aws::Aws::default(),
-    };
+    let backends = Backends::new(functions, Arc::new(services));
+    let invoke = Resource::parse("arn:aws:states:::lambda:invoke").expect("a resource");
     let event: Value = INPUT.parse().expect("JSON");
     let parameters: Value = format!(r#"{{"FunctionName": "Step", "Payload": {INPUT}}}"#).parse().expect("JSON");
     let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
     let mut through = || {
         runtime.block_on(async {
             for _ in 0..CALLS {
-                let answer = backends
-                    .call_remote(
-                        &Backend::Invoke,
-                        &asl_task::Call { parameters: &parameters, key: REQUEST, role_arn: None },
-                    )
-                    .await;
+                // As the engine does for each call.
+                let backend = backends.resolve(&invoke).expect("a backend");
+                let call = asl_task::Call { parameters: &parameters, key: REQUEST, role_arn: None };
+                let answer = backend.call(&call).await;
                 std::hint::black_box(answer.expect("an answer"));
             }
         });

@@ -39,7 +39,7 @@ pub(crate) async fn builder(file: &Path) -> EngineBuilder {
 /// Ends an engine and closes its database.
 pub(crate) async fn close(engine: Engine) {
     engine.shutdown().await.expect("shuts down");
-    engine.journal().clone().close().await;
+    engine.store().close().await;
 }
 
 /// Returns when nothing is in memory and so many executions are left in the journal until their time comes.

@@ -9,6 +9,7 @@ mod inprocess;
 mod load;
 mod machine;
 mod measure;
+mod postgres;
 mod process;
 mod report;
 mod saga;
@@ -38,6 +39,9 @@ struct Args {
     /// Also write the figures to this file, as JSON
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
+    /// A PostgreSQL server to measure the store on, in a schema that is dropped again: its benches alone, unless others are named
+    #[arg(long, value_name = "URL")]
+    db: Option<String>,
     /// Only the benches whose names begin so
     names: Vec<String>,
     /// Run a command and say how much memory it needed at its peak, in bytes: what the benches do with a copy of this program
@@ -58,7 +62,15 @@ fn main() -> std::io::Result<ExitCode> {
     if let Some(count) = args.waiting {
         return waiting::tell(count);
     }
-    let wanted = |name: &str| args.names.is_empty() || args.names.iter().any(|n| name.starts_with(n.as_str()));
+    let has_server = args.db.is_some();
+    args.db.into_iter().for_each(|url| postgres::URL.set(url).expect("it is set once"));
+    let wanted = |name: &str| {
+        let is_server = name.starts_with("postgres");
+        if is_server && !has_server || !is_server && has_server && args.names.is_empty() {
+            return false;
+        }
+        args.names.is_empty() || args.names.iter().any(|n| name.starts_with(n.as_str()))
+    };
     let load = measure::load_average();
     if let Some(load) = load.filter(|load| *load > QUIET) {
         eprintln!(
@@ -78,6 +90,7 @@ fn main() -> std::io::Result<ExitCode> {
         inprocess::BENCHES,
         functions::BENCHES,
         command::BENCHES,
+        postgres::BENCHES,
     ]
     .concat()
     {

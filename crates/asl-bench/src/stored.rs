@@ -76,7 +76,7 @@ async fn history(file: &Path, events: u32) -> [f64; 3] {
     settled(&engine, executions).await;
     let appended = begun.elapsed();
 
-    let rows = engine.journal().executions(&Filter::default()).await.expect("executions");
+    let rows = engine.store().executions(&Filter::default()).await.expect("executions");
     let (begun, mut total) = (Instant::now(), 0);
     for row in &rows {
         total += engine.history(&row.arn).await.expect("a history").len();

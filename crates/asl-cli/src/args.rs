@@ -29,6 +29,8 @@ pub(crate) enum Command {
     Resume(crate::cmd::resume::Resume),
     /// Run executions until told to stop: those of `asl start`, and those that were interrupted
     Worker(crate::cmd::worker::WorkerArgs),
+    /// Answer AWS Step Functions' API over HTTP, and run executions, until told to stop
+    Serve(crate::cmd::serve::Serve),
     /// Start an execution for a worker to run: its ARN on stdout
     Start(crate::cmd::start::Start),
     /// Show an execution: status, input, output
@@ -146,8 +148,8 @@ pub(crate) struct Place {
     pub(crate) project: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) stack: Stack,
-    /// The database [default: $ASL_DB, or .asl/asl.db beside the project file]
-    #[arg(long, value_name = "FILE")]
+    /// The database, a file or postgres://... [default: $ASL_DB, or .asl/asl.db beside the project file]
+    #[arg(long, value_name = "DATABASE")]
     pub(crate) db: Option<PathBuf>,
 }
 

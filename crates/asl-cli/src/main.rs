@@ -18,6 +18,9 @@ use common::threads::Threads;
 use exit::Exit;
 use render::look::Look;
 use std::process::ExitCode;
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::layer::{Layer, SubscriberExt};
+use tracing_subscriber::util::SubscriberInitExt;
 
 /// Executions are made on one thread and taken down on another, which is what this allocator is good at.
 #[global_allocator]
@@ -34,7 +37,12 @@ fn main() -> ExitCode {
     trace();
     if matches!(
         args.command,
-        Command::Run(_) | Command::Resume(_) | Command::Redrive(_) | Command::Worker(_) | Command::Function(_)
+        Command::Run(_)
+            | Command::Resume(_)
+            | Command::Redrive(_)
+            | Command::Worker(_)
+            | Command::Serve(_)
+            | Command::Function(_)
     ) {
         talk::stop_nobody();
     }
@@ -63,6 +71,7 @@ fn dispatch(args: Args) -> Result<Exit, exit::Trouble> {
         Command::Run(run) => cmd::run::run(run),
         Command::Resume(resume) => cores.block_on(cmd::resume::resume(resume)),
         Command::Worker(worker) => cores.block_on(cmd::worker::worker(worker)),
+        Command::Serve(serve) => cores.block_on(cmd::serve::serve(serve)),
         Command::Start(start) => one.block_on(cmd::start::start(start)),
         Command::Describe(describe) => one.block_on(cmd::describe::describe(describe)),
         Command::Stop(stop) => one.block_on(cmd::stop::stop(stop)),
@@ -94,7 +103,15 @@ fn dispatch(args: Args) -> Result<Exit, exit::Trouble> {
 
 /// The engine's own log, where it is asked for: `ASL_LOG=debug asl run ...`. It has no colours.
 fn trace() {
-    if let Ok(filter) = tracing_subscriber::EnvFilter::try_from_env("ASL_LOG") {
-        tracing_subscriber::fmt().with_env_filter(filter).with_ansi(false).with_writer(|| terminal::Log).init();
+    let Some(wanted) = std::env::var("ASL_LOG").ok().filter(|wanted| !wanted.trim().is_empty()) else { return };
+    match wanted.parse::<Targets>() {
+        Ok(targets) => {
+            let lines = tracing_subscriber::fmt::layer().with_ansi(false).with_writer(|| terminal::Log);
+            tracing_subscriber::registry().with(lines.with_filter(targets)).init();
+        }
+        Err(problem) => terminal::say(&format!(
+            "{}: ASL_LOG is no filter ({problem}); write a level such as debug, or asl_engine=debug,info\n",
+            Look::of_stderr().warn("warning")
+        )),
     }
 }

@@ -1,9 +1,11 @@
 //! Talk on stderr that stops nobody: while executions run, it goes through a bounded queue and a thread of its own.
 //!
-//! Other commands write directly: they have nothing to do beside it, and all of what they say is wanted.
+//! Where stderr is a file, and in other commands, it is written directly: all of what they say is wanted, and nobody else is kept from work.
 
 use asl::parts::function::{Spool, Spooled};
+use std::fs::File;
 use std::io::{self, Write};
+use std::os::fd::AsFd;
 use std::sync::OnceLock;
 use std::time::Duration;
 
@@ -14,10 +16,19 @@ const LAST_WORDS: Duration = Duration::from_secs(1);
 /// How long an answer on stdout waits for the talk before it.
 const BEFORE_AN_ANSWER: Duration = Duration::from_millis(200);
 
+/// How long a reader of stderr may take nothing before the command counts it as one that does not read.
+const PATIENCE: Duration = Duration::from_millis(200);
+/// How often it is looked whether there is room.
+const LOOK: Duration = Duration::from_millis(2);
+
 static BEHIND: OnceLock<Spool<Vec<u8>>> = OnceLock::new();
 
-/// From here on nobody waits for the reader of stderr.
+/// From here on nobody waits for the reader of stderr. A file has no reader: what is written there is on its way at once, and
+/// nothing of it may be missing.
 pub(crate) fn stop_nobody() {
+    if is_file() {
+        return;
+    }
     BEHIND.get_or_init(|| {
         Spool::new("asl-stderr", MAX_WAITING_BYTES, |next: Spooled<Vec<u8>>| match next {
             Spooled::Item(text) => write(&text),
@@ -36,6 +47,13 @@ pub(crate) fn say(text: &[u8]) {
     }
 }
 
+/// For what comes in masses, on a thread that may wait: until there is room, or the reader takes nothing.
+pub(crate) fn wait_for_room() {
+    while BEHIND.get().is_some_and(|behind| !behind.takes(PATIENCE)) {
+        std::thread::sleep(LOOK);
+    }
+}
+
 /// Before an answer on stdout, so that the two come in order on a terminal.
 pub(crate) fn before_an_answer() {
     BEHIND.get().map(|behind| behind.flush(BEFORE_AN_ANSWER));
@@ -44,6 +62,12 @@ pub(crate) fn before_an_answer() {
 /// At the end of the command.
 pub(crate) fn end() {
     BEHIND.get().map(|behind| behind.flush(LAST_WORDS));
+}
+
+/// Whether stderr is a regular file.
+fn is_file() -> bool {
+    let stderr = io::stderr().as_fd().try_clone_to_owned();
+    stderr.and_then(|stderr| File::from(stderr).metadata()).is_ok_and(|meta| meta.is_file())
 }
 
 fn write(text: &[u8]) {

@@ -4,7 +4,9 @@
 //! `asl-conformance run-batch LISTFILE` one a line for each path in the list. Time is virtual, and the case's recorded
 //! task results stand in for the services; nothing here knows any case.
 
+mod api;
 mod bucket;
+mod client;
 mod dated;
 mod execution;
 mod handlers;
@@ -12,6 +14,7 @@ mod mocks;
 mod test_state;
 mod validation;
 mod world;
+mod world_server;
 
 use asl_value::{Map, Value};
 use std::process::ExitCode;
@@ -51,7 +54,8 @@ fn answer(case: &Value) -> Value {
     let answered = match case["kind"].as_str() {
         Some("execution") => execution::run(case),
         Some("validation") => Ok(validation::run(case)),
-        Some("test_state") => Ok(test_state::run(case)),
+        Some("test_state") => test_state::run(case),
+        Some("api") => api::run(case),
         kind => Err(format!("cases of kind {} are not supported yet", kind.unwrap_or("(none)"))),
     };
     answered.unwrap_or_else(|why| Value::from(Map::from_iter([("unsupported", why)])))

@@ -1,45 +1,35 @@
-//! TestState cases: the operation itself, on the request as a client would send it.
+//! TestState cases: the operation itself, on the request as a client sends it.
 
-use crate::execution::EPOCH_MS;
-use crate::handlers::Handlers;
+use crate::client::{Called, call};
+use crate::world_server::Served;
 use crate::{definition_text, execution};
-use asl::test_state::{Setting, test_state};
-use asl_core::{Failure, Input, TaskCall};
-use asl_expr::Timestamp;
 use asl_value::{Map, Value};
+use std::sync::OnceLock;
 
 /// The answer, or the exception as a client shows it.
-pub(crate) fn run(case: &Value) -> Value {
-    let handlers = Handlers::new(case);
-    let mut call = |call: &TaskCall| answer(&handlers, call);
-    let setting = Setting {
-        account: "111111111111".into(),
-        seed: 1,
-        run: Some(&mut call),
-        ..Setting::at(Timestamp::from_millis(EPOCH_MS))
+pub(crate) fn run(case: &Value) -> Result<Value, String> {
+    // A test of a state leaves nothing behind: one server does for all.
+    static SERVED: OnceLock<Result<Served, String>> = OnceLock::new();
+    let served = SERVED.get_or_init(|| Served::new(&[])).as_ref()?;
+    let answer = match call(served.address, "TestState", &request(case))? {
+        Called::Answered(response, _) => ("response", Value::from(response)),
+        Called::Refused { code, message, .. } => ("exception", exception(&code, &message)),
+        Called::Invalid(text) => ("exception", exception("ParamValidationError", &text)),
     };
-    let answer = match test_state(&request(case), setting) {
-        Ok(response) => ("response", response),
-        Err(exception) => ("exception", exception.to_value()),
-    };
-    Value::from(Map::from_iter([answer]))
+    Ok(Value::from(Map::from_iter([answer])))
+}
+
+fn exception(code: &str, message: &str) -> Value {
+    let error = Map::from_iter([("Code", code), ("Message", message)]);
+    Value::from(Map::from_iter([("Error", error)]))
 }
 
 /// The case's request, with the texts that the case holds beside it.
-fn request(case: &Value) -> Value {
+fn request(case: &Value) -> Map {
     let mut request = case["request"].as_object().cloned().unwrap_or_default();
     request.insert("definition", definition_text(case));
     if !case["input"].is_null() {
         request.insert("input", execution::python_json(&case["input"]));
     }
-    Value::from(request)
-}
-
-/// A task that is not mocked: the case's function, if it names one.
-fn answer(handlers: &Handlers<'_>, call: &TaskCall) -> Result<Value, Failure> {
-    match handlers.answer(call).into_iter().next_back() {
-        Some(Input::TaskSucceeded { output, .. }) => Ok(output),
-        Some(Input::TaskFailed { failure, .. }) => Err(failure),
-        _ => Err(Failure::new("States.Runtime", "the case says nothing of this task")),
-    }
+    request
 }

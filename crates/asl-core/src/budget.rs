@@ -7,7 +7,7 @@
 //!
 //! [`Bounds::work`]: asl_expr::jsonata::Bounds
 
-use crate::event::{EventKind, Failure, TaskStage};
+use crate::event::{Event, EventKind, Failure, TaskStage};
 use asl_value::Value;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -39,6 +39,8 @@ impl From<u32> for Budget {
 pub(crate) const STEP_WORK: u64 = 100;
 /// What an event takes in its record besides its payloads; bytes.
 const EVENT_BYTES: usize = 96;
+/// In how many events before it a payload is looked for.
+const RECENT: usize = 2;
 /// How many bytes are passed over in a unit of work.
 const BYTES_A_UNIT: usize = 16;
 
@@ -48,13 +50,11 @@ pub(crate) struct Spent {
     /// Counted by whoever holds the machine shared: one evaluation at a time.
     work: AtomicU64,
     bytes: usize,
-    /// The last two payloads: the output of a state is the input of the next, and is stored once.
-    recent: [Value; 2],
 }
 
 impl Clone for Spent {
     fn clone(&self) -> Spent {
-        Spent { work: AtomicU64::new(self.work()), bytes: self.bytes, recent: self.recent.clone() }
+        Spent { work: AtomicU64::new(self.work()), bytes: self.bytes }
     }
 }
 
@@ -81,15 +81,24 @@ impl Spent {
         self.work() >= budget.work || self.bytes >= budget.bytes
     }
 
-    pub(crate) fn event(&mut self, kind: &EventKind) {
-        let mut bytes = EVENT_BYTES + texts(kind);
-        kind.payloads(&mut |payload| {
-            if !self.recent.iter().any(|recent| recent.same_node(payload)) {
-                bytes += payload.measure().bytes;
-                self.recent.rotate_left(1);
-                self.recent[1] = payload.clone();
-            }
-        });
+    /// An event joins the record, after those `before` it. A payload that one of the last two has as well is free: the output
+    /// of a state is the input of the next, and is stored once.
+    pub(crate) fn event(&mut self, kind: &EventKind, before: &[Event]) {
+        let recent = &before[before.len().saturating_sub(RECENT)..];
+        let weigh = |payload: &Value| {
+            let known = recent.iter().rev().any(|event| event.kind.has(payload));
+            if known { 0 } else { payload.measure().bytes }
+        };
+        let bytes = EVENT_BYTES
+            + match kind {
+                EventKind::StateEntered { input, .. } => weigh(input),
+                EventKind::StateExited { output, assigned, .. } if assigned.is_empty() => weigh(output),
+                kind => {
+                    let mut bytes = texts(kind);
+                    kind.payloads(&mut |payload| bytes += weigh(payload));
+                    bytes
+                }
+            };
         self.bytes = self.bytes.saturating_add(bytes);
         self.charge(units(bytes));
     }
@@ -129,6 +138,20 @@ fn texts(kind: &EventKind) -> usize {
 }
 
 impl EventKind {
+    /// True when `value` is one of its payloads.
+    #[inline]
+    fn has(&self, value: &Value) -> bool {
+        match self {
+            EventKind::StateEntered { input, .. } => input.same_node(value),
+            EventKind::StateExited { output, assigned, .. } if assigned.is_empty() => output.same_node(value),
+            other => {
+                let mut found = false;
+                other.payloads(&mut |payload| found |= payload.same_node(value));
+                found
+            }
+        }
+    }
+
     /// Each of its payloads, in the order of the event's fields.
     fn payloads(&self, see: &mut impl FnMut(&Value)) {
         match self {

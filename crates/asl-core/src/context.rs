@@ -139,6 +139,11 @@ impl Context<'_> {
         Value::from(context)
     }
 
+    /// How much work the machine has done since its last record.
+    pub(crate) fn spent(&self) -> u64 {
+        self.machine.spent.work()
+    }
+
     /// A template made a value of another one.
     pub(crate) fn made(&self, from: &Value, to: &Value) {
         self.machine.spent.made(from, to);

@@ -27,7 +27,7 @@ impl From<EvalError> for StateError {
 
 impl From<EvaluationError> for StateError {
     fn from(error: EvaluationError) -> StateError {
-        StateError::query(Some(&error.location), error.cause)
+        StateError::query(Some(&error.location), error.cause).hint(error.hint)
     }
 }
 
@@ -222,11 +222,11 @@ impl Machine {
             return self.end(Outcome::Failed(error.failure), last);
         }
         let (name, state_type) = (state.name.clone(), state.state_type());
-        let kind =
-            EventKind::StateExited { state: state_type, name, output: output.clone(), assigned: assigned.clone() };
-        self.emit_in(id, kind);
+        if !assigned.is_empty() {
+            self.scopes.get_mut(id).variables.extend(assigned.iter().cloned());
+        }
+        self.emit_in(id, EventKind::StateExited { state: state_type, name, output: output.clone(), assigned });
         let scope = self.scopes.get_mut(id);
-        scope.variables.extend(assigned);
         match next {
             Next::State(target) => {
                 scope.state = target;

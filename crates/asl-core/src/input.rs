@@ -294,6 +294,8 @@ pub struct TaskCall {
     pub heartbeat_seconds: Option<u64>,
     /// The role of `Credentials`.
     pub role_arn: Option<Arc<str>>,
+    /// What the start of a job was answered, once that is recorded: the job is followed, and not started again.
+    pub submitted: Option<Value>,
 }
 
 /// How an execution ended.

@@ -42,6 +42,9 @@ pub(crate) enum Work {
     },
 }
 
+/// An invariant: a scope with children waits for them.
+const JOINS: &str = "a scope with children has a join";
+
 impl Machine {
     /// Starts the branches of a Parallel.
     pub(crate) fn fork(&mut self, id: ScopeId, starts: &[StateId], input: &Value) {
@@ -102,13 +105,13 @@ impl Machine {
 
     /// Starts the next iteration, following `previous`. False when its input could not be made, which fails the Map.
     pub(crate) fn start_iteration(&mut self, id: ScopeId, previous: EventId) -> bool {
-        let Some(join) = self.join_mut(id) else { return false };
-        let Work::Items { items, input } = &join.work else { return false };
+        let join = self.join_mut(id).expect(JOINS);
+        let Work::Items { items, input } = &join.work else { panic!("only a Map has iterations") };
         let (index, items, input) = (join.next, items.clone(), input.clone());
         join.next += 1;
         let definition = self.definition.clone();
         let state = Machine::state_of(&definition, self.scopes.get(id));
-        let StateKind::Map(map) = &state.kind else { return false };
+        let StateKind::Map(map) = &state.kind else { panic!("only a Map has iterations") };
         let kind =
             EventKind::MapIteration { stage: IterationStage::Started, name: state.name.clone(), index: index as u64 };
         let started = self.emit(previous, kind);
@@ -164,7 +167,7 @@ impl Machine {
     /// A branch or an iteration is done.
     pub(crate) fn child_done(&mut self, parent: ScopeId, child: ScopeId, index: u64, output: Value) {
         let last = self.scopes.remove(child).map_or(0, |scope| scope.last);
-        let Some(join) = self.join_mut(parent) else { return };
+        let join = self.join_mut(parent).expect(JOINS);
         join.running.remove(&index);
         join.results[index as usize] = output;
         join.done += 1;
@@ -177,9 +180,7 @@ impl Machine {
         } else {
             last
         };
-        if let Some(join) = self.join_mut(parent) {
-            join.last = closing;
-        }
+        self.join_mut(parent).expect(JOINS).last = closing;
         if finished {
             self.joined(parent);
         } else if more {
@@ -190,7 +191,7 @@ impl Machine {
     /// All children are done: the state has its result. The event that says so is nobody's previous one.
     fn joined(&mut self, id: ScopeId) {
         let phase = std::mem::replace(&mut self.scopes.get_mut(id).phase, Phase::Waiting);
-        let Phase::Join(join) = phase else { return };
+        let Phase::Join(join) = phase else { panic!("{JOINS}") };
         let kind = match join.work {
             Work::Branches => EventKind::ParallelStateSucceeded,
             Work::Items { .. } => EventKind::MapStateSucceeded,

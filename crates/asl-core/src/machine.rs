@@ -12,6 +12,7 @@ use crate::scope::{Phase, Scope, ScopeId, Scopes};
 use crate::timers::{Timer, Timers};
 use crate::{Limits, state};
 use asl_expr::Timestamp;
+use asl_syntax::ResourceKind;
 use asl_syntax::model::{Definition, FlowId, State, StateId, StateType};
 use asl_value::Value;
 use std::collections::{BTreeMap, VecDeque};
@@ -150,6 +151,11 @@ impl Machine {
         Machine::with_limits(definition, Limits::default())
     }
 
+    /// The execution of a machine that was started: whatever runs, or is redriven, was.
+    pub(crate) fn running_execution(&self) -> Arc<Execution> {
+        self.execution.clone().expect("a machine that runs was started")
+    }
+
     /// A machine with other limits than AWS's. They are no part of an execution's record: whoever replays it must set the
     /// same, or what went over AWS's limits diverges there.
     pub fn with_limits(definition: Arc<Definition>, limits: Limits) -> Machine {
@@ -203,15 +209,24 @@ impl Machine {
     }
 
     /// The tasks that are out: what to run again after a crash, with the same numbers. One that is scheduled and about
-    /// to start is not among them: its command comes when the machine goes on.
+    /// to start is not among them: its command comes when the machine goes on. Nor is an activity that is scheduled: it waits
+    /// where workers ask for it.
     pub fn open_tasks(&self) -> Vec<TaskCall> {
-        self.calls(|phase| matches!(phase, Phase::Queued(_) | Phase::Task(_)))
+        self.calls(|phase| match phase {
+            Phase::Queued(_) => true,
+            Phase::Task(call) => !is_activity(call),
+            _ => false,
+        })
     }
 
-    /// The tasks whose call was made and answered, and that wait for more: the end of a job, a task token. The call is
-    /// not made again.
+    /// The tasks whose call was made and answered, and that wait for more: the end of a job, a task token, the worker of an
+    /// activity. The call is not made again.
     pub fn submitted_tasks(&self) -> Vec<TaskCall> {
-        self.calls(|phase| matches!(phase, Phase::Submitted(_)))
+        self.calls(|phase| match phase {
+            Phase::Submitted(_) | Phase::Scheduled(_) => true,
+            Phase::Task(call) => is_activity(call),
+            _ => false,
+        })
     }
 
     /// The tasks that were scheduled and have not ended, wherever they stand.
@@ -443,7 +458,7 @@ impl Machine {
     /// Records an event and returns its number.
     pub(crate) fn emit(&mut self, previous: EventId, kind: EventKind) -> EventId {
         self.last_event += 1;
-        self.spent.event(&kind);
+        self.spent.event(&kind, &self.events);
         self.events.push(Event { id: self.last_event, previous, timestamp: self.now, kind });
         self.last_event
     }
@@ -559,4 +574,8 @@ impl Machine {
     pub(crate) fn check_size(&self, value: &Value, error: impl FnOnce() -> StateError) -> Result<(), StateError> {
         if self.fits(value) { Ok(()) } else { Err(error()) }
     }
+}
+
+fn is_activity(call: &TaskCall) -> bool {
+    matches!(call.resource.kind, ResourceKind::Activity { .. })
 }

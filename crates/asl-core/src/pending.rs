@@ -102,7 +102,7 @@ impl Machine {
             },
             Phase::Answered(_) => wake().map_or(Doing::Ready, |until| Doing::Waiting { until }),
             Phase::Start(call) | Phase::Task(call) => self.calling(scope, call, false),
-            Phase::Queued(call) | Phase::Submitted(call) => self.calling(scope, call, true),
+            Phase::Queued(call) | Phase::Scheduled(call) | Phase::Submitted(call) => self.calling(scope, call, true),
             Phase::Enter | Phase::Waiting => Doing::Ready,
         })
     }

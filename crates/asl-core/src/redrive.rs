@@ -95,7 +95,8 @@ impl Machine {
 
     /// Goes on from where the execution ended. It must be redrivable.
     pub(crate) fn redrive(&mut self) {
-        let (Some(execution), Some(outcome)) = (self.execution.clone(), self.outcome.take()) else { return };
+        let execution = self.running_execution();
+        let outcome = self.outcome.take().expect("only what has ended is redriven");
         let ended = self.last_event();
         self.redrives = Redrives { count: self.redrives.count + 1, last: Some(self.now) };
         self.timers = Timers::default();
@@ -111,7 +112,7 @@ impl Machine {
 
     /// A child of an Express map run begins again.
     fn restart(&mut self, redriven: EventId) {
-        let Some(execution) = self.execution.clone() else { return };
+        let execution = self.running_execution();
         self.started = self.now;
         self.limit_time(execution.execution_type);
         self.give_up_children(ScopeId::ROOT);

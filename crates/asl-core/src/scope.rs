@@ -31,8 +31,10 @@ pub(crate) enum Phase {
     Attempt,
     /// The task is scheduled and about to start.
     Start(Box<TaskCall>),
-    /// An activity that waits to be scheduled or for a worker.
+    /// An activity that waits to be scheduled: whether there is one of that name is a fact from outside.
     Queued(Box<TaskCall>),
+    /// A scheduled activity that waits for a worker.
+    Scheduled(Box<TaskCall>),
     /// The task is at work.
     Task(Box<TaskCall>),
     /// The call of the task was answered; its job or callback is awaited.
@@ -103,8 +105,12 @@ impl Scope {
         const SCOPE_BYTES: usize = 512;
         let variables: usize = self.variables.values().map(|value| value.measure().bytes + 64).sum();
         let waits = match &self.phase {
-            Phase::Start(call) | Phase::Queued(call) | Phase::Task(call) | Phase::Submitted(call) => {
-                call.parameters.measure().bytes
+            Phase::Start(call)
+            | Phase::Queued(call)
+            | Phase::Scheduled(call)
+            | Phase::Task(call)
+            | Phase::Submitted(call) => {
+                call.parameters.measure().bytes + call.submitted.as_ref().map_or(0, |answer| answer.measure().bytes)
             }
             Phase::Answered(Ok(result)) => result.measure().bytes,
             // An array of results is measured once it is made.
@@ -118,7 +124,11 @@ impl Scope {
     /// The call this scope waits for.
     pub(crate) fn call(&self) -> Option<&TaskCall> {
         match &self.phase {
-            Phase::Start(call) | Phase::Queued(call) | Phase::Task(call) | Phase::Submitted(call) => Some(call),
+            Phase::Start(call)
+            | Phase::Queued(call)
+            | Phase::Scheduled(call)
+            | Phase::Task(call)
+            | Phase::Submitted(call) => Some(call),
             _ => None,
         }
     }

@@ -230,6 +230,25 @@ fn a_choice_with_any_conditions_ends_soon() {
     assert!(matches!(run(&both(compared, 1_000), &input, None).0, Outcome::Succeeded(_)));
 }
 
+/// Each expression is within its own bound; all of them together are within that of the state.
+#[test]
+fn conditions_in_jsonata_are_bounded_together() {
+    let machine = |count: usize| {
+        let rules = vec![r#"{"Condition": "{% $sum([1..200000]) < 0 %}", "Next": "E"}"#; count].join(", ");
+        format!(
+            r#"{{"QueryLanguage": "JSONata", "StartAt": "C", "States": {{"E": {{"Type": "Succeed"}},
+                "C": {{"Type": "Choice", "Default": "E", "Choices": [{rules}]}}}}}}"#
+        )
+    };
+    let (Outcome::Failed(failure), _) = run(&machine(400), &Value::empty_object(), None) else {
+        panic!("it should fail")
+    };
+    assert_eq!(failure.error.as_deref(), Some("States.QueryEvaluationError"));
+    let cause = failure.cause.unwrap();
+    assert!(cause.ends_with("The conditions of the Choice state take too many steps."), "{cause}");
+    assert!(matches!(run(&machine(3), &Value::empty_object(), None).0, Outcome::Succeeded(_)));
+}
+
 /// What a driver records in the place of what is too deep or too large.
 #[test]
 fn an_input_is_admitted_as_what_it_comes_to() {

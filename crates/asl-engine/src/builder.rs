@@ -2,28 +2,31 @@
 
 use crate::clock::Clock;
 use crate::engine::{Engine, Observer, Settings};
-use crate::lease::LEASE;
 use crate::pace::RECORD;
+use crate::worker::lease::LEASE;
 use asl_core::Budget;
-use asl_journal::Journal;
+use asl_store::Store;
+use asl_syntax::Definition;
 use asl_task::Backends;
 use asl_task::aws::Aws;
 use asl_task::bucket::Buckets;
 use asl_task::embedded::{Identity, Services, ServicesSpec};
 use asl_task::function::{FunctionSet, Handler};
+use asl_task::http::Http;
 use asl_task::mock::Mocks;
 use std::sync::Arc;
 use std::time::Duration;
 
 /// Collects what an [`Engine`] works with; from [`Engine::builder`].
 pub struct EngineBuilder {
-    journal: Journal,
+    store: Arc<dyn Store>,
     identity: Identity,
     functions: Option<FunctionSet>,
     handlers: Vec<(String, Arc<dyn Handler>)>,
     services: Option<Services>,
     buckets: Buckets,
     aws: Aws,
+    http: Http,
     mocks: Mocks,
     observer: Option<Arc<dyn Observer>>,
     settings: Settings,
@@ -35,16 +38,17 @@ const MAX_ACTIVE: usize = 10_000;
 const MAX_MEMORY: usize = 1024 * 1024 * 1024;
 
 impl EngineBuilder {
-    pub(crate) fn new(journal: Journal) -> EngineBuilder {
+    pub(crate) fn new(store: Arc<dyn Store>) -> EngineBuilder {
         let identity = Identity::new("us-east-1", "000000000000");
         EngineBuilder {
-            journal,
+            store,
             identity,
             functions: None,
             handlers: Vec::new(),
             services: None,
             buckets: Buckets::default(),
             aws: Aws::default(),
+            http: Http::default(),
             mocks: Mocks::default(),
             observer: None,
             settings: Settings {
@@ -56,7 +60,8 @@ impl EngineBuilder {
                 client: false,
                 record: RECORD,
                 max_memory: MAX_MEMORY,
-                deaths: asl_journal::quarantine::DEATHS,
+                deaths: asl_store::quarantine::DEATHS,
+                state_machines: None,
             },
         }
     }
@@ -91,6 +96,12 @@ impl EngineBuilder {
         self
     }
 
+    /// The connections that HTTP tasks use, and the private hosts they may reach; none unless set.
+    pub fn http(mut self, http: Http) -> EngineBuilder {
+        self.http = http;
+        self
+    }
+
     /// Folders that stand for the S3 buckets of Distributed Maps.
     pub fn buckets(mut self, buckets: Buckets) -> EngineBuilder {
         self.buckets = buckets;
@@ -100,6 +111,16 @@ impl EngineBuilder {
     /// States whose tasks are not run but answered from a mock configuration.
     pub fn mocks(mut self, mocks: Mocks) -> EngineBuilder {
         self.mocks = mocks;
+        self
+    }
+
+    /// Where state machines are found, by name, that tasks start beside those of the store's catalogue. Asked when a task wants
+    /// one; `None` where there is none of the name, an error where it cannot be loaded.
+    pub fn state_machines(
+        mut self,
+        known: impl Fn(&str) -> Option<Result<Arc<Definition>, String>> + Send + Sync + 'static,
+    ) -> EngineBuilder {
+        self.settings.state_machines = Some(Arc::new(known));
         self
     }
 
@@ -185,13 +206,9 @@ impl EngineBuilder {
         let services = self.services.unwrap_or_else(|| {
             Services::new(&ServicesSpec::default(), self.identity.clone()).expect("no declarations have no mistakes")
         });
-        let backends = Backends {
-            functions,
-            services: Arc::new(services),
-            buckets: self.buckets,
-            mocks: self.mocks,
-            aws: self.aws,
-        };
-        Engine::new(self.journal, self.identity, backends, self.observer, self.settings)
+        let mut backends = Backends::new(functions, Arc::new(services));
+        (backends.buckets, backends.mocks) = (self.buckets, self.mocks);
+        (backends.aws, backends.http) = (self.aws, self.http);
+        Engine::new(self.store, self.identity, backends, self.observer, self.settings)
     }
 }

@@ -254,7 +254,7 @@ impl Drop for Place<'_> {
 }
 
 /// A deadline finer than a millisecond must not be met a moment early.
-fn whole_ms(at: Timestamp) -> i64 {
+pub(crate) fn whole_ms(at: Timestamp) -> i64 {
     let ms = at.millis();
     ms.saturating_add(i64::from(Timestamp::from_millis(ms) < at))
 }

@@ -1,19 +1,26 @@
 //! The engine: a handle to everything that runs over one journal.
 
+use crate::activity::Rooms;
 use crate::builder::EngineBuilder;
+use crate::client::redrive;
 use crate::clock::Clock;
-use crate::driver::Driver;
 use crate::error::EngineError;
-use crate::fit::Left;
-use crate::lease::Lease;
+use crate::execution::nested::Nursery;
+use crate::execution::{self, Driver};
+use crate::machines::StateMachines;
 use crate::memory::{Memory, Share};
 use crate::notice::{Limit, Notice};
-use crate::registry::{Active, End, Held, Registry};
-use crate::{deliveries, pace, redrive};
+use crate::pace;
+use crate::residency::{Active, End, Residence, Residency};
+use crate::worker::fit::Left;
+use crate::worker::lease::Lease;
+use crate::worker::outbox;
 use asl_core::{Budget, Event, Execution, ExecutionType, Failure, Machine, Note, Outcome, TokenKey};
 use asl_expr::Timestamp;
-use asl_journal::quarantine::Trials;
-use asl_journal::{Claimed, Definition as Stored, ExecutionId, ExecutionRow, Journal, JournalError, MailId, Status};
+use asl_store::quarantine::Trials;
+use asl_store::{
+    Claimed, Definition as Stored, ExecutionId, ExecutionRow, SignalId, StartedAs, Status, Store, StoreError,
+};
 use asl_syntax::Definition;
 use asl_task::embedded::Identity;
 use asl_task::{Backends, Unsupported};
@@ -23,12 +30,14 @@ use std::collections::HashSet;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
-use tokio::sync::{Notify, OnceCell, OwnedSemaphorePermit, Semaphore, mpsc, watch};
+use tokio::sync::{Notify, OnceCell, OwnedSemaphorePermit, RwLock, Semaphore, mpsc, watch};
 
 /// How often an execution that another process runs is looked at by those who wait for it.
-const LOOK: Duration = Duration::from_millis(200);
+pub(crate) const LOOK: Duration = Duration::from_millis(200);
+/// How long a shutdown waits for jobs to be stopped.
+const STOPS: Duration = Duration::from_secs(10);
 /// The longest sleep of those who wait for an execution.
-const NAP: Duration = Duration::from_secs(60);
+pub(crate) const NAP: Duration = Duration::from_secs(60);
 
 /// Told what happens in executions, after it was written to the journal.
 pub trait Observer: Send + Sync {
@@ -67,6 +76,30 @@ pub struct StartExecution<'a> {
     pub input: &'a str,
 }
 
+/// What a catalogue knows of an execution that begins, beside what to start.
+#[derive(Clone, Debug, Default)]
+pub struct StartAs {
+    /// The role of the state machine; one named after it when left out.
+    pub role_arn: Option<Arc<str>>,
+    /// Its state machine is an Express one: five minutes, and an ARN of that kind.
+    pub express: bool,
+    /// What the caller named.
+    pub started_as: Option<StartedAs>,
+}
+
+impl StartAs {
+    fn apply(&self, execution: &mut Execution) {
+        if let Some(role) = &self.role_arn {
+            execution.role_arn = role.clone();
+        }
+        if self.express {
+            execution.execution_type = ExecutionType::Express;
+            let arn = execution.arn.replacen(":execution:", ":express:", 1);
+            execution.arn = format!("{arn}:{}", uuid::Uuid::new_v4()).into();
+        }
+    }
+}
+
 /// An execution that was started: it is in the journal and will end.
 #[derive(Clone, Debug)]
 pub struct Started {
@@ -76,6 +109,13 @@ pub struct Started {
     pub name: Arc<str>,
     /// Where its end is told, when it was started here.
     end: Option<watch::Receiver<End>>,
+}
+
+impl Started {
+    /// An execution that exists already. `wait_for` finds where its end is told.
+    pub fn known(arn: &str, name: &str) -> Started {
+        Started { arn: arn.into(), name: name.into(), end: None }
+    }
 }
 
 /// What an engine is told when it is made.
@@ -98,6 +138,8 @@ pub(crate) struct Settings {
     pub(crate) max_memory: usize,
     /// After how many deaths of its owners an execution is set aside.
     pub(crate) deaths: u32,
+    /// State machines that tasks may start, by name.
+    pub(crate) state_machines: Option<StateMachines>,
 }
 
 /// Whether an engine takes on work.
@@ -118,7 +160,7 @@ impl Phase {
 }
 
 pub(crate) struct Inner {
-    pub(crate) journal: Journal,
+    pub(crate) store: Arc<dyn Store>,
     pub(crate) identity: Identity,
     pub(crate) backends: Backends,
     pub(crate) observer: Option<Arc<dyn Observer>>,
@@ -145,13 +187,19 @@ pub(crate) struct Inner {
     pub(crate) bell: Mutex<Option<mpsc::Receiver<()>>>,
     /// True when there may be something in the outbox: there was when the engine began, or something was published here.
     pub(crate) outbox: AtomicBool,
+    /// Held while deliveries are made: an engine that ends waits for those.
+    pub(crate) delivering: tokio::sync::Mutex<()>,
     /// Something was parked, or is wanted back.
     pub(crate) due: Arc<Notify>,
-    /// The database should be looked at.
-    pub(crate) post: Arc<Notify>,
+    /// Read by each job that is being stopped; a shutdown waits for them.
+    pub(crate) stops: Arc<RwLock<()>>,
+    /// Wakes the poller: the store should be looked at.
+    pub(crate) wake: Arc<Notify>,
     /// What is left to others.
     pub(crate) left: Mutex<Left>,
-    registry: Mutex<Registry>,
+    /// Where workers wait that ask for tasks of activities.
+    pub(crate) activities: Rooms,
+    residency: Mutex<Residency>,
 }
 
 /// A place in memory: one of so many, and its bytes.
@@ -168,13 +216,13 @@ pub struct Engine {
 }
 
 impl Engine {
-    /// Begins to put an engine together over a journal.
-    pub fn builder(journal: Journal) -> EngineBuilder {
-        EngineBuilder::new(journal)
+    /// Begins to put an engine together over a store.
+    pub fn builder(store: impl Into<Arc<dyn Store>>) -> EngineBuilder {
+        EngineBuilder::new(store.into())
     }
 
     pub(crate) fn new(
-        journal: Journal,
+        store: Arc<dyn Store>,
         identity: Identity,
         backends: Backends,
         observer: Option<Arc<dyn Observer>>,
@@ -182,7 +230,7 @@ impl Engine {
     ) -> Engine {
         let (deliveries, bell) = mpsc::channel(1);
         let inner = Inner {
-            journal,
+            store,
             identity,
             backends,
             observer,
@@ -201,12 +249,17 @@ impl Engine {
             deliveries,
             bell: Mutex::new(Some(bell)),
             outbox: AtomicBool::new(false),
+            delivering: tokio::sync::Mutex::new(()),
             due: Arc::default(),
-            post: Arc::default(),
+            stops: Arc::default(),
+            wake: Arc::default(),
             left: Mutex::default(),
-            registry: Mutex::default(),
+            activities: Rooms::default(),
+            residency: Mutex::default(),
         };
-        Engine { inner: Arc::new(inner) }
+        let inner = Arc::new(inner);
+        inner.backends.nest.run_by(Nursery(Arc::downgrade(&inner)));
+        Engine { inner }
     }
 
     /// Its clock.
@@ -214,9 +267,9 @@ impl Engine {
         &self.inner.clock
     }
 
-    /// The journal it writes to.
-    pub fn journal(&self) -> &Journal {
-        &self.inner.journal
+    /// The store it writes to.
+    pub fn store(&self) -> &dyn Store {
+        &*self.inner.store
     }
 
     /// The Task states of a definition that nothing here can run.
@@ -231,15 +284,37 @@ impl Engine {
     /// When the name or the input is not acceptable, when a task of the definition has no backend here, when the engine
     /// was shut down, or when the journal cannot be written. Then nothing has started.
     pub async fn start(&self, start: StartExecution<'_>) -> Result<Started, EngineError> {
+        self.start_as(start, StartAs::default()).await
+    }
+
+    /// As [`Engine::start`], for a server: with what the catalogue says of the state machine, and what the caller named.
+    ///
+    /// # Errors
+    /// As for [`Engine::start`].
+    pub async fn start_as(&self, start: StartExecution<'_>, about: StartAs) -> Result<Started, EngineError> {
         let _hold = self.inner.clock.hold();
         let start_bytes = start.input.len();
-        let (execution, definition, machine) = self.prepare(start)?;
-        let end = Some(self.inner.registry().subscribe(&execution.arn));
+        let (mut execution, definition, machine) = self.prepare(start)?;
+        about.apply(&mut execution);
+        let end = Some(self.inner.residency().subscribe(&execution.arn));
         let started = Started { arn: execution.arn.clone(), name: execution.name.clone(), end };
         let permit = self.inner.slots.clone().acquire_owned().await.map_err(|_| EngineError::ShutDown)?;
         let share = self.inner.memory.enter(start_bytes).await;
         self.inner.still_works()?;
-        self.inner.create(machine, execution, definition, Place { permit: Some(permit), share }).await?;
+        self.inner
+            .create(machine, execution, definition, about.started_as, Place { permit: Some(permit), share })
+            .await?;
+        Ok(started)
+    }
+
+    /// Starts an execution for a task. It takes no place of its own: the one whose task it is may have the last.
+    pub(crate) async fn start_nested(&self, start: StartExecution<'_>, about: StartAs) -> Result<Started, EngineError> {
+        let (mut execution, definition, machine) = self.prepare(start)?;
+        about.apply(&mut execution);
+        let started = Started { arn: execution.arn.clone(), name: execution.name.clone(), end: None };
+        self.inner.still_works()?;
+        let share = self.inner.memory.enter_now();
+        self.inner.create(machine, execution, definition, about.started_as, Place { permit: None, share }).await?;
         Ok(started)
     }
 
@@ -250,8 +325,12 @@ impl Engine {
     pub async fn submit(&self, start: StartExecution<'_>) -> Result<Started, EngineError> {
         let (execution, definition, machine) = self.prepare(start)?;
         let started = Started { arn: execution.arn.clone(), name: execution.name.clone(), end: None };
-        Driver::submit(&self.inner.journal, self.inner.clock.now(), machine, execution, definition).await?;
-        self.inner.post.notify_one();
+        let (now, mut machine) = (self.inner.clock.now(), machine);
+        let run = |machine: &mut Machine| machine.run(now, Budget::steps(0));
+        let (new, _) = execution::begin(now, &mut machine, execution, definition, run)?;
+        let submitted = self.inner.store.submit(new).await;
+        submitted.map_err(|error| EngineError::from(error).of_name(&started.name))?;
+        self.inner.wake.notify_one();
         Ok(started)
     }
 
@@ -304,11 +383,10 @@ impl Engine {
     pub async fn resume(&self) -> Result<Vec<Arc<str>>, EngineError> {
         self.inner.still_works()?;
         let _hold = self.inner.clock.hold();
-        let journal = &self.inner.own().await?.journal;
-        let own = journal.claimed().await?;
-        let left: Vec<_> = own.into_iter().filter(|own| self.inner.registry().can_be_adopted(own.id)).collect();
-        let claimed = self.inner.claim_fitting(journal, self.inner.claim(u32::MAX).await?).await?;
-        journal.sweep_locks().await?;
+        let worker = &self.inner.leased().await?.worker;
+        let own = worker.claimed().await?;
+        let left: Vec<_> = own.into_iter().filter(|own| self.inner.residency().can_be_adopted(own.id)).collect();
+        let claimed = self.inner.claim_fitting(worker, self.inner.claim(u32::MAX).await?).await?;
         let resumed = || left.iter().chain(&claimed);
         let condemned: Vec<Claimed> = [&left, &claimed].into_iter().flat_map(|list| self.inner.adopt(list)).collect();
         let aside: HashSet<ExecutionId> = condemned.iter().map(|claimed| claimed.id).collect();
@@ -324,13 +402,13 @@ impl Engine {
     /// When there is no such execution, or the journal cannot be written.
     pub async fn take_back(&self, arn: &str) -> Result<bool, EngineError> {
         let row = self.row(arn).await?;
-        let taken = self.inner.journal.take_back(row.id).await?;
-        let mut registry = self.inner.registry();
-        if let Some(Held::Broken(_)) = registry.get(row.id) {
-            registry.forget(row.id);
+        let taken = self.inner.store.take_back(row.id).await?;
+        let mut residency = self.inner.residency();
+        if let Some(Residence::Broken(_)) = residency.get(row.id) {
+            residency.forget(row.id);
         }
-        drop(registry);
-        self.inner.post.notify_one();
+        drop(residency);
+        self.inner.wake.notify_one();
         Ok(taken)
     }
 
@@ -342,8 +420,8 @@ impl Engine {
         let mut phase = self.inner.phase.subscribe();
         loop {
             let (mut end, mut here) = {
-                let mut registry = self.inner.registry();
-                (registry.subscribe(arn), registry.running(arn).is_some())
+                let mut residency = self.inner.residency();
+                (residency.subscribe(arn), residency.running(arn).is_some())
             };
             if !here {
                 let row = self.row(arn).await?;
@@ -356,12 +434,12 @@ impl Engine {
                     return Ok(Outcome::Aborted(failure));
                 }
                 if row.status != Status::Running {
-                    let machine = self.inner.rebuild(&self.inner.journal, &row, None).await?;
+                    let machine = self.inner.rebuild(&row, None).await?;
                     return machine.outcome().cloned().ok_or(EngineError::ShutDown);
                 }
                 self.inner.still_works()?;
-                here = match self.inner.registry().get(row.id) {
-                    Some(Held::Broken(error)) => return Err((**error).clone()),
+                here = match self.inner.residency().get(row.id) {
+                    Some(Residence::Broken(error)) => return Err((**error).clone()),
                     held => held.is_some(),
                 };
             }
@@ -372,7 +450,7 @@ impl Engine {
                 Some(ended) = ended => return ended,
                 () = stopped => {
                     // A driver at work is about to say how it ends.
-                    if self.inner.registry().running(arn).is_none() {
+                    if self.inner.residency().running(arn).is_none() {
                         self.inner.still_works()?;
                     }
                     tokio::task::yield_now().await;
@@ -396,7 +474,7 @@ impl Engine {
     }
 
     pub(crate) async fn row(&self, arn: &str) -> Result<ExecutionRow, EngineError> {
-        let row = self.inner.journal.execution(arn).await?;
+        let row = self.inner.store.execution(arn).await?;
         row.ok_or_else(|| EngineError::NoSuchExecution(arn.to_owned()))
     }
 
@@ -416,7 +494,7 @@ impl Engine {
     /// When there is no such execution or its records cannot be read.
     pub async fn history(&self, arn: &str) -> Result<Vec<Event>, EngineError> {
         let row = self.row(arn).await?;
-        let records = self.inner.journal.records(row.id).await?;
+        let records = self.inner.store.records(row.id).await?;
         Ok(records.into_iter().flat_map(|r| r.events).collect())
     }
 
@@ -426,8 +504,9 @@ impl Engine {
     /// # Errors
     /// When the journal cannot be read.
     pub async fn shutdown(&self) -> Result<(), EngineError> {
-        let drained = if self.inner.still_works().is_ok() { deliveries::last(&self.inner).await } else { Ok(()) };
+        let drained = if self.inner.still_works().is_ok() { outbox::last(&self.inner).await } else { Ok(()) };
         self.inner.stop().await;
+        let _ = tokio::time::timeout(STOPS, self.inner.stops.write()).await;
         drained
     }
 }
@@ -435,7 +514,7 @@ impl Engine {
 impl Inner {
     /// Tells whoever watches over this engine.
     pub(crate) fn notify(&self, notice: &Notice) {
-        if matches!(notice, Notice::NotRead { error: EngineError::Journal(JournalError::Closed) }) {
+        if matches!(notice, Notice::NotRead { error: EngineError::Store(StoreError::Closed) }) {
             // The engine ends, and its journal was quicker.
             return;
         }
@@ -452,9 +531,9 @@ impl Inner {
         let _ = self.deliveries.try_send(());
     }
 
-    pub(crate) fn registry(&self) -> MutexGuard<'_, Registry> {
-        // The registry is whole between any two of its operations, so a panic elsewhere does not spoil it.
-        self.registry.lock().unwrap_or_else(PoisonError::into_inner)
+    pub(crate) fn residency(&self) -> MutexGuard<'_, Residency> {
+        // The residency is whole between any two of its operations, so a panic elsewhere does not spoil it.
+        self.residency.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// An error when the engine was shut down or has lost its lease.
@@ -475,16 +554,14 @@ impl Inner {
             }
             works
         });
-        let left = self.registry().held();
+        let left = self.residency().held();
         if left > 0 && self.serving.load(Ordering::Relaxed) {
             self.notify(&Notice::GaveBack { executions: left });
         }
         if let Some(lease) = self.lease.get()
-            && let Err(error) = lease.journal.release().await
+            && let Err(error) = lease.worker.release().await
         {
-            tracing::debug!(%error, "the lease was not given back; others find its lock free");
-        } else if let Some(lease) = self.lease.get() {
-            lease.is_given_back();
+            tracing::debug!(%error, "the lease was not given back; others find that this process is gone");
         }
         self.backends.functions.shutdown().await;
     }
@@ -495,24 +572,25 @@ impl Inner {
         machine: Machine,
         execution: Execution,
         definition: Stored,
+        started_as: Option<StartedAs>,
         place: Place,
     ) -> Result<(), EngineError> {
         let inner = self.clone();
         let creating = tokio::spawn(async move {
             let arn = execution.arn.clone();
-            inner.registry().announce(&arn);
-            let created = Driver::create(inner.clone(), machine, execution, definition, place).await;
+            inner.residency().announce(&arn);
+            let created = Driver::create(inner.clone(), machine, execution, definition, started_as, place).await;
             let created = created.map(|driver| inner.launch(&arn, driver, HashSet::new()));
-            inner.registry().announced(&arn);
+            inner.residency().announced(&arn);
             created
         });
         creating.await.unwrap_or(Err(EngineError::ShutDown))
     }
 
     /// Lets a driver go.
-    pub(crate) fn launch(self: &Arc<Inner>, arn: &Arc<str>, driver: Driver, handed: HashSet<MailId>) {
+    pub(crate) fn launch(self: &Arc<Inner>, arn: &Arc<str>, driver: Driver, handed: HashSet<SignalId>) {
         let id = driver.id();
-        self.registry().run(id, Active { arn: arn.clone(), letters: driver.letters(), handed });
+        self.residency().run(id, Active { arn: arn.clone(), signals: driver.signals(), handed });
         let (inner, arn, mut phase) = (self.clone(), arn.clone(), self.phase.subscribe());
         let mut hold = self.clock.hold();
         tokio::spawn(async move {
@@ -537,23 +615,23 @@ impl Inner {
         let works = self.still_works().is_ok();
         if let Err(error) = &outcome {
             tracing::debug!(execution = %arn, %error, "the driver stopped");
-            if matches!(error, EngineError::Journal(JournalError::Fenced { .. })) {
+            if matches!(error, EngineError::Store(StoreError::Fenced { .. })) {
                 self.lose(error.clone());
             } else if works && error.passes() && self.serving.load(Ordering::Relaxed) {
-                self.registry().forget(id);
+                self.residency().forget(id);
                 return self.not_loaded(id, arn, error.clone());
             }
         }
         if let (true, Err(error @ EngineError::Panicked)) = (works, &outcome) {
             self.leave_to_others(id, error);
         }
-        let mut registry = self.registry();
+        let mut residency = self.residency();
         match &outcome {
             // Whoever asks later is told the same.
-            Err(error) if works => registry.fail(id, error.clone()),
-            _ => drop(registry.forget(id)),
+            Err(error) if works => residency.fail(id, error.clone()),
+            _ => drop(residency.forget(id)),
         }
-        registry.publish(arn, outcome);
+        residency.publish(arn, outcome);
     }
 }
 

@@ -1,9 +1,7 @@
 //! What can go wrong for a caller of the engine.
 
-use crate::lease;
 use crate::replay::ReplayError;
-use asl_journal::JournalError;
-use asl_store::StoreError;
+use asl_store::{ErrorKind, StoreError};
 use asl_task::Unsupported;
 use std::sync::Arc;
 
@@ -79,9 +77,12 @@ pub enum EngineError {
     /// The execution cannot be continued from its records.
     #[error(transparent)]
     Replay(#[from] Arc<ReplayError>),
-    /// The journal could not be written or read.
+    /// The store could not be written or read.
     #[error(transparent)]
-    Journal(JournalError),
+    Store(StoreError),
+    /// There is no such activity: it is neither declared nor was it made.
+    #[error("Activity Does Not Exist: '{0}'")]
+    NoSuchActivity(String),
     /// The embedded services could not be read or written.
     #[error("the embedded services could not be reached: {0}")]
     Services(String),
@@ -109,16 +110,26 @@ impl EngineError {
             EngineError::NotRedrivable { .. } => Some(
                 "only executions that failed, timed out or were aborted in the last 14 days can be; `asl run` starts anew",
             ),
-            EngineError::Journal(error) => error.hint(),
+            EngineError::Store(error) => error.hint(),
             _ => None,
+        }
+    }
+
+    /// The same in the words of a caller that gave a name, not an ARN.
+    pub(crate) fn of_name(self, name: &str) -> EngineError {
+        match self {
+            EngineError::Store(StoreError::AlreadyExists { .. }) => {
+                EngineError::AlreadyExists { name: name.to_owned() }
+            }
+            other => other,
         }
     }
 
     /// True for failures that may be over in a while.
     pub(crate) fn passes(&self) -> bool {
         match self {
-            EngineError::Journal(error) => lease::passes(error),
-            EngineError::Replay(error) => matches!(&**error, ReplayError::Journal(error) if lease::passes(error)),
+            EngineError::Store(error) => passes(error),
+            EngineError::Replay(error) => matches!(&**error, ReplayError::Store(error) if passes(error)),
             EngineError::Services(_) => true,
             _ => false,
         }
@@ -129,9 +140,14 @@ impl From<StoreError> for EngineError {
     fn from(error: StoreError) -> EngineError {
         match error {
             error @ StoreError::Service { .. } => EngineError::Services(error.to_string()),
-            error => EngineError::Journal(error),
+            error => EngineError::Store(error),
         }
     }
+}
+
+/// True for failures that may be over in a while: the execution is tried again then.
+pub(crate) fn passes(error: &StoreError) -> bool {
+    error.kind() == ErrorKind::Transient
 }
 
 fn list(unsupported: &[Unsupported]) -> String {

@@ -9,42 +9,37 @@
 //! comes from, who runs a task and what is stored is this crate's.
 #![forbid(unsafe_code)]
 
+mod activity;
 mod builder;
-mod calls;
-mod children;
+mod client;
 mod clock;
 mod definitions;
-mod deliveries;
-mod driver;
 mod engine;
 mod error;
-mod fit;
-mod lease;
-mod letters;
-mod maps;
+mod execution;
+mod machines;
 mod memory;
 mod notice;
 mod pace;
-mod parked;
-mod post;
-mod redrive;
-mod registry;
 mod replay;
-mod stop;
-mod trial;
+mod residency;
+mod services;
 mod worker;
 
+pub use activity::ActivityTask;
 pub use asl_task::{Missing, Unsupported};
 pub use builder::EngineBuilder;
-pub use children::map_run_children;
+pub use client::children::map_run_children;
 pub use clock::{Clock, Hold};
 pub(crate) use definitions::load_stored;
 pub use definitions::stored_options;
-pub use engine::{Engine, Observer, StartExecution, Started, Update};
+pub use engine::{Engine, Observer, StartAs, StartExecution, Started, Update};
 pub use error::EngineError;
+pub use execution::protocol;
 pub use notice::Notice;
 pub use replay::{
     ChangedCall, Difference, Divergence, ExportError, Exported, Fork, Needed, ReplayError, Replayed, Trial, Verdict,
     Whose, pending, replay, replay_exported, replay_kept, try_definition, try_kept,
 };
+pub use services::CallError;
 pub use worker::{Holder, holders};

@@ -37,7 +37,7 @@ async fn start(engine: &Engine, definition: &Arc<Definition>, name: &str, input:
 }
 
 async fn row(engine: &Engine, name: &str) -> ExecutionRow {
-    engine.journal().execution(name).await.unwrap().unwrap()
+    engine.store().execution(name).await.unwrap().unwrap()
 }
 
 async fn ok(input: Value) -> Result<Value, Failure> {
@@ -94,7 +94,7 @@ async fn executions_that_work_hard_leave_time_for_others_and_are_stopped_at_once
         assert!(matches!(engine.wait(&row.arn).await.unwrap(), Outcome::Aborted(_)));
     }
     let row = row(&engine, "one").await;
-    replay(engine.journal(), &row).await.unwrap();
+    replay(engine.store(), &row).await.unwrap();
 }
 
 /// A shutdown does not wait for them either.
@@ -124,10 +124,10 @@ async fn a_run_ends_when_its_record_has_its_bytes() {
     let started = start(&engine, &definition(text), "one", r#"{"n": 0}"#).await;
     assert!(matches!(engine.wait(&started.arn).await.unwrap(), Outcome::Succeeded(_)));
     let row = row(&engine, "one").await;
-    let records = engine.journal().records(row.id).await.unwrap();
+    let records = engine.store().records(row.id).await.unwrap();
     assert!(records.len() >= 20, "{} records", records.len());
     assert!(records.iter().all(|record| record.events.len() <= 20), "each has about five texts");
-    replay(engine.journal(), &row).await.unwrap();
+    replay(engine.store(), &row).await.unwrap();
 }
 
 const DISTRIBUTED: &str = r#"{"StartAt": "Each", "States": {"Each": {"Type": "Map", "End": true, "MaxConcurrency": 8,
@@ -152,13 +152,13 @@ async fn items_are_written_in_pieces() {
             Engine::builder(Journal::in_memory().await.unwrap()).buckets(buckets).record_budget(budget).build();
         let started = start(&engine, &definition(DISTRIBUTED), "one", "{}").await;
         assert!(matches!(engine.wait(&started.arn).await.unwrap(), Outcome::Succeeded(_)));
-        let all = engine.journal().executions(&Filter::default()).await.unwrap();
+        let all = engine.store().executions(&Filter::default()).await.unwrap();
         assert_eq!(all.len(), 61, "each item has its child");
         let row = row(&engine, &started.arn).await;
-        let records = engine.journal().records(row.id).await.unwrap();
+        let records = engine.store().records(row.id).await.unwrap();
         let largest = records.iter().map(bytes_of).max().unwrap();
         assert!(largest < 30_000, "{largest} bytes in a record");
-        replay(engine.journal(), &row).await.unwrap();
+        replay(engine.store(), &row).await.unwrap();
     }
 }
 
@@ -186,7 +186,7 @@ async fn a_record_that_is_too_large_fails_its_execution_by_name_and_nobody_elses
     assert!(told.has("bad fails: "), "{:?}", told.0);
     let row = row(&engine, "bad").await;
     assert_eq!(row.status, Status::Failed);
-    replay(engine.journal(), &row).await.unwrap();
+    replay(engine.store(), &row).await.unwrap();
 }
 
 /// Memory lets one in after the other where one alone fills it.
@@ -246,7 +246,7 @@ async fn what_cannot_be_read_is_left_to_others_and_can_be_stopped() {
         let text = WAITS.replace("36000", &format!("3{:04}", sql.len()));
         let started = start(&first, &definition(&text), "one", "{}").await;
         first.shutdown().await.unwrap();
-        first.journal().clone().close().await;
+        first.store().close().await;
         tamper(&path, sql).await;
 
         let told = Arc::new(Told::default());
@@ -301,7 +301,7 @@ async fn an_engine_stops_what_it_cannot_read_itself() {
     let first = Engine::builder(journal(&path).await).build();
     let started = start(&first, &definition(WAITS), "one", "{}").await;
     first.shutdown().await.unwrap();
-    first.journal().clone().close().await;
+    first.store().close().await;
     tamper(&path, "UPDATE journal SET checksum = checksum + 1").await;
     let engine = Engine::builder(journal(&path).await).build();
     engine.resume().await.unwrap();
@@ -318,11 +318,11 @@ async fn works_until_it_is_poisoned() {
     let dies = |_: Value| async { std::process::abort() };
     let told = Arc::new(Told::default());
     let journal = journal(Path::new(&path)).await;
-    let builder = Engine::builder(journal).function("Ok", ok).function("Kill", dies).observer(told.clone());
+    let builder = Engine::builder(journal.clone()).function("Ok", ok).function("Kill", dies).observer(told.clone());
     let engine = builder.build();
     engine.serve().await.unwrap();
     loop {
-        let open = engine.journal().open_executions().await.unwrap();
+        let open = journal.open_executions().await.unwrap();
         let left = |row: &&ExecutionRow| row.set_aside.is_none() && !row.name.starts_with("waits");
         if open.iter().filter(left).count() == 0 {
             break;
@@ -366,7 +366,7 @@ async fn a_poison_is_set_aside_and_taken_again_when_it_is_asked_for() {
         assert!(deaths <= 20, "{}", String::from_utf8_lossy(&worker.stderr));
     }
     assert!(deaths >= 5, "{deaths} deaths");
-    for row in client.journal().executions(&Filter::default()).await.unwrap() {
+    for row in client.store().executions(&Filter::default()).await.unwrap() {
         let expected = match &row.name[..4] {
             "pois" => (Status::Running, true),
             "fine" => (Status::Succeeded, false),
@@ -384,5 +384,5 @@ async fn a_poison_is_set_aside_and_taken_again_when_it_is_asked_for() {
     client.stop(&two.arn, Failure::default()).await.unwrap();
     let two = row(&client, "poison-2").await;
     assert_eq!((two.status, two.unread_end, &two.set_aside), (Status::Aborted, false, &None));
-    replay(client.journal(), &two).await.unwrap();
+    replay(client.store(), &two).await.unwrap();
 }

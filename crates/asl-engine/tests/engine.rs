@@ -3,6 +3,7 @@
 use asl_core::{Event, EventKind, Failure, Outcome, TaskId};
 use asl_engine::{Engine, EngineBuilder, EngineError, Observer, ReplayError, StartExecution, Started, Update, replay};
 use asl_journal::{Filter, Journal, Options as JournalOptions, Status};
+use asl_store::contract::transact;
 use asl_syntax::{Definition, Options, Source, load};
 use asl_task::bucket::Buckets;
 use asl_task::embedded::{Identity, Receive, Services, ServicesSpec};
@@ -124,8 +125,8 @@ async fn an_execution_goes_on_after_its_engine_is_gone() {
     let history = second.history(&started.arn).await.unwrap();
     let numbers: Vec<u64> = history.iter().map(|e| e.id).collect();
     assert_eq!(numbers, [1, 2, 3, 4, 5, 6, 7]);
-    let row = second.journal().execution(&started.arn).await.unwrap().unwrap();
-    assert_eq!(replay(second.journal(), &row).await.unwrap().events, 7);
+    let row = second.store().execution(&started.arn).await.unwrap().unwrap();
+    assert_eq!(replay(second.store(), &row).await.unwrap().events, 7);
     assert!(second.resume().await.unwrap().is_empty(), "nothing is open any more");
 }
 
@@ -153,7 +154,7 @@ async fn a_stopped_execution_is_aborted_and_its_function_given_up() {
     engine.stop(&started.arn, Failure::new("Enough", "it takes too long")).await.unwrap();
     assert_eq!(engine.wait(&started.arn).await.unwrap(), Outcome::Aborted(Failure::new("Enough", "it takes too long")));
     dropped.notified().await;
-    let row = engine.journal().execution(&started.arn).await.unwrap().unwrap();
+    let row = engine.store().execution(&started.arn).await.unwrap().unwrap();
     assert_eq!(row.status, Status::Aborted);
     engine.stop(&started.arn, Failure::default()).await.unwrap();
     assert!(matches!(engine.stop("arn:none", Failure::default()).await, Err(EngineError::NoSuchExecution(_))));
@@ -165,17 +166,22 @@ async fn a_history_that_was_tampered_with_does_not_replay() {
     let pass = definition(r#""A": {"Type": "Pass", "Next": "B"}, "B": {"Type": "Pass", "End": true}"#);
     let started = start(&engine, &pass, r#"{"x": 1}"#).await.unwrap();
     engine.wait(&started.arn).await.unwrap();
-    let row = engine.journal().execution(&started.arn).await.unwrap().unwrap();
-    let mut record = engine.journal().records(row.id).await.unwrap().remove(0);
+    let row = engine.store().execution(&started.arn).await.unwrap().unwrap();
+    let mut record = engine.store().records(row.id).await.unwrap().remove(0);
     let EventKind::StateEntered { input, .. } = &mut record.events[3].kind else { panic!("{:?}", record.events) };
     *input = Value::from("forged");
 
     let forged = Journal::in_memory().await.unwrap();
-    let stored = engine.journal().definition(&row.definition).await.unwrap().unwrap();
+    let stored = engine.store().definition(&row.definition).await.unwrap().unwrap();
     let asl_core::Input::Start(execution) = record.inputs[0].clone() else { panic!() };
     let outcome = Some(engine.wait(&started.arn).await.unwrap());
-    let new =
-        asl_journal::NewExecution { definition: Arc::new(stored), execution: Arc::new(*execution), record, outcome };
+    let new = asl_journal::NewExecution {
+        definition: Arc::new(stored),
+        execution: Arc::new(*execution),
+        record,
+        outcome,
+        started_as: None,
+    };
     forged.submit(new).await.unwrap();
     let row = forged.execution(&started.arn).await.unwrap().unwrap();
     match replay(&forged, &row).await {
@@ -197,7 +203,8 @@ async fn a_callback_finds_its_task_by_the_token_and_a_false_one_does_not() {
     let started = start(&engine, &wait, "{}").await.unwrap();
     let token = loop {
         let services = services("[queues.Jobs]");
-        let received = engine.journal().transact(move |tx| {
+        let received = transact(engine.store(), move |tx| {
+            let services = services.clone();
             Box::pin(async move {
                 let receive = Receive { limit: 1, visibility_timeout_ms: Some(0), now_ms: now_ms(), seed: 1 };
                 let messages = services.receive_messages(tx, "Jobs", &receive).await;
@@ -222,8 +229,8 @@ async fn a_callback_finds_its_task_by_the_token_and_a_false_one_does_not() {
     engine.send_task_success(&token, Value::from("done")).await.unwrap();
     assert_eq!(engine.wait(&started.arn).await.unwrap(), Outcome::Succeeded(Value::from("done")));
     assert!(engine.send_task_success(&token, Value::Null).await.is_err(), "a token works once");
-    let row = engine.journal().execution(&started.arn).await.unwrap().unwrap();
-    replay(engine.journal(), &row).await.unwrap();
+    let row = engine.store().execution(&started.arn).await.unwrap().unwrap();
+    replay(engine.store(), &row).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -284,7 +291,7 @@ async fn what_cannot_start_leaves_nothing_behind() {
     };
     let message = start(&engine, &table("Fars"), "{}").await.unwrap_err().to_string();
     assert!(message.contains("Fars") && message.contains("[tables.Fars]"), "{message}");
-    assert!(engine.journal().executions(&Filter::default()).await.unwrap().is_empty());
+    assert!(engine.store().executions(&Filter::default()).await.unwrap().is_empty());
 
     engine.start(named(Some("once"), "{}")).await.unwrap();
     assert!(matches!(engine.start(named(Some("once"), "{}")).await, Err(EngineError::AlreadyExists { .. })));
@@ -329,11 +336,11 @@ async fn a_distributed_map_runs_its_children_as_executions_of_their_own() {
     let engine = memory().await.buckets(items(folder.path())).function("Work", double).build();
     let started = start(&engine, &definition(DISTRIBUTED), "{}").await.unwrap();
     assert_eq!(engine.wait(&started.arn).await.unwrap(), Outcome::Succeeded("[2, 4, 6]".parse().unwrap()));
-    let all = engine.journal().executions(&Filter::default()).await.unwrap();
+    let all = engine.store().executions(&Filter::default()).await.unwrap();
     assert_eq!(all.iter().filter(|row| row.arn.contains("execution:test/Each:")).count(), 3);
     for row in all {
         assert_eq!(row.status, Status::Succeeded);
-        replay(engine.journal(), &row).await.unwrap();
+        replay(engine.store(), &row).await.unwrap();
     }
 }
 
@@ -354,7 +361,7 @@ async fn a_distributed_map_goes_on_after_its_engine_is_gone() {
         .build();
     second.resume().await.unwrap();
     assert_eq!(second.wait(&started.arn).await.unwrap(), Outcome::Succeeded("[1, 2, 3]".parse().unwrap()));
-    let all = second.journal().executions(&Filter::default()).await.unwrap();
+    let all = second.store().executions(&Filter::default()).await.unwrap();
     assert_eq!(all.len(), 4, "the children of before went on, no others were made");
 }
 
@@ -369,7 +376,8 @@ async fn an_undeclared_bucket_is_refused_by_name() {
 async fn many_at_once_share_commits_and_all_replay() {
     const MANY: usize = 200;
     let folder = tempfile::tempdir().unwrap();
-    let engine = Engine::builder(file(&folder.path().join("asl.db")).await)
+    let journal = file(&folder.path().join("asl.db")).await;
+    let engine = Engine::builder(journal.clone())
         .services(services("[tables.Fares]\nHashKey = \"id\""))
         .function("Charge", |event: Value| async move { Ok(event) })
         .build();
@@ -394,12 +402,12 @@ async fn many_at_once_share_commits_and_all_replay() {
         let Outcome::Succeeded(output) = outcome.await.unwrap() else { panic!("one did not succeed") };
         assert_eq!(output["Attributes"]["charged"]["N"], Value::from("1"));
     }
-    let all = engine.journal().executions(&Filter { limit: Some(1000), ..Filter::default() }).await.unwrap();
+    let all = engine.store().executions(&Filter { limit: Some(1000), ..Filter::default() }).await.unwrap();
     assert_eq!(all.len(), MANY);
     for row in all {
-        assert_eq!(replay(engine.journal(), &row).await.unwrap().events, 17);
+        assert_eq!(replay(engine.store(), &row).await.unwrap().events, 17);
     }
-    let (commits, records) = (engine.journal().commits(), engine.journal().records_written());
+    let (commits, records) = (journal.commits(), journal.records_written());
     assert!(commits < records, "{commits} commits for {records} records");
 }
 

@@ -31,7 +31,8 @@ async fn engine(path: &Path, calls: &Arc<AtomicU32>) -> Engine {
 async fn messages(engine: &Engine) -> usize {
     let spec: ServicesSpec = toml::from_str("[queues.Jobs]").unwrap();
     let services = Services::new(&spec, Identity::new("us-east-1", "000000000000")).unwrap();
-    let peeked = engine.journal().transact(|tx| {
+    let peeked = asl_store::contract::transact(engine.store(), move |tx| {
+        let services = services.clone();
         Box::pin(async move {
             let peeked = services.peek_messages(tx, "Jobs", 0, 10, 0).await;
             Ok(peeked.map_err(|e| EngineError::Services(e.to_string()))?.len())
@@ -64,7 +65,7 @@ async fn the_call_of_a_callback_that_was_answered_is_not_made_again() {
         }
         let done = (messages(&first).await, calls.load(Ordering::SeqCst));
         first.shutdown().await.unwrap();
-        first.journal().clone().close().await;
+        first.store().close().await;
 
         let second = engine(&path, &calls).await;
         second.resume().await.unwrap();
@@ -72,8 +73,8 @@ async fn the_call_of_a_callback_that_was_answered_is_not_made_again() {
         second.stop(&started.arn, Failure::default()).await.unwrap();
         second.wait(&started.arn).await.unwrap();
         assert_eq!((messages(&second).await, calls.load(Ordering::SeqCst)), done, "{resource}");
-        let row = second.journal().execution(&started.arn).await.unwrap().unwrap();
-        replay(second.journal(), &row).await.unwrap();
+        let row = second.store().execution(&started.arn).await.unwrap().unwrap();
+        replay(second.store(), &row).await.unwrap();
     }
 }
 
@@ -126,7 +127,7 @@ async fn after_a_write_that_failed_the_same_engine_goes_on() {
         go.add_permits(1);
         for _ in 0..2 {
             let error = engine.wait(&started.arn).await.unwrap_err();
-            assert!(matches!(error, EngineError::Journal(JournalError::Locked { .. })), "{error}");
+            assert!(matches!(error, EngineError::Store(JournalError::Locked { .. })), "{error}");
         }
         release.send(()).unwrap();
         lock.await.unwrap();

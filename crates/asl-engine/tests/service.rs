@@ -71,8 +71,8 @@ async fn what_a_dead_worker_left_is_found_by_who_begins() {
     let path = folder.path().join("a.db");
     let lock = folder.path().join("a.db-worker-dead");
     std::fs::write(&lock, "").unwrap();
-    let engine = builder(&path).await.build();
-    let journal = engine.journal();
+    let journal = Journal::open(&path, JournalOptions::default()).await.unwrap();
+    let engine = Engine::builder(journal.clone()).build();
     let (what, lock_name) = ("dead".to_owned(), Some("a.db-worker-dead".to_owned()));
     let dead = NewWorker { what, process: 1, lock: lock_name, beat: 1, lease_ms: 30_000, gone: Vec::new() };
     journal.register(dead).await.unwrap();
@@ -85,6 +85,20 @@ async fn what_a_dead_worker_left_is_found_by_who_begins() {
     engine.wait(&started.arn).await.unwrap();
     journal.clone().close().await;
     assert!(matches!(engine.wait_for(&started).await, Ok(Outcome::Succeeded(_))));
+}
+
+/// A process that only stops what another one runs owns nothing, so it takes no lease, and makes none of its deliveries.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_process_that_stops_what_another_runs_becomes_no_worker() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("asl.db");
+    let owner = builder(&path).await.build();
+    let started = start(&owner, &definition(r#""A": {"Type": "Wait", "Seconds": 3600, "End": true}"#), "one").await;
+    let client = builder(&path).await.called("a client").client().build();
+    client.stop(&started.arn, Failure::default()).await.unwrap();
+    assert_eq!(owner.wait(&started.arn).await.unwrap().status(), "ABORTED");
+    let workers: Vec<String> = client.store().workers().await.unwrap().into_iter().map(|worker| worker.what).collect();
+    assert_eq!(workers, ["an engine"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -116,8 +130,8 @@ async fn a_worker_takes_on_what_is_submitted_and_nothing_twice() {
     for arn in &arns {
         // Whoever runs it, anybody can wait for it.
         assert_eq!(submitter.wait(arn).await.unwrap().status(), "SUCCEEDED");
-        let row = submitter.journal().execution(arn).await.unwrap().unwrap();
-        replay(submitter.journal(), &row).await.unwrap();
+        let row = submitter.store().execution(arn).await.unwrap().unwrap();
+        replay(submitter.store(), &row).await.unwrap();
     }
     assert_eq!(count.lock().unwrap().len(), 40, "no call was made twice");
     for worker in workers {
@@ -159,11 +173,11 @@ async fn an_engine_that_lost_its_lease_writes_nothing_and_says_so() {
     let before = other.records(claimed[0].id).await.unwrap();
     gate.open.notify_one();
     match first.wait(&started.arn).await {
-        Err(EngineError::Journal(JournalError::Fenced { .. })) => {}
+        Err(EngineError::Store(JournalError::Fenced { .. })) => {}
         other => panic!("{other:?}"),
     }
     let refused = first.start(starting(&call(), "two")).await;
-    assert!(matches!(refused, Err(EngineError::Journal(JournalError::Fenced { .. }))), "{refused:?}");
+    assert!(matches!(refused, Err(EngineError::Store(JournalError::Fenced { .. }))), "{refused:?}");
     assert_eq!(other.records(claimed[0].id).await.unwrap(), before);
     assert_eq!(other.executions(&Filter::default()).await.unwrap().len(), 1);
 }
@@ -179,13 +193,13 @@ async fn an_engine_that_cannot_renew_stops_before_its_lease_ends() {
     gate.called.notified().await;
     // It renews: much later it is still at work, and nobody can take its execution.
     tokio::time::sleep(2 * lease).await;
-    assert!(holders(engine.journal()).await.unwrap()[0].alive);
+    assert!(holders(engine.store()).await.unwrap()[0].alive);
     // The disk is busy with something else for longer than the lease.
     let mut blocker = sqlx_lock(&path);
     let renewed = std::time::Instant::now();
     let lost = tokio::time::timeout(Duration::from_secs(10), engine.stopped()).await.unwrap();
     assert!(renewed.elapsed() < lease, "it stopped too late");
-    assert!(matches!(lost, EngineError::Journal(JournalError::Fenced { .. })), "{lost}");
+    assert!(matches!(lost, EngineError::Store(JournalError::Fenced { .. })), "{lost}");
     assert!(engine.wait(&started.arn).await.is_err());
     blocker.kill().unwrap();
     blocker.wait().unwrap();
@@ -202,7 +216,7 @@ async fn an_engine_that_was_held_goes_on_if_nobody_has_taken_over() {
     let started = start(&engine, &call(), "one").await;
     gate.called.notified().await;
     std::thread::sleep(2 * lease);
-    until("a renewal", async || holders(engine.journal()).await.unwrap()[0].alive).await;
+    until("a renewal", async || holders(engine.store()).await.unwrap()[0].alive).await;
     gate.open.notify_one();
     assert_eq!(engine.wait(&started.arn).await.unwrap().status(), "SUCCEEDED");
     engine.shutdown().await.unwrap();
@@ -236,15 +250,15 @@ async fn resume_takes_only_what_nobody_runs() {
 
     let second = builder(&path).await.function("Work", gate.clone()).build();
     assert_eq!(second.resume().await.unwrap(), Vec::<Arc<str>>::new());
-    let alive: Vec<_> = holders(second.journal()).await.unwrap().into_iter().filter(|h| h.alive).collect();
+    let alive: Vec<_> = holders(second.store()).await.unwrap().into_iter().filter(|h| h.alive).collect();
     assert_eq!((alive[0].worker.what.as_str(), alive[0].executions), ("the first", 1));
     // A stop goes through the inbox of the first.
     second.stop(&started.arn, Failure::new("Enough", "")).await.unwrap();
     assert_eq!(first.wait(&started.arn).await.unwrap(), Outcome::Aborted(Failure::new("Enough", "")));
     assert_eq!(second.wait(&started.arn).await.unwrap().status(), "ABORTED");
     assert_eq!(gate.ids.lock().unwrap().len(), 1);
-    let row = second.journal().execution(&started.arn).await.unwrap().unwrap();
-    assert_eq!(second.journal().mail_of(row.id, 10).await.unwrap(), [], "the inbox is empty again");
+    let row = second.store().execution(&started.arn).await.unwrap().unwrap();
+    assert_eq!(second.store().signals(row.id, 10).await.unwrap(), [], "the inbox is empty again");
 
     // The first goes away without a word: its lock is free, so nobody waits for the lease.
     let left = start(&first, &call(), "two").await;
@@ -279,7 +293,7 @@ async fn a_drain_waits_for_what_is_in_flight_but_not_for_ever() {
     draining.await.unwrap();
     assert!(matches!(engine.wait(&started.arn).await, Err(EngineError::ShutDown)));
     assert_eq!(gate.ids.lock().unwrap().len(), 1, "the next task is not begun");
-    let row = engine.journal().execution(&started.arn).await.unwrap().unwrap();
+    let row = engine.store().execution(&started.arn).await.unwrap().unwrap();
     assert_eq!((row.status, row.last_event), (Status::Running, 9), "what came was written, and the next step too");
 
     let engine = builder(&path).await.function("Work", gate.clone()).build();
@@ -320,10 +334,10 @@ async fn a_distributed_map_goes_on_in_several_processes() {
     }
     let outcome = workers[0].wait(&started.arn).await.unwrap();
     assert_eq!(outcome, Outcome::Succeeded("[1, 2, 3, 4, 5, 6]".parse().unwrap()));
-    let all = first.journal().executions(&Filter::default()).await.unwrap();
+    let all = first.store().executions(&Filter::default()).await.unwrap();
     assert_eq!(all.len(), 7);
     for row in &all {
-        replay(first.journal(), row).await.unwrap();
+        replay(first.store(), row).await.unwrap();
     }
     for worker in workers {
         worker.shutdown().await.unwrap();

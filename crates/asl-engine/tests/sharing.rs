@@ -27,7 +27,11 @@ fn definition(states: &str) -> Arc<Definition> {
 }
 
 async fn builder(path: &Path) -> EngineBuilder {
-    Engine::builder(Journal::open(path, JournalOptions::default()).await.unwrap())
+    Engine::builder(open(path).await)
+}
+
+async fn open(path: &Path) -> Journal {
+    Journal::open(path, JournalOptions::default()).await.unwrap()
 }
 
 async fn start(engine: &Engine, states: &str, name: &str) -> Started {
@@ -172,13 +176,13 @@ async fn an_answer_needs_nobody_who_runs_the_execution() {
     sql(&path, "UPDATE execution SET owner = -1, set_aside = 'why', again_ms = 9e15 WHERE name = 'taken'");
     let refused = others[0].send_task_success(&tokens[0], Value::Null).await;
     assert!(matches!(refused, Err(EngineError::SetAside { .. })), "{refused:?}");
-    for row in others[0].journal().executions(&Default::default()).await.unwrap() {
-        assert_eq!(others[0].journal().mail_of(row.id, 10).await.unwrap(), []);
+    for row in others[0].store().executions(&Default::default()).await.unwrap() {
+        assert_eq!(others[0].store().signals(row.id, 10).await.unwrap(), []);
     }
     assert!(others[0].take_back(&arns[0]).await.unwrap());
     let winner = answer_at_once(&others, &tokens[0]).await;
     // The answer is recorded, and the execution is nobody's again.
-    let row = others[0].journal().execution(&arns[0]).await.unwrap().unwrap();
+    let row = others[0].store().execution(&arns[0]).await.unwrap().unwrap();
     assert_eq!((row.status, row.owner), (Status::Running, None));
     // The second one's task times out in 3000 seconds, and by this clock it is later.
     let later = Clock::skipping(Clock::real().now().plus_ms(3_600_000));
@@ -223,8 +227,8 @@ async fn a_token_does_not_follow_from_what_others_see() {
     let started = start(&engine, TOKEN, "one").await;
     work.called.notified().await;
     let genuine = work.tokens.lock().unwrap().pop().unwrap();
-    let row = engine.journal().execution(&started.arn).await.unwrap().unwrap();
-    let records = engine.journal().records(row.id).await.unwrap();
+    let row = engine.store().execution(&started.arn).await.unwrap().unwrap();
+    let records = engine.store().records(row.id).await.unwrap();
     let Input::Start(execution) = records[0].inputs[0].clone() else { panic!("{records:?}") };
     // The seed can be computed from a request id, and gave the tokens of earlier versions.
     let (_, task) = asl_core::read_task_token(&genuine).unwrap();
@@ -235,7 +239,7 @@ async fn a_token_does_not_follow_from_what_others_see() {
         assert!(matches!(refused, Err(EngineError::InvalidToken)), "{forged}: {refused:?}");
     }
     // What two executions draw has nothing in common, and a replay draws the same.
-    asl_engine::replay(engine.journal(), &row).await.unwrap();
+    asl_engine::replay(engine.store(), &row).await.unwrap();
     engine.send_task_success(&genuine, Value::Null).await.unwrap();
     engine.wait(&started.arn).await.unwrap();
 }
@@ -248,13 +252,14 @@ async fn no_wall_clock_takes_an_execution_from_one_that_lives() {
     let owner = builder(&path).await.function("Work", work.clone()).build();
     let started = start(&owner, CALL, "one").await;
     work.called.notified().await;
-    let other = builder(&path).await.function("Work", work.clone()).build();
+    let journal = open(&path).await;
+    let other = Engine::builder(journal.clone()).function("Work", work.clone()).build();
     other.serve().await.unwrap();
     // The clock is set: by 25 seconds, by days, and back. By the clock the lease is over, or has not begun.
     for beat in ["lease_until_ms - 60000", "0", "-9000000000000", "9000000000000"] {
         sql(&path, &format!("UPDATE worker SET lease_until_ms = {beat} WHERE what = 'an engine'"));
         // It looks at least twice at that.
-        let seen = other.journal().commits();
+        let seen = journal.commits();
         other
             .submit(StartExecution {
                 definition: definition(r#""A": {"Type": "Pass", "End": true}"#),
@@ -264,10 +269,10 @@ async fn no_wall_clock_takes_an_execution_from_one_that_lives() {
             })
             .await
             .unwrap();
-        until("the other to take something on", async || other.journal().commits() >= seen + 3).await;
+        until("the other to take something on", async || journal.commits() >= seen + 3).await;
         let _ = other.resume().await.unwrap();
         assert_eq!(*work.calls.lock().unwrap(), 1, "the call was made again beside the one at work: {beat}");
-        assert!(holders(other.journal()).await.unwrap().iter().all(|holder| holder.alive));
+        assert!(holders(other.store()).await.unwrap().iter().all(|holder| holder.alive));
     }
     work.open.unwrap().notify_one();
     assert_eq!(owner.wait(&started.arn).await.unwrap().status(), "SUCCEEDED");
@@ -293,7 +298,7 @@ async fn a_worker_that_is_silent_is_succeeded_when_it_was_watched_for_its_lease(
         lease_ms: 2_000,
         gone: Vec::new(),
     };
-    let journal = submitter.journal();
+    let journal = open(&path).await;
     let silent = journal.as_worker(journal.register(silent).await.unwrap());
     silent.claim(asl_journal::Claim { limit: 1, ..Default::default() }).await.unwrap();
     let other = builder(&path).await.lease(Duration::from_secs(2)).build();
@@ -310,7 +315,7 @@ async fn a_worker_is_found_under_each_name_of_the_database() {
     let (path, link) = (folder.path().join("asl.db"), folder.path().join("elsewhere/link.db"));
     std::fs::create_dir(link.parent().unwrap()).unwrap();
     std::os::unix::fs::symlink(&path, &link).unwrap();
-    builder(&path).await.build().journal().clone().close().await;
+    builder(&path).await.build().store().close().await;
     let work = Work { open: Some(Arc::default()), ..Work::default() };
     let owner = builder(&link).await.function("Work", work.clone()).build();
     let started = start(&owner, CALL, "one").await;
@@ -351,7 +356,8 @@ async fn a_worker_takes_only_what_it_can_run_and_says_so_once() {
     let work = Work::default();
     let new = builder(&path).await.function("Work", work.clone()).build();
     let told = Arc::new(Told::default());
-    let old = builder(&path).await.observer(told.clone()).build();
+    let journal = open(&path).await;
+    let old = Engine::builder(journal.clone()).observer(told.clone()).build();
     old.serve().await.unwrap();
     let submit = async |states: &str| {
         let start = StartExecution { definition: definition(states), state_machine: "test", name: None, input: "{}" };
@@ -359,7 +365,7 @@ async fn a_worker_takes_only_what_it_can_run_and_says_so_once() {
     };
     let mut arns = vec![submit(CALL).await];
     until("a word about it", async || !told.0.lock().unwrap().is_empty()).await;
-    let commits = old.journal().commits();
+    let commits = journal.commits();
     // Among many that it cannot run it finds the one that it can.
     for _ in 0..20 {
         arns.push(submit(CALL).await);
@@ -367,9 +373,9 @@ async fn a_worker_takes_only_what_it_can_run_and_says_so_once() {
     let pass = submit(r#""A": {"Type": "Pass", "End": true}"#).await;
     assert_eq!(old.wait(&pass).await.unwrap().status(), "SUCCEEDED");
     assert!(old.resume().await.unwrap().is_empty());
-    assert!(old.journal().commits() - commits < 12, "it asks again and again: {}", old.journal().commits() - commits);
+    assert!(journal.commits() - commits < 12, "it asks again and again: {}", journal.commits() - commits);
     for arn in &arns {
-        let row = old.journal().execution(arn).await.unwrap().unwrap();
+        let row = old.store().execution(arn).await.unwrap().unwrap();
         assert_eq!((row.status, row.owner), (Status::Running, None));
     }
     assert_eq!(*work.calls.lock().unwrap(), 0);
@@ -405,7 +411,8 @@ async fn what_cannot_be_loaded_is_told_and_given_back_and_others_go_on() {
     sql(&path, "UPDATE journal SET body = replace(body, 'damaged', 'danaged') WHERE execution = 1");
     sql(&path, "UPDATE definition SET text = 'StartAt: [' WHERE name = 'unknown'");
     let told = Arc::new(Told::default());
-    let worker = builder(&path).await.observer(told.clone()).build();
+    let journal = open(&path).await;
+    let worker = Engine::builder(journal.clone()).observer(told.clone()).build();
     worker.serve().await.unwrap();
     assert_eq!(worker.wait(&sound).await.unwrap().status(), "SUCCEEDED");
     until("both to be told", async || told.0.lock().unwrap().len() == 2).await;
@@ -419,7 +426,6 @@ async fn what_cannot_be_loaded_is_told_and_given_back_and_others_go_on() {
         words[1].starts_with(&format!("the execution {damaged} cannot be loaded, and is left to others")),
         "{words:?}"
     );
-    let journal = worker.journal();
     for arn in [&damaged, &unknown] {
         until("it to be nobody's", async || journal.execution(arn).await.unwrap().unwrap().owner.is_none()).await;
     }
@@ -443,7 +449,7 @@ async fn a_database_that_is_deleted_or_replaced_ends_the_engine_with_a_word() {
         }
         let began = std::time::Instant::now();
         let error = tokio::time::timeout(Duration::from_secs(5), engine.stopped()).await.unwrap();
-        assert!(matches!(error, EngineError::Journal(JournalError::Gone { .. })), "{error}");
+        assert!(matches!(error, EngineError::Store(JournalError::Gone { .. })), "{error}");
         assert!(began.elapsed() < Duration::from_secs(1), "{:?}", began.elapsed());
         let refused = engine.serve().await.unwrap_err().to_string();
         assert!(refused.contains("while it was in use"), "{refused}");

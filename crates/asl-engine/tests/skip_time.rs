@@ -237,7 +237,7 @@ async fn deliveries_are_tried_again_by_the_same_clock() {
     assert_eq!(outcome.status(), "SUCCEEDED");
     assert_eq!(count.load(Ordering::SeqCst), 3, "all attempts lie within the hour");
     assert!((3600.0..3601.0).contains(&seconds(&events)));
-    assert_eq!(engine.journal().executions(&Filter::default()).await.unwrap().len(), 1);
+    assert_eq!(engine.store().executions(&Filter::default()).await.unwrap().len(), 1);
 }
 
 /// Waits in Parallels and Maps, nested; the seconds decide who is first.
@@ -293,8 +293,8 @@ fn skipping_time_is_setting_now_to_the_next_deadline() {
             let engine = builder().await.build();
             let (outcome, events) = run(&engine, &definition, "[1, 2, 3, 4]").await;
             prop_assert_eq!(outcome.status(), "SUCCEEDED");
-            let row = engine.journal().executions(&Filter::default()).await.unwrap().remove(0);
-            let record = engine.journal().records(row.id).await.unwrap().remove(0);
+            let row = engine.store().executions(&Filter::default()).await.unwrap().remove(0);
+            let record = engine.store().records(row.id).await.unwrap().remove(0);
             let Input::Start(execution) = &record.inputs[0] else { panic!("an execution starts") };
             prop_assert_eq!(events, alone(&definition, (**execution).clone(), record.now));
             Ok(())

@@ -125,9 +125,9 @@ async fn one_that_waits_comes_back_when_its_time_has_come() {
     assert_eq!(waiting.await.unwrap(), Outcome::Succeeded(Value::from(7)));
     let took = began.elapsed();
     assert!(took >= Duration::from_secs(4) && took < Duration::from_secs(8), "{took:?}");
-    let row = engine.journal().execution(&started.arn).await.unwrap().unwrap();
+    let row = engine.store().execution(&started.arn).await.unwrap().unwrap();
     assert_eq!((row.status, row.last_event), (Status::Succeeded, 6));
-    asl_engine::replay(engine.journal(), &row).await.unwrap();
+    asl_engine::replay(engine.store(), &row).await.unwrap();
     engine.shutdown().await.unwrap();
 }
 
@@ -165,8 +165,8 @@ async fn one_that_waits_for_a_token_comes_back_for_its_answer() {
     let mut tokens = Vec::new();
     for _ in 0..2 {
         let started = start(&engine, &ask, "{}").await;
-        let row = engine.journal().execution(&started.arn).await.unwrap().unwrap();
-        let Input::Start(execution) = engine.journal().records(row.id).await.unwrap().remove(0).inputs.remove(0) else {
+        let row = engine.store().execution(&started.arn).await.unwrap().unwrap();
+        let Input::Start(execution) = engine.store().records(row.id).await.unwrap().remove(0).inputs.remove(0) else {
             panic!("it begins with its start")
         };
         tokens.push((started.arn, asl_core::task_token(&execution, TaskId(1))));
@@ -185,8 +185,8 @@ async fn one_that_waits_for_a_token_comes_back_for_its_answer() {
     assert!(matches!(other.send_task_success(token, Value::from(4)).await, Err(EngineError::TaskTimedOut)));
     assert_eq!(other.wait(arn).await.unwrap(), Outcome::Succeeded(Value::from(3)));
     for (arn, _) in &tokens {
-        let row = engine.journal().execution(arn).await.unwrap().unwrap();
-        asl_engine::replay(engine.journal(), &row).await.unwrap();
+        let row = engine.store().execution(arn).await.unwrap().unwrap();
+        asl_engine::replay(engine.store(), &row).await.unwrap();
     }
     engine.shutdown().await.unwrap();
 }

@@ -119,6 +119,39 @@ fn mistakes_are_placed() {
     }
 }
 
+/// What no run could evaluate: the text that the caret is under, and what is said of it.
+#[test]
+fn what_no_run_could_evaluate_is_placed() {
+    let cases = [
+        ("1 + $lenght('a')", "$lenght", "There is no function '$lenght'"),
+        ("'é😀' & $sume([1])", "$sume", "There is no function '$sume'"),
+        ("$states.input ~> $nothing(1)", "$nothing", "There is no function '$nothing'"),
+        ("$states.input.items[$nope(id)]", "$nope", "There is no function '$nope'"),
+        ("{'a': 1 > 0 ? $eval('1') : 2}", "$eval", "$eval cannot be used"),
+        ("$sum(1, 2)", "$sum", "$sum takes 1 argument, not 2"),
+        ("[1, $substring('a')]", "$substring", "$substring lacks its argument 2"),
+        ("'a' ~> $uppercase(1, 2)", "$uppercase", "$uppercase takes 0 to 1 arguments, not 3"),
+        ("$sqrt('nine')", "'nine'", "Argument 1 of $sqrt cannot be a string"),
+        ("$round(1.5, \"two\")", "\"two\"", "Argument 2 of $round cannot be a string"),
+        ("$states.input.n * '2'", "'2'", "A number must be here, not a string"),
+        ("'é' - 1", "'é'", "A number must be here, not a string"),
+    ];
+    for (text, under, message) in cases {
+        let found = Expression::parse(text).unwrap().mistaken();
+        let [found] = &found[..] else { panic!("{text}: {found:?}") };
+        assert_eq!((&text[found.offset..found.offset + found.len], &*found.message), (under, message), "{text}");
+    }
+    for right in [
+        "($f := function($x){$x}; $f(1, 2))",
+        "$length('a')",
+        "'1' & 2",
+        "$sum($states.input.items.price)",
+        "$map([1], $string)",
+    ] {
+        assert_eq!(Expression::parse(right).unwrap().mistaken(), [], "{right}");
+    }
+}
+
 #[test]
 fn references_are_what_is_read_from_outside() {
     let parsed = Expression::parse("($x := $rate; $states.input.a & $sum($x) & $other[$ > 1] & name & $$.b)").unwrap();
@@ -261,4 +294,44 @@ fn token() -> impl proptest::strategy::Strategy<Value = &'static str> {
         /a/ /(a)|b/i null true function($x) $map $sum $string $pad $substring $formatNumber $replace $split $sort $merge \
         $range $partition $hash $parse $fromMillis $toMillis $reduce '#0.0' '[Y]-[M01]' ^( | @$v #$i ** and or in [0] λ";
     proptest::sample::select(TOKENS.split_ascii_whitespace().collect::<Vec<_>>())
+}
+
+#[test]
+fn a_failure_tells_which_part_it_was_and_what_was_there() {
+    let told = [
+        ("$states.input.aa.b", "`$states.input` has no `aa`: did you mean `$states.input.a`?"),
+        ("$states.inptu.a", "`$states` has no `inptu`: did you mean `$states.input`?"),
+        ("$states.input.a.b.d", "`$states.input.a.b[0]` has no `d`: did you mean `$states.input.a.b[0].c`?"),
+        ("$states.input.s.x", "`$states.input.s` is a text, not an object"),
+        ("$rate.w + 1", "`$rate` has no `w`: did you mean `$rate.v`?"),
+        ("$rat.v", "nothing is assigned to `$rat` here"),
+        (
+            "$states.input.s * 2",
+            "`$states.input.s` is a text, \"x\", not a number: $number($states.input.s) makes one of it",
+        ),
+        ("1 + $states.input.a", "`$states.input.a` is an object, not a number"),
+        ("$states.input.s < 3", "`$states.input.s` is a text, \"x\", and the other side of < is not"),
+        ("$states.input.a < 3", "`$states.input.a` is an object: < compares numbers or texts"),
+        ("$sum($states.input.s)", "`$states.input.s` is a text, \"x\", which $sum does not take"),
+        ("$number($states.input.s)", "`$states.input.s` is a text, \"x\", which reads as no number"),
+        ("($x := $states.input.nope; $x * 2)", "`$states.input` has no `nope`; it has `a`, `big`, `s`"),
+        // Where nothing gives something, it is not what is missed.
+        (
+            "$exists($states.input.no) ? $states.input.ss : 1",
+            "`$states.input` has no `ss`: did you mean `$states.input.s`?",
+        ),
+        (
+            "$states.input.no = 1 ? 2 : $states.input.bog",
+            "`$states.input` has no `bog`: did you mean `$states.input.big`?",
+        ),
+        ("[$states.input.no].x", ""),
+        ("$map($states.input.a.b, function($x){ $x.no })", ""),
+    ];
+    for (text, hint) in told {
+        let expression = Expression::parse(text).unwrap();
+        assert_eq!(expression.hint(&World).unwrap_or_default(), hint, "{text}");
+    }
+    let template = JsonataTemplate::parse(&r#"{"a": ["{% $states.input.aa %}"]}"#.parse().unwrap()).unwrap();
+    let failed = template.eval("Output", &World).unwrap_err();
+    assert_eq!((&*failed.location, failed.hint.is_some()), ("Output/a[0]", true));
 }

@@ -144,6 +144,7 @@ pub struct Invocation {
 /// Declared functions, ready to be invoked.
 pub struct Functions {
     runners: HashMap<String, Runner>,
+    log: Log,
 }
 
 enum Runner {
@@ -173,7 +174,12 @@ impl Functions {
             };
             runners.insert(spec.name, runner);
         }
-        Ok(Self { runners })
+        Ok(Self { runners, log })
+    }
+
+    /// The names of the declared functions, in no order.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.runners.keys().map(String::as_str)
     }
 
     /// True if a function of this name is declared.
@@ -210,7 +216,7 @@ impl Functions {
 
     /// Kills all workers and waits until they have ended. Invocations under way or waiting, and
     /// all later ones, fail with [`InvokeError::ShutDown`]; only a URL's answer under way is still
-    /// waited for by its caller. Dropping `Functions` kills the workers too, without waiting.
+    /// waited for by its caller. What the workers printed is with the sink then, unless that takes nothing. Dropping `Functions` kills the workers too, without waiting.
     pub async fn shutdown(&self) {
         for runner in self.runners.values() {
             match runner {
@@ -219,5 +225,6 @@ impl Functions {
                 Runner::Url(function) => function.shut_down(),
             }
         }
+        self.log.drained().await;
     }
 }

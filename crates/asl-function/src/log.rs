@@ -28,9 +28,15 @@ const FLUSH_LIMIT: Duration = Duration::from_millis(100);
 const MAX_WAITING_BYTES: usize = 1 << 20;
 
 /// Takes the lines that workers print, one after another on a thread of their own. While it blocks, lines wait, up to a
-/// megabyte of them; what comes then is dropped, and a line in its place tells how many were. Functions never wait for it,
-/// but for the tenth of a second in which an invocation's last lines may go before its result does.
+/// megabyte of them. A function that prints faster than lines are taken is held up, as by any file or pipe that it writes to; where
+/// nothing is taken for a fifth of a second, what comes then is dropped, and a line in its place tells how many were. Otherwise
+/// functions wait only for the tenth of a second in which an invocation's last lines may go before its result does.
 pub type LogSink = Arc<dyn Fn(LogLine) + Send + Sync>;
+
+/// A sink that has taken nothing for so long is one that does not read.
+const PATIENCE: Duration = Duration::from_millis(200);
+/// How often it is looked whether there is room.
+const LOOK: Duration = Duration::from_millis(2);
 
 /// All functions' way to the sink.
 #[derive(Clone)]
@@ -59,6 +65,24 @@ impl Log {
     pub(crate) fn push(&self, line: LogLine) {
         let bytes = line.text.len() + size_of::<LogLine>();
         self.0.push(Entry::Line(line), bytes);
+    }
+
+    /// Returns when there is room, or nobody takes anything.
+    async fn room(&self) {
+        while !self.0.takes(PATIENCE) {
+            tokio::time::sleep(LOOK).await;
+        }
+    }
+
+    /// Waits until the sink has what was pushed, as long as it takes anything.
+    pub(crate) async fn drained(&self) {
+        let reached = self.reached();
+        tokio::pin!(reached);
+        while tokio::time::timeout(PATIENCE, &mut reached).await.is_err() {
+            if self.0.stalled(PATIENCE) {
+                return;
+            }
+        }
     }
 
     /// Something that is not the function's own word, but concerns it.
@@ -163,7 +187,10 @@ async fn pump(
     (mut err, mut err_lines): (ChildStderr, Lines),
     mut flushes: mpsc::Receiver<oneshot::Sender<()>>,
 ) {
+    let log = out_lines.log.clone();
     loop {
+        // What finds no room stays in the pipe.
+        log.room().await;
         // Biased: a flush is looked at only when both pipes have nothing more to give, which is
         // what makes it a flush. The worker wrote its lines before its answer.
         tokio::select! {
@@ -273,6 +300,7 @@ impl ErrorLines {
 
     pub(crate) async fn read(&mut self, mut pipe: impl AsyncRead + Unpin) {
         while self.lines.open {
+            self.lines.log.room().await;
             self.lines.read(&mut pipe).await;
         }
     }

@@ -41,6 +41,8 @@ struct State<T> {
     thread: Stage,
     /// The thread is handing something out.
     busy: bool,
+    /// When the thread last came back for more.
+    taken: Instant,
     closed: bool,
 }
 
@@ -62,6 +64,7 @@ impl<T: Send + 'static> Spool<T> {
             taker: Some(Box::new(take)),
             thread: Stage::NotStarted,
             busy: false,
+            taken: Instant::now(),
             closed: false,
         };
         let shared = Shared { state: Mutex::new(state), changed: Condvar::new(), max_bytes, name: name.to_owned() };
@@ -84,10 +87,25 @@ impl<T: Send + 'static> Spool<T> {
             return false;
         }
         state.note_dropped();
+        if state.queue.is_empty() && !state.busy {
+            // The thread has rested until now.
+            state.taken = Instant::now();
+        }
         state.bytes += bytes;
         state.queue.push_back((Spooled::Item(item), bytes));
         self.shared.changed.notify_all();
         true
+    }
+
+    /// Whether the next thing finds room, or nothing was taken for as long as `patience`: then there is nobody to wait for.
+    pub fn takes(&self, patience: Duration) -> bool {
+        self.shared.state().bytes < self.shared.max_bytes / 2 || self.stalled(patience)
+    }
+
+    /// Whether nothing was taken for longer than `patience`.
+    pub fn stalled(&self, patience: Duration) -> bool {
+        let state = self.shared.state();
+        state.thread != Stage::Running || state.taken.elapsed() > patience
     }
 
     /// Waits until everything is handed out, at most for `limit`; false if it was not.
@@ -142,6 +160,7 @@ impl<T> Shared<T> {
     fn next(&self) -> Option<Spooled<T>> {
         let mut state = self.state();
         state.busy = false;
+        state.taken = Instant::now();
         self.changed.notify_all();
         loop {
             if state.queue.is_empty() {
@@ -150,6 +169,7 @@ impl<T> Shared<T> {
             if let Some((next, bytes)) = state.queue.pop_front() {
                 state.bytes -= bytes;
                 state.busy = true;
+                state.taken = Instant::now();
                 return Some(next);
             }
             if state.closed {

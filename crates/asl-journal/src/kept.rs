@@ -5,8 +5,8 @@
 //! input has line breaks, that row has them too. With the records goes the key of the execution's task tokens, for without it
 //! they do not replay: the text of an execution that has not ended is a secret.
 
-use crate::codec::{Decoder, Row, encode};
-use crate::payloads::Numbering;
+use crate::encoding::codec::{Decoder, Row, encode};
+use crate::encoding::payloads::Numbering;
 use crate::{Definition, ExecutionId, ExecutionRow, Journal, JournalError, Record};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -51,6 +51,12 @@ struct Line<'a> {
     checksum: u32,
     #[serde(borrow)]
     body: &'a RawValue,
+}
+
+impl<'k> From<&'k Kept> for asl_store::KeptHistory<'k> {
+    fn from(Kept { name, definition, records }: &'k Kept) -> Self {
+        asl_store::KeptHistory { name, definition, records }
+    }
 }
 
 impl Kept {
@@ -108,15 +114,24 @@ impl Journal {
     /// When the database cannot be read, or a record is not as it was written.
     pub async fn keep(&self, execution: &ExecutionRow) -> Result<String, JournalError> {
         let definition = self.definition(&execution.definition).await?;
-        let definition = definition.unwrap_or(Definition { hash: "".into(), name: "".into(), text: "".into() });
-        let mut out = head(&execution.state_machine, &definition.text);
-        let mut decoder = Decoder::new(execution.id);
-        for row in self.rows(execution.id).await? {
-            decoder.decode(&row)?;
-            line(&mut out, &row);
-        }
-        Ok(out)
+        text_of(execution, definition, &self.rows(execution.id).await?)
     }
+}
+
+/// The rows of an execution as text, each checked.
+pub(crate) fn text_of(
+    execution: &ExecutionRow,
+    definition: Option<Definition>,
+    rows: &[Row],
+) -> Result<String, JournalError> {
+    let definition = definition.map_or_else(|| "".into(), |definition| definition.text);
+    let mut out = head(&execution.state_machine, &definition);
+    let mut decoder = Decoder::new(execution.id);
+    for row in rows {
+        decoder.decode(row)?;
+        line(&mut out, row);
+    }
+    Ok(out)
 }
 
 /// The first record of a text and where it ends; `None` when there is none.

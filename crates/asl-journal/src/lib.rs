@@ -1,4 +1,4 @@
-//! The durable history of executions, and the rows of the embedded services, in one SQLite database.
+//! The durable history of executions, and the rows of the embedded services, in one database.
 //!
 //! What a run of an execution took in and what came of it is one [`Record`]. The driver writes it first
 //! ([`JournalWorker::create`], [`JournalWorker::append`]) and acts when the call returns, for then it is on disk. A task of an
@@ -29,7 +29,7 @@
 //! #     let inputs = vec![Input::Start(Box::new(execution.clone()))];
 //! #     let record = Record { now, inputs, steps: 1, events: vec![Event { id: 1, previous: 0, timestamp: now, kind }] };
 //! #     let definition = Definition { hash: "h".into(), name: "fare".into(), text: "{}".into() };
-//! #     NewExecution { definition: Arc::new(definition), execution: Arc::new(execution), record, outcome: None }
+//! #     NewExecution { definition: Arc::new(definition), execution: Arc::new(execution), record, outcome: None, started_as: None }
 //! # }
 //! # fn next_run() -> Record {
 //! #     Record { now: Timestamp::from_millis(5), inputs: vec![], steps: 1, events: vec![] }
@@ -51,182 +51,33 @@
 //! Architecture invariants: nobody is answered before the commit; a row is never changed once it is in `journal`; this
 //! crate knows nothing about how a machine works, only that records continue each other.
 //!
-//! # Another database
-//! The calls of [`Journal`] are all that the engine sees, and they suppose nothing of SQLite. A PostgreSQL store is a
-//! second set of the parts below them: `schema.sql` with `BIGINT GENERATED ALWAYS AS IDENTITY` and `COLLATE "C"` keys, a writer
-//! that is a task instead of a thread (its statements wait) and inserts with `UNNEST`, the service rows with `$n`. The
-//! encoding of rows, their numbering and checksums, and who may encode stay as they are. Several workers over one database
-//! need no more than is here: leases and the fence are rows and one look-up in each transaction.
+//! # Where what stands
+//! - `encoding/`: a record as a row, the same in every database: the text, its numbering and checksum, who may encode.
+//! - `sqlite/`: the contract on one file. Written by rusqlite on a thread of its own, read by sqlx from any task.
+//! - [`quarantine`]: who ended the process; [`Kept`]: a history as text.
 #![forbid(unsafe_code)]
 
-mod catalogue;
-mod chains;
-mod codec;
-mod error;
-mod group;
-mod inbox;
+mod database;
+mod encoding;
 mod kept;
-mod known;
-mod lease;
-mod locks;
-mod maintain;
-mod open;
-mod pages;
-mod payloads;
-mod place;
+mod moving;
+#[cfg(feature = "postgres")]
+mod postgres;
 pub mod quarantine;
-mod read;
-mod schema;
-mod service;
-mod store;
-mod watch;
-mod wire;
-mod worker;
-mod writer;
+mod sqlite;
 
 pub use asl_store::StoreError as JournalError;
 pub use asl_store::{
     Append, Claim, Claimed, Definition, Except, ExecutionId, ExecutionRow, Filter, Liveness, NewExecution, NewWorker,
     Record, Recorded, Signal as Mail, SignalId as MailId, Status, UnknownStatus, Verdict, Which, WorkerId, WorkerRow,
 };
+pub use database::{Database, is_url, open, shown};
 pub use kept::{Kept, KeptError};
-pub use locks::{Lock, LockState};
-pub use maintain::Purge;
-pub use open::{Durability, Options};
-pub use watch::Watcher;
-pub use worker::JournalWorker;
-
-use asl_store::ServiceTx;
-use error::Place;
-use futures_util::future::BoxFuture;
-use group::{Job, Reply};
-use known::Ready;
-use payloads::Tails;
-use place::DatabaseFile;
-use read::Readers;
-use std::fmt;
-use std::path::Path;
-use std::sync::Arc;
-use std::sync::atomic::Ordering;
-use tokio::sync::{mpsc, oneshot};
-use worker::Call;
-use writer::Counts;
-
-/// The journal. Clones are handles to the same one.
-#[derive(Clone)]
-pub struct Journal {
-    place: Place,
-    /// None when it is in memory.
-    file: Option<DatabaseFile>,
-    /// None when it was opened for reading only.
-    jobs: Option<mpsc::Sender<Job>>,
-    readers: Readers,
-    counts: Arc<Counts>,
-    tails: Tails,
-    /// As which worker it was made; only a [`JournalWorker`] writes as one.
-    owner: Option<WorkerId>,
-    observer: locks::Observer,
-}
-
-impl fmt::Debug for Journal {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Journal").field("path", &self.place.path).finish_non_exhaustive()
-    }
-}
-
-impl Journal {
-    /// The file; `:memory:` for none.
-    pub fn path(&self) -> &Path {
-        &self.place.path
-    }
-
-    /// The file by the name that every process finds it under: absolute, and without symbolic links. What workers put beside it
-    /// they put there. `:memory:` for none.
-    pub fn file(&self) -> &Path {
-        self.file.as_ref().map_or(&self.place.path, |file| &file.path)
-    }
-
-    /// How many transactions this journal has committed since it was opened.
-    pub fn commits(&self) -> u64 {
-        self.counts.commits.load(Ordering::Relaxed)
-    }
-
-    /// How many records this journal has written since it was opened.
-    pub fn records_written(&self) -> u64 {
-        self.counts.records.load(Ordering::Relaxed)
-    }
-
-    /// Starts the history of an execution for others: nobody owns it until a worker claims it.
-    ///
-    /// # Errors
-    /// As for [`JournalWorker::create`].
-    pub async fn submit(&self, new: NewExecution) -> Result<ExecutionId, JournalError> {
-        let ready = Ready::first(&new.record)?;
-        let new = Box::new((new, Some(ready)));
-        self.ask(|reply| Job::Create(new, None, reply)).await.map(|(id, _)| id)
-    }
-
-    /// Runs `f` with the embedded services inside the writer's transaction, and commits what it did. No history is part of that:
-    /// [`JournalWorker::transact`] commits a record with it.
-    ///
-    /// `f` holds up every other writer, so it does nothing but call services; above all it does not call the journal, which would
-    /// wait for itself.
-    ///
-    /// # Errors
-    /// Those of `f`, or when the database cannot be written. What `f` did is undone then.
-    pub async fn transact<T, E, F>(&self, f: F) -> Result<T, E>
-    where
-        F: for<'t> FnOnce(&'t mut (dyn ServiceTx + 't)) -> BoxFuture<'t, Result<T, E>> + Send + 'static,
-        T: Send + 'static,
-        E: From<JournalError> + Send + 'static,
-    {
-        let (reply, answer) = oneshot::channel();
-        let call = Call { f: Some(alone(f)), value: None, reply: Some(reply) };
-        self.send(Job::Transact(Box::new(call), None)).await?;
-        answer.await.unwrap_or_else(|_| Err(JournalError::Closed.into()))
-    }
-
-    /// Writes what is queued, and closes the database. Other handles get [`JournalError::Closed`] from then on.
-    pub async fn close(self) {
-        self.readers.close().await;
-        let Some(jobs) = self.jobs else { return };
-        let (reply, done) = oneshot::channel();
-        if jobs.send(Job::Close(reply)).await.is_ok() {
-            // An error means that another handle closes it too, and was first.
-            let _ = done.await;
-        }
-    }
-
-    /// Refuses records of more than so many bytes ([`JournalError::TooLarge`]) instead of 256 MiB, whoever brings them.
-    pub fn limit_records(&self, bytes: usize) {
-        self.counts.record_bytes.store(bytes, Ordering::Relaxed);
-    }
-
-    async fn ask<T>(&self, job: impl FnOnce(Reply<T>) -> Job) -> Result<T, JournalError> {
-        let (reply, answer) = oneshot::channel();
-        self.send(job(reply)).await?;
-        answer.await.unwrap_or(Err(JournalError::Closed))
-    }
-
-    async fn send(&self, job: Job) -> Result<(), JournalError> {
-        let read_only = || JournalError::ReadOnly { place: self.place.name() };
-        let jobs = self.jobs.as_ref().ok_or_else(read_only)?;
-        jobs.send(job).await.map_err(|_| JournalError::Closed)
-    }
-}
-
-/// What a function of a worker's transaction returns: its own result, and the record that is committed with it.
-type Returned<'t, T, E> = BoxFuture<'t, Result<(T, Option<Append>), E>>;
-
-/// A function that writes no record.
-fn alone<T, E, F>(f: F) -> impl for<'t> FnOnce(&'t mut (dyn ServiceTx + 't)) -> Returned<'t, T, E> + Send + 'static
-where
-    F: for<'t> FnOnce(&'t mut (dyn ServiceTx + 't)) -> BoxFuture<'t, Result<T, E>> + Send + 'static,
-    T: Send + 'static,
-    E: Send + 'static,
-{
-    move |tx| {
-        let done = f(tx);
-        Box::pin(async move { Ok((done.await?, None)) })
-    }
-}
+pub use moving::Moved;
+#[cfg(feature = "postgres")]
+pub use postgres::{PgStore, PgWorker};
+pub use sqlite::locks::{Lock, LockState};
+pub use sqlite::maintain::Purge;
+pub use sqlite::open::{Durability, Options};
+pub use sqlite::watch::Watcher;
+pub use sqlite::{Journal, JournalWorker};

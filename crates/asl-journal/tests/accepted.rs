@@ -134,7 +134,7 @@ proptest! {
             let (first, rest) = records.split_first().unwrap();
             let ended = |last: bool| if last { machine.outcome().cloned() } else { None };
             let definition = Arc::new(definition("law"));
-            let new = NewExecution { definition, execution, record: first.clone(), outcome: ended(rest.is_empty()) };
+            let new = NewExecution { definition, execution, record: first.clone(), outcome: ended(rest.is_empty()), started_as: None };
             let id = journal.create(new).await.unwrap();
             for (at, record) in rest.iter().enumerate() {
                 let outcome = ended(at + 1 == rest.len());

@@ -50,6 +50,6 @@ pub use layout::{layout, layout_flow, layout_within};
 pub use mermaid::mermaid;
 pub use model::{Edge, EdgeKind, Graph, Group, Label, Node, NodeKind, Place, Point, Rect};
 pub use status::{Facts, Status, Statuses, statuses};
-pub use svg::svg;
+pub use svg::{Links, svg, svg_with_links};
 pub use text::{TextOptions, text};
 pub use visible::{is_control, visible};

@@ -2,7 +2,7 @@
 //! moved towards what they are connected with, as far as their neighbours let them.
 
 use crate::layers::{Layered, Segment};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// How often the blocks are moved.
 const ROUNDS: usize = 10;
@@ -28,12 +28,50 @@ pub(crate) fn place(graph: &Layered) -> Vec<i32> {
         axis[b] = left[b].iter().map(|(l, d)| axis[*l] + d).max().unwrap_or(0);
     }
     let wishes = wishes(graph, &block, count);
+    // What is connected with one block alone goes where that goes, and does not keep it from going there; where that takes no
+    // more room.
+    let follows = |b: usize| {
+        let first = wishes[b].first()?.0;
+        wishes[b].iter().all(|(other, _)| *other == first).then_some(first)
+    };
+    let follows: Vec<Option<usize>> = (0..count).map(follows).collect();
+    let nothing = vec![None; count];
+    let [even, narrow] = [&follows, &nothing].map(|follows| {
+        let axis = settled(axis.clone(), &sequence, &wishes, [&left, &right], follows);
+        let columns: Vec<i32> = block.iter().map(|b| axis[*b]).collect();
+        let first = graph.vertices.iter().zip(&columns).map(|(v, x)| x - v.left).min().unwrap_or(0);
+        let last = graph.vertices.iter().zip(&columns).map(|(v, x)| x + v.right).max().unwrap_or(0);
+        (last - first, columns.into_iter().map(|x| x - first).collect())
+    });
+    if even.0 <= narrow.0 { even.1 } else { narrow.1 }
+}
+
+/// Moves blocks towards what they are connected with.
+fn settled(
+    mut axis: Vec<i32>,
+    sequence: &[usize],
+    wishes: &[Vec<(usize, i32)>],
+    [left, right]: [&[Vec<(usize, i32)>]; 2],
+    follows: &[Option<usize>],
+) -> Vec<i32> {
+    let count = axis.len();
+    let mut followers: Vec<Vec<usize>> = vec![Vec::new(); count];
+    for &b in sequence {
+        if let Some(owner) = follows[b] {
+            followers[owner].push(b);
+        }
+    }
+    let backwards = followers.iter().map(|all| all.iter().rev().copied().collect()).collect();
+    let on_right = Side { next: right, back: left, follows, followers, sign: 1 };
+    let on_left = Side { next: left, back: right, follows, followers: backwards, sign: -1 };
+    let mut limits = vec![0; count];
     for round in 0..ROUNDS {
         let mut step = |b: usize| {
-            let lo = left[b].iter().map(|(l, d)| axis[*l] + d).max().unwrap_or(i32::MIN);
-            let hi = right[b].iter().map(|(r, d)| axis[*r] - d).min().unwrap_or(i32::MAX);
+            let (lo, hi) = (on_left.room(b, &axis, &mut limits), on_right.room(b, &axis, &mut limits));
             if let Some(wish) = median(&wishes[b], &axis) {
-                axis[b] = wish.clamp(lo, hi.max(lo));
+                let to = wish.clamp(lo, hi.max(lo));
+                on_left.push(b, to, &mut axis);
+                on_right.push(b, to, &mut axis);
             }
         };
         // The rightmost first, so that it makes room for those that want to go right; then the other way.
@@ -43,9 +81,51 @@ pub(crate) fn place(graph: &Layered) -> Vec<i32> {
             sequence.iter().for_each(|b| step(*b))
         }
     }
-    let columns: Vec<i32> = block.iter().map(|b| axis[*b]).collect();
-    let first = graph.vertices.iter().zip(&columns).map(|(v, x)| x - v.left).min().unwrap_or(0);
-    columns.into_iter().map(|x| x - first).collect()
+    axis
+}
+
+/// One side of all blocks: `sign` is 1 on the right and -1 on the left.
+struct Side<'a> {
+    /// The neighbours of each block, and how far away they must be.
+    next: &'a [Vec<(usize, i32)>],
+    /// Those on the other side.
+    back: &'a [Vec<(usize, i32)>],
+    follows: &'a [Option<usize>],
+    /// What follows each block, each after those between it and the block.
+    followers: Vec<Vec<usize>>,
+    sign: i32,
+}
+
+impl Side<'_> {
+    /// How far block `b` can go to this side when those that follow it go with it. `limits` is room to work in.
+    fn room(&self, b: usize, axis: &[i32], limits: &mut [i32]) -> i32 {
+        for &follower in self.followers[b].iter().rev() {
+            limits[follower] = self.limit(follower, b, axis, limits);
+        }
+        self.limit(b, b, axis, limits)
+    }
+
+    fn limit(&self, of: usize, owner: usize, axis: &[i32], limits: &[i32]) -> i32 {
+        let reach = |(next, distance): &(usize, i32)| {
+            let limit = if self.follows[*next] == Some(owner) { limits[*next] } else { axis[*next] };
+            limit.saturating_mul(self.sign).saturating_sub(*distance)
+        };
+        self.next[of].iter().map(reach).min().unwrap_or(i32::MAX).saturating_mul(self.sign)
+    }
+
+    /// Puts block `b` there, and those that follow it and stand in its way beside it.
+    fn push(&self, b: usize, to: i32, axis: &mut [i32]) {
+        axis[b] = to;
+        for &follower in &self.followers[b] {
+            for (before, distance) in &self.back[follower] {
+                let least = axis[*before] + distance * self.sign;
+                let is_of = *before == b || self.follows[*before] == Some(b);
+                if is_of && (axis[follower] - least) * self.sign < 0 {
+                    axis[follower] = least;
+                }
+            }
+        }
+    }
 }
 
 /// The least distance of two axes side by side.
@@ -65,6 +145,7 @@ fn blocks(graph: &Layered) -> Vec<usize> {
         }
     }
     drop_forks(graph, &at, &mut candidates);
+    drop_ends(graph, &at, &mut candidates);
     candidates.sort_by_key(|(weight, i)| (std::cmp::Reverse(*weight), *i));
     let count = graph.vertices.len();
     let (mut below, mut above) = (vec![None; count], vec![None; count]);
@@ -120,6 +201,27 @@ fn drop_forks(graph: &Layered, at: &[usize], candidates: &mut Vec<(i32, usize)>)
     candidates.retain(|(_, i)| {
         let Segment { upper, lower, .. } = graph.segments[*i];
         middles.get(&upper).is_none_or(|middle| *middle == Some(lower))
+    });
+}
+
+/// Of the ways into a box that leads nowhere, such as the end, only the one in the middle goes straight down: it stands in the
+/// middle of what leads there.
+fn drop_ends(graph: &Layered, at: &[usize], candidates: &mut Vec<(i32, usize)>) {
+    let goes_on: BTreeSet<usize> = graph.segments.iter().map(|segment| segment.upper).collect();
+    let mut ways: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
+    for segment in &graph.segments {
+        let usual = !segment.class.catch && !segment.class.back;
+        if usual && graph.vertices[segment.lower].is_item() && !goes_on.contains(&segment.lower) {
+            ways.entry(segment.lower).or_default().push(segment.upper);
+        }
+    }
+    for upper in ways.values_mut() {
+        upper.sort_by_key(|v| at[*v]);
+        upper.dedup();
+    }
+    candidates.retain(|(_, i)| {
+        let Segment { upper, lower, .. } = graph.segments[*i];
+        ways.get(&lower).is_none_or(|all| all.len() % 2 == 1 && all[all.len() / 2] == upper)
     });
 }
 

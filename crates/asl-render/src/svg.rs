@@ -21,23 +21,47 @@ const RADIUS: i32 = 7;
 /// Draws the picture as a standalone SVG document. With `statuses` every box has the sign and the colour of what became of
 /// it, a legend says what they mean, and the ways that were gone are thick. Lines of a Catch are dashed.
 pub fn svg(graph: &Graph, statuses: Option<&Statuses>) -> String {
+    svg_with_links(graph, statuses, None)
+}
+
+/// Where a click on a state leads, and which state stands out, for a picture in a page.
+#[derive(Clone, Copy)]
+pub struct Links<'l> {
+    /// The address of a state.
+    pub href: &'l dyn Fn(StateId) -> String,
+    /// The state that stands out: its link has the class `selected`.
+    pub selected: Option<StateId>,
+}
+
+impl Links<'_> {
+    fn open(&self, out: &mut String, state: StateId) {
+        let class = if self.selected == Some(state) { "state selected" } else { "state" };
+        // Writing into a String cannot fail.
+        let _ = write!(out, "<a class=\"{class}\" href=\"{}\">", escape(&(self.href)(state)));
+    }
+}
+
+/// Draws as [`svg`] does; each state is a link where there are `links`.
+pub fn svg_with_links(graph: &Graph, statuses: Option<&Statuses>, links: Option<Links<'_>>) -> String {
     let wide = graph.width * CELL.0 + 2 * MARGIN;
     let width = if statuses.is_some() { wide.max(LEGEND_WIDTH) } else { wide };
     let drawn = graph.height * CELL.1 + 2 * MARGIN;
     let height = drawn + if statuses.is_some() { LEGEND } else { 0 };
     let mut out = String::new();
+    // An image has no links for those who hear the page; a group has.
+    let role = if links.is_some() { "group" } else { "img" };
     // Writing into a String cannot fail.
     let _ = writeln!(
         out,
         "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{width}\" height=\"{height}\" viewBox=\"0 0 {width} {height}\" \
-         role=\"img\" aria-labelledby=\"title desc\">"
+         role=\"{role}\" aria-labelledby=\"title desc\">"
     );
     let _ = writeln!(out, "<title id=\"title\">{}</title>", title(graph));
     let _ = writeln!(out, "<desc id=\"desc\">{}</desc>", description(graph, statuses));
     out.push_str(&style(statuses.is_some()));
     let _ = writeln!(out, "<rect class=\"ground\" width=\"{width}\" height=\"{height}\"/>");
     let _ = writeln!(out, "<g transform=\"translate({} {MARGIN})\">", MARGIN + (width - wide) / 2);
-    graph.groups.iter().for_each(|g| group(&mut out, g, statuses));
+    graph.groups.iter().for_each(|g| linked(&mut out, links, Some(g.state), |out| group(out, g, statuses)));
     for taken in [false, true] {
         graph
             .edges
@@ -45,7 +69,10 @@ pub fn svg(graph: &Graph, statuses: Option<&Statuses>) -> String {
             .filter(|e| statuses.is_some_and(|s| s.took(e)) == taken)
             .for_each(|e| line(&mut out, e, taken));
     }
-    graph.nodes.iter().for_each(|n| node(&mut out, n, statuses));
+    for n in &graph.nodes {
+        let state = if let NodeKind::State(id) = n.kind { Some(id) } else { None };
+        linked(&mut out, links, state, |out| node(out, n, statuses));
+    }
     for edge in &graph.edges {
         label(&mut out, edge, statuses.is_some_and(|s| s.took(edge)));
     }
@@ -55,6 +82,14 @@ pub fn svg(graph: &Graph, statuses: Option<&Statuses>) -> String {
     }
     out.push_str("</svg>\n");
     out
+}
+
+/// What `draw` draws, within a link to the state, if there is one.
+fn linked(out: &mut String, links: Option<Links<'_>>, state: Option<StateId>, draw: impl FnOnce(&mut String)) {
+    let Some((links, state)) = links.zip(state) else { return draw(out) };
+    links.open(out, state);
+    draw(out);
+    out.push_str("</a>\n");
 }
 
 fn title(graph: &Graph) -> String {

@@ -46,6 +46,23 @@ fn acknowledged(sim: &Sim<'_>, broken: &mut Vec<String>) {
             broken.push(format!("the start of execution {n} was never acknowledged"));
         }
     }
+    for ask in sim.asking.iter().filter(|ask| !matches!(ask, Ask::Start(_))) {
+        broken.push(format!("{ask:?} was never answered"));
+    }
+    for (id, left) in &sim.store.inbox {
+        broken.push(format!("{id:?} of {:?} lies in the inbox for ever", left.ask));
+    }
+    let mut taken: BTreeMap<(Exec, TaskId), Vec<usize>> = BTreeMap::new();
+    for ask in &sim.acknowledged {
+        if let Ask::Token(exec, task, k) = ask
+            && !matches!(sim.world.said[&(*exec, *task)][*k].input, Input::TaskHeartbeat { .. })
+        {
+            taken.entry((*exec, *task)).or_default().push(*k);
+        }
+    }
+    for ((exec, task), answers) in taken.iter().filter(|(_, answers)| answers.len() > 1) {
+        broken.push(format!("{task:?} of {exec:?} was answered {answers:?}, and each was told that it was taken"));
+    }
     for ask in &sim.acknowledged {
         let arn_of = |n: usize| sim.store.find(&sim.scenario.executions[n].arn);
         let there = match ask {

@@ -5,7 +5,7 @@
 //! stands still then, or jumps when it goes on. Each process may be held alone. The wall clock is set by anything, any time.
 
 use crate::Dice;
-use asl_journal::{Liveness, WorkerId, WorkerRow};
+use asl_store::{Liveness, WorkerId, WorkerRow};
 use std::time::Duration;
 
 const TICK_MS: u64 = 100;

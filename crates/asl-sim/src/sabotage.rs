@@ -39,11 +39,25 @@ pub enum Sabotage {
     LeaveForEver,
     /// All executions are to blame for the end of a process, on trial or not.
     BlameAll,
+    /// What comes while an execution leaves memory is lost.
+    LoseAtEviction,
+    /// An execution that has left memory is not taken up when its time has come.
+    LoseEvicted,
+    /// A signal leaves the inbox when a driver gets it, not when a record has it.
+    EmptyInboxEarly,
+    /// Each answer to a token is told that it was taken.
+    TakeEachAnswer,
+    /// A worker that another has taken over from writes on.
+    NoFence,
+    /// A process that drains ends while calls are under way.
+    DrainEarly,
+    /// Of two answers that come to one token at once, both are recorded.
+    RecordBothAnswers,
 }
 
 impl Sabotage {
     /// All of them.
-    pub const ALL: [Sabotage; 18] = [
+    pub const ALL: [Sabotage; 25] = [
         Sabotage::ActBeforeWrite,
         Sabotage::AcknowledgeBeforeWrite,
         Sabotage::EffectOutsideTransaction,
@@ -62,5 +76,12 @@ impl Sabotage {
         Sabotage::NeverSetAside,
         Sabotage::LeaveForEver,
         Sabotage::BlameAll,
+        Sabotage::LoseAtEviction,
+        Sabotage::LoseEvicted,
+        Sabotage::EmptyInboxEarly,
+        Sabotage::TakeEachAnswer,
+        Sabotage::NoFence,
+        Sabotage::DrainEarly,
+        Sabotage::RecordBothAnswers,
     ];
 }

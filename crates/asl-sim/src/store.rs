@@ -1,7 +1,8 @@
 //! A model of the journal: what was committed, and nothing else.
 
-use asl_core::{Command, Execution, Machine, Outcome, TaskId};
-use asl_journal::Record;
+use crate::sim::Ask;
+use asl_core::{Command, Execution, Input, Machine, Outcome, TaskId};
+use asl_store::{Record, SignalId, Verdict};
 use asl_syntax::model::Definition;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -31,9 +32,24 @@ pub struct Row {
     pub again_ms: i64,
 }
 
+/// A signal in the inbox of an execution, and which client left it there.
+#[derive(Clone, Debug)]
+pub(crate) struct Left {
+    pub(crate) exec: Exec,
+    pub(crate) input: Input,
+    pub(crate) ask: Ask,
+}
+
 /// What is on disk.
 #[derive(Clone, Debug, Default)]
 pub struct Store {
+    /// The worker that is in force: whatever another one writes is refused.
+    pub(crate) in_force: u64,
+    /// Signals that no record has yet.
+    pub(crate) inbox: BTreeMap<SignalId, Left>,
+    signals: i64,
+    /// What became of signals since it was last asked: who left them, and whether a record has them.
+    pub(crate) verdicts: Vec<(Ask, bool)>,
     rows: Vec<Row>,
     by_arn: BTreeMap<Arc<str>, Exec>,
     /// What the process has on trial.
@@ -93,6 +109,31 @@ impl Store {
         Ok(exec)
     }
 
+    /// Leaves a signal. False when the execution has ended.
+    pub(crate) fn signal(&mut self, exec: Exec, input: Input, ask: Ask) -> bool {
+        if self.row(exec).outcome.is_some() {
+            return false;
+        }
+        self.signals += 1;
+        self.inbox.insert(SignalId(self.signals), Left { exec, input, ask });
+        true
+    }
+
+    /// The signals that wait for an execution, oldest first.
+    pub(crate) fn signals(&self, exec: Exec) -> Vec<(SignalId, Input)> {
+        let of = self.inbox.iter().filter(|(_, left)| left.exec == exec);
+        of.map(|(id, left)| (*id, left.input.clone())).collect()
+    }
+
+    /// It is decided what becomes of signals: with the record that takes them in, or without one.
+    pub(crate) fn decide(&mut self, verdicts: &[Verdict]) {
+        for Verdict { mail, taken } in verdicts {
+            if let Some(left) = self.inbox.remove(mail) {
+                self.verdicts.push((left.ask, *taken));
+            }
+        }
+    }
+
     /// A further record; refused when it does not continue the history, as by the journal.
     pub(crate) fn append(&mut self, exec: Exec, record: Record, outcome: Option<Outcome>) -> Result<(), String> {
         let row = &mut self.rows[exec.0];
@@ -108,6 +149,11 @@ impl Store {
         row.records.push(record);
         row.deaths = 0;
         row.outcome = outcome;
+        if row.outcome.is_some() {
+            let left: Vec<Verdict> =
+                self.signals(exec).into_iter().map(|(mail, _)| Verdict { mail, taken: false }).collect();
+            self.decide(&left);
+        }
         Ok(())
     }
 }

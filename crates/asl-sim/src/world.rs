@@ -157,7 +157,10 @@ fn by_token(dice: &mut Dice, call: &TaskCall, said: &mut Vec<Said>) {
     let (input, other) = if dice.percent(25) { (failure, success) } else { (success, failure) };
     if dice.percent(25) {
         let again = if dice.percent(50) { input.clone() } else { other };
-        said.push(Said { after_ms: at + later(dice, 2), input: again, by_token: true });
+        // Some answer at the same moment.
+        let gap_ms = later(dice, 2);
+        let gap_ms = if gap_ms % 3 == 0 { 0 } else { gap_ms };
+        said.push(Said { after_ms: at + gap_ms, input: again, by_token: true });
     }
     said.push(Said { after_ms: at, input, by_token: true });
 }

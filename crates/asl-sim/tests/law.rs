@@ -137,6 +137,7 @@ async fn write(path: &Path, row: &Row, records: &[Record]) -> Vec<Record> {
         execution: Arc::new(row.execution.clone()),
         record: records[0].clone(),
         outcome: outcome(0),
+        started_as: None,
     };
     let id = journal.create(new).await.unwrap();
     for (n, record) in records.iter().enumerate().skip(1) {

@@ -52,6 +52,11 @@ fn two_thousand_storms() {
     for count in [stats.crashes, stats.store_errors, stats.clock_jumps, stats.rejected, stats.repeated_calls] {
         assert!(count > stats.executions / 10, "{stats:?}");
     }
+    // Executions left memory, signals came to them from elsewhere, and processes were succeeded while they lived, or drained.
+    for count in [stats.evicted, stats.left, stats.taken_over, stats.fenced, stats.handed_over] {
+        assert!(count > 100, "{stats:?}");
+    }
+    assert!(stats.stayed > 5, "{stats:?}");
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! The catalogue: state machines, their versions and aliases, tags, activities, map runs. What the API's structures hold.
 
 use crate::error::StoreError;
-use crate::record::ExecutionId;
+use crate::record::{Definition, ExecutionId};
 use asl_expr::Timestamp;
 use async_trait::async_trait;
 
@@ -125,6 +125,10 @@ pub struct After {
 /// Every call fails when the database cannot be read or written.
 #[async_trait]
 pub trait Catalogue: Send + Sync {
+    /// Keeps a definition, if its hash is not there yet: [`crate::Store::definition`] finds it. To be called before a state machine
+    /// or a version names its hash.
+    async fn put_definition(&self, definition: &Definition, now: Timestamp) -> Result<(), StoreError>;
+
     /// Makes a state machine. False, and nothing is changed, when its ARN is taken.
     async fn create_state_machine(&self, row: &StateMachineRow) -> Result<bool, StoreError>;
     /// Replaces a state machine, if its revision is still `revision_id`. False, and nothing is changed, when it is not.

@@ -29,6 +29,7 @@
 //!
 //! `conformance` (feature `testing`) checks these rules on any store.
 
+use crate::catalogue::Catalogue;
 use crate::error::StoreError;
 use crate::history::{Description, FeedEntry, Page, Position, Recorded};
 use crate::record::{Append, Definition, ExecutionId, ExecutionRow, Filter, NewExecution, Record, Status, WorkerId};
@@ -123,6 +124,10 @@ pub trait Store: Send + Sync + fmt::Debug {
     /// Changes the services in a transaction. No history is part of that.
     async fn transact(&self, work: Box<dyn Work<()>>) -> Result<Done, StoreError>;
 
+    /// The catalogue, where this store has one.
+    fn catalogue(&self) -> Option<&dyn Catalogue> {
+        None
+    }
     /// Watches for commits of anybody.
     async fn changes(&self) -> Result<Box<dyn Changes>, StoreError>;
     /// Writes what is queued, and closes. Other handles to the same store get [`StoreError::Closed`] from then on.
@@ -172,6 +177,9 @@ pub trait Worker: Send + Sync + fmt::Debug {
     async fn renew(&self, beat: i64) -> Result<(), StoreError>;
     /// Gives this worker up: others take its executions.
     async fn release(&self) -> Result<(), StoreError>;
+    /// As [`Worker::release`], without waiting, for an engine that is dropped while its process lives on. A store that does
+    /// nothing here leaves it to the lease, or to its own proof of liveness.
+    fn release_soon(&self) {}
 
     // Signals.
 
@@ -199,6 +207,11 @@ pub trait Changes: Send {
     /// Returns when anybody has committed since the last call, and at once the first time. It may return for nothing. To drop the
     /// future loses no change.
     async fn changed(&mut self) -> Result<(), StoreError>;
+    /// Sees to what has to be seen to while a store is at work; called every second or so. `Some` is the size in bytes of a log
+    /// that grows because another program keeps it from being written back.
+    async fn tend(&mut self) -> Result<Option<u64>, StoreError> {
+        Ok(None)
+    }
 }
 
 /// What a process says of itself when it becomes a worker.

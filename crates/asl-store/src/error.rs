@@ -72,6 +72,22 @@ pub enum StoreError {
         /// The name.
         place: Arc<str>,
     },
+    /// A URL that leads to no store, or to one that cannot be used.
+    #[error("{} {what}", place)]
+    Address {
+        /// Which store, as people name it; a URL without its password.
+        place: Arc<str>,
+        /// What is wrong with it.
+        what: String,
+    },
+    /// The server of the store does not answer, or lets this program not in.
+    #[error("the database {} cannot be reached ({message})", place)]
+    Unreachable {
+        /// Which store, as people name it; a URL without its password.
+        place: Arc<str>,
+        /// What the server or the system said.
+        message: String,
+    },
     /// A record cannot be read back as it was written.
     #[error(
         "record {record} of execution {} is damaged: {what}",
@@ -224,6 +240,8 @@ mod hint {
     pub(super) const MISSING: &str = "it is made when the first execution starts";
     pub(super) const GONE: &str = "put it back or restore it from a copy, and start again";
     pub(super) const NO_FILE: &str = "name a file, such as .asl/asl.db (one with a colon in front is written ./:name)";
+    pub(super) const ADDRESS: &str = "write it as postgres://user:password@host:5432/database?schema=asl";
+    pub(super) const UNREACHABLE: &str = "check that the server runs, the address, the user and the password";
     pub(super) const CORRUPT: &str = "restore the database from a copy, the execution cannot go on";
     pub(super) const DAMAGED: &str = "restore it from a copy";
     pub(super) const FULL: &str = "make room and try again";
@@ -266,6 +284,7 @@ impl StoreError {
             StoreError::Locked { .. }
             | StoreError::Full { .. }
             | StoreError::Io { .. }
+            | StoreError::Unreachable { .. }
             | StoreError::Conflict { .. }
             | StoreError::Service { .. }
             | StoreError::Database { .. } => ErrorKind::Transient,
@@ -285,6 +304,7 @@ impl StoreError {
             | StoreError::Missing { .. }
             | StoreError::Gone { .. }
             | StoreError::NoFile { .. }
+            | StoreError::Address { .. }
             | StoreError::ReadOnly { .. } => ErrorKind::Unusable,
             StoreError::Closed => ErrorKind::Closed,
             StoreError::Panicked | StoreError::Waited => ErrorKind::Function,
@@ -302,6 +322,8 @@ impl StoreError {
             StoreError::Missing { .. } => hint::MISSING,
             StoreError::Gone { .. } => hint::GONE,
             StoreError::NoFile { .. } => hint::NO_FILE,
+            StoreError::Address { .. } => hint::ADDRESS,
+            StoreError::Unreachable { .. } => hint::UNREACHABLE,
             StoreError::Corrupt { .. } => hint::CORRUPT,
             StoreError::Damaged { .. } => hint::DAMAGED,
             StoreError::Full { .. } => hint::FULL,

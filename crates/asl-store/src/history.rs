@@ -56,3 +56,14 @@ pub struct FeedEntry {
     /// How many events it has.
     pub event_count: u64,
 }
+
+/// A whole history that was kept outside a store, with what it ran.
+#[derive(Clone, Copy, Debug)]
+pub struct KeptHistory<'k> {
+    /// The name of its state machine.
+    pub name: &'k str,
+    /// The definition it ran: JSON or YAML.
+    pub definition: &'k str,
+    /// Its records.
+    pub records: &'k [crate::Record],
+}

@@ -8,6 +8,7 @@
 //! - [`error`]: what can go wrong, in words that hold for every database;
 //! - [`service`]: items, messages and a few small records, seen from inside an open transaction;
 //! - [`liveness`]: how an observer finds that a worker is silent for too long;
+//! - [`quarantine`]: who is to blame when a worker dies, and when what was set aside is tried again;
 //! - [`memory`]: the rows of the services in memory, for tests and for programs that keep nothing.
 #![forbid(unsafe_code)]
 
@@ -19,6 +20,7 @@ pub mod error;
 pub mod history;
 pub mod liveness;
 pub mod memory;
+pub mod quarantine;
 pub mod record;
 pub mod service;
 pub mod signal;
@@ -27,11 +29,12 @@ pub mod worker;
 pub use catalogue::{ActivityRow, After, AliasRow, Catalogue, MapRunRow, StateMachineRow, VersionRow};
 pub use contract::{Changes, Done, Registered, Registration, Store, Undo, Work, Worker};
 pub use error::{ErrorKind, StoreError};
-pub use history::{Description, FeedEntry, Page, Position, Recorded};
+pub use history::{Description, FeedEntry, KeptHistory, Page, Position, Recorded};
 pub use liveness::Liveness;
 pub use memory::{MemoryStore, MemoryTx};
 pub use record::{
-    Append, Definition, ExecutionId, ExecutionRow, Filter, NewExecution, Record, Status, UnknownStatus, Which, WorkerId,
+    Append, Definition, ExecutionId, ExecutionRow, Filter, NewExecution, Record, StartedAs, Status, UnknownStatus,
+    Which, WorkerId,
 };
 pub use service::{Dedup, ItemKey, ItemRange, Message, QueueState, ServiceTx};
 pub use signal::{Signal, SignalId, Verdict};

@@ -26,6 +26,18 @@ impl MemoryStore {
         MemoryStore::default()
     }
 
+    /// True when it has the same messages.
+    #[cfg(feature = "testing")]
+    pub(crate) fn has_same_messages(&self, other: &MemoryStore) -> bool {
+        self.messages == other.messages
+    }
+
+    /// True when it has the same items and numbers.
+    #[cfg(feature = "testing")]
+    pub(crate) fn has_same_items(&self, other: &MemoryStore) -> bool {
+        self.items == other.items && self.numbers == other.numbers
+    }
+
     /// Opens a transaction. Dropping it undoes what it wrote; [`MemoryTx::commit`] keeps it.
     pub fn begin(&mut self) -> MemoryTx<'_> {
         MemoryTx { store: self, undo: Vec::new() }

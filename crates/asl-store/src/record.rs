@@ -2,6 +2,7 @@
 
 use asl_core::{Event, EventId, Execution, Input, Outcome};
 use asl_expr::Timestamp;
+use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
@@ -58,6 +59,27 @@ pub struct Definition {
     pub text: Arc<str>,
 }
 
+/// What the caller of StartExecution named beside the state machine. Descriptions and lists show it; no history depends on it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct StartedAs {
+    /// The number of the version that runs, where a version or an alias was named.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub version: Option<i64>,
+    /// The name of the alias that chose the version.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub alias: Option<String>,
+    /// The revision of the state machine that runs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub revision_id: Option<String>,
+    /// The X-Ray trace header of the caller.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub trace_header: Option<String>,
+    /// The key of the task that started it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub task: Option<String>,
+}
+
 /// An execution that begins, with the record of its first run.
 #[derive(Clone, Debug)]
 pub struct NewExecution {
@@ -69,6 +91,8 @@ pub struct NewExecution {
     pub record: Record,
     /// How it ended, if it did so in its first run.
     pub outcome: Option<Outcome>,
+    /// What its caller named, if it was started through the API.
+    pub started_as: Option<StartedAs>,
 }
 
 /// The record of a further run.
@@ -176,6 +200,8 @@ pub struct ExecutionRow {
     pub redrive_count: u64,
     /// When it was redriven last.
     pub redriven: Option<Timestamp>,
+    /// What its caller named, if it was started through the API.
+    pub started_as: Option<StartedAs>,
 }
 
 impl ExecutionRow {
@@ -212,6 +238,10 @@ pub struct Filter {
     pub name_prefix: Option<String>,
     /// At most so many.
     pub limit: Option<u32>,
+    /// Only those that run this version.
+    pub version: Option<i64>,
+    /// Only those whose version this alias chose.
+    pub alias: Option<String>,
     /// Only those created before this one: the last of the page before.
     pub before: Option<ExecutionId>,
 }

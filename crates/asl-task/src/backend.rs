@@ -1,40 +1,19 @@
 //! Which backend runs which resource.
 
+use crate::activity::Activity;
 use crate::aws::{Aws, Choice, Optimized, unknown};
 use crate::bucket::Buckets;
-use crate::embedded::{Dialect, Services};
-use crate::function::FunctionSet;
-use crate::integration::{Call, Remote};
+use crate::embedded::{Dialect, Embedded, Nest, Nested, Services};
+use crate::function::{ByArn, FunctionSet, Invoke};
+use crate::http::Http;
+use crate::integration::Backend;
 use crate::mock::Mocks;
-use asl_core::Failure;
-use asl_syntax::model::{Definition, Distributed, Payload, State, StateKind};
-use asl_syntax::{Pattern, Resource, ResourceKind};
+use crate::registry::Registry;
+use asl_syntax::model::{Definition, Distributed, State, StateKind};
+use asl_syntax::{Pattern, Resource, ResourceKind, nearest};
 use asl_value::Value;
 use std::fmt;
 use std::sync::Arc;
-
-/// What runs a task.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Backend {
-    /// A function by its ARN: the parameters are its event.
-    Function {
-        /// The ARN.
-        arn: Arc<str>,
-    },
-    /// A function through `lambda:invoke`.
-    Invoke,
-    /// The embedded table, topic or queue: runs inside the journal's transaction.
-    Embedded {
-        /// Which form of the integration.
-        dialect: Dialect,
-        /// `dynamodb`, `sns`, `sqs`
-        service: Arc<str>,
-        /// `putItem` …
-        action: Arc<str>,
-    },
-    /// What is outside of this program: AWS.
-    Remote(Remote),
-}
 
 /// A state that nothing here can run.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -73,16 +52,38 @@ impl Missing {
             Choice::Mock => {
                 (format!("{what} is answered by mocks only, and this state has none"), "add a mock for the state")
             }
-            _ => (format!("{what} is switched off"), "change its line under [backends] in the project file"),
+            _ => (
+                format!("{what} is switched off"),
+                "change its line under [backends] in the project file, or the --backend of the command",
+            ),
         };
         Missing { message, hint: Some(hint.to_owned()) }
     }
 
-    fn declaration(what: &str, section: &str, name: &str) -> Missing {
-        Missing {
-            message: format!("the {what} '{name}' is not declared"),
-            hint: Some(format!("add [{section}.{name}] to the project file")),
-        }
+    pub(crate) fn declaration<'n>(
+        what: &str,
+        section: &str,
+        name: &str,
+        names: impl Iterator<Item = &'n str>,
+    ) -> Missing {
+        let message = format!("the {what} '{name}' is not declared");
+        Missing { message, hint: Some(declare(section, name, names)) }
+    }
+}
+
+/// How to declare what a reference, a name, an ARN or a URL, names; and what may have been meant.
+pub(crate) fn declare<'n>(section: &str, reference: &str, names: impl Iterator<Item = &'n str>) -> String {
+    let after_kind = reference.rsplit_once(":function:").map_or(reference, |(_, rest)| rest);
+    let name = match section {
+        // What follows a function's name is its version or alias.
+        "functions" => after_kind.split(':').next().unwrap_or(after_kind),
+        _ => reference.rsplit([':', '/']).next().unwrap_or(reference),
+    };
+    let plain = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+    let key = if !name.is_empty() && name.chars().all(plain) { name.to_owned() } else { format!("\"{name}\"") };
+    match nearest(name, names) {
+        Some(near) => format!("did you mean `{near}`? Otherwise add [{section}.{key}] to the project file"),
+        None => format!("add [{section}.{key}] to the project file"),
     }
 }
 
@@ -113,29 +114,62 @@ pub struct Backends {
     pub mocks: Mocks,
     /// Services that are called at AWS.
     pub aws: Aws,
+    /// What HTTP tasks may use.
+    pub http: Http,
+    /// The engine that runs executions for tasks.
+    pub nest: Nest,
+    /// What was resolved.
+    registry: Registry,
 }
 
 impl Backends {
-    /// What runs `resource`.
+    /// These functions and services, and nothing else yet: set the other fields before the first [`Backends::resolve`].
+    pub fn new(functions: FunctionSet, services: Arc<Services>) -> Backends {
+        Backends {
+            functions,
+            services,
+            buckets: Buckets::default(),
+            mocks: Mocks::default(),
+            aws: Aws::default(),
+            http: Http::default(),
+            nest: Nest::default(),
+            registry: Registry::default(),
+        }
+    }
+
+    /// What runs `resource`: found once, when the first definition that has it is checked, and kept.
     ///
     /// # Errors
     /// Why nothing here does.
     pub fn resolve(&self, resource: &Resource) -> Result<Backend, Missing> {
+        self.registry.resolve(&resource.arn, || self.find(resource))
+    }
+
+    fn find(&self, resource: &Resource) -> Result<Backend, Missing> {
         match &resource.kind {
             ResourceKind::Lambda { function } => self.function(resource, function),
-            ResourceKind::Activity { name } => Err(Missing::backend(format!("the activity '{name}'"))),
+            ResourceKind::Activity { name } => self.activity(name),
             ResourceKind::Service { service, action, sdk, pattern } => {
                 self.integration(service, action, *sdk, *pattern)
             }
         }
     }
 
+    fn activity(&self, name: &str) -> Result<Backend, Missing> {
+        match self.services.has_activity(name) || self.services.is_open_to_clients() {
+            true => Ok(Backend::new(Activity { name: name.into() })),
+            false => Err(Missing::declaration("activity", "activities", name, self.services.activity_names())),
+        }
+    }
+
     fn function(&self, resource: &Resource, function: &str) -> Result<Backend, Missing> {
         match self.aws.choices().of("lambda", false) {
-            Some(Choice::Aws) => Ok(Backend::Remote(self.aws.function(&resource.arn))),
+            Some(Choice::Aws) => Ok(self.aws.function(&resource.arn)),
             Some(choice @ (Choice::Mock | Choice::Off)) => Err(Missing::chosen(&resource.arn, choice)),
-            _ if self.functions.contains(function) => Ok(Backend::Function { arn: resource.arn.clone() }),
-            _ => Err(Missing::declaration("function", "functions", function)),
+            _ if self.functions.contains(function) => {
+                Ok(Backend::new(ByArn { functions: self.functions.clone(), arn: resource.arn.clone() }))
+            }
+            _ => Err(Missing::declaration("function", "functions", function, self.functions.names())),
         }
     }
 
@@ -158,16 +192,25 @@ impl Backends {
         }
         match self.aws.choices().of(service, sdk) {
             Some(choice @ (Choice::Mock | Choice::Off)) => return Err(Missing::chosen(&name, choice)),
-            // A job that is waited for is not started at AWS before its polling survives a crash.
-            _ if matches!(pattern, Pattern::Sync | Pattern::Sync2) => return Err(Missing::backend(name)),
-            Some(Choice::Aws) => return self.aws.action(service, action, sdk).map(Backend::Remote),
+            Some(Choice::Aws) => return self.aws.action(service, action, sdk, pattern),
             Some(Choice::Embedded) | None => {}
         }
+        if (&**service, &**action, sdk) == ("http", "invoke", false) {
+            return self.http.invoke();
+        }
         if (&**service, &**action, sdk) == ("lambda", "invoke", false) {
-            return Ok(Backend::Invoke);
+            return Ok(Backend::new(Invoke { functions: self.functions.clone() }));
+        }
+        if sdk && &**service == "s3" && crate::s3::has(action) && self.buckets.names().next().is_some() {
+            return Ok(Backend::new(crate::s3::S3 { buckets: self.buckets.clone(), action: action.clone() }));
+        }
+        if (&**service, &**action, sdk) == ("states", "startExecution", false) {
+            return Ok(Backend::new(Nested { nest: self.nest.clone(), pattern }));
         }
         if embedded {
-            return Ok(Backend::Embedded { dialect, service: service.clone(), action: action.clone() });
+            let services = self.services.clone();
+            let (service, action) = (service.clone(), action.clone());
+            return Ok(Backend::new(Embedded { services, dialect, service, action }));
         }
         let name = name.trim_end_matches(pattern.suffix());
         match (sdk, Optimized::find(service)) {
@@ -192,71 +235,30 @@ impl Backends {
             StateKind::Task(_) if self.mocks.contains(&state.name) => Ok(()),
             StateKind::Task(task) => self
                 .resolve(&task.resource)
-                .and_then(|backend| self.check_names(&backend, state.parameters.as_ref()))
+                .and_then(|backend| backend.check(state.parameters.as_ref()))
                 .map_err(|missing| (task.resource.arn.clone(), missing)),
             StateKind::Map(map) => match &map.distributed {
-                Some(distributed) => self.check_buckets(distributed),
+                Some(distributed) => self.check_buckets(distributed, self.mocks.contains(&state.name)),
                 None => Ok(()),
             },
             _ => Ok(()),
         }
     }
 
-    /// Checks the buckets that a Distributed Map's reader and writer write down.
-    fn check_buckets(&self, distributed: &Distributed) -> Result<(), (Arc<str>, Missing)> {
-        let reader = distributed.reader.as_ref().map(|r| (Some(&r.resource), r.parameters.as_ref()));
+    /// Checks the buckets that a Distributed Map's reader, which may be mocked, and writer write down.
+    fn check_buckets(&self, distributed: &Distributed, is_mocked: bool) -> Result<(), (Arc<str>, Missing)> {
+        let reader =
+            distributed.reader.as_ref().filter(|_| !is_mocked).map(|r| (Some(&r.resource), r.parameters.as_ref()));
         let writer = distributed.writer.as_ref().map(|w| (w.resource.as_ref(), w.parameters.as_ref()));
         for (resource, parameters) in [reader, writer].into_iter().flatten() {
             let bucket = parameters.and_then(|p| p.literal("Bucket")).and_then(Value::as_str);
             if let (Some(resource), Some(name)) = (resource, bucket)
                 && !self.buckets.contains(name)
             {
-                return Err((resource.arn.clone(), Missing::declaration("bucket", "buckets", name)));
+                let missing = Missing::declaration("bucket", "buckets", name, self.buckets.names());
+                return Err((resource.arn.clone(), missing));
             }
         }
         Ok(())
-    }
-
-    /// Checks the names that the parameters write down: what they mean must be declared.
-    fn check_names(&self, backend: &Backend, parameters: Option<&Payload>) -> Result<(), Missing> {
-        let named = |key: &str| parameters.and_then(|p| p.literal(key)).and_then(Value::as_str);
-        match backend {
-            Backend::Function { .. } => Ok(()),
-            Backend::Remote(remote) => remote.check(parameters),
-            Backend::Invoke => match named("FunctionName") {
-                Some(name) if !self.functions.contains(name) => {
-                    Err(Missing::declaration("function", "functions", name))
-                }
-                _ => Ok(()),
-            },
-            Backend::Embedded { service, .. } => {
-                let (key, section) = match &**service {
-                    "dynamodb" => ("TableName", "tables"),
-                    "sns" => ("TopicArn", "topics"),
-                    _ => ("QueueUrl", "queues"),
-                };
-                let Some(name) = named(key) else { return Ok(()) };
-                let checked = self.services.check_reference(service, name);
-                checked.map_err(|e| Missing {
-                    message: e.to_string(),
-                    hint: Some(format!("add [{section}.{name}] to the project file")),
-                })
-            }
-        }
-    }
-
-    /// Runs a task outside of the journal's transaction: a function, or a service elsewhere.
-    ///
-    /// # Errors
-    /// The error the state machine sees.
-    pub async fn call_remote(&self, backend: &Backend, call: &Call<'_>) -> Result<Value, Failure> {
-        match backend {
-            Backend::Function { arn } => self.functions.invoke(arn, call.parameters, call.key).await,
-            Backend::Invoke => self.functions.invoke_task(call.parameters, call.key).await,
-            Backend::Remote(remote) => remote.call(call).await,
-            Backend::Embedded { service, action, .. } => {
-                Err(Failure::new("States.Runtime", format!("{service}:{action} runs inside the journal's transaction")))
-            }
-        }
     }
 }

@@ -1,15 +1,18 @@
 //! Buckets: local folders that stand for S3 buckets, for the ItemReader and ResultWriter of a Distributed Map.
 
-use crate::folder::{Folder, PART};
+use crate::folder::{Folder, is_own};
+use crate::s3::about;
 use asl_core::Failure;
 use asl_core::WriteResults;
 use asl_core::items::{Bucket, Listed};
+use asl_value::Map;
 use md5::{Digest, Md5};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 use std::fs::{self, File};
-use std::io::{self, BufRead, BufReader, Read};
+use std::io::{self, BufRead, BufReader, Read, Seek};
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::UNIX_EPOCH;
 
 /// Folders by the name of the bucket they stand for.
@@ -20,22 +23,78 @@ pub struct Buckets {
     over: Option<PathBuf>,
     /// Whose folders are made by what is written first, and empty until then.
     made: BTreeSet<String>,
+    /// What was deleted of the folders below `over`, which are not written to.
+    gone: Gone,
+}
+
+/// Buckets and keys.
+#[derive(Clone, Debug, Default)]
+struct Gone(Arc<Mutex<BTreeSet<(String, String)>>>);
+
+impl PartialEq for Gone {
+    fn eq(&self, other: &Gone) -> bool {
+        Arc::ptr_eq(&self.0, &other.0) || *self.lock() == *other.lock()
+    }
+}
+
+impl Eq for Gone {}
+
+impl Gone {
+    fn lock(&self) -> MutexGuard<'_, BTreeSet<(String, String)>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn has(&self, bucket: &str, key: &str) -> bool {
+        self.lock().contains(&(bucket.to_owned(), key.to_owned()))
+    }
+}
+
+/// An object, open for reading.
+#[derive(Debug)]
+pub struct Object {
+    /// Its content.
+    pub file: File,
+    /// Its size in bytes.
+    pub size: u64,
+    /// When it was written, in epoch milliseconds.
+    pub modified_ms: i64,
+    /// The headers that it was stored with, by the names of `PutObject` (`ContentType`, `CacheControl` ...), all of them texts.
+    pub headers: Map,
+    /// Its own metadata: texts.
+    pub metadata: Map,
+}
+
+impl Object {
+    /// The MD5 of its content in hex; reads all of it, and goes back to its beginning.
+    ///
+    /// # Errors
+    /// What the system said.
+    pub fn etag(&mut self) -> io::Result<String> {
+        let etag = of_file(String::new(), &mut self.file)?.etag;
+        self.file.rewind()?;
+        Ok(etag)
+    }
 }
 
 impl Buckets {
     /// Buckets of these folders.
     pub fn new(folders: BTreeMap<String, PathBuf>) -> Buckets {
-        Buckets { folders, over: None, made: BTreeSet::new() }
+        Buckets { folders, over: None, made: BTreeSet::new(), gone: Gone::default() }
     }
 
     /// The same buckets, but what is written goes to folders below `over`, and is read and listed there from then on.
     pub fn written_to(self, over: &Path) -> Buckets {
-        Buckets { over: Some(over.to_owned()), ..self }
+        Buckets { over: Some(over.to_owned()), gone: Gone::default(), ..self }
     }
 
     /// The same buckets; the folders of these need not be there until something is written.
     pub fn made_when_needed(self, names: impl IntoIterator<Item = String>) -> Buckets {
         Buckets { made: names.into_iter().collect(), ..self }
+    }
+
+    /// The names of the buckets.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.folders.keys().map(String::as_str)
     }
 
     /// Whether a bucket is declared.
@@ -69,6 +128,21 @@ impl Buckets {
     /// # Errors
     /// In words: no such bucket, a key that leads out of it, or what the system said.
     pub fn put(&self, bucket: &str, key: &str, body: &[u8]) -> Result<(), String> {
+        self.put_object(bucket, key, &mut &*body, &Map::new(), &Map::new())
+    }
+
+    /// The same for a body that is read piece by piece, with the headers and metadata of [`Object`].
+    ///
+    /// # Errors
+    /// As [`Buckets::put`].
+    pub fn put_object(
+        &self,
+        bucket: &str,
+        key: &str,
+        body: &mut dyn Read,
+        headers: &Map,
+        metadata: &Map,
+    ) -> Result<(), String> {
         let declared = self.folder(bucket)?;
         let over = self.over(bucket);
         let path = over.as_deref().unwrap_or(declared);
@@ -77,7 +151,50 @@ impl Buckets {
             fs::create_dir_all(path).map_err(|e| failed(&e))?;
         }
         let folder = Folder::open(path).map_err(|e| failed(&e))?;
-        folder.write(key, body).map_err(|e| failed(&e))
+        let before = folder.described(key);
+        let describe = |file: &fs::Metadata| about::describe(file, headers, metadata, before.as_deref());
+        folder.write_described(key, body, Some(&describe)).map_err(|e| failed(&e))?;
+        self.gone.lock().remove(&(bucket.to_owned(), key.to_owned()));
+        Ok(())
+    }
+
+    /// Opens an object; `None` if there is none.
+    ///
+    /// # Errors
+    /// As [`Buckets::put`].
+    pub fn object(&self, bucket: &str, key: &str) -> Result<Option<Object>, String> {
+        for (path, folder) in self.layers(bucket)? {
+            if self.hides(bucket, key, &path) {
+                continue;
+            }
+            let failed = |e: String| format!("{}: {e}", path.join(key).display());
+            let Some(file) = folder.read(key).map_err(failed)? else { continue };
+            let meta = file.metadata().map_err(|e| failed(e.to_string()))?;
+            let (headers, metadata) =
+                folder.described(key).and_then(|text| about::of(&meta, &text)).unwrap_or_default();
+            let modified = meta.modified().ok().and_then(|t| t.duration_since(UNIX_EPOCH).ok()).unwrap_or_default();
+            let modified_ms = i64::try_from(modified.as_millis()).unwrap_or(i64::MAX);
+            return Ok(Some(Object { file, size: meta.len(), modified_ms, headers, metadata }));
+        }
+        Ok(None)
+    }
+
+    /// Removes an object, if it is there.
+    ///
+    /// # Errors
+    /// As [`Buckets::put`].
+    pub fn delete(&self, bucket: &str, key: &str) -> Result<(), String> {
+        let layers = self.layers(bucket)?;
+        let over = self.over(bucket);
+        for (path, folder) in &layers {
+            if over.as_ref().is_none_or(|over| over == path) {
+                folder.remove(key).map_err(|e| format!("{}: {e}", path.join(key).display()))?;
+            }
+        }
+        if over.is_some() {
+            self.gone.lock().insert((bucket.to_owned(), key.to_owned()));
+        }
+        Ok(())
     }
 
     /// The folders of a bucket that are there, the one that comes first first.
@@ -99,6 +216,11 @@ impl Buckets {
         found.ok_or_else(|| format!("the bucket '{name}' is not declared: add [buckets.{name}] to the project file"))
     }
 
+    /// Whether a file of the folder at `path` counts as deleted: the folder itself is left as it is.
+    fn hides(&self, bucket: &str, key: &str, path: &Path) -> bool {
+        self.over(bucket).is_some_and(|over| over != path) && self.gone.has(bucket, key)
+    }
+
     fn over(&self, name: &str) -> Option<PathBuf> {
         self.over.as_ref().map(|over| over.join(name))
     }
@@ -107,6 +229,9 @@ impl Buckets {
 impl Bucket for Buckets {
     fn open(&self, bucket: &str, key: &str) -> Result<Option<Box<dyn BufRead + '_>>, String> {
         for (path, folder) in self.layers(bucket)? {
+            if self.hides(bucket, key, &path) {
+                continue;
+            }
             let file = folder.read(key).map_err(|e| format!("{}: {e}", path.join(key).display()))?;
             if let Some(file) = file {
                 return Ok(Some(Box::new(BufReader::with_capacity(PIECE_BYTES, file))));
@@ -117,19 +242,39 @@ impl Bucket for Buckets {
 
     fn list(&self, bucket: &str, prefix: &str, most: usize) -> Result<Vec<Listed>, String> {
         let layers = self.layers(bucket)?;
-        let found = keys(&layers, prefix, most)?;
+        let found = self.found(bucket, &layers, prefix, most)?;
         let listed = found.into_iter().map(|(key, layer)| {
             let (path, folder) = &layers[layer];
             // A file that went away meanwhile is not listed.
-            let Ok(Some(file)) = folder.read(&key) else { return Ok(None) };
-            let listed = of_file(key, file);
+            let Ok(Some(mut file)) = folder.read(&key) else { return Ok(None) };
+            let listed = of_file(key, &mut file);
             listed.map(Some).map_err(|e| format!("{}: {e}", path.display()))
         });
         listed.filter_map(Result::transpose).collect()
     }
 
     fn keys(&self, bucket: &str, prefix: &str) -> Result<Vec<String>, String> {
-        Ok(keys(&self.layers(bucket)?, prefix, usize::MAX)?.into_iter().map(|(key, _)| key).collect())
+        let layers = self.layers(bucket)?;
+        Ok(self.found(bucket, &layers, prefix, usize::MAX)?.into_iter().map(|(key, _)| key).collect())
+    }
+}
+
+impl Buckets {
+    /// The first keys in order but those that were deleted, each with the layer it comes from.
+    fn found(
+        &self,
+        bucket: &str,
+        layers: &[(PathBuf, Folder)],
+        prefix: &str,
+        most: usize,
+    ) -> Result<Vec<(String, usize)>, String> {
+        let gone = self.gone.lock().iter().filter(|(name, _)| name == bucket).count();
+        let mut found = keys(layers, prefix, most.saturating_add(gone))?;
+        if gone > 0 {
+            found.retain(|(key, layer)| !self.hides(bucket, key, &layers[*layer].0));
+        }
+        found.truncate(most);
+        Ok(found)
     }
 }
 
@@ -173,7 +318,7 @@ fn walk(folder: &Path, above: &str, prefix: &str, found: &mut dyn FnMut(String, 
             if below.starts_with(prefix) || prefix.starts_with(&below) {
                 walk(&entry.path(), &below, prefix, found)?;
             }
-        } else if (kind.is_file() || kind.is_symlink()) && !name.ends_with(PART) {
+        } else if (kind.is_file() || kind.is_symlink()) && !is_own(&name) {
             let key = format!("{above}{name}");
             if key.starts_with(prefix) {
                 found(key, kind.is_symlink());
@@ -183,7 +328,7 @@ fn walk(folder: &Path, above: &str, prefix: &str, found: &mut dyn FnMut(String, 
     Ok(())
 }
 
-fn of_file(key: String, mut file: File) -> io::Result<Listed> {
+fn of_file(key: String, file: &mut File) -> io::Result<Listed> {
     let meta = file.metadata()?;
     let modified = meta.modified().ok().and_then(|t| t.duration_since(UNIX_EPOCH).ok()).unwrap_or_default();
     let mut hash = Md5::new();

@@ -7,14 +7,18 @@
 use rustix::fs::{CWD, Mode, OFlags, fsync, mkdirat, openat, renameat, unlinkat};
 use rustix::io::Errno;
 use std::ffi::OsStr;
-use std::fs::File;
-use std::io::{self, Write};
+use std::fs::{File, Metadata};
+use std::io::{self, Read};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// How the name of a file ends that is being written.
 pub(crate) const PART: &str = ".asl-part";
+/// How the name of a file ends that keeps what a bucket knows of another: `.NAME.asl-about`.
+const ABOUT: &str = ".asl-about";
+/// The longest such text, in bytes.
+const MAX_DESCRIPTION_BYTES: u64 = 64 << 10;
 
 static PARTS: AtomicU64 = AtomicU64::new(0);
 
@@ -32,10 +36,13 @@ impl Folder {
     /// # Errors
     /// What there is instead, in words.
     pub(crate) fn read(&self, key: &str) -> Result<Option<File>, String> {
-        let path = relative(key)?;
+        self.open_file(&relative(key)?)
+    }
+
+    fn open_file(&self, path: &Path) -> Result<Option<File>, String> {
         // Without NONBLOCK the open of a FIFO waits for a writer.
         let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
-        let file = match beneath(self.0.as_fd(), &path, flags) {
+        let file = match beneath(self.0.as_fd(), path, flags) {
             Ok(file) => File::from(file),
             Err(Errno::NOENT | Errno::NOTDIR) => return Ok(None),
             Err(problem) => return Err(in_words(problem)),
@@ -49,23 +56,46 @@ impl Folder {
     /// # Errors
     /// Why not, in words. Nothing is there then.
     pub(crate) fn write(&self, key: &str, body: &[u8]) -> Result<(), String> {
+        self.write_described(key, &mut &*body, None)
+    }
+
+    /// The same for a body that is read piece by piece; `describe` makes the text that is kept of the file ([`Folder::described`]). That
+    /// is on the disk before the file appears, and is of no effect until then.
+    pub(crate) fn write_described(&self, key: &str, body: &mut dyn Read, describe: Describe<'_>) -> Result<(), String> {
         let path = relative(key)?;
         let name = path.file_name().unwrap_or_default();
         let parent = self.make(path.parent().unwrap_or(Path::new(""))).map_err(in_words)?;
-        let part = format!(".{}-{}{PART}", std::process::id(), PARTS.fetch_add(1, Ordering::Relaxed));
-        self.put(&parent, &part, name, body).map_err(|problem| {
-            let _ = unlinkat(&parent, part.as_str(), rustix::fs::AtFlags::empty());
-            problem.to_string()
-        })
+        put(&parent, name, body, describe).map_err(|problem| problem.to_string())
     }
 
-    fn put(&self, parent: &OwnedFd, part: &str, name: &OsStr, body: &[u8]) -> io::Result<()> {
-        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let mut file = File::from(openat(parent, part, flags, Mode::from_raw_mode(0o666))?);
-        file.write_all(body)?;
-        file.sync_all()?;
-        renameat(parent, part, parent, name)?;
-        Ok(fsync(parent)?)
+    /// The text that is kept of a file, if there is one.
+    pub(crate) fn described(&self, key: &str) -> Option<String> {
+        let mut text = String::new();
+        let file = self.open_file(&beside(&relative(key).ok()?)).ok()??;
+        file.take(MAX_DESCRIPTION_BYTES).read_to_string(&mut text).ok()?;
+        Some(text)
+    }
+
+    /// Removes a file, if it is there. A link is removed itself, not what it leads to.
+    ///
+    /// # Errors
+    /// Why not, in words.
+    pub(crate) fn remove(&self, key: &str) -> Result<(), String> {
+        let path = relative(key)?;
+        let above = path.parent().filter(|above| !above.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let parent = match beneath(self.0.as_fd(), above, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC) {
+            Ok(parent) => parent,
+            Err(Errno::NOENT | Errno::NOTDIR) => return Ok(()),
+            Err(problem) => return Err(in_words(problem)),
+        };
+        for name in [path.file_name(), beside(&path).file_name()].into_iter().flatten() {
+            match unlinkat(&parent, name, rustix::fs::AtFlags::empty()) {
+                // What is a folder is no object.
+                Ok(()) | Err(Errno::NOENT | Errno::ISDIR | Errno::PERM) => {}
+                Err(problem) => return Err(in_words(problem)),
+            }
+        }
+        fsync(&parent).map_err(in_words)
     }
 
     /// The folder at `path`, made where it is not there.
@@ -91,14 +121,52 @@ impl Folder {
     }
 }
 
+/// Makes the text that is kept of a file, of what the system says of it.
+pub(crate) type Describe<'d> = Option<&'d dyn Fn(&Metadata) -> Option<Vec<u8>>>;
+
+/// Where the text lies that is kept of a file.
+fn beside(path: &Path) -> PathBuf {
+    let mut name = OsStr::new(".").to_owned();
+    name.push(path.file_name().unwrap_or_default());
+    name.push(ABOUT);
+    path.with_file_name(name)
+}
+
+/// Writes a file of an open folder.
+fn put(parent: &OwnedFd, name: &OsStr, body: &mut dyn Read, describe: Describe<'_>) -> io::Result<()> {
+    let part = format!(".{}-{}{PART}", std::process::id(), PARTS.fetch_add(1, Ordering::Relaxed));
+    let written = || -> io::Result<()> {
+        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let mut file = File::from(openat(parent, part.as_str(), flags, Mode::from_raw_mode(0o666))?);
+        io::copy(body, &mut file)?;
+        file.sync_all()?;
+        if let Some(describe) = describe
+            && let Some(text) = describe(&file.metadata()?)
+        {
+            put(parent, beside(Path::new(name)).file_name().unwrap_or_default(), &mut &*text, None)?;
+        }
+        renameat(parent, part.as_str(), parent, name)?;
+        Ok(fsync(parent)?)
+    };
+    let mut written = written;
+    written().inspect_err(|_| {
+        let _ = unlinkat(parent, part.as_str(), rustix::fs::AtFlags::empty());
+    })
+}
+
 /// A key as a path in the folder; keys that would lead out of it, or are no path, are refused.
 fn relative(key: &str) -> Result<PathBuf, String> {
-    let path = Path::new(key);
-    let plain = path.components().all(|c| matches!(c, Component::Normal(_)));
-    if key.is_empty() || !plain || key.ends_with('/') || key.contains('\0') {
+    // A file system takes `a//b` and `a/./b` for `a/b`; a bucket does not.
+    let plain = key.split('/').all(|part| !matches!(part, "" | "." | ".."));
+    if !plain || key.contains('\0') || is_own(key) {
         return Err(format!("the key '{key}' cannot be a file in a local bucket"));
     }
-    Ok(path.to_owned())
+    Ok(PathBuf::from(key))
+}
+
+/// Whether a file is one of this program's own: a part that is being written, or the text that is kept of another.
+pub(crate) fn is_own(name: &str) -> bool {
+    name.ends_with(PART) || name.ends_with(ABOUT)
 }
 
 fn in_words(problem: Errno) -> String {
@@ -142,7 +210,6 @@ fn step_by_step(folder: BorrowedFd<'_>, path: &Path, flags: OFlags) -> rustix::i
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::io::Read;
     use std::os::unix::fs::symlink;
 
     /// A folder with a file, links in it and out of it, and what is no file; beside it a secret.
@@ -184,7 +251,19 @@ mod tests {
         for key in ["fifo", "deep"] {
             assert!(read(key).unwrap_err().contains("not a regular file"), "{key}");
         }
-        for key in ["", "/etc/passwd", "../outside/secret", "a/../../x", "./deep/file", "deep/file/", "a\0b"] {
+        for key in [
+            "",
+            "/etc/passwd",
+            "../outside/secret",
+            "a/../../x",
+            "./deep/file",
+            "deep/file/",
+            "a\0b",
+            "deep//file",
+            "deep/./file",
+            "x.asl-part",
+            ".file.asl-about",
+        ] {
             assert!(read(key).unwrap_err().contains("cannot be a file"), "{key}");
         }
     }
@@ -202,6 +281,7 @@ mod tests {
             assert!(problem.contains(told), "{key}: {problem}");
         }
         let all = std::fs::read_dir(all.path().join("bucket")).unwrap().flatten();
+        assert!(folder.write("a//c", b"x").unwrap_err().contains("cannot be a file"), "it is not a/c");
         let parts: Vec<_> = all.filter(|entry| entry.file_name().to_string_lossy().ends_with(PART)).collect();
         assert!(parts.is_empty(), "{parts:?}");
     }

@@ -1,13 +1,17 @@
 //! Functions: by their ARN, and through `lambda:invoke` (spec: Task, quirks of lambda).
 
+use crate::backend::Missing;
 use crate::embedded::Identity;
+use crate::integration::{Call, Integration, Mode};
 use crate::sdk::http_metadata;
 use asl_core::Failure;
 use asl_function::{Functions, Invocation, InvokeError};
+use asl_syntax::model::Payload;
 use asl_value::{Map, Value};
 use async_trait::async_trait;
 use bytes::Bytes;
 use std::collections::BTreeMap;
+use std::fmt;
 use std::future::Future;
 use std::sync::Arc;
 
@@ -67,6 +71,12 @@ impl FunctionSet {
     pub fn contains(&self, name: &str) -> bool {
         let name = function_name(name);
         self.handlers.contains_key(name) || self.processes.as_ref().is_some_and(|p| p.contains(name))
+    }
+
+    /// The names of the declared functions.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        let processes = self.processes.iter().flat_map(|processes| processes.names());
+        self.handlers.keys().map(String::as_str).chain(processes)
     }
 
     /// Ends all worker processes.
@@ -139,6 +149,72 @@ impl FunctionSet {
              ResourceNotFoundException; Request ID: {request_id}; Proxy: null)"
         );
         Failure::new("Lambda.ResourceNotFoundException", cause)
+    }
+}
+
+/// A function by its ARN: the parameters are its event.
+pub(crate) struct ByArn {
+    pub(crate) functions: FunctionSet,
+    pub(crate) arn: Arc<str>,
+}
+
+/// A function through `lambda:invoke`.
+pub(crate) struct Invoke {
+    pub(crate) functions: FunctionSet,
+}
+
+impl fmt::Debug for ByArn {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Function({})", self.arn)
+    }
+}
+
+impl fmt::Debug for Invoke {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Invoke")
+    }
+}
+
+#[async_trait]
+impl Integration for ByArn {
+    fn title(&self) -> String {
+        format!("the function {}", function_name(&self.arn))
+    }
+
+    fn mode(&self) -> Mode {
+        Mode::Remote
+    }
+
+    fn check(&self, _parameters: Option<&Payload>) -> Result<(), Missing> {
+        Ok(())
+    }
+
+    async fn call(&self, call: &Call<'_>) -> Result<Value, Failure> {
+        self.functions.invoke(&self.arn, call.parameters, call.key).await
+    }
+}
+
+#[async_trait]
+impl Integration for Invoke {
+    fn title(&self) -> String {
+        "a function".to_owned()
+    }
+
+    fn mode(&self) -> Mode {
+        Mode::Remote
+    }
+
+    fn check(&self, parameters: Option<&Payload>) -> Result<(), Missing> {
+        match parameters.and_then(|p| p.literal("FunctionName")).and_then(Value::as_str) {
+            Some(name) if !self.functions.contains(name) => {
+                Err(Missing::declaration("function", "functions", name, self.functions.names()))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    async fn call(&self, call: &Call<'_>) -> Result<Value, Failure> {
+        self.functions.invoke_task(call.parameters, call.key).await
     }
 }
 

@@ -6,15 +6,21 @@
 //! has named.
 #![forbid(unsafe_code)]
 
+pub mod activity;
 pub mod aws;
 mod backend;
 pub mod bucket;
 pub mod embedded;
 mod folder;
+mod follow;
 pub mod function;
+pub mod http;
 mod integration;
 pub mod mock;
+mod registry;
+mod s3;
 mod sdk;
 
-pub use backend::{Backend, Backends, Missing, Unsupported};
-pub use integration::{Call, Integration, Mode, Remote};
+pub use backend::{Backends, Missing, Unsupported};
+pub use follow::follow;
+pub use integration::{Backend, Call, Integration, Mode, Moment, Progress};

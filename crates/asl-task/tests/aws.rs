@@ -6,11 +6,9 @@ use asl_aws::system::{HttpRequest, Limits, SendError, SendErrorKind, System};
 use asl_core::Failure;
 use asl_syntax::{Resource, Source};
 use asl_task::aws::{Aws, Choice, Choices};
-use asl_task::bucket::Buckets;
 use asl_task::embedded::{Identity, Services, ServicesSpec};
 use asl_task::function::FunctionSet;
-use asl_task::mock::Mocks;
-use asl_task::{Backend, Backends, Call, Missing};
+use asl_task::{Backends, Call, Missing, Mode};
 use asl_value::Value;
 use async_trait::async_trait;
 use std::collections::VecDeque;
@@ -65,14 +63,11 @@ impl System for World {
 fn backends(choices: &[(&str, Choice)], world: Arc<World>) -> Backends {
     let choices = choices.iter().map(|(service, choice)| ((*service).to_owned(), *choice)).collect();
     let identity = Identity::new("us-east-1", "000000000000");
-    Backends {
-        functions: FunctionSet::new(identity.clone()),
-        services: Arc::new(Services::new(&ServicesSpec::default(), identity).unwrap()),
-        buckets: Buckets::default(),
-        mocks: Mocks::default(),
-        aws: Aws::new(Choices::new(choices).unwrap(), Settings { max_attempts: 1, ..Settings::default() })
-            .with_system(world),
-    }
+    let services = Arc::new(Services::new(&ServicesSpec::default(), identity.clone()).unwrap());
+    let mut backends = Backends::new(FunctionSet::new(identity), services);
+    backends.aws = Aws::new(Choices::new(choices).unwrap(), Settings { max_attempts: 1, ..Settings::default() })
+        .with_system(world);
+    backends
 }
 
 fn resource(name: &str) -> Resource {
@@ -91,7 +86,7 @@ async fn call(name: &str, parameters: &str, status: u16, answer: &str) -> (Resul
     let backends = backends(&services.map(|s| (s, Choice::Aws)), world.clone());
     let backend = backends.resolve(&resource(name)).unwrap();
     let parameters: Value = parameters.parse().unwrap();
-    let answer = backends.call_remote(&backend, &Call { parameters: &parameters, key: KEY, role_arn: None }).await;
+    let answer = backend.call(&Call { parameters: &parameters, key: KEY, role_arn: None }).await;
     let sent = world.sent.lock().unwrap().clone();
     (answer, sent)
 }
@@ -108,18 +103,17 @@ fn refused(choices: &[(&str, Choice)], name: &str) -> Missing {
 fn nothing_leaves_the_machine_unasked() {
     let cases = [
         ("aws-sdk:rekognition:detectLabels", "add `\"aws-sdk:rekognition\" = \"aws\"` under [backends]"),
-        ("events:putEvents", "add `\"events\" = \"aws\"` under [backends]"),
-        ("aws-sdk:dynamodb:describeTable", "add `\"aws-sdk:dynamodb\" = \"aws\"` under [backends]"),
-        ("http:invoke", "run it under a mock"),
-        ("glue:startJobRun.sync", "run it under a mock"),
+        ("aws-sdk:eventbridge:createArchive", "add `\"aws-sdk:eventbridge\" = \"aws\"` under [backends]"),
+        ("aws-sdk:dynamodb:updateTable", "add `\"aws-sdk:dynamodb\" = \"aws\"` under [backends]"),
+        ("glue:startJobRun.sync", "add `\"glue\" = \"aws\"` under [backends]"),
     ];
     for (name, hint) in cases {
         let missing = refused(&[], name);
-        let message = format!("{} has no local backend yet", name);
+        let message = format!("{} has no local backend yet", name.trim_end_matches(".sync"));
         assert!(missing.message == message && missing.hint.as_ref().unwrap().starts_with(hint), "{name}: {missing}");
     }
     let embedded = backends(&[], Arc::default());
-    assert!(matches!(embedded.resolve(&resource("dynamodb:putItem")), Ok(Backend::Embedded { .. })));
+    assert_eq!(embedded.resolve(&resource("dynamodb:putItem")).unwrap().mode(), Mode::Transactional);
     assert_eq!(refused(&[("sns", Choice::Off)], "sns:publish").message, "sns:publish is switched off");
     assert_eq!(
         refused(&[("sns", Choice::Mock)], "aws-sdk:sns:publish").message,
@@ -132,7 +126,7 @@ fn what_aws_does_not_have_is_refused_in_its_words() {
     let cases = [
         ("aws-sdk:nowhere:go", None),
         ("aws-sdk:stepfunctions:listExecutions", Some("the service is called `sfn` here")),
-        ("aws-sdk:s3:readObject", None),
+        ("aws-sdk:s3:readObject", Some("did you mean `headObject`?")),
         ("aws-sdk:s3:GetObject", Some("the action is called `getObject`")),
         ("aws-sdk:rds:describeDbInstances", Some("the action is called `describeDBInstances`")),
     ];
@@ -282,19 +276,112 @@ async fn a_service_that_cannot_be_reached_is_an_error_that_retry_can_name() {
     let backends = backends(&[("sqs", Choice::Aws)], Arc::default());
     let backend = backends.resolve(&resource("sqs:sendMessage")).unwrap();
     let parameters: Value = r#"{"QueueUrl":"u","MessageBody":"b"}"#.parse().unwrap();
-    let answer = backends.call_remote(&backend, &Call { parameters: &parameters, key: KEY, role_arn: None }).await;
+    let answer = backend.call(&Call { parameters: &parameters, key: KEY, role_arn: None }).await;
     assert_eq!(
         told(&answer.unwrap_err()),
         "SQS.SdkClientException: Unable to execute HTTP request: sqs.eu-west-1.amazonaws.com: Name or service not known"
     );
 }
 
+/// Follows a job whose start and questions are answered like this; its end, and the operations that were called. Without an
+/// answer that ends it, the job is stopped.
+async fn job(name: &str, parameters: &str, answers: &[&str]) -> (Result<Value, Failure>, Vec<String>) {
+    let world = Arc::new(World::default());
+    let headers = vec![("x-amzn-RequestId".to_owned(), "r-1".to_owned())];
+    for body in answers {
+        let response = Response { status: 200, headers: headers.clone(), body: body.as_bytes().to_vec() };
+        world.answers.lock().unwrap().push_back(response);
+    }
+    let services = ["ecs", "batch", "glue", "athena", "codebuild", "sagemaker", "elasticmapreduce", "states"];
+    let backends = backends(&services.map(|s| (s, Choice::Aws)), world.clone());
+    let backend = backends.resolve(&resource(name)).unwrap();
+    assert_eq!(backend.mode(), Mode::Job);
+    let parameters: Value = parameters.parse().unwrap();
+    let call = Call { parameters: &parameters, key: KEY, role_arn: None };
+    let ended = match backend.call(&call).await {
+        Ok(started) => {
+            let ended = asl_task::follow(&backend, &call, &started, |_| async {}).await;
+            if ended.as_ref().is_err_and(|e| e.error.as_deref().unwrap().ends_with("SdkClientException")) {
+                backend.stop(&call, &started).await;
+            }
+            ended
+        }
+        Err(failure) => Err(failure),
+    };
+    let operation = |request: &HttpRequest| {
+        let target = request.headers.iter().find(|(n, _)| n.eq_ignore_ascii_case("x-amz-target"));
+        let name = target.map_or(request.path.as_str(), |(_, v)| v.rsplit('.').next().unwrap());
+        format!("{name} {}", String::from_utf8_lossy(&request.body))
+    };
+    let mut sent: Vec<String> = world.sent.lock().unwrap().iter().map(operation).collect();
+    sent.dedup();
+    (ended, sent)
+}
+
+#[tokio::test]
+async fn a_job_is_started_once_and_asked_for_until_it_has_ended() {
+    let (ended, sent) = job(
+        "glue:startJobRun.sync",
+        r#"{"JobName": "nightly"}"#,
+        &[
+            r#"{"JobRunId":"jr_1"}"#,
+            r#"{"JobRun":{"JobRunState":"RUNNING"}}"#,
+            r#"{"JobRun":{"Id":"jr_1","JobName":"nightly","JobRunState":"SUCCEEDED"}}"#,
+        ],
+    )
+    .await;
+    assert_eq!(ended.unwrap().to_string(), r#"{"Id":"jr_1","JobName":"nightly","JobRunState":"SUCCEEDED"}"#);
+    let asked = r#"GetJobRun {"JobName":"nightly","RunId":"jr_1"}"#;
+    assert_eq!(sent, [r#"StartJobRun {"JobName":"nightly"}"#, asked]);
+
+    let failed = r#"{"executionArn":"e","status":"FAILED","error":"E","cause":"c","input":"{\"a\":1}"}"#;
+    let started = r#"{"executionArn":"e","startDate":1.0}"#;
+    for (name, input) in
+        [("states:startExecution.sync", r#""{\"a\":1}""#), ("states:startExecution.sync:2", r#"{"a":1}"#)]
+    {
+        let (ended, sent) = job(name, r#"{"StateMachineArn": "s", "Input": {"a": 1}}"#, &[started, failed]).await;
+        let cause = format!(r#"{{"ExecutionArn":"e","Status":"FAILED","Error":"E","Cause":"c","Input":{input}}}"#);
+        let failure = ended.unwrap_err();
+        let (told, expected): (Value, Value) =
+            (failure.cause.as_deref().unwrap().parse().unwrap(), cause.parse().unwrap());
+        assert_eq!(
+            (failure.error.as_deref(), told["Input"].clone()),
+            (Some("States.TaskFailed"), expected["Input"].clone())
+        );
+        assert!(sent[0].contains(&format!(r#""name":"{KEY}""#)), "its name is the task's key: {sent:?}");
+    }
+    let build = r#"{"builds":[{"id":"p:1","buildStatus":"FAILED"}]}"#;
+    let (ended, sent) =
+        job("codebuild:startBuild.sync", r#"{"ProjectName":"p"}"#, &[r#"{"build":{"id":"p:1"}}"#, build]).await;
+    assert_eq!(told(&ended.unwrap_err()), r#"States.TaskFailed: {"Build":{"Id":"p:1","BuildStatus":"FAILED"}}"#);
+    assert!(sent[0].contains(KEY) && sent[1] == r#"BatchGetBuilds {"ids":["p:1"]}"#, "{sent:?}");
+    let step = [r#"{"StepIds":["s-1"]}"#, r#"{"Step":{"Id":"s-1","Status":{"State":"COMPLETED"}}}"#];
+    let (ended, sent) = job(
+        "elasticmapreduce:addStep.sync",
+        r#"{"ClusterId":"j","Step":{"Name":"n","HadoopJarStep":{"Jar":"x"}}}"#,
+        &step,
+    )
+    .await;
+    assert_eq!(ended.unwrap()["Step"]["Id"], Value::from("s-1"));
+    assert_eq!(sent[0], r#"AddJobFlowSteps {"JobFlowId":"j","Steps":[{"Name":"n","HadoopJarStep":{"Jar":"x"}}]}"#);
+}
+
+#[tokio::test]
+async fn a_job_that_is_given_up_is_stopped_and_one_that_did_not_start_is_an_error() {
+    let (ended, sent) =
+        job("ecs:runTask.sync", r#"{"Cluster":"c","TaskDefinition":"t"}"#, &[r#"{"tasks":[{"taskArn":"a"}]}"#]).await;
+    assert!(told(&ended.unwrap_err()).starts_with("ECS.SdkClientException"));
+    assert_eq!(sent[1], r#"DescribeTasks {"cluster":"c","tasks":["a"]}"#);
+    assert!(sent[2].starts_with(r#"StopTask {"cluster":"c","task":"a","reason":"#), "{sent:?}");
+    let none = r#"{"tasks":[],"failures":[{"reason":"RESOURCE:CPU"}]}"#;
+    let (ended, _) = job("ecs:runTask.sync", r#"{"TaskDefinition":"t"}"#, &[none]).await;
+    assert!(told(&ended.unwrap_err()).starts_with("AmazonECS.Unknown: {"));
+}
+
 /// Optimized integrations that are more than an operation, and jobs that are waited for: refused by name for now.
 fn later(resource: &str) -> bool {
-    let kinds = ["http:invoke", "apigateway:invoke", "bedrock:", "eks:", "elasticmapreduce:"];
-    resource.ends_with(".sync")
-        || resource.ends_with(".sync:2")
-        || kinds.iter().any(|k| resource.contains(&format!(":::{k}")))
+    let kinds = ["http:invoke", "apigateway:invoke", "bedrock:invokeModel", "eks:call", "eks:runJob"];
+    kinds.iter().any(|k| resource.contains(&format!(":::{k}")))
 }
 
 /// The Tasks of public machines (`../shared/corpus`, where it is there): each is run by something, or refused by name.
@@ -313,6 +400,9 @@ fn tasks_of_public_machines_resolve() {
         "ecs",
         "emr-containers",
         "emr-serverless",
+        "eks",
+        "elasticmapreduce",
+        "bedrock",
         "events",
         "glue",
         "lambda",

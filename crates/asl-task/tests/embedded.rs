@@ -33,6 +33,9 @@ impl World {
     }
 
     fn call(&mut self, resource: &str, parameters: &Value, now_ms: i64) -> Result<Value, ServiceError> {
+        if let Some(operation) = resource.strip_prefix("wire:") {
+            return self.call_wire(operation, parameters, now_ms);
+        }
         let (dialect, rest) = match resource.strip_prefix("aws-sdk:") {
             Some(rest) => (Dialect::AwsSdk, rest),
             None => (Dialect::Optimized, resource),
@@ -47,12 +50,28 @@ impl World {
         tx.commit();
         result
     }
+
+    /// An error of the wire: the last part of its code, its message, and behind it what else it has.
+    fn call_wire(&mut self, operation: &str, parameters: &Value, now_ms: i64) -> Result<Value, ServiceError> {
+        let (service, action) = operation.split_once(':').unwrap();
+        self.seed += 1;
+        let request_id = "11111111-2222-4333-8444-555555555555";
+        let (dialect, seed) = (Dialect::Wire, self.seed);
+        let call = ServiceCall { dialect, service, action, parameters, now_ms, request_id, seed };
+        let mut tx = self.store.begin();
+        let result = wait(self.services.call_wire(&mut tx, &call)).unwrap();
+        tx.commit();
+        result.map(Value::from).map_err(|told| ServiceError {
+            error: told.code.rsplit('#').next().unwrap().to_owned(),
+            cause: format!("{}{}", told.message, Value::from(told.members)),
+        })
+    }
 }
 
 /// A result without the metadata of the optimized form, which must be there.
 fn bare(resource: &str, result: &Value) -> Value {
     let mut map = result.as_object().unwrap().clone();
-    if !resource.starts_with("aws-sdk:") {
+    if !resource.starts_with("aws-sdk:") && !resource.starts_with("wire:") {
         let http = map.remove("SdkHttpMetadata").expect("SdkHttpMetadata");
         assert_eq!(http["HttpStatusCode"], Value::from(200));
         assert_eq!(http["AllHttpHeaders"]["x-amzn-RequestId"][0], http["HttpHeaders"]["x-amzn-RequestId"]);
@@ -99,6 +118,11 @@ fn check_error(place: &str, step: &Value, resource: &str, error: &ServiceError) 
     let wanted = step["error"].as_str().unwrap_or_else(|| panic!("{place}: unexpected {error}"));
     assert_eq!(error.error, wanted, "{place}: {}", error.cause);
     let Some(message) = step["message"].as_str() else { return };
+    if resource.starts_with("wire:") {
+        let members = step.get("members").map_or("{}".to_owned(), Value::to_string);
+        assert_eq!(error.cause, format!("{message}{members}"), "{place}");
+        return;
+    }
     if wanted == "States.Runtime" {
         assert!(
             error.cause.ends_with(&format!("could not be used to start the Task: [{message}]")),
@@ -142,6 +166,11 @@ fn table_calls() {
 #[test]
 fn queue_calls() {
     run_steps("queue");
+}
+
+#[test]
+fn calls_of_clients_in_the_services_own_protocols() {
+    run_steps("wire");
 }
 
 #[test]

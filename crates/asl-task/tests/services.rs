@@ -157,7 +157,7 @@ fn deliveries_to_functions_wait_in_the_outbox_until_they_are_done() {
         assert_eq!(services.next_delivery_at_ms(&mut tx).await, Ok(Some(0)));
         let taken = services.take_deliveries(&mut tx, 0, 5_000, 10).await.unwrap();
         assert_eq!(taken.len(), 1);
-        assert_eq!((&*taken[0].function, taken[0].attempt), ("Audit", 1));
+        assert_eq!((&taken[0].target, taken[0].attempt), (&Target::Function("Audit".to_owned()), 1));
         let record = &taken[0].payload["Records"][0];
         assert_eq!(record["EventSource"], Value::from("aws:sns"));
         assert_eq!(record["Sns"]["Message"], Value::from("hello"));

@@ -47,23 +47,25 @@
 pub mod aws;
 mod places;
 pub mod project;
+pub use places::Places;
 mod state_machine;
 pub mod test_state;
 pub mod testing;
 
 pub use asl_core::{
-    Budget, Doing, Event, EventKind, Execution, Failure, Note, Outcome, Pending, event::to_aws, flow_of_machine,
+    Budget, Doing, Event, EventKind, Execution, Failure, Note, Outcome, Pending, TaskCall, event::to_aws,
+    flow_of_machine,
 };
 pub use asl_engine::{
-    ChangedCall, Clock, Difference, Divergence, Engine, EngineBuilder, EngineError, ExportError, Exported, Fork, Hold,
-    Holder, Needed, Notice, Observer, ReplayError, Replayed, StartExecution, Started, Trial, Unsupported, Update,
-    Verdict, Whose, holders, map_run_children, pending, replay, replay_exported, replay_kept, stored_options,
-    try_definition, try_kept,
+    ActivityTask, CallError, ChangedCall, Clock, Difference, Divergence, Engine, EngineBuilder, EngineError,
+    ExportError, Exported, Fork, Hold, Holder, Needed, Notice, Observer, ReplayError, Replayed, StartAs,
+    StartExecution, Started, Trial, Unsupported, Update, Verdict, Whose, holders, map_run_children, pending, replay,
+    replay_exported, replay_kept, stored_options, try_definition, try_kept,
 };
 pub use asl_expr::Timestamp;
 pub use asl_journal::{
-    Durability, ExecutionRow, Filter, Journal, JournalError, Kept, KeptError, Options as JournalOptions, Purge, Status,
-    Which, WorkerId, WorkerRow,
+    Database, Durability, ExecutionRow, Filter, Journal, JournalError, Kept, KeptError, Moved,
+    Options as JournalOptions, Purge, Status, Which, WorkerId, WorkerRow, is_url, shown,
 };
 pub use asl_syntax::{Definition, Diagnostic};
 pub use asl_task::function::{FunctionSet, Handler};
@@ -72,7 +74,10 @@ pub use state_machine::{DefinitionError, StateMachine};
 
 /// The parts for those who need more than the facade: diagnostics, functions, embedded services.
 pub mod parts {
+    pub use asl_aws::{Secret, sign};
+    pub use asl_core::event;
     pub use asl_function as function;
+    pub use asl_store as store;
     pub use asl_store::{ItemKey, ServiceTx, StoreError};
     pub use asl_syntax as syntax;
     pub use asl_task::{aws, bucket, embedded, mock};

@@ -8,6 +8,8 @@ use std::process::{Child, Command, Output, Stdio};
 
 pub(crate) struct Place {
     pub(crate) folder: tempfile::TempDir,
+    /// Where it is not `.asl/asl.db`.
+    database: Option<String>,
 }
 
 /// What came of a command.
@@ -60,7 +62,19 @@ impl Place {
     }
 
     pub(crate) fn empty() -> Place {
-        Place { folder: tempfile::tempdir().unwrap() }
+        Place { folder: tempfile::tempdir().unwrap(), database: None }
+    }
+
+    /// An empty folder whose database is a schema of its own on the server that `ASL_TEST_POSTGRES` names (`.ci/postgres` starts one);
+    /// none, said aloud, without a server.
+    pub(crate) fn on_postgres(test: &str) -> Option<Place> {
+        let Ok(url) = std::env::var("ASL_TEST_POSTGRES") else {
+            assert!(std::env::var_os("ASL_NO_SKIP").is_none(), "ASL_TEST_POSTGRES is not set");
+            eprintln!("skipped: {test} on PostgreSQL needs ASL_TEST_POSTGRES=postgres://...; .ci/postgres starts one");
+            return None;
+        };
+        let database = format!("{url}?schema=c{}_{test}", std::process::id());
+        Some(Place { database: Some(database), ..Place::empty() })
     }
 
     pub(crate) fn path(&self, relative: &str) -> PathBuf {
@@ -81,6 +95,7 @@ impl Place {
         for name in ["ASL_LOG", "ASL_DB", "ASL_PROJECT"].into_iter().chain(colours) {
             command.env_remove(name);
         }
+        command.envs(self.database.iter().map(|url| ("ASL_DB", url)));
         command
     }
 

@@ -7,7 +7,7 @@ use crate::common::place;
 use crate::exit::{Exit, Trouble};
 use crate::render::look::Look;
 use crate::render::pending;
-use crate::render::text::{duration, json, whole};
+use crate::render::text::{duration, json, one_line, whole};
 use crate::terminal::answer;
 use asl::{EventKind, ExecutionRow, JournalError, Pending, Status, aws};
 use clap::Args;
@@ -53,10 +53,10 @@ pub(crate) async fn describe(args: Describe) -> Result<Exit, Trouble> {
             _ => {}
         }
     }
-    let holders = asl::holders(&journal).await?;
+    let holders = asl::holders(&*journal).await?;
     // One that cannot be rebuilt is described all the same.
     let pending = match row.status {
-        Status::Running if !args.json => asl::pending(&journal, &row).await.map_err(|error| error.to_string()),
+        Status::Running if !args.json => asl::pending(&*journal, &row).await.map_err(|error| error.to_string()),
         _ => Ok(Vec::new()),
     };
     journal.close().await;
@@ -98,7 +98,7 @@ fn lines(row: &ExecutionRow, data: &Data, run_by: &str, pending: &Result<Vec<Pen
     facts.extend(row.tried_again.iter().map(|again| ("next try", again.whole_seconds().to_string())));
     facts.extend(data.unread.iter().map(|why| ("damage", why.clone())));
     facts.extend(data.output.iter().map(|output| ("output", whole(output))));
-    facts.extend(row.error.iter().map(|error| ("error", error.clone())));
+    facts.extend(row.error.iter().map(|error| ("error", one_line(error, None))));
     facts.extend(row.cause.iter().filter(|cause| !cause.is_empty()).map(|cause| ("cause", whole(cause))));
     facts.iter().map(|(name, text)| line(name, text, look)).collect()
 }

@@ -43,7 +43,7 @@ pub(crate) async fn function(function: Function) -> Result<Exit, Trouble> {
     let name = project.physical(&args.name).to_owned();
     services::declared("function", &name, project.functions.iter().map(|function| function.name.as_str()))?;
     let progress = Arc::new(Progress::new(None, Look::of_stderr()));
-    let functions = project.functions(crate::common::engine::log_sink(&progress, args.quiet))?;
+    let functions = project.functions(crate::common::engine::log_sink(&progress, &project, args.quiet))?;
     let mut interrupt = Interrupt::listen()?;
     let request_id = services::uuid();
     let exit = tokio::select! {

@@ -11,7 +11,7 @@ use crate::terminal::{answer, drawn};
 use asl::parts::syntax::model::{FlowId, StateId};
 use asl::parts::syntax::{Options, Severity, Source, load};
 use asl::project::{Project, Wanted};
-use asl::{Definition, Event, Journal, JournalOptions};
+use asl::{Definition, Event};
 use asl_render::{Facts, Statuses, TextOptions, dot, layout_flow, layout_within, mermaid, statuses, svg, text};
 use clap::{Args, ValueEnum};
 use std::path::PathBuf;
@@ -85,8 +85,7 @@ async fn executed(
     project: &Project,
     wanted: &str,
 ) -> Result<(Arc<Definition>, FlowId, Statuses), Trouble> {
-    let database = place::shorter(&place::database_of(place, project));
-    let journal = Journal::open_read_only(&database, JournalOptions::default()).await?;
+    let journal = place::reading(&place::database_of(place, project)).await?;
     let row = place::execution(&journal, Some(wanted)).await?;
     if row.state_machine.split('/').next() != Some(name) {
         let message = format!("execution {} is one of `{}`, not of `{name}`", row.name, row.state_machine);

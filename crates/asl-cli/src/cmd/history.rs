@@ -8,7 +8,7 @@ use crate::render::event::{self, Table};
 use crate::render::look::Look;
 use crate::render::text::json;
 use crate::terminal::{answer, page, say};
-use asl::{Event, ExecutionRow, Journal, Status, aws, to_aws};
+use asl::{Database, Event, ExecutionRow, Status, aws, to_aws};
 use clap::Args;
 use std::time::Duration;
 
@@ -90,12 +90,12 @@ pub(crate) async fn history(args: History) -> Result<Exit, Trouble> {
     Ok(Exit::Done)
 }
 
-async fn events(journal: &Journal, row: &ExecutionRow) -> Result<Vec<Event>, Trouble> {
+async fn events(journal: &Database, row: &ExecutionRow) -> Result<Vec<Event>, Trouble> {
     Ok(journal.records(row.id).await?.into_iter().flat_map(|record| record.events).collect())
 }
 
 /// Rows as they come, until the execution ends.
-async fn follow(journal: &Journal, mut row: ExecutionRow, table: &mut Table<'_>) -> Result<(), Trouble> {
+async fn follow(journal: &Database, mut row: ExecutionRow, table: &mut Table<'_>) -> Result<(), Trouble> {
     let mut seen = 0;
     loop {
         if row.last_event > seen {

@@ -9,7 +9,7 @@ use crate::render::grid::Grid;
 use crate::render::look::Look;
 use crate::render::text::{duration, json};
 use crate::terminal::{answer, say};
-use asl::{ExecutionRow, Filter, Holder, Journal, Map, Status, Value, Which, aws};
+use asl::{Database, ExecutionRow, Filter, Holder, Map, Status, Value, Which, aws};
 use clap::Args;
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -46,6 +46,8 @@ const PAGE: u32 = 1_000;
 
 pub(crate) async fn list(args: List) -> Result<Exit, Trouble> {
     let journal = place::read(&args.place).await?;
+    let is_any =
+        args.status.is_none() && args.of.is_none() && args.since.is_none() && args.map_run.is_none() && !args.children;
     let which = match &args.map_run {
         Some(_) => Which::Children,
         None if args.children => Which::Children,
@@ -66,7 +68,7 @@ pub(crate) async fn list(args: List) -> Result<Exit, Trouble> {
         // Of those of a map run it is not known before which of the page they are.
         filter.limit = Some(if of_run.is_some() { PAGE } else { left.min(PAGE) });
         let mut rows = journal.executions(&filter).await?;
-        let holders = asl::holders(&journal).await?;
+        let holders = asl::holders(&*journal).await?;
         filter.before = rows.last().map(|row| row.id);
         let was_full = rows.len() == PAGE as usize;
         // Executions are listed in the order in which they started.
@@ -93,13 +95,17 @@ pub(crate) async fn list(args: List) -> Result<Exit, Trouble> {
     }
     journal.close().await;
     if !found && !args.json {
-        say("no execution is like that\n");
+        say(if is_any {
+            "there is no execution yet; `asl run DEFINITION` starts one\n"
+        } else {
+            "no execution is like that; `asl list` without options shows all\n"
+        });
     }
     Ok(Exit::Done)
 }
 
-async fn children(journal: &Journal, map_run: &str) -> Result<HashSet<Arc<str>>, Trouble> {
-    let found = asl::map_run_children(journal, map_run).await.map_err(|error| Trouble::new(error.to_string()))?;
+async fn children(journal: &Database, map_run: &str) -> Result<HashSet<Arc<str>>, Trouble> {
+    let found = asl::map_run_children(&**journal, map_run).await.map_err(|error| Trouble::new(error.to_string()))?;
     found.ok_or_else(|| {
         Trouble::new(format!("there is no map run `{map_run}`"))
             .hint("`asl history` of its execution shows its ARN, at MapRunStarted")

@@ -19,6 +19,7 @@ pub(crate) mod replay;
 pub(crate) mod resume;
 pub(crate) mod run;
 pub(crate) mod send_task;
+pub(crate) mod serve;
 pub(crate) mod start;
 pub(crate) mod stop;
 pub(crate) mod table;

@@ -4,9 +4,9 @@ use crate::args::Place;
 use crate::common::clock::{Since, since};
 use crate::common::place;
 use crate::exit::{Exit, Trouble};
-use crate::render::text::json;
+use crate::render::text::{counted, json};
 use crate::terminal::{answer, say};
-use asl::{Map, Purge as Meant, Status, Timestamp, Value};
+use asl::{Filter, Map, Purge as Meant, Status, Timestamp, Value};
 use clap::Args;
 
 #[derive(Debug, Args)]
@@ -38,14 +38,25 @@ pub(crate) async fn purge(args: Purge) -> Result<Exit, Trouble> {
     let meant = Meant { ended_before, status: args.status, state_machine: args.of };
     let journal = place::read(&args.place).await?;
     let count = if args.yes { journal.purge(&meant).await? } else { journal.purgeable(&meant).await? };
+    let kept = journal.executions(&Filter { limit: Some(1), ..Filter::default() }).await?.pop().filter(|row| {
+        let is_of = |of: &String| row.state_machine == *of;
+        row.stopped.is_some_and(|stopped| stopped < meant.ended_before)
+            && meant.status.is_none_or(|status| status == row.status)
+            && meant.state_machine.as_ref().is_none_or(is_of)
+    });
     journal.close().await;
-    let (s, deleted) = (if count == 1 { "" } else { "s" }, args.yes);
+    let deleted = args.yes;
     if args.json {
         answer(&json(&Map::from_iter([("executions", Value::from(count)), ("deleted", deleted.into())]).into()))?;
-    } else if deleted {
-        answer(&format!("{count} execution{s} deleted\n"))?;
     } else {
-        answer(&format!("{count} execution{s} would be deleted\n"))?;
+        let what = if deleted { "deleted" } else { "would be deleted" };
+        answer(&format!("{} {what}\n", counted(count, "execution")))?;
+    }
+    if let Some(kept) = kept.filter(|_| !args.json) {
+        say(&format!(
+            "{}, the newest execution, is kept: the database counts on from it; `asl down` deletes all\n",
+            kept.name
+        ));
     }
     if count > 0 && !args.json {
         say(if deleted {

@@ -118,6 +118,7 @@ async fn receive(args: Receive) -> Result<Exit, Trouble> {
     let receive = embedded::Receive { limit: args.max, visibility_timeout_ms, now_ms, seed };
     let asked = services.clone();
     let messages = journal.transact(move |tx| {
+        let (asked, name) = (asked.clone(), name.clone());
         Box::pin(async move {
             let messages = asked.receive_messages(tx, &name, &receive).await?;
             Ok::<_, Failed>(messages)
@@ -132,6 +133,7 @@ async fn peek(args: Peek) -> Result<Exit, Trouble> {
     let Opened { project, services, journal } = services::read(&args.place).await?;
     let (name, asked, now_ms) = (project.physical(&args.name).to_owned(), services.clone(), now_ms());
     let messages = journal.inspect(move |tx| {
+        let (asked, name) = (asked.clone(), name.clone());
         Box::pin(async move { asked.peek_messages(tx, &name, 0, args.max, now_ms).await.map_err(Failed::from) })
     });
     let messages = messages.await?;
@@ -171,8 +173,10 @@ async fn delete(args: Delete) -> Result<Exit, Trouble> {
 
 async fn purge(args: Purge) -> Result<Exit, Trouble> {
     let (Opened { services, journal, .. }, name) = open(&args.place, &args.name).await?;
-    let purged =
-        journal.transact(move |tx| Box::pin(async move { Ok::<_, Failed>(services.purge_queue(tx, &name).await?) }));
+    let purged = journal.transact(move |tx| {
+        let (services, name) = (services.clone(), name.clone());
+        Box::pin(async move { Ok::<_, Failed>(services.purge_queue(tx, &name).await?) })
+    });
     let count = purged.await?;
     journal.close().await;
     say(&format!("{count} message{} deleted from {}\n", if count == 1 { "" } else { "s" }, args.name));

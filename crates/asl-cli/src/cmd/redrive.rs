@@ -36,7 +36,7 @@ pub(crate) async fn redrive(args: Redrive) -> Result<Exit, Trouble> {
     let mut project = place::project(&args.place)?;
     project.aws = args.backends.over(&project.aws);
     let progress = Arc::new(Progress::new(None, Look::of_stderr()));
-    let functions = project.functions(log_sink(&progress, args.quiet))?;
+    let functions = project.functions(log_sink(&progress, &project, args.quiet))?;
     let mut interrupt = Interrupt::listen()?;
     let journal = place::change(&place::database_of(&args.place, &project)).await?;
     let row = place::execution(&journal, Some(&args.execution)).await?;

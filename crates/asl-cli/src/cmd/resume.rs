@@ -1,7 +1,7 @@
 //! `asl resume`: goes on with what was interrupted.
 
 use crate::args::{BackendChoices, Place};
-use crate::common::engine::{engine, log_sink, shut_down};
+use crate::common::engine::{complain, engine, log_sink, shut_down};
 use crate::common::interrupt::Interrupt;
 use crate::common::mocks;
 use crate::common::place;
@@ -11,7 +11,7 @@ use crate::render::progress::Progress;
 use crate::render::text::json;
 use crate::terminal::{answer, say};
 use asl::parts::mock::Mocks;
-use asl::{Engine, EngineError, Journal, Map, Outcome};
+use asl::{Database, Engine, EngineError, Map, Outcome};
 use clap::Args;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -45,7 +45,7 @@ pub(crate) async fn resume(args: Resume) -> Result<Exit, Trouble> {
     let mut project = place::project(&args.place)?;
     project.aws = args.backends.over(&project.aws);
     let progress = Arc::new(Progress::new(None, look));
-    let functions = project.functions(log_sink(&progress, args.quiet))?;
+    let functions = project.functions(log_sink(&progress, &project, args.quiet))?;
     let mut interrupt = Interrupt::listen()?;
     let journal = place::change(&place::database_of(&args.place, &project)).await?;
     let mocks = match &args.mock {
@@ -54,7 +54,7 @@ pub(crate) async fn resume(args: Resume) -> Result<Exit, Trouble> {
     };
     let engine = engine("asl resume", &project, functions, mocks, &journal, (!args.quiet).then_some(progress))?.build();
     let exit = tokio::select! {
-        exit = follow_all(&engine, &args.executions, args.json) => exit,
+        exit = follow_all(&engine, &journal, &args.executions, args.json) => exit,
         () = interrupt.came() => {
             say("\ninterrupted: what has not ended stays in the database\n");
             Ok(Exit::Interrupted)
@@ -65,7 +65,7 @@ pub(crate) async fn resume(args: Resume) -> Result<Exit, Trouble> {
 }
 
 /// A mock configuration is one state machine's.
-async fn only_machine(journal: &Journal) -> Result<String, Trouble> {
+async fn only_machine(journal: &Database) -> Result<String, Trouble> {
     let open = journal.open_executions().await?;
     let names: BTreeSet<&str> = open.iter().map(|row| row.state_machine.as_str()).collect();
     match names.into_iter().collect::<Vec<_>>().as_slice() {
@@ -79,8 +79,8 @@ async fn only_machine(journal: &Journal) -> Result<String, Trouble> {
 }
 
 /// Says what is not gone on with, because somebody runs it.
-async fn mention_others(journal: &Journal) -> Result<bool, Trouble> {
-    let holders = asl::holders(journal).await?.into_iter();
+async fn mention_others(journal: &Database) -> Result<bool, Trouble> {
+    let holders = asl::holders(&**journal).await?.into_iter();
     let others = holders.filter(|holder| holder.alive && holder.worker.process != std::process::id());
     let mut some = false;
     for holder in others.filter(|holder| holder.executions > 0) {
@@ -93,8 +93,7 @@ async fn mention_others(journal: &Journal) -> Result<bool, Trouble> {
 }
 
 /// Takes what is to be gone on with: those that are set aside too, for somebody has asked.
-async fn taken(engine: &Engine, only: &[String]) -> Result<Vec<Arc<str>>, Trouble> {
-    let journal = engine.journal();
+async fn taken(engine: &Engine, journal: &Database, only: &[String]) -> Result<Vec<Arc<str>>, Trouble> {
     if only.is_empty() {
         let mut arns = engine.resume().await?;
         let open = journal.open_executions().await?;
@@ -118,9 +117,9 @@ async fn taken(engine: &Engine, only: &[String]) -> Result<Vec<Arc<str>>, Troubl
 }
 
 /// One line on stdout for each execution: its name and how it ended.
-async fn follow_all(engine: &Engine, only: &[String], as_json: bool) -> Result<Exit, Trouble> {
-    let arns = taken(engine, only).await?;
-    let others = mention_others(engine.journal()).await?;
+async fn follow_all(engine: &Engine, journal: &Database, only: &[String], as_json: bool) -> Result<Exit, Trouble> {
+    let arns = taken(engine, journal, only).await?;
+    let others = mention_others(journal).await?;
     if arns.is_empty() && !others {
         say("there is nothing to go on with: every execution has ended\n");
     }
@@ -137,8 +136,10 @@ async fn follow_all(engine: &Engine, only: &[String], as_json: bool) -> Result<E
             }
             Err(problem) => return Err(problem.into()),
         };
-        if !matches!(outcome, Outcome::Succeeded(_)) {
+        if let Outcome::Failed(failure) | Outcome::TimedOut(failure) | Outcome::Aborted(failure) = &outcome {
             exit = Exit::Failed;
+            let what = outcome.status().to_ascii_lowercase().replace('_', " ");
+            complain(&format!("execution {name}"), &what, failure);
         }
         if as_json {
             let item = [("executionArn", &*arn), ("name", name), ("status", outcome.status())];

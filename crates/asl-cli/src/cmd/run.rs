@@ -66,8 +66,8 @@ pub(crate) fn run(args: Run) -> Result<Exit, Trouble> {
         note(&opened.notes, look);
         mention(&args.definition, warnings, look);
     }
-    let progress = Arc::new(Progress::new(Some(&definition), look));
-    let functions = project.functions(log_sink(&progress, args.quiet))?;
+    let progress = Arc::new(Progress::new(Some(&definition), look).placed(source));
+    let functions = project.functions(log_sink(&progress, project, args.quiet))?;
     let mocks = match &args.mock {
         Some(file) => {
             let names: Vec<&str> = [name.as_str()].into_iter().chain(opened.logical_id.as_deref()).collect();

@@ -4,7 +4,8 @@ use crate::args::Place;
 use crate::common::input::read_json;
 use crate::common::place;
 use crate::exit::{Exit, Trouble};
-use asl::{Engine, EngineError, Failure, Journal};
+use crate::terminal::answer;
+use asl::{Database, Engine, EngineError, Failure};
 use clap::Args;
 
 #[derive(Debug, Args)]
@@ -15,6 +16,9 @@ pub(crate) struct Success {
     /// The task's result: JSON, or a file of JSON; - reads stdin
     #[arg(long, value_name = "JSON|FILE", allow_hyphen_values = true)]
     pub(crate) task_output: String,
+    /// JSON, in the shape of the AWS CLI: {}
+    #[arg(long)]
+    pub(crate) json: bool,
     #[command(flatten)]
     pub(crate) place: Place,
 }
@@ -30,6 +34,9 @@ pub(crate) struct Failed {
     /// Its cause
     #[arg(long)]
     pub(crate) cause: Option<String>,
+    /// JSON, in the shape of the AWS CLI: {}
+    #[arg(long)]
+    pub(crate) json: bool,
     #[command(flatten)]
     pub(crate) place: Place,
 }
@@ -39,6 +46,9 @@ pub(crate) struct Heartbeat {
     /// The token that the task was given
     #[arg(long, value_name = "TOKEN")]
     pub(crate) task_token: String,
+    /// JSON, in the shape of the AWS CLI: {}
+    #[arg(long)]
+    pub(crate) json: bool,
     #[command(flatten)]
     pub(crate) place: Place,
 }
@@ -46,29 +56,37 @@ pub(crate) struct Heartbeat {
 pub(crate) async fn success(args: Success) -> Result<Exit, Trouble> {
     let (_, output) = read_json("the output", &args.task_output)?;
     let (engine, journal) = open(&args.place).await?;
-    end(engine.send_task_success(&args.task_token, output).await, &engine, journal).await
+    end(engine.send_task_success(&args.task_token, output).await, &engine, journal, args.json).await
 }
 
 pub(crate) async fn failure(args: Failed) -> Result<Exit, Trouble> {
     let (engine, journal) = open(&args.place).await?;
     let failure = Failure { error: args.error.map(Into::into), cause: args.cause.map(Into::into) };
-    end(engine.send_task_failure(&args.task_token, failure).await, &engine, journal).await
+    end(engine.send_task_failure(&args.task_token, failure).await, &engine, journal, args.json).await
 }
 
 pub(crate) async fn heartbeat(args: Heartbeat) -> Result<Exit, Trouble> {
     let (engine, journal) = open(&args.place).await?;
-    end(engine.send_task_heartbeat(&args.task_token).await, &engine, journal).await
+    end(engine.send_task_heartbeat(&args.task_token).await, &engine, journal, args.json).await
 }
 
 /// Whoever runs the execution decides about the answer; if nobody does, it is recorded here, and nothing runs.
-async fn open(place: &Place) -> Result<(Engine, Journal), Trouble> {
+async fn open(place: &Place) -> Result<(Engine, Database), Trouble> {
     let journal = place::change(&place::database(place)?).await?;
     Ok((Engine::builder(journal.clone()).called("asl send-task").client().build(), journal))
 }
 
-async fn end(sent: Result<(), EngineError>, engine: &Engine, journal: Journal) -> Result<Exit, Trouble> {
+async fn end(
+    sent: Result<(), EngineError>,
+    engine: &Engine,
+    journal: Database,
+    as_json: bool,
+) -> Result<Exit, Trouble> {
     engine.shutdown().await?;
     journal.close().await;
     sent?;
+    if as_json {
+        answer("{}\n")?;
+    }
     Ok(Exit::Done)
 }

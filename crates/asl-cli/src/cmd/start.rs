@@ -54,7 +54,11 @@ pub(crate) async fn start(args: Start) -> Result<Exit, Trouble> {
     } else {
         answer(&format!("{}\n", started.arn))?;
     }
-    if !asl::holders(&journal).await?.iter().any(|holder| holder.alive && holder.worker.what == super::worker::WORKER) {
+    if !asl::holders(&*journal)
+        .await?
+        .iter()
+        .any(|holder| holder.alive && [super::worker::WORKER, super::serve::SERVER].contains(&&*holder.worker.what))
+    {
         say(&format!("{}: no worker is running; `asl worker` runs it\n", Look::of_stderr().dim("hint")));
     }
     journal.close().await;

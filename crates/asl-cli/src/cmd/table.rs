@@ -136,6 +136,7 @@ async fn scan(args: Scan) -> Result<Exit, Trouble> {
         let page_size = u32::try_from(limit - items.len()).unwrap_or(PAGE).min(PAGE);
         let (services, name, behind) = (services.clone(), args.name.clone(), after.clone());
         let page = journal.inspect(move |tx| {
+            let (services, name, behind) = (services.clone(), name.clone(), behind.clone());
             Box::pin(
                 async move { services.scan_items(tx, &name, behind.as_ref(), page_size).await.map_err(Failed::from) },
             )
@@ -202,6 +203,7 @@ async fn get(args: Get) -> Result<Exit, Trouble> {
     let args = Get { name: project.physical(&args.name).to_owned(), ..args };
     let (name, key, range) = (args.name.clone(), args.key.clone(), args.range.clone());
     let item = journal.inspect(move |tx| {
+        let (services, name, key, range) = (services.clone(), name.clone(), key.clone(), range.clone());
         Box::pin(async move { services.get_item(tx, &name, &key, range.as_deref()).await.map_err(Failed::from) })
     });
     let item = item.await?;

@@ -8,7 +8,7 @@ use crate::common::place;
 use crate::exit::{Exit, Trouble};
 use crate::render::look::Look;
 use crate::terminal::say;
-use asl::{Engine, Journal, Status};
+use asl::{Database, Engine, Status};
 use clap::Args;
 use std::future::pending;
 use std::time::Duration;
@@ -63,9 +63,9 @@ pub(crate) async fn wait(args: Wait) -> Result<Exit, Trouble> {
 }
 
 /// Says so when the execution waits for somebody to run it.
-async fn hint_if_nobody_runs(journal: &Journal, arn: &str) {
+async fn hint_if_nobody_runs(journal: &Database, arn: &str) {
     // A database that cannot be read is told by the one who waits.
-    if let (Ok(Some(row)), Ok(holders)) = (journal.execution(arn).await, asl::holders(journal).await)
+    if let (Ok(Some(row)), Ok(holders)) = (journal.execution(arn).await, asl::holders(&**journal).await)
         && row.status == Status::Running
         && run_by(&row, &holders).is_none()
     {

@@ -8,15 +8,18 @@ use crate::common::interrupt::Interrupt;
 use crate::common::place;
 use crate::exit::{Exit, Trouble, error};
 use crate::render::look::Look;
+use crate::render::text::{counted, one_line};
+use crate::talk;
 use crate::terminal::say;
 use asl::parts::function::LogLine;
 use asl::parts::mock::Mocks;
-use asl::project::Retention;
-use asl::{Engine, EventKind, Journal, Notice, Observer, Timestamp, Update};
+use asl::project::{Project, Retention};
+use asl::{Database, Engine, EventKind, FunctionSet, Notice, Observer, Timestamp, Update};
 use clap::Args;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::time::Duration;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant, SystemTime};
 
 /// What other processes see.
 pub(crate) const WORKER: &str = "asl worker";
@@ -46,40 +49,118 @@ pub(crate) struct WorkerArgs {
 
 pub(crate) async fn worker(mut args: WorkerArgs) -> Result<Exit, Trouble> {
     args.place.project = args.file.take().or(args.place.project);
-    let mut project = place::project(&args.place)?;
-    project.aws = args.backends.over(&project.aws);
-    let log = Arc::new(Log { look: Look::of_stderr(), quiet: args.quiet });
-    if !args.quiet {
-        note(project.notes(), log.look);
-    }
-    let sink = log.clone();
-    let functions = project.functions(Arc::new(move |line: LogLine| sink.function(&line)))?;
+    let mut project = load(&args)?;
+    let log = Arc::new(Log::new(Look::of_stderr(), args.quiet));
+    let mut functions = functions(&project, &log)?;
     let mut signals = Interrupt::listen()?;
     let database = place::database_of(&args.place, &project);
     let journal = place::write(&database).await?;
-    let builder = engine(WORKER, &project, functions, Mocks::default(), &journal, None);
-    let engine =
-        builder?.max_active(args.max_active as usize).max_memory(args.max_memory).observer(log.clone()).build();
-    engine.serve().await?;
-    log.say(&format!("worker of {} is ready; Ctrl-C stops it\n", place::shorter(&database).display()));
-    let lost = tokio::select! {
-        lost = engine.stopped() => Some(lost),
-        () = keep(&journal, project.retention, &log) => None,
-        () = signals.came() => None,
-    };
-    if let Some(lost) = lost {
-        engine.shutdown().await?;
-        journal.close().await;
-        return Err(lost.into());
+    let mut watched = Watched::of(&project);
+    if !args.quiet {
+        note(project.notes(), log.look);
     }
-    drain(&engine, journal, &args, &log, &mut signals, &database).await
+    loop {
+        let builder = engine(WORKER, &project, functions, Mocks::default(), &journal, None)?;
+        let builder = builder.max_active(args.max_active as usize).max_memory(args.max_memory);
+        let engine = builder.observer(log.clone()).build();
+        engine.serve().await?;
+        log.say(&format!("worker of {} is ready; Ctrl-C stops it\n", place::shorter(&database).display()));
+        let next = tokio::select! {
+            lost = engine.stopped() => {
+                engine.shutdown().await?;
+                journal.close().await;
+                return Err(lost.into());
+            }
+            () = keep(&journal, project.retention, &log) => None,
+            () = signals.came() => None,
+            next = changed(&args, &log, &mut watched) => Some(next),
+        };
+        let Some(next) = next else {
+            return drain(&engine, journal, &args, &log, &mut signals, &database).await;
+        };
+        // Executions keep the definition they began with; what runs their tasks is the new project's.
+        tokio::select! {
+            drained = engine.drain(Duration::from_secs(args.drain_timeout.into())) => drained?,
+            () = signals.came() => return Ok(Exit::Interrupted),
+        }
+        (project, functions) = next;
+    }
+}
+
+fn load(args: &WorkerArgs) -> Result<Project, Trouble> {
+    let mut project = place::project(&args.place)?;
+    project.aws = args.backends.over(&project.aws);
+    Ok(project)
+}
+
+pub(crate) fn functions(project: &Project, log: &Arc<Log>) -> Result<FunctionSet, Trouble> {
+    let (sink, called) = (log.clone(), project.called());
+    Ok(project.functions(Arc::new(move |line: LogLine| sink.function(called.of(&line.function), &line.text)))?)
+}
+
+/// How often it is looked whether the project file changed.
+const LOOK: Duration = Duration::from_millis(500);
+
+/// Waits until the project file, or the template, is another one that can be used. Of one that cannot, it says why, once.
+async fn changed(args: &WorkerArgs, log: &Arc<Log>, watched: &mut Watched) -> (Project, FunctionSet) {
+    loop {
+        tokio::time::sleep(LOOK).await;
+        let Some(file) = watched.look() else { continue };
+        let file = place::shorter(&file).display().to_string();
+        let loaded = load(args).and_then(|project| Ok((functions(&project, log)?, project)));
+        match loaded {
+            Ok((functions, project)) => {
+                let within = args.drain_timeout;
+                log.say(&format!(
+                    "{file} has changed: it is reloaded when tasks in flight have ended, within {within} s\n"
+                ));
+                *watched = Watched::of(&project);
+                return (project, functions);
+            }
+            Err(trouble) => {
+                trouble.tell(log.look);
+                say(&format!(
+                    "{}: {file} has changed and cannot be used; the worker goes on as before\n",
+                    log.look.warn("warning")
+                ));
+            }
+        }
+    }
+}
+
+/// The files that make up a project, and what they were when they were last looked at.
+struct Watched(Vec<(PathBuf, Option<Stamp>)>);
+
+/// When a file was changed, and its length.
+type Stamp = (SystemTime, u64);
+
+impl Watched {
+    fn of(project: &Project) -> Watched {
+        Watched(project.files().into_iter().map(|file| (file.clone(), stamp(&file))).collect())
+    }
+
+    /// A file that has changed since. One that is gone is likely being replaced.
+    fn look(&mut self) -> Option<PathBuf> {
+        let is_other = |(file, known): &mut (PathBuf, Option<Stamp>)| {
+            let now = stamp(file);
+            let changed = now.is_some() && now != *known;
+            *known = if changed { now } else { *known };
+            changed.then(|| file.clone())
+        };
+        self.0.iter_mut().filter_map(is_other).last()
+    }
+}
+
+fn stamp(file: &Path) -> Option<Stamp> {
+    let meta = std::fs::metadata(file).ok()?;
+    Some((meta.modified().ok()?, meta.len()))
 }
 
 /// How often it is looked whether executions have been kept long enough.
 const CLEAN: Duration = Duration::from_secs(3600);
 
 /// Deletes executions that have been kept as long as the project says. It does not end.
-async fn keep(journal: &Journal, retention: Option<Retention>, log: &Log) {
+pub(crate) async fn keep(journal: &Database, retention: Option<Retention>, log: &Log) {
     let Some(retention) = retention else { return std::future::pending().await };
     loop {
         let mut deleted = 0;
@@ -91,8 +172,7 @@ async fn keep(journal: &Journal, retention: Option<Retention>, log: &Log) {
             }
         }
         if deleted > 0 {
-            let s = if deleted == 1 { "" } else { "s" };
-            log.say(&format!("{deleted} execution{s} deleted, as [retention] says\n"));
+            log.say(&format!("{} deleted, as [retention] says\n", counted(deleted, "execution")));
         }
         tokio::time::sleep(CLEAN).await;
     }
@@ -100,7 +180,7 @@ async fn keep(journal: &Journal, retention: Option<Retention>, log: &Log) {
 
 async fn drain(
     engine: &Engine,
-    journal: Journal,
+    journal: Database,
     args: &WorkerArgs,
     log: &Log,
     signals: &mut Interrupt,
@@ -113,27 +193,60 @@ async fn drain(
     }
     let open = journal.counts().await?.get(&asl::Status::Running).copied().unwrap_or(0);
     journal.close().await;
-    let s = if open == 1 { "" } else { "s" };
-    log.say(&format!("stopped; {open} open execution{s} in {}\n", place::shorter(database).display()));
+    log.say(&format!("stopped; {} in {}\n", counted(open, "open execution"), place::shorter(database).display()));
     Ok(Exit::Done)
 }
 
-/// A line for each beginning and each end. It remembers nothing, however many executions there are.
-struct Log {
-    look: Look,
-    quiet: bool,
+/// A line for each beginning and each end. Children of a Distributed Map are counted: there may be a million of them.
+pub(crate) struct Log {
+    pub(crate) look: Look,
+    pub(crate) quiet: bool,
+    children: Mutex<Children>,
+}
+
+/// How often the count of children is told.
+const TELL_CHILDREN: Duration = Duration::from_secs(5);
+
+/// The children that have ended since they were last told of, by their Map: `fare/Each`.
+struct Children {
+    ended: BTreeMap<Arc<str>, (u64, u64)>,
+    told: Instant,
 }
 
 impl Log {
-    fn say(&self, text: &str) {
+    pub(crate) fn new(look: Look, quiet: bool) -> Log {
+        Log { look, quiet, children: Mutex::new(Children { ended: BTreeMap::new(), told: Instant::now() }) }
+    }
+
+    pub(crate) fn say(&self, text: &str) {
         if !self.quiet {
             say(text);
         }
     }
 
-    fn function(&self, line: &LogLine) {
-        let text = crate::render::text::one_line(&line.text, None);
-        self.say(&format!("  {} {text}\n", self.look.dim(&format!("{} |", line.function))));
+    pub(crate) fn function(&self, name: &str, text: &str) {
+        let text = one_line(text, None);
+        talk::wait_for_room();
+        self.say(&format!("  {} {text}\n", self.look.dim(&format!("{name} |"))));
+    }
+
+    fn child(&self, map: &Arc<str>, event: &EventKind) {
+        let mut children = self.children.lock().unwrap_or_else(PoisonError::into_inner);
+        let (ended, failed) = children.ended.entry(map.clone()).or_default();
+        *ended += 1;
+        *failed += u64::from(!matches!(event, EventKind::ExecutionSucceeded { .. }));
+        if children.told.elapsed() >= TELL_CHILDREN {
+            self.tell_children(&mut children);
+        }
+    }
+
+    fn tell_children(&self, children: &mut Children) {
+        for (map, (ended, failed)) in std::mem::take(&mut children.ended) {
+            let failed = if failed > 0 { self.look.bad(&format!(", {failed} of them failed")) } else { String::new() };
+            let children = if ended == 1 { "1 child".to_owned() } else { format!("{ended} children") };
+            self.say(&format!("{}  {children} ended{failed}\n", self.look.strong(&map)));
+        }
+        children.told = Instant::now();
     }
 }
 
@@ -148,16 +261,26 @@ impl Observer for Log {
 
     fn observe(&self, update: &Update<'_>) {
         let name = &update.execution.name;
-        let machine = self.look.strong(&update.execution.state_machine_name);
+        let machine = &update.execution.state_machine_name;
+        if machine.contains('/') {
+            let end = update.events.iter().find(|event| event.kind.ends_execution());
+            end.into_iter().for_each(|event| self.child(machine, &event.kind));
+            return;
+        }
+        let machine = self.look.strong(machine);
         // The first event is written by whoever starts it.
         if update.events.first().is_some_and(|event| event.id <= 2) {
             self.say(&format!("{machine}  {name}  started\n"));
         }
         for event in update.events {
             let end = match &event.kind {
+                EventKind::MapRunSucceeded | EventKind::MapRunFailed(_) => {
+                    self.tell_children(&mut self.children.lock().unwrap_or_else(PoisonError::into_inner));
+                    continue;
+                }
                 EventKind::ExecutionSucceeded { .. } => self.look.good("succeeded"),
                 EventKind::ExecutionFailed(failure) => {
-                    let error = failure.error.as_deref().unwrap_or("no error name");
+                    let error = one_line(failure.error.as_deref().unwrap_or("no error name"), None);
                     format!("{}: {error}", self.look.bad("failed"))
                 }
                 EventKind::ExecutionTimedOut(_) => self.look.bad("timed out"),

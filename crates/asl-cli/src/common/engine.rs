@@ -9,7 +9,7 @@ use crate::terminal::{answer, say};
 use asl::parts::function::{LogLine, LogSink};
 use asl::parts::mock::Mocks;
 use asl::project::Project;
-use asl::{Engine, EngineBuilder, EngineError, Failure, FunctionSet, Journal, Outcome, Status};
+use asl::{Database, Engine, EngineBuilder, EngineError, Failure, FunctionSet, Outcome, Status};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -19,12 +19,18 @@ pub(crate) fn engine(
     project: &Project,
     functions: FunctionSet,
     mocks: Mocks,
-    journal: &Journal,
+    journal: &Database,
     progress: Option<Arc<Progress>>,
 ) -> Result<EngineBuilder, Trouble> {
     let builder = Engine::builder(journal.clone()).called(what).identity(project.identity.clone()).functions(functions);
-    let builder =
-        builder.services(project.services()?).buckets(project.buckets()).aws(project.aws.clone()).mocks(mocks);
+    let own = project.clone();
+    let builder = builder
+        .state_machines(move |name| own.state_machine(name))
+        .services(project.services()?)
+        .buckets(project.buckets())
+        .aws(project.aws.clone())
+        .http(project.http.clone())
+        .mocks(mocks);
     Ok(match progress {
         Some(progress) => builder.observer(progress),
         None => builder,
@@ -32,12 +38,12 @@ pub(crate) fn engine(
 }
 
 /// Where the lines of functions go.
-pub(crate) fn log_sink(progress: &Arc<Progress>, quiet: bool) -> LogSink {
+pub(crate) fn log_sink(progress: &Arc<Progress>, project: &Project, quiet: bool) -> LogSink {
     if quiet {
         return Arc::new(|_: LogLine| {});
     }
-    let progress = progress.clone();
-    Arc::new(move |line: LogLine| progress.log(&line))
+    let (progress, called) = (progress.clone(), project.called());
+    Arc::new(move |line: LogLine| progress.log(called.of(&line.function), &line.text))
 }
 
 /// Waits for the end of an execution, or for Ctrl-C.
@@ -61,7 +67,7 @@ const SILENCE: Duration = Duration::from_secs(2);
 const MAX_EVENTS: u64 = 5_000;
 
 /// Says what an execution waits for, each time that nothing has happened for a while. It does not end.
-pub(crate) async fn tell_waits(journal: &Journal, arn: &str, progress: Option<&Progress>) {
+pub(crate) async fn tell_waits(journal: &Database, arn: &str, progress: Option<&Progress>) {
     let Some(progress) = progress else { return std::future::pending().await };
     let (mut seen, mut told) = (0, 0);
     loop {
@@ -69,7 +75,7 @@ pub(crate) async fn tell_waits(journal: &Journal, arn: &str, progress: Option<&P
         let Ok(Some(row)) = journal.execution(arn).await else { continue };
         if row.last_event == seen && told != seen && row.status == Status::Running && seen <= MAX_EVENTS {
             told = seen;
-            if let Ok(pending) = asl::pending(journal, &row).await {
+            if let Ok(pending) = asl::pending(&**journal, &row).await {
                 progress.waits(&pending);
             }
         }
@@ -78,7 +84,7 @@ pub(crate) async fn tell_waits(journal: &Journal, arn: &str, progress: Option<&P
 }
 
 /// Ends what is at work; a second Ctrl-C does not wait for that.
-pub(crate) async fn shut_down(engine: &Engine, journal: Journal, interrupt: &mut Interrupt) -> Result<(), Trouble> {
+pub(crate) async fn shut_down(engine: &Engine, journal: Database, interrupt: &mut Interrupt) -> Result<(), Trouble> {
     tokio::select! {
         down = engine.shutdown() => down?,
         () = interrupt.came() => return Ok(()),
@@ -102,8 +108,8 @@ pub(crate) fn tell(outcome: &Outcome, whose: &str) -> Result<Exit, Trouble> {
     Ok(Exit::Failed)
 }
 
-fn complain(whose: &str, what: &str, failure: &Failure) {
-    let name = failure.error.as_deref().map(|error| format!(": {error}")).unwrap_or_default();
+pub(crate) fn complain(whose: &str, what: &str, failure: &Failure) {
+    let name = failure.error.as_deref().map(|error| format!(": {}", text::one_line(error, None))).unwrap_or_default();
     error(Look::of_stderr(), &format!("the {whose} {what}{name}"), None);
     if let Some(cause) = failure.cause.as_deref().filter(|cause| !cause.is_empty()) {
         let whole = text::whole(cause);

@@ -7,7 +7,7 @@
 use crate::args::Place;
 use crate::exit::Trouble;
 use asl::project::{DATABASE, FILE_NAME, Opened, Project, Wanted};
-use asl::{ExecutionRow, Filter, Journal, JournalOptions, Which};
+use asl::{Database, ExecutionRow, Filter, JournalOptions, Which};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
@@ -27,6 +27,14 @@ fn variable(name: &str) -> Option<PathBuf> {
 
 /// A definition with its project, or a state machine of a template; `named` is what `--project` says.
 pub(crate) fn open(definition: &Path, named: Option<&Path>, wanted: &Wanted) -> Result<Opened, Trouble> {
+    if definition.extension().is_some_and(|extension| extension == "toml") {
+        return Err(Trouble::new(format!("{} is a project file, and no definition", definition.display()))
+            .hint("name the definition; its project file is found beside it, or with --project"));
+    }
+    if definition.is_dir() {
+        return Err(Trouble::new(format!("{} is a folder, and no definition", definition.display()))
+            .hint("name a definition in it: JSON or YAML, often NAME.asl.json"));
+    }
     Ok(Project::open(definition, named_project(named).as_deref(), wanted)?)
 }
 
@@ -43,6 +51,16 @@ pub(crate) fn project(place: &Place) -> Result<Project, Trouble> {
         },
         None => Err(nowhere()),
     }
+}
+
+/// The same, where a folder without a project is an empty one.
+pub(crate) fn project_or_here(place: &Place) -> Result<Project, Trouble> {
+    if named_project(place.project.as_deref()).is_none() && folder()?.is_none() {
+        let here = std::env::current_dir()
+            .map_err(|problem| Trouble::new(format!("the working folder cannot be found: {problem}")))?;
+        return Ok(Project::empty(here));
+    }
+    project(place)
 }
 
 /// The database of a command that names no definition; the project file need not be in order.
@@ -65,29 +83,44 @@ pub(crate) fn database_of(place: &Place, project: &Project) -> PathBuf {
 }
 
 /// Opens the database for reading: it must exist.
-pub(crate) async fn read(place: &Place) -> Result<Journal, Trouble> {
-    Ok(Journal::open_read_only(&shorter(&database(place)?), JournalOptions::default()).await?)
+pub(crate) async fn read(place: &Place) -> Result<Database, Trouble> {
+    reading(&database(place)?).await
 }
 
 /// Opens a database for writing, and makes it where there is none.
-pub(crate) async fn write(database: &Path) -> Result<Journal, Trouble> {
-    Ok(Journal::open(&shorter(database), JournalOptions::default()).await?)
+pub(crate) async fn write(database: &Path) -> Result<Database, Trouble> {
+    Ok(Database::open(&named(database), JournalOptions::default()).await?)
+}
+
+/// Opens for reading a database of this name: it must exist.
+pub(crate) async fn reading(database: &Path) -> Result<Database, Trouble> {
+    Ok(Database::open_read_only(&named(database), JournalOptions::default()).await?)
+}
+
+/// The name by which it is opened: a URL as it is, a file as messages show it.
+fn named(database: &Path) -> PathBuf {
+    if is_url(database) { database.to_owned() } else { shorter(database) }
+}
+
+/// True for a database on a server.
+pub(crate) fn is_url(database: &Path) -> bool {
+    database.to_str().is_some_and(asl::is_url)
 }
 
 /// Opens for writing a database that must exist: to receive messages is to change them.
-pub(crate) async fn change(database: &Path) -> Result<Journal, Trouble> {
-    if !database.exists() {
-        return Err(Journal::open_read_only(&shorter(database), JournalOptions::default())
-            .await
-            .err()
-            .map_or_else(|| Trouble::new(format!("there is no database {}", database.display())), Trouble::from));
+pub(crate) async fn change(database: &Path) -> Result<Database, Trouble> {
+    if is_url(database) {
+        reading(database).await?.close().await;
+    } else if !database.exists() {
+        let missing = || Trouble::new(format!("there is no database {}", database.display()));
+        return Err(reading(database).await.err().unwrap_or_else(missing));
     }
     write(database).await
 }
 
 /// The execution of that name or ARN, or whose name alone begins so; without one the last. Children of Distributed Maps are
 /// meant only where they are named, and nothing else is.
-pub(crate) async fn execution(journal: &Journal, wanted: Option<&str>) -> Result<ExecutionRow, Trouble> {
+pub(crate) async fn execution(journal: &Database, wanted: Option<&str>) -> Result<ExecutionRow, Trouble> {
     let parents = || Filter { which: Which::Parents, ..Filter::default() };
     let Some(wanted) = wanted else {
         let last = journal.executions(&Filter { limit: Some(1), ..parents() }).await?.pop();
@@ -153,8 +186,11 @@ fn nowhere() -> Trouble {
     .hint("go to the project's folder, or name its file with --project, or a database with --db")
 }
 
-/// Without the working folder in front, for messages.
+/// For messages: without the working folder in front, or without the password.
 pub(crate) fn shorter(path: &Path) -> PathBuf {
+    if is_url(path) {
+        return asl::shown(&path.to_string_lossy()).into();
+    }
     let here = std::env::current_dir().ok();
     here.and_then(|here| path.strip_prefix(here).ok().map(Path::to_owned)).unwrap_or_else(|| path.to_owned())
 }

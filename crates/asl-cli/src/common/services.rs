@@ -7,18 +7,18 @@ use crate::exit::Trouble;
 use asl::parts::StoreError;
 use asl::parts::embedded::{AccessError, Dialect, ServiceCall, ServiceError, Services};
 use asl::project::Project;
-use asl::{Journal, JournalError, JournalOptions, Value};
+use asl::{Database, JournalError, Value};
 use std::hash::{BuildHasher, RandomState};
 
 /// What can go wrong in a transaction over the services.
 pub(crate) enum Failed {
     Access(AccessError),
-    Journal(JournalError),
+    Database(JournalError),
 }
 
 impl From<JournalError> for Failed {
     fn from(error: JournalError) -> Failed {
-        Failed::Journal(error)
+        Failed::Database(error)
     }
 }
 
@@ -31,7 +31,7 @@ impl From<AccessError> for Failed {
 impl From<Failed> for Trouble {
     fn from(failed: Failed) -> Trouble {
         match failed {
-            Failed::Journal(error) => error.into(),
+            Failed::Database(error) => error.into(),
             Failed::Access(error @ AccessError::Unknown { .. }) => {
                 Trouble::new(error.to_string()).hint("declare it in the project file, or write another name")
             }
@@ -44,15 +44,14 @@ impl From<Failed> for Trouble {
 pub(crate) struct Opened {
     pub(crate) project: Project,
     pub(crate) services: Services,
-    pub(crate) journal: Journal,
+    pub(crate) journal: Database,
 }
 
 /// Opens them for reading: the database must exist.
 pub(crate) async fn read(place: &Place) -> Result<Opened, Trouble> {
     let project = place::project(place)?;
     let services = project.services()?;
-    let database = place::shorter(&place::database_of(place, &project));
-    let journal = Journal::open_read_only(&database, JournalOptions::default()).await?;
+    let journal = place::reading(&place::database_of(place, &project)).await?;
     Ok(Opened { project, services, journal })
 }
 
@@ -79,13 +78,13 @@ pub(crate) struct Action(pub(crate) &'static str, pub(crate) &'static str);
 /// Why a call did not come to its end.
 enum CallFailed {
     Refused(ServiceError),
-    Journal(JournalError),
+    Database(JournalError),
     Store(StoreError),
 }
 
 impl From<JournalError> for CallFailed {
     fn from(error: JournalError) -> CallFailed {
-        CallFailed::Journal(error)
+        CallFailed::Database(error)
     }
 }
 
@@ -96,6 +95,8 @@ impl From<JournalError> for CallFailed {
 pub(crate) async fn call(opened: Opened, action: Action, parameters: Value) -> Result<Value, Trouble> {
     let Opened { services, journal, .. } = opened;
     let called = journal.transact(move |tx| {
+        // It may be tried again.
+        let (services, parameters) = (services.clone(), parameters.clone());
         Box::pin(async move {
             let (seed, request_id) = (chance(), uuid());
             let call = ServiceCall {
@@ -118,7 +119,7 @@ pub(crate) async fn call(opened: Opened, action: Action, parameters: Value) -> R
     journal.close().await;
     called.map_err(|failed| match failed {
         CallFailed::Refused(refused) => Trouble::new(refused.to_string()),
-        CallFailed::Journal(error) => error.into(),
+        CallFailed::Database(error) => error.into(),
         CallFailed::Store(error) => Trouble::new(error.to_string()),
     })
 }

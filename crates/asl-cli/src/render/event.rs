@@ -2,7 +2,7 @@
 
 use super::grid::Grid;
 use super::look::Look;
-use super::text::{duration, gist};
+use super::text::{duration, gist, one_line};
 use super::trail::Trail;
 use asl::{Event, EventKind, ExecutionRow, Failure, Map, Timestamp, Value, to_aws};
 use asl_core::event::{Family, TaskStage};
@@ -96,9 +96,21 @@ fn text(value: &Value) -> String {
 /// What services add to each answer about the call itself.
 const METADATA: [&str; 3] = ["SdkHttpMetadata", "SdkResponseMetadata", "ResponseMetadata"];
 
-/// A payload in a line, without service metadata unless it is wanted.
+/// So many characters of a payload stand in a row; `--full`, `--event` and `--json` have all of it.
+const MAX_DETAIL: usize = 300;
+
+/// A payload in a line, without service metadata and cut off where it is long, unless all is wanted.
 fn payload(value: &Value, full: bool) -> String {
-    if full { value.to_string() } else { folded(value).to_string() }
+    if full { value.to_string() } else { one_line(&folded(value).to_string(), Some(MAX_DETAIL)) }
+}
+
+/// The same of JSON as text.
+fn payload_text(text: &str, full: bool) -> String {
+    if full {
+        return text.to_owned();
+    }
+    let parsed: Result<Value, _> = text.parse();
+    parsed.map_or_else(|_| one_line(text, Some(MAX_DETAIL)), |value| payload(&value, false))
 }
 
 fn folded(value: &Value) -> Value {
@@ -109,9 +121,13 @@ fn folded(value: &Value) -> Value {
         });
         return Map::from_iter(members).into();
     }
-    match value.as_array() {
-        Some(items) => items.iter().map(folded).collect::<Vec<_>>().into(),
-        None => value.clone(),
+    if let Some(items) = value.as_array() {
+        return items.iter().map(folded).collect::<Vec<_>>().into();
+    }
+    // An answer that was passed on as text, such as the message of a queue, has its metadata too.
+    match value.as_str().filter(|text| METADATA.iter().any(|name| text.contains(name))).map(str::parse::<Value>) {
+        Some(Ok(inner)) if inner.as_object().is_some() => folded(&inner).to_string().into(),
+        _ => value.clone(),
     }
 }
 
@@ -128,7 +144,7 @@ pub(crate) fn status(row: &ExecutionRow, look: Look) -> String {
 fn told(kind: &EventKind, full: bool) -> (String, String) {
     let none = String::new;
     match kind {
-        EventKind::ExecutionStarted { input, .. } => (none(), input.trim().to_owned()),
+        EventKind::ExecutionStarted { input, .. } => (none(), payload_text(input.trim(), full)),
         EventKind::ExecutionSucceeded { output } => (none(), payload(output, full)),
         EventKind::StateEntered { name, input, .. } => (name.to_string(), payload(input, full)),
         EventKind::StateExited { name, output, .. } => (name.to_string(), payload(output, full)),
@@ -138,13 +154,13 @@ fn told(kind: &EventKind, full: bool) -> (String, String) {
         EventKind::ExecutionRedriven { redrive_count } => (none(), format!("redrive {redrive_count}")),
         EventKind::EvaluationFailed { failure, state, location } => {
             let place = if location.is_empty() { none() } else { format!("{location}: ") };
-            (state.to_string(), place + &failed(failure))
+            (state.to_string(), place + &failed(failure, full))
         }
         EventKind::Task { family, stage } => (none(), task(family, stage, full)),
         EventKind::ExecutionFailed(failure)
         | EventKind::ExecutionAborted(failure)
         | EventKind::ExecutionTimedOut(failure)
-        | EventKind::MapRunFailed(failure) => (none(), failed(failure)),
+        | EventKind::MapRunFailed(failure) => (none(), failed(failure, full)),
         _ => (none(), none()),
     }
 }
@@ -156,7 +172,9 @@ fn task(family: &Family, stage: &TaskStage, full: bool) -> String {
         Family::Activity => "activity".to_owned(),
     };
     match stage {
-        TaskStage::Scheduled(scheduled) => format!("{called} {}", scheduled.parameters),
+        TaskStage::Scheduled(scheduled) => {
+            format!("{called} {}", payload_text(&scheduled.parameters.to_string(), full))
+        }
         TaskStage::Started { .. } => called,
         TaskStage::Submitted { output } | TaskStage::Succeeded { output } => {
             format!("{called} {}", payload(output, full))
@@ -165,12 +183,13 @@ fn task(family: &Family, stage: &TaskStage, full: bool) -> String {
         | TaskStage::TimedOut(failure)
         | TaskStage::ScheduleFailed(failure)
         | TaskStage::StartFailed(failure)
-        | TaskStage::SubmitFailed(failure) => format!("{called} {}", failed(failure)),
+        | TaskStage::SubmitFailed(failure) => format!("{called} {}", failed(failure, full)),
     }
 }
 
-fn failed(failure: &Failure) -> String {
+fn failed(failure: &Failure, full: bool) -> String {
     let cause = failure.cause.as_deref().map(gist).unwrap_or_default();
+    let cause = if full { cause } else { one_line(&cause, Some(MAX_DETAIL)) };
     match failure.error.as_deref() {
         Some(error) if cause.is_empty() => error.to_owned(),
         Some(error) => format!("{error}: {cause}"),

@@ -6,9 +6,10 @@ use super::look::Look;
 use super::pending;
 use super::text::{duration, gist, one_line};
 use super::trail::Trail;
+use crate::talk;
 use crate::terminal::say;
-use asl::parts::function::LogLine;
-use asl::{Definition, Event, EventKind, Failure, Note, Notice, Observer, Pending, Update};
+use asl::parts::syntax::Source;
+use asl::{Definition, Event, EventKind, Failure, Note, Notice, Observer, Pending, Places, Update};
 use asl_core::event::{IterationStage, TaskStage};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -25,6 +26,7 @@ const MAX_WAITS: usize = 5;
 pub(crate) struct Progress {
     look: Look,
     name_width: usize,
+    places: Option<Places>,
     trails: Mutex<HashMap<Arc<str>, Trail>>,
 }
 
@@ -33,14 +35,29 @@ impl Progress {
     pub(crate) fn new(definition: Option<&Definition>, look: Look) -> Progress {
         let names = definition.into_iter().flat_map(|definition| &definition.states);
         let widest = names.map(|state| state.name.chars().count()).max().unwrap_or(20);
-        Progress { look, name_width: widest.clamp(12, MAX_NAME), trails: Mutex::default() }
+        Progress { look, name_width: widest.clamp(12, MAX_NAME), places: None, trails: Mutex::default() }
+    }
+
+    /// Errors are told with their places in this file.
+    pub(crate) fn placed(self, source: &Source) -> Progress {
+        Progress { places: Some(Places::of(source)), ..self }
+    }
+
+    /// Where the definition makes an error: `--> order.asl.json:12:9`.
+    fn place(&self, state: &str, location: &str, failure: &Failure) {
+        let text = |part: &Option<Arc<str>>| part.clone().unwrap_or_default();
+        let Some(places) = &self.places else { return };
+        let Some(span) = places.blamed(state, location, &text(&failure.error), &text(&failure.cause)) else { return };
+        let width = self.name_width + 2 + WHAT;
+        say(&format!("  {:width$}  {}\n", "", self.look.dim(&format!("--> {}", places.shown(span)))));
     }
 
     /// A line that a function printed.
-    pub(crate) fn log(&self, line: &LogLine) {
+    pub(crate) fn log(&self, function: &str, text: &str) {
         let width = self.name_width;
-        let text = one_line(&line.text, None);
-        say(&format!("  {} {text}\n", self.look.dim(&format!("{:<width$} |", line.function))));
+        let text = one_line(text, None);
+        talk::wait_for_room();
+        say(&format!("  {} {text}\n", self.look.dim(&format!("{function:<width$} |"))));
     }
 
     fn line(&self, name: &str, what: &str, paint: fn(Look, &str) -> String, more: &str) {
@@ -92,7 +109,12 @@ impl Progress {
         let Some(name) = trail.state(id).filter(|_| trail.fails_silently(id)) else { return };
         let label = trail.label(id, &name);
         match failure {
-            Some(failure) => self.failed(&label, failure),
+            Some(failure) => {
+                self.failed(&label, failure);
+                if !trail.is_fail(id) {
+                    self.place(&name, "", failure);
+                }
+            }
             None => self.line(&label, "failed", Look::bad, ""),
         }
     }
@@ -129,9 +151,16 @@ impl Progress {
             // What failed without an event of its own: a Choice without a way, a Fail, a Pass with a wrong path.
             EventKind::ExecutionFailed(failure) => self.silent(trail, event.previous, Some(failure)),
             kind => {
-                let (Some(failure), Some(name)) = (failure_of(kind), trail.state(event.id)) else { return };
+                // The error of an expression may follow what its state itself follows.
+                let named =
+                    if let EventKind::EvaluationFailed { state, .. } = kind { Some(state.clone()) } else { None };
+                let (Some(failure), Some(name)) = (failure_of(kind), named.or_else(|| trail.state(event.id))) else {
+                    return;
+                };
                 let label = trail.label(event.id, &name);
                 self.failed(&label, failure);
+                let location = if let EventKind::EvaluationFailed { location, .. } = kind { location } else { "" };
+                self.place(&name, location, failure);
                 if let Some(at) =
                     notes.iter().position(|note| matches!(note, Note::Retry { state, .. } if *state == name))
                 {
@@ -177,6 +206,7 @@ impl Observer for Progress {
         for event in update.events {
             self.event(trail, event, &mut notes);
             if event.kind.ends_execution() {
+                notes.drain(..).for_each(|note| self.note(note.state(), note));
                 self.end(&update.execution.state_machine_name, trail, event);
                 ended = true;
             }

@@ -18,6 +18,11 @@ pub(crate) fn duration(ms: i64) -> String {
     }
 }
 
+/// `1 execution`, `2 executions`: a count, and the plural where it is not one.
+pub(crate) fn counted(count: u64, what: &str) -> String {
+    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
+}
+
 /// One line of at most `width` characters: line ends and other controls become blanks, what is too long ends in `…`.
 pub(crate) fn one_line(text: &str, width: Option<usize>) -> String {
     let width = width.unwrap_or(usize::MAX);

@@ -87,6 +87,11 @@ impl Trail {
         self.steps.push(place);
     }
 
+    /// The state around event `id` is a Fail: the definition wants its error.
+    pub(crate) fn is_fail(&self, id: u64) -> bool {
+        self.step(id).and_then(|step| step.enters.as_ref()).is_some_and(|(state, _)| *state == StateType::Fail)
+    }
+
     fn step(&self, id: u64) -> Option<&Place> {
         let at = id.checked_sub(self.before)?.checked_sub(1)?;
         self.steps.get(usize::try_from(at).ok()?)

@@ -57,6 +57,10 @@ pub enum MapCommand {
 pub struct ReadItems {
     /// The map run.
     pub run: MapRunId,
+    /// The state.
+    pub state: Arc<str>,
+    /// How often the state has read items in this execution before.
+    pub invocation: u64,
     /// `s3:getObject` or `s3:listObjectsV2`.
     pub resource: Resource,
     /// `Bucket`, `Key`, `Prefix` …

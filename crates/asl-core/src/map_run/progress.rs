@@ -72,11 +72,16 @@ pub(super) fn run_mut(machine: &mut Machine, id: ScopeId) -> Option<&mut MapRun>
     }
 }
 
+/// The map run of a scope that runs one.
+fn run_of(machine: &mut Machine, id: ScopeId) -> &mut MapRun {
+    run_mut(machine, id).expect("the scope of a map run has it")
+}
+
 fn child_done(machine: &mut Machine, id: ScopeId, child: u64, outcome: Outcome) {
     let now = machine.now;
     let limit = machine.limits.payload_bytes;
-    let Some(run) = run_mut(machine, id) else { return };
-    let Some(of) = run.running.remove(&child) else { return };
+    let run = run_of(machine, id);
+    let of = run.running.remove(&child).expect("only a child that runs is done");
     if !matches!(outcome, Outcome::Succeeded(_)) {
         run.failed_items += of.items;
     }
@@ -160,7 +165,7 @@ pub(crate) fn conclude(machine: &mut Machine, run: MapRunId, outcome: Outcome) {
 }
 
 fn start_child(machine: &mut Machine, id: ScopeId) -> Result<(), StateError> {
-    let Some(execution) = machine.execution.clone() else { return Ok(()) };
+    let execution = machine.running_execution();
     let (input, items) = next_input(machine, id)?;
     let state = &machine.definition.state(machine.scopes.get(id).state).name;
     machine.check_size(&input, || StateError::data_limit(state, "provided", "parameters"))?;
@@ -222,7 +227,7 @@ fn select(machine: &Machine, id: ScopeId, run: &MapRun, index: usize) -> Result<
 /// No child is started any more: write the results, if they are to be written, and close.
 fn finish(machine: &mut Machine, id: ScopeId) {
     stop_children(machine, id);
-    let Some(run) = run_mut(machine, id) else { return };
+    let run = run_of(machine, id);
     let Some(writer) = &run.writer else { return close(machine, id) };
     let pending = (run.next_item..run.items.len()).map(|index| run.items.get(index)).collect();
     let write = Box::new(writer.files(run.id, &run.arn, &run.results, pending));
@@ -234,7 +239,7 @@ fn finish(machine: &mut Machine, id: ScopeId) {
 fn close(machine: &mut Machine, id: ScopeId) {
     let name = machine.definition.state(machine.scopes.get(id).state).name.clone();
     let limit = machine.limits.payload_bytes;
-    let Some(run) = run_mut(machine, id) else { return };
+    let run = run_of(machine, id);
     if let Some(failure) = run.verdict.take() {
         return fail(machine, id, failure);
     }
@@ -296,7 +301,7 @@ fn settle(machine: &mut Machine, id: ScopeId, result: Result<Value, StateError>)
 
 /// Stops the children at work. Express children are left to finish; their answers are not wanted.
 fn stop_children(machine: &mut Machine, id: ScopeId) {
-    let Some(run) = run_mut(machine, id) else { return };
+    let run = run_of(machine, id);
     let children: Vec<u64> = run.running.keys().copied().collect();
     run.unsuccessful.append(&mut run.running);
     run.unsuccessful.append(&mut run.again);

@@ -27,7 +27,7 @@ pub(crate) fn start(
     map: &Map,
     distributed: &Distributed,
 ) -> Result<(), StateError> {
-    let Some(execution) = machine.execution.clone() else { return Ok(()) };
+    let execution = machine.running_execution();
     let input = machine.effective_input(id, state)?.into_owned();
     let items = match distributed.reader {
         Some(_) => None,
@@ -50,7 +50,7 @@ pub(crate) fn start(
         .map(|batcher| Batch::of(batcher, &input, &env, machine.limits.payload_bytes))
         .transpose()?;
     let run = MapRunId(machine.map_run_count + 1);
-    let read = distributed.reader.as_ref().map(|reader| read_items(reader, run, &input, &env)).transpose()?;
+    let read = distributed.reader.as_ref().map(|reader| read_items(reader, run, state, &input, &env)).transpose()?;
     let uuid = uuid(draw(execution.seed, run.0, 0x6d61_7052_756e), 0);
     let writer = Writer::of(distributed.writer.as_ref(), &uuid, &input, &env)?;
 
@@ -59,7 +59,12 @@ pub(crate) fn start(
     let arn = names::map_run_arn(&execution, &family, &uuid);
     let started = machine.emit_in(id, EventKind::MapRunStarted { arn: arn.clone() });
     let negative = read.as_ref().is_some_and(|(_, max)| max.is_some_and(|max| max < 0.0));
-    let read = read.map(|(read, _)| read);
+    let read = read.map(|(read, _)| {
+        let invocations = machine.invocations.entry(machine.scopes.get(id).state).or_insert(0);
+        let invocation = *invocations;
+        *invocations += 1;
+        ReadItems { invocation, ..read }
+    });
     let map_run = MapRun {
         id: run,
         arn,
@@ -111,6 +116,7 @@ fn items_of(machine: &Machine, id: ScopeId, state: &State, map: &Map, input: &Va
 fn read_items(
     reader: &ItemReader,
     run: MapRunId,
+    state: &State,
     input: &Value,
     env: &Context,
 ) -> Result<(ReadItems, Option<f64>), StateError> {
@@ -125,7 +131,8 @@ fn read_items(
     let resource = reader.resource.clone();
     // 0 is no limit.
     let max_items = max.filter(|max| *max >= 1.0).map(|max| max as u64);
-    Ok((ReadItems { run, resource, parameters, config: reader.config.clone(), max_items }, max))
+    let state = state.name.clone();
+    Ok((ReadItems { run, state, invocation: 0, resource, parameters, config: reader.config.clone(), max_items }, max))
 }
 
 /// `$$.Map.Item.Source` of what is read.

@@ -42,6 +42,7 @@ pub(super) fn run(machine: &mut Machine, id: ScopeId, state: &State, choice: &Ch
 
 /// How much work all conditions of a Choice may be together, in the units of [`Env::worked`]: done within a second.
 const MAX_WORK: u64 = 50_000_000;
+const TOO_MUCH: &str = "The conditions of the Choice state take too many steps.";
 /// How many bytes are compared in a unit of work.
 const UNIT_BYTES: u64 = 16;
 
@@ -104,7 +105,13 @@ fn holds(condition: &Condition, input: &Value, env: &Context<'_>, work: &Cell<u6
         Condition::Test { variable, operator } => test(variable, operator, input, &Metered { env, left: work }),
         Condition::Literal(holds) => Ok(*holds),
         Condition::Query(query) => {
-            let value = ask(query, env)?;
+            if work.get() == 0 {
+                return Err(StateError::query(Some(query.field()), TOO_MUCH));
+            }
+            let before = env.spent();
+            let value = ask(query, env);
+            work.set(work.get().saturating_sub(env.spent() - before));
+            let value = value?;
             value.as_bool().ok_or_else(|| unexpected(query, "boolean", &value))
         }
     }
@@ -112,7 +119,7 @@ fn holds(condition: &Condition, input: &Value, env: &Context<'_>, work: &Cell<u6
 
 fn test(variable: &Path, operator: &Operator, input: &Value, env: &Metered<'_>) -> Result<bool, StateError> {
     if env.left.get() == 0 {
-        return Err(StateError::runtime("The conditions of the Choice state take too many steps."));
+        return Err(StateError::runtime(TOO_MUCH));
     }
     let found = variable.eval(input, env);
     if let Operator::Is(Test::Present, expected) = operator {

@@ -17,7 +17,7 @@ use std::sync::Arc;
 
 /// Evaluates the parameters and records that the task is to be done.
 pub(super) fn schedule(machine: &mut Machine, id: ScopeId, state: &State, task: &Task) -> Result<(), StateError> {
-    let Some(execution) = machine.execution.clone() else { return Ok(()) };
+    let execution = machine.running_execution();
     machine.task_count += 1;
     let mut call = prepare(machine, id, state, task, &execution, TaskId(machine.task_count))?;
     let invocations = machine.invocations.entry(machine.scopes.get(id).state).or_insert(0);
@@ -80,6 +80,7 @@ fn prepare(
         timeout_seconds,
         heartbeat_seconds,
         role_arn,
+        submitted: None,
     })
 }
 
@@ -206,13 +207,17 @@ pub(crate) fn answer(machine: &mut Machine, input: Input) -> Result<(), Rejected
         (Phase::Queued(call), Input::TaskScheduled { .. }) => {
             let region: Arc<str> = "".into();
             emit_scheduled(machine, id, &call, &region);
-            machine.scopes.get_mut(id).phase = Phase::Queued(call);
+            machine.scopes.get_mut(id).phase = Phase::Scheduled(call);
         }
         (Phase::Queued(_), Input::TaskRejected { cause, .. }) => {
             settle(machine, id, task, Err(StateError::runtime(cause)));
         }
-        (Phase::Queued(call), Input::TaskStarted { worker, .. }) => started(machine, id, call, worker),
-        (Phase::Task(call), Input::TaskSubmitted { output, .. }) => {
+        (Phase::Scheduled(call), Input::TaskStarted { worker, .. }) => started(machine, id, call, worker),
+        (Phase::Task(mut call), Input::TaskSubmitted { output, .. }) => {
+            // A callback needs no more than its token; a job is asked for by what its start was answered.
+            if matches!(call.resource.pattern(), Pattern::Sync | Pattern::Sync2) {
+                call.submitted = Some(output.clone());
+            }
             emit(machine, id, &call.resource, TaskStage::Submitted { output });
             machine.scopes.get_mut(id).phase = Phase::Submitted(call);
         }

@@ -7,7 +7,7 @@ use super::trail::{PlaceId, Places, Trail};
 use asl_core::event::EventKind;
 use asl_core::{Command, Execution, Input, Machine, MapCommand, MapRunId, Outcome, TaskCall, TaskId};
 use asl_expr::Timestamp;
-use asl_journal::Record;
+use asl_store::Record;
 use asl_value::Value;
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;

@@ -23,7 +23,7 @@ pub use stored::{pending, replay, replay_kept};
 pub use trial::{ChangedCall, Fork, Needed, Trial, Verdict, try_definition, try_kept};
 
 use asl_core::{Outcome, Rejected};
-use asl_journal::JournalError;
+use asl_store::StoreError;
 use asl_value::Value;
 use std::fmt;
 use std::sync::Arc;
@@ -116,7 +116,7 @@ pub enum ReplayError {
         /// What is missing, and what to do.
         why: String,
     },
-    /// The journal cannot be read.
+    /// The store cannot be read.
     #[error(transparent)]
-    Journal(#[from] JournalError),
+    Store(#[from] StoreError),
 }

@@ -5,7 +5,7 @@ use super::trail::{Places, Trail};
 use super::{Divergence, ReplayError, Replayed};
 use crate::load_stored;
 use asl_core::{Event, Input, Machine, Pending, event::to_aws};
-use asl_journal::{ExecutionRow, Journal, Kept, Record};
+use asl_store::{ExecutionRow, KeptHistory, Record, Store};
 use asl_syntax::Definition;
 use std::sync::Arc;
 
@@ -13,14 +13,14 @@ use std::sync::Arc;
 ///
 /// # Errors
 /// [`ReplayError::Divergence`] at the first difference; or when it cannot be replayed at all.
-pub async fn replay(journal: &Journal, row: &ExecutionRow) -> Result<Replayed, ReplayError> {
-    let (machine, replayed) = rebuild(journal, row).await?;
+pub async fn replay(store: &dyn Store, row: &ExecutionRow) -> Result<Replayed, ReplayError> {
+    let (machine, replayed) = rebuild(store, row).await?;
     Ok(Replayed { outcome: machine.outcome().cloned(), ..replayed })
 }
 
 /// The machine of an execution, from its records.
-async fn rebuild(journal: &Journal, row: &ExecutionRow) -> Result<(Machine, Replayed), ReplayError> {
-    let (definition, records) = recorded(journal, row).await?;
+async fn rebuild(store: &dyn Store, row: &ExecutionRow) -> Result<(Machine, Replayed), ReplayError> {
+    let (definition, records) = recorded(store, row).await?;
     redo_all(Machine::new(definition), &records, &row.arn.as_str().into())
 }
 
@@ -28,22 +28,22 @@ async fn rebuild(journal: &Journal, row: &ExecutionRow) -> Result<(Machine, Repl
 ///
 /// # Errors
 /// When it cannot be replayed, or the journal cannot be read.
-pub async fn pending(journal: &Journal, row: &ExecutionRow) -> Result<Vec<Pending>, ReplayError> {
-    Ok(rebuild(journal, row).await?.0.pending())
+pub async fn pending(store: &dyn Store, row: &ExecutionRow) -> Result<Vec<Pending>, ReplayError> {
+    Ok(rebuild(store, row).await?.0.pending())
 }
 
 /// The definition of an execution, and its records.
 pub(crate) async fn recorded(
-    journal: &Journal,
+    store: &dyn Store,
     row: &ExecutionRow,
 ) -> Result<(Arc<Definition>, Vec<Record>), ReplayError> {
-    Ok((definition(journal, row).await?, journal.records(row.id).await?))
+    Ok((definition(store, row).await?, store.records(row.id).await?))
 }
 
 /// The definition of an execution.
-pub(crate) async fn definition(journal: &Journal, row: &ExecutionRow) -> Result<Arc<Definition>, ReplayError> {
+pub(crate) async fn definition(store: &dyn Store, row: &ExecutionRow) -> Result<Arc<Definition>, ReplayError> {
     let bad = |why: String| ReplayError::Definition { execution: row.arn.as_str().into(), why };
-    let stored = journal.definition(&row.definition).await?;
+    let stored = store.definition(&row.definition).await?;
     let stored = stored.ok_or_else(|| bad("is not in the database".to_owned()))?;
     load_stored(&stored.text).map_err(|e| bad(format!("does not load: {e}")))
 }
@@ -52,20 +52,21 @@ pub(crate) async fn definition(journal: &Journal, row: &ExecutionRow) -> Result<
 ///
 /// # Errors
 /// As [`replay`]: every later version must replay them, so any is a mistake of this program.
-pub fn replay_kept(kept: &Kept) -> Result<Replayed, ReplayError> {
+pub fn replay_kept<'k>(kept: impl Into<KeptHistory<'k>>) -> Result<Replayed, ReplayError> {
+    let kept = kept.into();
     let (definition, arn) = self::kept(kept)?;
-    let (machine, replayed) = redo_all(Machine::new(definition), &kept.records, &arn)?;
+    let (machine, replayed) = redo_all(Machine::new(definition), kept.records, &arn)?;
     Ok(Replayed { outcome: machine.outcome().cloned(), ..replayed })
 }
 
 /// The definition of a kept history, and whose it is.
-pub(super) fn kept(kept: &Kept) -> Result<(Arc<Definition>, Arc<str>), ReplayError> {
+pub(super) fn kept(kept: KeptHistory<'_>) -> Result<(Arc<Definition>, Arc<str>), ReplayError> {
     let start = kept.records.iter().flat_map(|record| &record.inputs).find_map(|input| match input {
         Input::Start(execution) => Some(execution.arn.clone()),
         _ => None,
     });
-    let arn = start.unwrap_or_else(|| kept.name.as_str().into());
-    let definition = load_stored(&kept.definition)
+    let arn = start.unwrap_or_else(|| kept.name.into());
+    let definition = load_stored(kept.definition)
         .map_err(|e| ReplayError::Definition { execution: arn.clone(), why: format!("does not load: {e}") })?;
     Ok((definition, arn))
 }

@@ -12,7 +12,7 @@ use super::{ReplayError, stored};
 use asl_core::event::EventKind;
 use asl_core::{ChildCall, Command, Effects, Input, Machine, MapCommand, MapRunId, Outcome, Progress, TaskCall};
 use asl_expr::Timestamp;
-use asl_journal::{ExecutionRow, Journal, Kept, Record};
+use asl_store::{ExecutionRow, KeptHistory, Record, Store};
 use asl_syntax::Definition;
 use asl_value::Value;
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -82,16 +82,16 @@ pub struct ChangedCall {
     pub differences: Vec<Difference>,
 }
 
-/// Tries another definition on an execution of a journal. Nothing is called, and nothing is written.
+/// Tries another definition on an execution of a store. Nothing is called, and nothing is written.
 ///
 /// # Errors
 /// When the execution itself does not replay, or cannot be read.
 pub async fn try_definition(
-    journal: &Journal,
+    store: &dyn Store,
     row: &ExecutionRow,
     definition: Arc<Definition>,
 ) -> Result<Trial, ReplayError> {
-    let (own, records) = stored::recorded(journal, row).await?;
+    let (own, records) = stored::recorded(store, row).await?;
     try_records(own, &records, &row.arn.as_str().into(), definition)
 }
 
@@ -99,9 +99,10 @@ pub async fn try_definition(
 ///
 /// # Errors
 /// When the history itself does not replay.
-pub fn try_kept(kept: &Kept, definition: Arc<Definition>) -> Result<Trial, ReplayError> {
+pub fn try_kept<'k>(kept: impl Into<KeptHistory<'k>>, definition: Arc<Definition>) -> Result<Trial, ReplayError> {
+    let kept = kept.into();
     let (own, arn) = stored::kept(kept)?;
-    try_records(own, &kept.records, &arn, definition)
+    try_records(own, kept.records, &arn, definition)
 }
 
 fn try_records(

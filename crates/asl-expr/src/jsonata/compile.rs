@@ -415,7 +415,8 @@ impl Compiler<'_> {
             stages,
             cons: step.cons_array,
             tuple: step.tuple,
-            focus: step.focus.as_deref().map(|name| self.label(name)),
+            // `@$` names nothing: the items become the context.
+            focus: step.focus.as_deref().filter(|name| !name.is_empty()).map(|name| self.label(name)),
             index: step.index.as_deref().map(|name| self.label(name)),
             ancestor: step.ancestor.map(|slot| {
                 let label = self.labels.get(slot).copied().unwrap_or_default();

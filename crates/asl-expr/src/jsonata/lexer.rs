@@ -1,5 +1,7 @@
 //! The tokens of an expression, as the reference implementation cuts them.
 
+use std::borrow::Cow;
+
 /// What a token is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
@@ -18,19 +20,25 @@ pub(super) enum Kind {
 
 /// A token.
 #[derive(Clone, Debug)]
-pub(super) struct Token {
+pub(super) struct Token<'a> {
     pub(super) kind: Kind,
     /// Its bare text: the operator, the name, the string without quotes.
-    pub(super) text: String,
+    pub(super) text: Cow<'a, str>,
     /// Where it starts, in bytes.
     pub(super) start: usize,
+}
+
+impl Token<'_> {
+    fn into_static(self) -> Token<'static> {
+        Token { kind: self.kind, text: Cow::Owned(self.text.into_owned()), start: self.start }
+    }
 }
 
 /// A mistake: its code, the token or value that its message names, and where it is, in bytes.
 #[derive(Debug)]
 pub(super) struct Mistake {
     pub(super) code: &'static str,
-    pub(super) token: Option<Token>,
+    pub(super) token: Option<Token<'static>>,
     /// What was expected, or the number of a parameter, as JSON text.
     pub(super) value: Option<String>,
     pub(super) offset: usize,
@@ -41,8 +49,8 @@ impl Mistake {
         Mistake { code, token: None, value: None, offset }
     }
 
-    pub(super) fn at(code: &'static str, token: &Token) -> Mistake {
-        Mistake { token: Some(token.clone()), ..Mistake::new(code, token.start) }
+    pub(super) fn at(code: &'static str, token: &Token<'_>) -> Mistake {
+        Mistake { token: Some(token.clone().into_static()), ..Mistake::new(code, token.start) }
     }
 }
 
@@ -100,10 +108,10 @@ impl<'a> Lexer<'a> {
     }
 
     /// The next token. After an operand, `/` divides; elsewhere it begins a regular expression.
-    pub(super) fn next(&mut self, after_operand: bool) -> Result<Token, Mistake> {
+    pub(super) fn next(&mut self, after_operand: bool) -> Result<Token<'a>, Mistake> {
         self.blanks()?;
         let start = self.at;
-        let token = |kind: Kind, text: &str| Ok(Token { kind, text: text.to_owned(), start });
+        let token = |kind: Kind, text: &'a str| Ok(Token { kind, text: Cow::Borrowed(text), start });
         let rest = self.rest();
         let Some(first) = rest.chars().next() else { return token(Kind::End, "(end)") };
         if first == '/' && !after_operand {
@@ -138,7 +146,7 @@ impl<'a> Lexer<'a> {
         }
     }
 
-    fn regex(&mut self) -> Result<Token, Mistake> {
+    fn regex(&mut self) -> Result<Token<'a>, Mistake> {
         let start = self.at;
         let body = &self.rest()[1..];
         let (mut depth, mut escapes, mut before) = (0i64, 0usize, '/');
@@ -150,7 +158,7 @@ impl<'a> Lexer<'a> {
                 let flags = body[at + 1..].len() - body[at + 1..].trim_start_matches(['i', 'm']).len();
                 self.at += at + 2 + flags;
                 let flags = body[at + 1..at + 1 + flags].to_owned();
-                return Ok(Token { kind: Kind::Regex { flags }, text: body[..at].to_owned(), start });
+                return Ok(Token { kind: Kind::Regex { flags }, text: body[..at].into(), start });
             }
             match c {
                 '(' | '[' | '{' if before != '\\' => depth += 1,
@@ -163,15 +171,20 @@ impl<'a> Lexer<'a> {
         Err(Mistake::new("S0302", self.text.len()))
     }
 
-    fn string(&mut self, quote: char) -> Result<Token, Mistake> {
+    fn string(&mut self, quote: char) -> Result<Token<'a>, Mistake> {
         let start = self.at;
         let body = &self.rest()[1..];
+        let ends = |c: char| c == quote || c == '\\';
+        if let Some(at) = body.find(ends).filter(|at| body[*at..].starts_with(quote)) {
+            self.at += at + 2;
+            return Ok(Token { kind: Kind::String, text: body[..at].into(), start });
+        }
         let mut text = String::new();
         let mut chars = body.char_indices();
         while let Some((at, c)) = chars.next() {
             if c == quote {
                 self.at += at + 2;
-                return Ok(Token { kind: Kind::String, text, start });
+                return Ok(Token { kind: Kind::String, text: text.into(), start });
             }
             if c != '\\' {
                 text.push(c);
@@ -204,7 +217,7 @@ impl<'a> Lexer<'a> {
                 Some('r') => text.push('\r'),
                 Some('t') => text.push('\t'),
                 other => {
-                    let text = other.map(String::from).unwrap_or_default();
+                    let text = other.map(String::from).unwrap_or_default().into();
                     return Err(Mistake::at("S0103", &Token { kind: Kind::Name, text, start: offset }));
                 }
             }
@@ -213,7 +226,7 @@ impl<'a> Lexer<'a> {
     }
 
     /// `(0|([1-9][0-9]*))(\.[0-9]+)?([Ee][-+]?[0-9]+)?`
-    fn number(&mut self) -> Result<Token, Mistake> {
+    fn number(&mut self) -> Result<Token<'a>, Mistake> {
         let start = self.at;
         let rest = self.rest();
         let digits = |from: usize| rest[from..].bytes().take_while(u8::is_ascii_digit).count();
@@ -226,7 +239,7 @@ impl<'a> Lexer<'a> {
             let count = digits(end + 1 + sign);
             end += if count > 0 { 1 + sign + count } else { 0 };
         }
-        let token = Token { kind: Kind::Number, text: rest[..end].to_owned(), start };
+        let token = Token { kind: Kind::Number, text: rest[..end].into(), start };
         if !rest[..end].parse::<f64>().is_ok_and(f64::is_finite) {
             return Err(Mistake::at("S0102", &Token { kind: Kind::Name, ..token }));
         }

@@ -30,7 +30,7 @@ pub(super) fn lint(expr: &Expr, text: &str) -> Vec<Mistaken> {
 }
 
 /// Every name that the expression gives to something, wherever it is seen.
-fn names<'e>(expr: &'e Expr, bound: &mut Vec<&'e str>) {
+pub(super) fn names<'e>(expr: &'e Expr, bound: &mut Vec<&'e str>) {
     match &expr.kind {
         Kind::Bind(name, _) => bound.push(name),
         Kind::Lambda { params, .. } => bound.extend(params.iter().map(String::as_str)),
@@ -154,7 +154,7 @@ impl<'a> Lint<'a> {
 }
 
 /// The letter of the type that an argument certainly has; `?` for any.
-fn letter(arg: &Expr) -> char {
+pub(super) fn letter(arg: &Expr) -> char {
     match &arg.kind {
         _ if !arg.is_plain() => '?',
         Kind::Null => 'l',

@@ -207,8 +207,8 @@ pub(super) fn syntax(mistake: Mistake) -> JsonataSyntaxError {
 /// A token as JSON text.
 fn json(token: &Token) -> String {
     match token.kind {
-        Kind::Number => token.text.parse::<f64>().map_or_else(|_| token.text.clone(), number::json),
-        Kind::Value => token.text.clone(),
+        Kind::Number => token.text.parse::<f64>().map_or_else(|_| token.text.to_string(), number::json),
+        Kind::Value => token.text.to_string(),
         Kind::Regex { .. } => "{}".to_owned(),
         _ => quoted(&token.text),
     }

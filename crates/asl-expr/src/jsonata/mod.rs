@@ -40,6 +40,7 @@ mod codes;
 mod compile;
 mod eval;
 mod functions;
+mod hint;
 mod lexer;
 mod lints;
 mod messages;
@@ -109,7 +110,6 @@ struct Parsed {
     text: String,
     program: program::Program,
     references: Vec<Reference>,
-    mistaken: Vec<Mistaken>,
 }
 
 impl Expression {
@@ -134,8 +134,7 @@ impl Expression {
         let (expr, labels) = parser::parse(text).map_err(messages::syntax)?;
         let program = compile::compile_with(&expr, &labels, None, plain);
         let references = references::references(&expr);
-        let mistaken = lints::lint(&expr, text);
-        Ok(Expression(Arc::new(Parsed { text: text.to_owned(), program, references, mistaken })))
+        Ok(Expression(Arc::new(Parsed { text: text.to_owned(), program, references })))
     }
 
     /// The text it was parsed from.
@@ -149,9 +148,10 @@ impl Expression {
     }
 
     /// What a run would certainly refuse, though it is JSONata: functions that do not exist, wrong numbers of arguments,
-    /// strings where numbers must be. In the order of the text.
-    pub fn mistaken(&self) -> &[Mistaken] {
-        &self.0.mistaken
+    /// strings where numbers must be. In the order of the text, which is parsed again: few want to know.
+    pub fn mistaken(&self) -> Vec<Mistaken> {
+        let parsed = parser::parse(self.text());
+        parsed.map(|(expr, _)| lints::lint(&expr, self.text())).unwrap_or_default()
     }
 
     /// Its value; `None` when there is none (`undefined`).

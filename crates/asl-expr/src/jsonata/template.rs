@@ -56,6 +56,8 @@ pub struct EvaluationError {
     /// AWS's text, without the prefix that names the state: `The JSONata expression '$x' specified for the field 'Output'
     /// returned nothing (undefined).`
     pub cause: String,
+    /// What was there instead, for people; no part of AWS's text.
+    pub hint: Option<String>,
 }
 
 impl JsonataTemplate {
@@ -117,7 +119,13 @@ impl JsonataTemplate {
 }
 
 fn evaluate(expression: &Expression, field: &str, path: &str, env: &dyn JsonataEnv) -> Result<Value, EvaluationError> {
-    let tail = match expression.eval(env) {
+    let found = expression.eval(env);
+    // An evaluation that ran into a bound is not looked at any longer.
+    let hint = match &found {
+        Ok(Some(_)) | Err(JsonataError { coded: false, .. }) => None,
+        Ok(None) | Err(_) => expression.hint(env),
+    };
+    let tail = match found {
         Ok(Some(value)) => return Ok(value),
         Ok(None) => "returned nothing (undefined).".to_owned(),
         Err(JsonataError { unsupported_result: true, .. }) => "returned an unsupported result type.".to_owned(),
@@ -126,7 +134,7 @@ fn evaluate(expression: &Expression, field: &str, path: &str, env: &dyn JsonataE
     };
     let location = format!("{field}{path}");
     let cause = format!("The JSONata expression '{}' specified for the field '{location}' {tail}", expression.text());
-    Err(EvaluationError { location, cause })
+    Err(EvaluationError { location, cause, hint })
 }
 
 struct Parser {

@@ -231,6 +231,16 @@ impl Val {
         }
     }
 
+    /// As its size in bytes, of a part of a document.
+    #[inline]
+    pub(super) fn weight(value: &Value) -> usize {
+        match value {
+            Value::String(text) => text.len().max(8),
+            Value::Array(_) | Value::Object(_) => value.measure().bytes,
+            _ => 8,
+        }
+    }
+
     #[inline]
     fn measure(&self) -> asl_value::Measure {
         match self {

@@ -50,7 +50,7 @@ impl Path {
     }
 }
 
-fn missing(place: &str, name: &str, map: &Map) -> String {
+pub(crate) fn missing(place: &str, name: &str, map: &Map) -> String {
     let shown = |key: &str| match key.char_indices().nth(MAX_KEY_CHARS) {
         Some((cut, _)) => format!("`{}…`", &key[..cut]),
         None => format!("`{key}`"),
@@ -68,12 +68,12 @@ fn missing(place: &str, name: &str, map: &Map) -> String {
 }
 
 /// A step to a member as it is written in a path.
-fn step(name: &str) -> String {
+pub(crate) fn step(name: &str) -> String {
     let plain = !name.is_empty() && name.chars().all(|c| c.is_alphanumeric() || c == '_' || c == '-');
     if plain { format!(".{name}") } else { format!("['{name}']") }
 }
 
-fn article(value: &Value) -> &'static str {
+pub(crate) fn article(value: &Value) -> &'static str {
     match value.kind() {
         Kind::Null => "null",
         Kind::Boolean => "a boolean",

@@ -11,7 +11,7 @@ mod ast;
 mod decimal;
 mod eval;
 mod filter;
-mod hint;
+pub(crate) mod hint;
 pub(crate) mod java;
 mod lower;
 mod parse;

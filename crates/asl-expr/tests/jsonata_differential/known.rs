@@ -13,6 +13,33 @@ pub(crate) struct Known {
     here: Vec<String>,
     /// Both are errors with a code.
     errors: bool,
+    /// Both are the same with numbers rounded to 15 digits.
+    digits: bool,
+    /// Both are the same in another order.
+    order: bool,
+}
+
+/// With each run of more than 15 digits rounded to 15.
+fn rounded(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find(|c: char| c.is_ascii_digit()) {
+        let (before, digits) = rest.split_at(at);
+        let (digits, after) = digits.split_at(digits.find(|c: char| !c.is_ascii_digit()).unwrap_or(digits.len()));
+        out.push_str(before);
+        match digits.parse::<f64>() {
+            Ok(n) if digits.len() > 15 => out.push_str(&format!("{n:.14e}")),
+            _ => out.push_str(digits),
+        }
+        rest = after;
+    }
+    out + rest
+}
+
+fn sorted(text: &str) -> Vec<u8> {
+    let mut bytes = text.as_bytes().to_vec();
+    bytes.sort_unstable();
+    bytes
 }
 
 impl Known {
@@ -21,7 +48,14 @@ impl Known {
         let coded =
             |of: &str| of.as_bytes().get(5) == Some(&b':') && of.as_bytes()[1..5].iter().all(u8::is_ascii_digit);
         let errors = !self.errors || (coded(reference) && coded(here));
-        errors && one(&self.expression, text) && one(&self.reference, reference) && one(&self.here, here)
+        let digits = !self.digits || rounded(reference) == rounded(here);
+        let order = !self.order || sorted(reference) == sorted(here);
+        errors
+            && digits
+            && order
+            && one(&self.expression, text)
+            && one(&self.reference, reference)
+            && one(&self.here, here)
     }
 }
 
@@ -38,6 +72,8 @@ pub(crate) fn load() -> Vec<Known> {
         reference: strings(&rule["reference"]),
         here: strings(&rule["here"]),
         errors: rule["errors"].as_bool() == Some(true),
+        digits: rule["digits"].as_bool() == Some(true),
+        order: rule["order"].as_bool() == Some(true),
     });
     rules.collect()
 }

@@ -1,6 +1,9 @@
 //! Records to store: small ones by hand, and any at all for the laws.
 #![allow(dead_code, reason = "each test binary uses its part")]
 
+#[cfg(feature = "postgres")]
+pub(crate) mod postgres;
+
 use asl_core::event::{EventKind, Failure, Family, IterationStage, Scheduled, TaskStage};
 use asl_core::{Event, Execution, ExecutionType, Input, MapRunId, Outcome, TaskId};
 use asl_expr::Timestamp;
@@ -77,7 +80,7 @@ pub(crate) fn new_of(name: &str, machine: &str, input_text: &str) -> NewExecutio
         steps: 1,
         events: vec![event(1, started), entered(2, "A", execution.input.clone())],
     };
-    NewExecution { definition: Arc::new(definition(machine)), execution, record, outcome: None }
+    NewExecution { definition: Arc::new(definition(machine)), execution, record, outcome: None, started_as: None }
 }
 
 pub(crate) fn definition(machine: &str) -> Definition {

@@ -65,6 +65,18 @@ pub struct Stats {
     pub acknowledged: u64,
     /// How often an execution was set aside.
     pub set_aside: u64,
+    /// How often an execution left memory.
+    pub evicted: u64,
+    /// How often one stayed, for something came at the last moment.
+    pub stayed: u64,
+    /// Signals that were left in the inbox.
+    pub left: u64,
+    /// How often another process took over from one that was held.
+    pub taken_over: u64,
+    /// Writes of such a process that were refused.
+    pub fenced: u64,
+    /// Executions that a process which drained handed over.
+    pub handed_over: u64,
 }
 
 impl Stats {
@@ -81,6 +93,12 @@ impl Stats {
         self.effects += other.effects;
         self.acknowledged += other.acknowledged;
         self.set_aside += other.set_aside;
+        self.evicted += other.evicted;
+        self.stayed += other.stayed;
+        self.left += other.left;
+        self.taken_over += other.taken_over;
+        self.fenced += other.fenced;
+        self.handed_over += other.handed_over;
     }
 }
 
@@ -104,6 +122,12 @@ enum Entry {
     Restart,
     Jump,
     Crash,
+    /// The process is held, and wakes.
+    Freeze,
+    Thaw,
+    /// The process is told to end, and ends.
+    Drain,
+    DrainOver(u64),
     /// Suspects are tried.
     Try,
     /// A poison is one no more.
@@ -114,6 +138,12 @@ enum Entry {
     Go(Exec),
     /// A driver's nap is over.
     Wake(Exec),
+    /// What has left memory may be due.
+    Due(Exec),
+    /// A driver leaves memory.
+    Leave(Exec),
+    /// The process looks into the inbox.
+    Poll,
     /// The writer commits what is queued.
     Commit,
     /// The child of a map run is started or followed.
@@ -130,6 +160,14 @@ enum Entry {
     ChildDone(Exec, MapRunId, u64),
 }
 
+impl Entry {
+    /// Whether it happens whatever becomes of the process.
+    fn is_outside(&self) -> bool {
+        use Entry::{Ask, Crash, Cure, Drain, Freeze, Jump, Restart, Thaw};
+        matches!(self, Restart | Jump | Crash | Freeze | Thaw | Drain | Cure(_) | Ask(_))
+    }
+}
+
 /// One simulation. [`Sim::run`] is all there is to do with it.
 pub struct Sim<'s> {
     pub(crate) scenario: &'s Scenario,
@@ -144,10 +182,20 @@ pub struct Sim<'s> {
     pub(crate) store: Store,
     pub(crate) world: World,
     process: Option<Process>,
+    /// A process that is held, and what was going on inside it.
+    frozen: Option<(Process, Vec<(i64, Entry)>)>,
+    /// The process is held as soon as it wants to write.
+    freeze_next: bool,
+    /// Processes are numbered, as workers.
+    processes: u64,
+    /// Drivers that ended with a drain: nothing of theirs was under way.
+    handed_over: BTreeSet<u64>,
+    /// Executions wait for places in memory.
+    pressed: bool,
     /// Drivers are numbered through all processes.
     drivers: u64,
     /// Asked and not answered yet.
-    asking: BTreeSet<Ask>,
+    pub(crate) asking: BTreeSet<Ask>,
     pub(crate) acknowledged: BTreeSet<Ask>,
     /// How much may still go wrong.
     trouble: u32,
@@ -182,6 +230,11 @@ impl<'s> Sim<'s> {
             store: Store::default(),
             world: World::default(),
             process: None,
+            frozen: None,
+            freeze_next: false,
+            processes: 0,
+            handed_over: BTreeSet::new(),
+            pressed: storm && seed.is_multiple_of(3),
             drivers: 0,
             asking: BTreeSet::new(),
             acknowledged: BTreeSet::new(),
@@ -266,6 +319,12 @@ impl<'s> Sim<'s> {
                 let at = self.dice.below(30_000) as i64;
                 self.plan(at, Entry::Jump);
             }
+            for (most, entry) in [(3, Entry::Drain), (3, Entry::Freeze)] {
+                for _ in 0..self.dice.below(most) {
+                    let at = self.dice.below(20_000) as i64;
+                    self.plan(at, entry);
+                }
+            }
         }
     }
 
@@ -278,7 +337,14 @@ impl<'s> Sim<'s> {
             Entry::Try => self.try_suspects(),
             Entry::Cure(exec) => self.cure(exec),
             Entry::Again(exec) => self.try_again(exec),
+            Entry::Freeze => self.freeze_next = true,
+            Entry::Thaw => self.thaw(),
+            Entry::Drain => self.drain(),
+            Entry::DrainOver(number) => self.drain_over(number),
             Entry::Go(exec) | Entry::Wake(exec) => self.go(exec),
+            Entry::Due(exec) => self.due(exec),
+            Entry::Leave(exec) => self.leave(exec),
+            Entry::Poll => self.poll(),
             Entry::Commit => self.commit(),
             Entry::Begin(exec, run, child) => self.begin(exec, run, child),
             Entry::Halt(exec) => self.halt(exec),

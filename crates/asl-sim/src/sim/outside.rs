@@ -6,6 +6,8 @@ use crate::Sabotage;
 use crate::store::Exec;
 use crate::world::{self, Handed};
 use asl_core::{Failure, Input, MapRunId, TaskCall, TaskId, draw, read_task_token};
+use asl_engine::protocol::{News, Work};
+use asl_syntax::Pattern;
 use asl_value::Value;
 
 /// Something a client asks for, again and again until he hears how it went.
@@ -31,7 +33,7 @@ impl Sim<'_> {
     }
 
     pub(super) fn ask(&mut self, ask: Ask) {
-        if self.process.is_none() {
+        if self.process.is_none() && (matches!(ask, Ask::Start(_)) || !self.is_from_elsewhere(ask)) {
             return self.ask_again(ask);
         }
         match ask {
@@ -68,14 +70,28 @@ impl Sim<'_> {
                 _ => self.ask_again(ask),
             };
         }
+        if self.is_from_elsewhere(ask) {
+            self.stats.left += 1;
+            self.store.signal(exec, input, ask);
+            return self.soon(30, Entry::Poll);
+        }
         self.asking.insert(ask);
-        if !self.deliver(exec, Delivery { input, ask: Some(ask) }) {
+        if !self.signal_here(exec, input, Some(ask)) {
             self.asking.remove(&ask);
             return self.ask_again(ask);
         }
         if self.has(Sabotage::AcknowledgeBeforeWrite) {
             self.acknowledge(ask);
         }
+    }
+
+    /// Whether a client is in another process, and so leaves what it asks for in the inbox.
+    fn is_from_elsewhere(&self, ask: Ask) -> bool {
+        let draws = match ask {
+            Ask::Start(n) | Ask::Stop(n) => n,
+            Ask::Token(exec, task, k) => exec.0 + k + task.0 as usize,
+        };
+        matches!(self.weather, Weather::Storm | Weather::Kills) && draws % 2 == 1
     }
 
     /// The client hears that it is done.
@@ -109,12 +125,18 @@ impl Sim<'_> {
                 && before.call.parameters == call.parameters
                 && before.call.token == call.token
                 && before.call.resource == call.resource;
-            let same_driver = std::mem::replace(&mut before.driver, driver) == driver;
+            let before_driver = std::mem::replace(&mut before.driver, driver);
+            let same_driver = before_driver == driver;
             if !same {
                 return self.break_rule(format!("{:?} of {exec:?} was handed out again as another call", call.id));
             }
             if same_driver {
                 return self.break_rule(format!("{:?} of {exec:?} was handed out twice without a crash", call.id));
+            }
+            let is_job = matches!(call.resource.pattern(), Pattern::Sync | Pattern::Sync2);
+            if self.handed_over.contains(&before_driver) && !is_job {
+                return self
+                    .break_rule(format!("{:?} of {exec:?} was under way when its process had drained", call.id));
             }
             self.stats.repeated_calls += 1;
             if matches!(self.weather, Weather::Calm | Weather::CrashAfterEachRecord) {
@@ -137,7 +159,16 @@ impl Sim<'_> {
 
     pub(super) fn answer(&mut self, exec: Exec, task: TaskId, k: usize) {
         let input = self.world.said[&(exec, task)][k].input.clone();
-        self.deliver(exec, Delivery { input, ask: None });
+        // The call is over with its last word; one that is answered by token, with its first.
+        let is_last = match &input {
+            Input::TaskSucceeded { .. } | Input::TaskFailed { .. } | Input::TaskRejected { .. } => true,
+            Input::TaskSubmitted { .. } => {
+                self.world.handed.get(&(exec, task)).is_some_and(|handed| world::waits_for_token(&handed.call))
+            }
+            _ => false,
+        };
+        let over = is_last.then_some(Work::Call(task));
+        self.deliver(exec, Delivery::News(News { input: Some(input), over }));
     }
 
     pub(super) fn items(&mut self, exec: Exec, run: MapRunId) {
@@ -146,10 +177,11 @@ impl Sim<'_> {
             0 => Input::MapFailed { run, failure: Failure::new("States.ItemReaderFailed", "no such file") },
             n => Input::MapItems { run, items: (0..n % 4).map(Value::from).collect() },
         };
-        self.deliver(exec, Delivery { input, ask: None });
+        self.deliver(exec, Delivery::News(News { input: Some(input), over: Some(Work::File(run)) }));
     }
 
     pub(super) fn written(&mut self, exec: Exec, run: MapRunId) {
-        self.deliver(exec, Delivery { input: Input::MapWritten { run }, ask: None });
+        let input = Some(Input::MapWritten { run });
+        self.deliver(exec, Delivery::News(News { input, over: Some(Work::File(run)) }));
     }
 }

@@ -6,8 +6,9 @@ use super::{Entry, Sim, Weather};
 use crate::Sabotage;
 use crate::store::{Exec, rebuild};
 use asl_core::{Budget, Input};
-use asl_journal::Record;
-use asl_journal::quarantine::{DEATHS, deaths_after, pause_ms};
+use asl_engine::protocol::time_for;
+use asl_store::Record;
+use asl_store::quarantine::{DEATHS, deaths_after, pause_ms};
 
 /// After so long somebody has cured what was set aside; milliseconds.
 const CURED_MS: i64 = 120_000;
@@ -29,10 +30,6 @@ impl Sim<'_> {
 
     /// The process goes on with an execution. True when that was its end.
     pub(super) fn swallows_poison(&mut self, exec: Exec, takes_in: bool) -> bool {
-        let suspect = self.store.row(exec).deaths > 0 && self.tries();
-        if let (true, Some(process)) = (suspect, &mut self.process) {
-            self.store.on_trial = process.trials.again(exec);
-        }
         let Some(Poison { execution, records, later }) = self.poison else { return false };
         if later && !takes_in {
             return false;
@@ -63,7 +60,7 @@ impl Sim<'_> {
     /// Takes an open execution up, by what is known of it.
     pub(super) fn adopt(&mut self, exec: Exec) {
         if !self.tries() {
-            return self.resume(exec);
+            return self.resume(exec, false);
         }
         match self.store.row(exec).deaths {
             _ if self.store.row(exec).set_aside && self.has(Sabotage::LeaveForEver) => {}
@@ -71,7 +68,7 @@ impl Sim<'_> {
                 let again_ms = self.store.row(exec).again_ms;
                 self.plan(again_ms - self.now_ms, Entry::Again(exec));
             }
-            0 => self.resume(exec),
+            0 => self.resume(exec, false),
             deaths if deaths >= DEATHS && !self.has(Sabotage::NeverSetAside) => self.set_aside(exec),
             deaths => self.suspect(exec, deaths),
         }
@@ -120,7 +117,7 @@ impl Sim<'_> {
         let was = row.set_aside;
         (row.set_aside, row.deaths) = (false, 0);
         if was && self.process.is_some() && row.outcome.is_none() {
-            self.resume(exec);
+            self.resume(exec, false);
         }
     }
 
@@ -136,7 +133,7 @@ impl Sim<'_> {
         };
         self.store.on_trial = trial.marked;
         for exec in trial.begin {
-            self.resume(exec);
+            self.resume(exec, true);
         }
         self.plan(1, Entry::Try);
     }
@@ -157,14 +154,17 @@ impl Sim<'_> {
     /// Somebody stops an execution that nobody runs: it ends without anything being done for it.
     pub(super) fn stop_set_aside(&mut self, exec: Exec, input: Input, ask: Ask) {
         let Ok((mut machine, _)) = rebuild(self.store.row(exec)) else { return };
-        let now = self.time_for(&machine);
+        let now = time_for(self.clock(), &machine);
         if machine.handle(input.clone(), now).is_err() {
             return;
         }
         let steps = machine.run(now, Budget::steps(0)).steps;
         let record = Record { now, inputs: vec![input], steps, events: machine.take_effects().events };
         match self.store.append(exec, record, machine.outcome().cloned()) {
-            Ok(()) => self.acknowledge(ask),
+            Ok(()) => {
+                self.acknowledge(ask);
+                self.tell_verdicts();
+            }
             Err(why) => self.break_rule(why),
         }
     }

@@ -1,12 +1,14 @@
 //! The writer: takes what is queued into one transaction, which is written or not, and then answers.
 
 use super::outside::Ask;
+use super::process::Caller;
 use super::{Entry, Sim, Weather};
 use crate::Sabotage;
 use crate::store::Exec;
 use crate::world::{self, Handed, is_embedded, waits_for_token};
-use asl_core::{Command, Execution, Input, Machine, MapRunId, Outcome, Progress, TaskCall};
-use asl_journal::Record;
+use asl_core::{Execution, Input, Machine, MapRunId, Outcome, TaskCall};
+use asl_engine::protocol::{Protocol, Recording, time_for};
+use asl_store::{Record, Verdict};
 use asl_value::{Map, Value};
 
 /// Who wants a new execution.
@@ -18,20 +20,22 @@ pub(super) enum Who {
 pub(super) struct Create {
     pub(super) machine: Machine,
     pub(super) execution: Execution,
-    pub(super) record: Record,
-    pub(super) commands: Vec<Command>,
-    pub(super) progress: Progress,
+    pub(super) first: Recording,
     pub(super) who: Who,
+    pub(super) worker: u64,
 }
 
 #[derive(Clone)]
 pub(super) struct Append {
     pub(super) exec: Exec,
+    /// Who writes it.
+    pub(super) worker: u64,
     pub(super) record: Record,
-    pub(super) commands: Vec<Command>,
-    pub(super) progress: Progress,
     pub(super) outcome: Option<Outcome>,
-    pub(super) asks: Vec<Ask>,
+    /// What becomes of signals of the inbox.
+    pub(super) taken: Vec<Verdict>,
+    /// It was acted upon before.
+    pub(super) early: bool,
 }
 
 /// What the writer is asked for.
@@ -48,6 +52,7 @@ enum Done {
     /// The ARN is taken.
     There(Exec, Who),
     Appended(Box<Append>),
+    Transacted(Exec, Box<Recording>),
 }
 
 /// How a transaction goes.
@@ -64,6 +69,9 @@ impl Sim<'_> {
     pub(super) fn queue(&mut self, job: Job) {
         let Some(process) = &mut self.process else { return };
         process.queue.push_back(job);
+        if std::mem::take(&mut self.freeze_next) && self.frozen.is_none() {
+            return self.freeze();
+        }
         if matches!(self.weather, Weather::Storm | Weather::Kills) {
             self.soon(12, Entry::Commit);
         } else {
@@ -162,16 +170,33 @@ impl Sim<'_> {
             Done::There(_, who) => self.not_created(who),
             Done::Appended(append) if self.has(Sabotage::RecordTwice) => self.queue(Job::Append(append)),
             Done::Appended(append) => self.lose(append.exec),
+            Done::Transacted(exec, _) => self.lose(exec),
         }
+    }
+
+    /// A job of a process from which another has taken over.
+    pub(super) fn write_too_late(&mut self, job: Job) {
+        let worker = match &job {
+            Job::Create(create) => create.worker,
+            Job::Append(append) => append.worker,
+            // Its transaction does not begin.
+            Job::Embedded(..) => return,
+        };
+        if worker != self.store.in_force && !self.has(Sabotage::NoFence) {
+            self.stats.fenced += 1;
+            return;
+        }
+        self.write(job);
+        self.tell_verdicts();
     }
 
     fn write(&mut self, job: Job) -> Option<Done> {
         match job {
-            Job::Create(mut create) => {
+            Job::Create(create) => {
                 if let Some(exec) = self.store.find(&create.execution.arn) {
                     return Some(Done::There(exec, create.who));
                 }
-                let record = std::mem::replace(&mut create.record, empty());
+                let record = create.first.record.clone();
                 let outcome = create.machine.outcome().cloned();
                 let definition = create.machine.definition().clone();
                 match self.store.create(definition, create.execution.clone(), record, outcome) {
@@ -196,6 +221,8 @@ impl Sim<'_> {
             self.break_rule(format!("the store refused a record: {why}"));
             return None;
         }
+        self.store.decide(&append.taken);
+        self.tell_verdicts();
         Some(Done::Appended(append))
     }
 
@@ -218,7 +245,8 @@ impl Sim<'_> {
     /// A task of an embedded service: its effect, its answer, what the machine makes of that and the record are one.
     fn embedded(&mut self, exec: Exec, call: TaskCall) -> Option<Done> {
         let mut driver = self.process.as_mut()?.drivers.remove(&exec)?;
-        let now = self.time_for(&driver.machine);
+        let machine = driver.protocol.machine_mut();
+        let now = time_for(self.clock(), machine);
         let seed = self.store.row(exec).execution.seed;
         let answer = world::embedded(self.scenario.seed, seed, call.id).map(|()| {
             let count = self.store.effects.entry((exec, call.id)).or_insert(0);
@@ -234,14 +262,14 @@ impl Sim<'_> {
             Ok(output) => Input::TaskSucceeded { task, output },
             Err(failure) => Input::TaskFailed { task, failure },
         };
-        let inputs = if driver.machine.handle(input.clone(), now).is_ok() { vec![input] } else { Vec::new() };
-        let step = driver.machine.run(now, self.given());
-        let effects = driver.machine.take_effects();
-        let record = Record { now, inputs, steps: step.steps, events: effects.events };
-        let outcome = driver.machine.outcome().cloned();
-        self.process.as_mut()?.drivers.insert(exec, driver);
-        let (commands, progress) = (effects.commands, step.progress);
-        self.append(Box::new(Append { exec, record, commands, progress, outcome, asks: Vec::new() }))
+        let budget = self.given();
+        let recording = Recording::answer(machine, now, Some(input), |machine| machine.run(now, budget));
+        let (record, outcome) = (recording.record.clone(), machine.outcome().cloned());
+        let process = self.process.as_mut()?;
+        process.drivers.insert(exec, driver);
+        let append = Append { exec, worker: process.number, record, outcome, taken: Vec::new(), early: false };
+        self.append(Box::new(append))?;
+        Some(Done::Transacted(exec, Box::new(recording)))
     }
 
     /// Somebody outside gets the token of an embedded callback, with the effect.
@@ -264,8 +292,8 @@ impl Sim<'_> {
             Done::There(_, Who::Client(ask)) => self.acknowledge(ask),
             Done::There(exec, Who::Parent(parent, run, child)) => self.follow(exec, (parent, run, child)),
             Done::Created(exec, create) => {
-                let Create { machine, commands, progress, who, .. } = *create;
-                self.launch(exec, machine, false);
+                let Create { machine, first, who, .. } = *create;
+                self.launch(exec, Protocol::created(machine, first), false);
                 match who {
                     Who::Client(ask) => self.acknowledge(ask),
                     Who::Parent(parent, run, child) => {
@@ -277,28 +305,19 @@ impl Sim<'_> {
                         }
                     }
                 }
-                self.go_on(exec, progress, commands);
+                self.soon(3, Entry::Go(exec));
             }
-            Done::Appended(append) => {
-                let Append { exec, commands, progress, asks, .. } = *append;
-                asks.into_iter().for_each(|ask| self.acknowledge(ask));
-                self.go_on(exec, progress, commands);
-            }
+            Done::Appended(append) if append.early => {}
+            Done::Appended(append) => self.goes_on(append.exec, Protocol::written),
+            Done::Transacted(exec, recording) => self.goes_on(exec, |protocol| protocol.transacted(*recording)),
         }
     }
 
-    fn go_on(&mut self, exec: Exec, progress: Progress, commands: Vec<Command>) {
+    fn goes_on(&mut self, exec: Exec, told: impl FnOnce(&mut Protocol<Caller>)) {
         if let Some(driver) = self.driver(exec) {
-            driver.writing = false;
-            driver.progress = progress;
+            driver.awaits = false;
+            told(&mut driver.protocol);
         }
-        self.settle_trial(exec);
-        self.act(exec, commands);
         self.soon(3, Entry::Go(exec));
     }
-}
-
-/// What is left in the place of a record that was taken.
-fn empty() -> Record {
-    Record { now: asl_expr::Timestamp::default(), inputs: Vec::new(), steps: 0, events: Vec::new() }
 }

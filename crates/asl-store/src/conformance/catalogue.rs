@@ -2,7 +2,7 @@
 
 use crate::catalogue::{ActivityRow, After, AliasRow, Catalogue, MapRunRow, StateMachineRow, VersionRow};
 use crate::error::StoreError;
-use crate::record::ExecutionId;
+use crate::record::{Definition, ExecutionId};
 use asl_expr::Timestamp;
 
 fn machine(arn: &str) -> StateMachineRow {
@@ -33,6 +33,10 @@ fn first(limit: u32) -> After {
 /// # Panics
 /// When the store breaks a promise of [`Catalogue`].
 pub async fn check(store: &dyn Catalogue) -> Result<(), StoreError> {
+    let kept = Definition { hash: "hash".into(), name: "m".into(), text: "{}".into() };
+    for _ in 0..2 {
+        store.put_definition(&kept, Timestamp::from_millis(1)).await?;
+    }
     machines(store).await?;
     versions_and_aliases(store).await?;
     activities_and_tags(store).await?;

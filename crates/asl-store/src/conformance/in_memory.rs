@@ -100,7 +100,7 @@ impl InMemory {
     }
 
     fn create(&self, state: &mut State, new: NewExecution, owner: Option<WorkerId>) -> Result<ExecutionId> {
-        let NewExecution { definition, execution, record, outcome } = new;
+        let NewExecution { definition, execution, record, outcome, started_as } = new;
         if self.keeps(Rule::OneArn) && state.executions.iter().any(|kept| *kept.row.arn == *execution.arn) {
             return Err(StoreError::AlreadyExists { arn: execution.arn.clone() });
         }
@@ -125,6 +125,7 @@ impl InMemory {
             unread_end: false,
             redrive_count: 0,
             redriven: None,
+            started_as,
         };
         if let Some(outcome) = &outcome {
             end(&mut row, outcome, &record);
@@ -178,6 +179,15 @@ impl InMemory {
         Ok(())
     }
 
+    /// Whether what others wrote meanwhile makes a transaction run again.
+    fn ran_into(&self, now: &MemoryStore, base: &MemoryStore) -> bool {
+        match self.broken {
+            Some(Rule::Locks) => !now.has_same_messages(base),
+            Some(Rule::Receivers) => !now.has_same_items(base),
+            _ => true,
+        }
+    }
+
     /// Runs work on a copy, until nobody else has written the services meanwhile.
     async fn attempt<R>(
         &self,
@@ -192,11 +202,12 @@ impl InMemory {
                 let state = self.state();
                 (state.services.clone(), state.commits)
             };
+            let base = copy.clone();
             let mut tx = copy.begin();
             let Ok(result) = work.attempt(&mut tx).await else { return Ok(Done::Undone) };
             tx.commit();
             let mut state = self.state();
-            if state.commits != seen {
+            if state.commits != seen && self.ran_into(&state.services, &base) {
                 continue;
             }
             let done = with(&mut state, result);
@@ -227,6 +238,12 @@ impl Store for InMemory {
         let wanted = |row: &&ExecutionRow| {
             filter.status.is_none_or(|status| row.status == status)
                 && filter.before.is_none_or(|before| row.id < before)
+                && filter
+                    .version
+                    .is_none_or(|version| row.started_as.as_ref().is_some_and(|named| named.version == Some(version)))
+                && filter.alias.as_ref().is_none_or(|alias| {
+                    row.started_as.as_ref().is_some_and(|named| named.alias.as_ref() == Some(alias))
+                })
                 && filter.name_prefix.as_ref().is_none_or(|prefix| row.name.starts_with(prefix.as_str()))
         };
         let state = self.state();

@@ -4,7 +4,7 @@
 use crate::contract::{Changes, Done, Registered, Registration, Store, Worker, transact, transact_as};
 use crate::error::StoreError;
 use crate::history::{Page, Position};
-use crate::record::{Append, Definition, ExecutionId, Filter, NewExecution, Record, Status};
+use crate::record::{Append, Definition, ExecutionId, Filter, NewExecution, Record, StartedAs, Status};
 use crate::signal::Verdict;
 use crate::worker::{Claim, Except};
 use asl_core::event::EventKind;
@@ -40,11 +40,15 @@ pub enum Rule {
     Changes,
     /// What is set aside is nobody's until it is taken back.
     Quarantine,
+    /// Of several transactions that write an item, or count, none is lost.
+    Locks,
+    /// Receivers at once get different messages, and the messages of a group in order.
+    Receivers,
 }
 
 impl Rule {
     /// All of them.
-    pub const ALL: [Rule; 12] = [
+    pub const ALL: [Rule; 14] = [
         Rule::ReadBack,
         Rule::OneArn,
         Rule::OneChain,
@@ -57,6 +61,8 @@ impl Rule {
         Rule::Feed,
         Rule::Changes,
         Rule::Quarantine,
+        Rule::Locks,
+        Rule::Receivers,
     ];
 }
 
@@ -71,23 +77,23 @@ pub struct Breach {
 }
 
 /// One check of one rule.
-struct Check<'s> {
+pub(super) struct Check<'s> {
     rule: Rule,
-    store: &'s dyn Store,
+    pub(super) store: &'s dyn Store,
 }
 
-type Checked = Result<(), Breach>;
+pub(super) type Checked = Result<(), Breach>;
 
 impl Check<'_> {
-    fn breach(&self, what: impl ToString) -> Breach {
+    pub(super) fn breach(&self, what: impl ToString) -> Breach {
         Breach { rule: self.rule, what: what.to_string() }
     }
 
-    fn ok<T>(&self, what: &str, result: Result<T, StoreError>) -> Result<T, Breach> {
+    pub(super) fn ok<T>(&self, what: &str, result: Result<T, StoreError>) -> Result<T, Breach> {
         result.map_err(|error| self.breach(format!("{what} failed: {error}")))
     }
 
-    fn holds(&self, holds: bool, what: &str) -> Checked {
+    pub(super) fn holds(&self, holds: bool, what: &str) -> Checked {
         if holds { Ok(()) } else { Err(self.breach(what)) }
     }
 
@@ -99,13 +105,18 @@ impl Check<'_> {
         }
     }
 
-    async fn join(&self) -> Result<Arc<dyn Worker>, Breach> {
+    pub(super) async fn join(&self) -> Result<Arc<dyn Worker>, Breach> {
         Ok(self.join_with(None).await?.worker)
     }
 
     async fn join_with(&self, first: Option<NewExecution>) -> Result<Registered, Breach> {
         let worker = Registration { what: "conformance".into(), process: 1, beat: 7, lease_ms: 30_000 };
         self.ok("to register a worker", self.store.register(worker, first).await)
+    }
+
+    /// Submits an execution.
+    pub(super) async fn submitted(&self, name: &str) -> Result<ExecutionId, Breach> {
+        self.ok("to submit", self.store.submit(execution(self.name(name))).await)
     }
 
     async fn started(&self, worker: &dyn Worker, name: &str) -> Result<ExecutionId, Breach> {
@@ -136,6 +147,8 @@ impl Check<'_> {
             Rule::Feed => self.feed().await,
             Rule::Changes => self.changes().await,
             Rule::Quarantine => self.quarantine().await,
+            Rule::Locks => self.locks().await,
+            Rule::Receivers => self.receivers().await,
         }
     }
 
@@ -231,7 +244,8 @@ impl Check<'_> {
         self.holds(own.iter().any(|claimed| claimed.id == id), "it is not among the worker's own")?;
         self.ok("to release", one.release().await)?;
         let taken = self.ok("to claim", other.claim(only(Except::default())).await)?;
-        self.holds(taken.len() == 1, "what a worker that ended had is not taken")
+        self.holds(taken.len() == 1, "what a worker that ended had is not taken")?;
+        self.claims_at_once().await
     }
 
     async fn signals(&self) -> Checked {
@@ -323,7 +337,8 @@ impl Check<'_> {
             position = entry.position;
             told.push((entry.execution, entry.first_event, entry.event_count));
         }
-        self.holds(told == [(id, 1, 2), (id, 3, 1)], "the feed does not tell of each record once")
+        self.holds(told == [(id, 1, 2), (id, 3, 1)], "the feed does not tell of each record once")?;
+        self.feed_at_once(position).await
     }
 
     async fn changes(&self) -> Checked {
@@ -373,8 +388,34 @@ impl Check<'_> {
         let counts = self.ok("to count", self.store.counts().await)?;
         let counted: u64 = counts.values().sum();
         self.holds(counted == all.len() as u64, "the counts are not those of the list")?;
+        self.named().await?;
         let done = self.store.inspect(Box::new(Nothing)).await;
         self.holds(self.ok("to inspect", done)? == Done::Undone, "work that asked to be undone was not")
+    }
+}
+
+impl Check<'_> {
+    /// What a caller named is read back, and lists find it.
+    async fn named(&self) -> Checked {
+        let as_named = |version, alias: Option<&str>| StartedAs {
+            version,
+            alias: alias.map(str::to_owned),
+            revision_id: Some("r".to_owned()),
+            trace_header: Some("Root=1;\"quoted\"".to_owned()),
+            task: Some("key".to_owned()),
+        };
+        for (name, named) in [("first", as_named(Some(7), None)), ("second", as_named(Some(7), Some("prod")))] {
+            let new = NewExecution { started_as: Some(named.clone()), ..execution(self.name(name)) };
+            let id = self.ok("to submit", self.store.submit(new).await)?;
+            let row = self.ok("to read a header", self.store.execution_numbered(id).await)?;
+            let read = row.and_then(|row| row.started_as);
+            self.holds(read == Some(named), "what a caller named is not what is read")?;
+        }
+        let count = async |filter: Filter| Ok(self.ok("to list", self.store.executions(&filter).await)?.len());
+        let of_version = count(Filter { version: Some(7), ..Filter::default() }).await?;
+        let of_alias = count(Filter { alias: Some("prod".to_owned()), ..Filter::default() }).await?;
+        let of_none = count(Filter { version: Some(8), ..Filter::default() }).await?;
+        self.holds((of_version, of_alias, of_none) == (2, 1, 0), "a list by version or alias is not theirs")
     }
 }
 
@@ -413,7 +454,13 @@ fn execution(name: String) -> NewExecution {
     };
     let text = r#"{"StartAt":"A","States":{"A":{"Type":"Succeed"}}}"#;
     let definition = Definition { hash: "suite".into(), name: "suite".into(), text: text.into() };
-    NewExecution { definition: Arc::new(definition), execution: Arc::new(execution), record, outcome: None }
+    NewExecution {
+        definition: Arc::new(definition),
+        execution: Arc::new(execution),
+        record,
+        outcome: None,
+        started_as: None,
+    }
 }
 
 fn event(id: u64, kind: EventKind) -> Event {

@@ -82,7 +82,8 @@ const OPTIMIZED: [&str; 20] = [
     "sqs",
 ];
 /// What the program has itself.
-const EMBEDDED: [&str; 7] = ["dynamodb", "sns", "sqs", "lambda", "aws-sdk:dynamodb", "aws-sdk:sns", "aws-sdk:sqs"];
+const EMBEDDED: [&str; 8] =
+    ["dynamodb", "sns", "sqs", "lambda", "http", "aws-sdk:dynamodb", "aws-sdk:sns", "aws-sdk:sqs"];
 
 impl Choices {
     /// The choices by service.
@@ -117,10 +118,14 @@ impl Choices {
         Ok(self)
     }
 
-    /// The same with mocks where AWS was chosen: for tests, which call nothing outside.
+    /// The same with mocks where AWS was chosen, and for HTTP tasks unless they are chosen by name: for tests, which call
+    /// nothing outside.
     pub fn mocked(&self) -> Choices {
         let mocked = |choice: Choice| if choice == Choice::Aws { Choice::Mock } else { choice };
-        Choices(self.0.iter().map(|(service, choice)| (service.clone(), mocked(*choice))).collect())
+        let mut all: BTreeMap<_, _> =
+            self.0.iter().map(|(service, choice)| (service.clone(), mocked(*choice))).collect();
+        all.entry("http".to_owned()).or_insert(Choice::Mock);
+        Choices(all)
     }
 
     /// What is chosen for a service. An AWS SDK integration goes where the optimized one of the same service goes, unless
@@ -145,6 +150,10 @@ fn problem(service: &str, choice: Choice) -> Option<ChoiceError> {
             None => "write it as a Resource has it: `dynamodb`, or `\"aws-sdk:rekognition\"`".to_owned(),
         };
         return wrong(format!("`{service}` is no service"), &hint);
+    }
+    if (service, choice) == ("http", Choice::Aws) {
+        let hint = "declare [connections.NAME], and leave this line out or say \"embedded\"";
+        return wrong("HTTP tasks are not sent by AWS, but by this program".to_owned(), hint);
     }
     if choice == Choice::Embedded && !EMBEDDED.contains(&service) {
         return wrong(format!("`{service}` is not embedded"), "use \"aws\", \"mock\" or \"off\"");

@@ -39,6 +39,10 @@ impl fmt::Debug for Function {
 
 #[async_trait]
 impl Integration for Invoke {
+    fn title(&self) -> String {
+        format!("AWS, {self:?}")
+    }
+
     fn mode(&self) -> Mode {
         Mode::Remote
     }
@@ -58,6 +62,10 @@ impl Integration for Invoke {
 
 #[async_trait]
 impl Integration for Function {
+    fn title(&self) -> String {
+        format!("AWS, {self:?}")
+    }
+
     fn mode(&self) -> Mode {
         Mode::Remote
     }

@@ -3,6 +3,8 @@
 //! Nothing leaves the machine unasked: a service is called only where [`Choices`] say `aws`.
 
 mod choice;
+mod emr;
+pub(crate) mod job;
 mod lambda;
 mod optimized;
 mod sdk;
@@ -11,10 +13,11 @@ pub use choice::{Choice, ChoiceError, Choices};
 pub use optimized::Optimized;
 
 use crate::backend::Missing;
-use crate::integration::Remote;
+use crate::integration::Backend;
 use asl_aws::system::{Real, System};
 use asl_aws::{CallError, Client, Role, Settings, model};
 use asl_core::Failure;
+use asl_syntax::Pattern;
 use asl_value::Value;
 use std::fmt;
 use std::sync::{Arc, OnceLock};
@@ -77,22 +80,32 @@ impl Aws {
     }
 
     /// What runs a function at AWS by its ARN.
-    pub(crate) fn function(&self, arn: &str) -> Remote {
-        Remote::new(lambda::Function { aws: self.clone(), arn: arn.into() })
+    pub(crate) fn function(&self, arn: &str) -> Backend {
+        Backend::new(lambda::Function { aws: self.clone(), arn: arn.into() })
     }
 
     /// What runs an action at AWS.
     ///
     /// # Errors
     /// AWS has no such action, or it cannot be called from here.
-    pub(crate) fn action(&self, service: &str, action: &str, sdk: bool) -> Result<Remote, Missing> {
+    pub(crate) fn action(&self, service: &str, action: &str, sdk: bool, pattern: Pattern) -> Result<Backend, Missing> {
         if sdk {
-            return sdk::Action::find(self, service, action).map(Remote::new);
+            return sdk::Action::find(self, service, action).map(Backend::new);
         }
         if (service, action) == ("lambda", "invoke") {
-            return Ok(Remote::new(lambda::Invoke { aws: self.clone() }));
+            return Ok(Backend::new(lambda::Invoke { aws: self.clone() }));
         }
-        optimized::Action::find(self, service, action).map(Remote::new)
+        let start = optimized::Action::find(self, service, action, pattern)?;
+        if !matches!(pattern, Pattern::Sync | Pattern::Sync2) {
+            return Ok(Backend::new(start));
+        }
+        match job::Kind::find(service, action) {
+            Some(kind) => Ok(Backend::new(job::Job { start, kind, parsed: pattern == Pattern::Sync2 })),
+            None => Err(Missing {
+                message: format!("{service}:{action} is not waited for"),
+                hint: Some("start it without .sync, and ask for it in a loop".to_owned()),
+            }),
+        }
     }
 }
 
@@ -118,10 +131,12 @@ fn near(service: &str, action: &str) -> Option<String> {
         let sdk = model::resource_of(service)?;
         return Some(format!("the service is called `{sdk}` here"));
     };
-    let same = found.operations.iter().find(|o| o.name.eq_ignore_ascii_case(action))?;
-    let mut name = same.name.to_string();
-    name[..1].make_ascii_lowercase();
-    Some(format!("the action is called `{name}`"))
+    let small = |name: &str| name[..1].to_ascii_lowercase() + &name[1..];
+    if let Some(same) = found.operations.iter().find(|o| o.name.eq_ignore_ascii_case(action)) {
+        return Some(format!("the action is called `{}`", small(&same.name)));
+    }
+    let near = asl_syntax::nearest(action, found.operations.iter().map(|o| &*o.name))?;
+    Some(format!("did you mean `{}`?", small(near)))
 }
 
 /// The session of a role that a state's `Credentials` name.

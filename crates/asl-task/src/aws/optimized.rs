@@ -1,5 +1,6 @@
 //! Optimized integrations at AWS: the operation of the same name, with the names and texts of the Java SDK 1.
 
+use super::emr::Alias;
 use super::{Aws, role, unanswered};
 use crate::backend::Missing;
 use crate::integration::{Call, Integration, Mode};
@@ -8,6 +9,7 @@ use asl_aws::model::{self, Service};
 use asl_aws::protocol::Fault;
 use asl_aws::{Answer, CallError, dialect};
 use asl_core::Failure;
+use asl_syntax::Pattern;
 use asl_syntax::model::Payload;
 use asl_value::{Map, Value};
 use async_trait::async_trait;
@@ -40,13 +42,16 @@ const fn service(
 }
 
 /// Those whose action is one operation. Names of errors and clients: the Java SDK 1's.
-const SERVICES: [Optimized; 15] = [
+const SERVICES: [Optimized; 18] = [
     service("athena", "athena", "Athena", "AmazonAthena", "AmazonAthena"),
     service("batch", "batch", "Batch", "AWSBatch", "AWSBatch"),
+    service("bedrock", "bedrock", "Bedrock", "AmazonBedrock", "AmazonBedrock"),
     service("codebuild", "codebuild", "CodeBuild", "AWSCodeBuild", "AWSCodeBuild"),
     service("databrew", "databrew", "DataBrew", "AWSGlueDataBrew", "AWSGlueDataBrew"),
     service("dynamodb", "dynamodb", "DynamoDB", "AmazonDynamoDBv2", "AmazonDynamoDB"),
     service("ecs", "ecs", "ECS", "AmazonECS", "AmazonECS"),
+    service("eks", "eks", "EKS", "AmazonEKS", "AmazonEKS"),
+    service("elasticmapreduce", "emr", "ElasticMapReduce", "AmazonElasticMapReduce", "AmazonElasticMapReduce"),
     service("emr-containers", "emrcontainers", "EMRContainers", "AmazonEMRContainers", "AmazonEMRContainers"),
     service("emr-serverless", "emrserverless", "EMRServerless", "AWSEMRServerless", "AWSEMRServerless"),
     service("events", "eventbridge", "EventBridge", "AmazonEventBridge", "AmazonEventBridge"),
@@ -87,6 +92,8 @@ pub(super) struct Action {
     optimized: &'static Optimized,
     service: Arc<Service>,
     action: String,
+    /// The task waits for what it starts, so a start that failed in part is an error.
+    waits: bool,
 }
 
 impl fmt::Debug for Action {
@@ -96,21 +103,83 @@ impl fmt::Debug for Action {
 }
 
 impl Action {
-    pub(super) fn find(aws: &Aws, service: &str, action: &str) -> Result<Action, Missing> {
+    pub(super) fn find(aws: &Aws, service: &str, action: &str, pattern: Pattern) -> Result<Action, Missing> {
         let found = Optimized::find(service).and_then(|optimized| {
-            let service = model::service(optimized.resource)?;
-            service.operation(action)?;
-            Some(Action { aws: aws.clone(), optimized, service, action: action.to_owned() })
+            let model = model::service(optimized.resource)?;
+            model.operation(Alias::find(service, action).map_or(action, |alias| alias.operation))?;
+            let waits = pattern != Pattern::RequestResponse;
+            Some(Action { aws: aws.clone(), optimized, service: model, action: action.to_owned(), waits })
         });
         found.ok_or_else(|| Missing {
             message: format!("{service}:{action} is not called at AWS yet"),
             hint: Some("use its `aws-sdk` form, or run it under a mock".to_owned()),
         })
     }
+
+    /// Calls an action of the service; the result is without what the SDK leaves of the exchange.
+    pub(super) async fn ask(&self, action: &str, parameters: &Value, call: &Call<'_>) -> Result<Value, Failure> {
+        self.exchange(action, parameters, call).await.map(|(result, _)| result)
+    }
+
+    async fn exchange(&self, action: &str, parameters: &Value, call: &Call<'_>) -> Result<(Value, Answer), Failure> {
+        let alias = Alias::find(self.optimized.name, action);
+        let name = alias.map_or(action, |alias| alias.operation);
+        let Some(operation) = self.service.operation(name) else {
+            return Err(Failure::new("States.Runtime", format!("{}:{action} is not known", self.optimized.name)));
+        };
+        let given = alias.map_or_else(|| parameters.clone(), |alias| alias.parameters(parameters));
+        let given = dialect::from_optimized(&self.service, operation, &given);
+        let role = role(call.role_arn);
+        match self.aws.client().call(&self.service, operation, &given, call.key, role.as_ref()).await {
+            Ok(answer) => {
+                let result = dialect::to_optimized(&self.service, operation, &answer.result);
+                Ok((alias.map_or_else(|| result.clone(), |alias| alias.result(result.clone())), answer))
+            }
+            Err(CallError::Fault(fault)) => Err(self.optimized.failure(&self.service, &fault)),
+            Err(error) => Err(unanswered(self.optimized.prefix, error, parameters)),
+        }
+    }
+
+    /// The task's parameters, with the task's key where the model does not say that it belongs.
+    fn parameters(&self, call: &Call<'_>) -> Value {
+        let keyed = KEYED.iter().find(|(service, action, _)| *service == self.optimized.name && *action == self.action);
+        match (keyed, call.parameters.as_object()) {
+            (Some((_, _, name)), Some(given)) if call.parameters.get(name).is_none_or(Value::is_null) => {
+                let mut given: Map = given.clone();
+                given.insert(*name, call.key);
+                Value::from(given)
+            }
+            _ => call.parameters.clone(),
+        }
+    }
+}
+
+/// Parameters that make a repeated start meet the first, and that the model does not call an idempotency token.
+const KEYED: [(&str, &str, &str); 4] = [
+    ("states", "startExecution", "Name"),
+    ("codebuild", "startBuild", "IdempotencyToken"),
+    ("codebuild", "startBuildBatch", "IdempotencyToken"),
+    ("codebuild", "retryBuildBatch", "IdempotencyToken"),
+];
+
+/// A start that AWS answers with its failures: an error where the task waits for what was started.
+fn partial(service: &str, result: &Value, waits: bool) -> Option<Failure> {
+    if service == "events" && result["FailedEntryCount"].as_i64().is_some_and(|n| n > 0) {
+        return Some(Failure::new("EventBridge.FailedEntry", result.to_string()));
+    }
+    let some = |name: &str| result[name].as_array().is_some_and(|list| !list.is_empty());
+    if service == "ecs" && waits && (some("Failures") || !some("Tasks")) {
+        return Some(Failure::new("AmazonECS.Unknown", result.to_string()));
+    }
+    None
 }
 
 #[async_trait]
 impl Integration for Action {
+    fn title(&self) -> String {
+        format!("AWS, {self:?}")
+    }
+
     fn mode(&self) -> Mode {
         Mode::Remote
     }
@@ -121,22 +190,11 @@ impl Integration for Action {
     }
 
     async fn call(&self, call: &Call<'_>) -> Result<Value, Failure> {
-        let Some(operation) = self.service.operation(&self.action) else {
-            return Err(Failure::new("States.Runtime", format!("{self:?} is not known")));
-        };
-        let parameters = dialect::from_optimized(&self.service, operation, call.parameters);
-        let role = role(call.role_arn);
-        match self.aws.client().call(&self.service, operation, &parameters, call.key, role.as_ref()).await {
-            Ok(answer) => {
-                let result = dialect::to_optimized(&self.service, operation, &answer.result);
-                let result = with_metadata(result, &answer);
-                if self.optimized.name == "events" && result["FailedEntryCount"].as_i64().is_some_and(|n| n > 0) {
-                    return Err(Failure::new("EventBridge.FailedEntry", result.to_string()));
-                }
-                Ok(result)
-            }
-            Err(CallError::Fault(fault)) => Err(self.optimized.failure(&self.service, &fault)),
-            Err(error) => Err(unanswered(self.optimized.prefix, error, call.parameters)),
+        let (result, answer) = self.exchange(&self.action, &self.parameters(call), call).await?;
+        let result = with_metadata(result, &answer);
+        match partial(self.optimized.name, &result, self.waits) {
+            Some(failure) => Err(failure),
+            None => Ok(result),
         }
     }
 }

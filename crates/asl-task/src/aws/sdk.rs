@@ -45,6 +45,10 @@ impl Action {
 
 #[async_trait]
 impl Integration for Action {
+    fn title(&self) -> String {
+        format!("AWS, {self:?}")
+    }
+
     fn mode(&self) -> Mode {
         Mode::Remote
     }

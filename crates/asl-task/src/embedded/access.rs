@@ -1,9 +1,10 @@
 //! The services from outside of tasks: the command line reads tables and queues, the engine delivers to functions.
 
 use super::error::{Fault, Stop};
-use super::queue::Receive;
+use super::queue::{Queue, Receive};
 use super::services::{Dialect, Services};
-use super::topic::delivery::{self, FailedDelivery, FunctionDelivery, OUTBOX};
+use super::table::Table;
+use super::topic::delivery::{self, FailedDelivery, OUTBOX, OutboxDelivery};
 use asl_store::{ItemKey, ItemRange, Message, QueueState, ServiceTx, StoreError};
 use asl_value::Value;
 
@@ -41,6 +42,7 @@ impl From<Fault> for AccessError {
     fn from(fault: Fault) -> AccessError {
         match fault {
             Fault::Refused { message, .. } | Fault::Unreadable(message) => AccessError::Refused(message),
+            Fault::Unknown => AccessError::Refused("no such operation".to_owned()),
         }
     }
 }
@@ -57,6 +59,11 @@ impl Services {
         self.tables.names()
     }
 
+    /// The names of the topics.
+    pub fn topic_names(&self) -> impl Iterator<Item = &str> {
+        self.topics.names()
+    }
+
     /// The names of the queues.
     pub fn queue_names(&self) -> impl Iterator<Item = &str> {
         self.queues.names()
@@ -70,8 +77,8 @@ impl Services {
         hash: &str,
         range: Option<&str>,
     ) -> Result<Option<Value>, AccessError> {
-        let (table, schema) = self.tables.named(table).ok_or_else(|| unknown("table", table, self.tables.names()))?;
-        Ok(tx.item(table, &schema.key_of_texts(hash, range)?).await?)
+        let table = self.table(tx, table).await?;
+        Ok(tx.item(&table.name, &table.schema().key_of_texts(hash, range)?).await?)
     }
 
     /// Items of a table in key order, behind `after`. To read on, pass the key of the last item.
@@ -82,13 +89,22 @@ impl Services {
         after: Option<&ItemKey>,
         limit: u32,
     ) -> Result<Vec<(ItemKey, Value)>, AccessError> {
-        let (table, _) = self.tables.named(table).ok_or_else(|| unknown("table", table, self.tables.names()))?;
-        Ok(tx.items(table, ItemRange { after, limit, ..ItemRange::default() }).await?)
+        let table = self.table(tx, table).await?;
+        Ok(tx.items(&table.name, ItemRange { after, limit, ..ItemRange::default() }).await?)
     }
 
-    fn queue(&self, name: &str) -> Result<&str, AccessError> {
-        let found = self.queues.named(name).map(|(name, _)| name);
-        found.map_err(|_| unknown("queue", name, self.queues.names()))
+    async fn table<'q>(&'q self, tx: &mut dyn ServiceTx, name: &str) -> Result<Table<'q>, AccessError> {
+        match self.tables.find(tx, name).await {
+            Err(Stop::Fault(_)) => Err(unknown("table", name, self.tables.names())),
+            found => Ok(found?),
+        }
+    }
+
+    async fn queue<'q>(&'q self, tx: &mut dyn ServiceTx, name: &str) -> Result<Queue<'q>, AccessError> {
+        match self.queues.find(tx, name).await {
+            Err(Stop::Fault(_)) => Err(unknown("queue", name, self.queues.names())),
+            found => Ok(found?),
+        }
     }
 
     /// Receives messages: they are hidden for the visibility timeout, and counted.
@@ -98,8 +114,8 @@ impl Services {
         queue: &str,
         receive: &Receive,
     ) -> Result<Vec<Message>, AccessError> {
-        let queue = self.queue(queue)?;
-        Ok(self.queues.receive(tx, queue, receive).await?)
+        let queue = self.queue(tx, queue).await?;
+        Ok(self.queues.receive(tx, &queue, receive).await?)
     }
 
     /// Looks at messages behind a position, visible or not, without receiving them. Those that were kept too long are gone.
@@ -111,8 +127,8 @@ impl Services {
         limit: u32,
         now_ms: i64,
     ) -> Result<Vec<Message>, AccessError> {
-        let queue = self.queue(queue)?;
-        let kept_since_ms = self.queues.kept_since_ms(queue, now_ms)?;
+        let found = self.queue(tx, queue).await?;
+        let (queue, kept_since_ms) = (&*found.name, found.kept_since_ms(now_ms));
         let (mut kept, mut after) = (Vec::new(), after);
         loop {
             let page = tx.messages(queue, after, limit).await?;
@@ -140,14 +156,14 @@ impl Services {
         receipt: &str,
         now_ms: i64,
     ) -> Result<(), AccessError> {
-        let queue = self.queue(queue)?;
-        Ok(self.queues.delete(tx, queue, receipt, now_ms).await?)
+        let queue = self.queue(tx, queue).await?;
+        Ok(self.queues.delete(tx, &queue, receipt, now_ms).await?)
     }
 
     /// Empties a queue; returns how many messages there were.
     pub async fn purge_queue(&self, tx: &mut dyn ServiceTx, queue: &str) -> Result<u64, AccessError> {
-        let queue = self.queue(queue)?;
-        Ok(tx.delete_messages(queue, i64::MAX).await?)
+        let queue = self.queue(tx, queue).await?;
+        Ok(tx.delete_messages(&queue.name, i64::MAX).await?)
     }
 
     /// How many messages a queue holds.
@@ -157,9 +173,20 @@ impl Services {
         queue: &str,
         now_ms: i64,
     ) -> Result<QueueState, AccessError> {
-        let queue = self.queue(queue)?;
-        self.queues.expire(tx, queue, now_ms).await?;
-        Ok(tx.queue_state(queue, now_ms).await?)
+        let queue = self.queue(tx, queue).await?;
+        self.queues.expire(tx, &queue, now_ms).await?;
+        Ok(tx.queue_state(&queue.name, now_ms).await?)
+    }
+
+    /// The events of a bus behind a position, oldest first, with their positions. Those of the last day are kept.
+    pub async fn bus_events(
+        &self,
+        tx: &mut dyn ServiceTx,
+        bus: &str,
+        after: i64,
+        limit: u32,
+    ) -> Result<Vec<(i64, Value)>, AccessError> {
+        Ok(self.buses.events(tx, bus, after, limit).await?)
     }
 
     /// Takes deliveries of topics to functions that are due; each comes again after `lease_ms` unless it is done or failed.
@@ -169,7 +196,7 @@ impl Services {
         now_ms: i64,
         lease_ms: i64,
         limit: u32,
-    ) -> Result<Vec<FunctionDelivery>, StoreError> {
+    ) -> Result<Vec<OutboxDelivery>, StoreError> {
         delivery::take(tx, now_ms, lease_ms, limit).await
     }
 

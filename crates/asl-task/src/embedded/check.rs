@@ -1,7 +1,10 @@
 //! Checks of the declarations that one value alone cannot show: names, ranges, and who refers to whom.
 
 use super::name_of;
-use super::spec::{KeyAttribute, Protocol, QueueSpec, ServicesSpec, SubscriptionSpec, TableSpec, TopicSpec};
+use super::spec::{
+    IndexSpec, KeyAttribute, ProjectionType, Protocol, QueueSpec, RuleSpec, ServicesSpec, SubscriptionSpec, TableSpec,
+    TopicSpec,
+};
 use super::topic::policy::FilterPolicy;
 use std::ops::RangeInclusive;
 
@@ -23,6 +26,9 @@ pub(crate) fn check(spec: &ServicesSpec) -> Vec<SpecError> {
     spec.tables.iter().for_each(|(name, table)| check.table(name, table));
     spec.topics.iter().for_each(|(name, topic)| check.topic(name, topic));
     spec.queues.iter().for_each(|(name, queue)| check.queue(name, queue));
+    spec.buses.keys().for_each(|name| check.name(&format!("buses.{name}"), name, "/._-", 1..=256));
+    spec.rules.iter().for_each(|(name, rule)| check.rule(name, rule));
+    spec.activities.keys().for_each(|name| check.name(&format!("activities.{name}"), name, "_-.", 1..=80));
     check.errors
 }
 
@@ -76,6 +82,85 @@ impl Check<'_> {
                 let hint = "name another attribute, or leave RangeKey out";
                 self.report(format!("{place}.RangeKey"), "this is the hash key already", hint);
             }
+        }
+        for (name, index) in &table.global_secondary_indexes {
+            let place = format!("{place}.GlobalSecondaryIndexes.{name}");
+            if index.hash_key.is_none() {
+                self.report(place.clone(), "a global index needs a HashKey", "add HashKey = \"...\"");
+            }
+            self.index(&place, name, index);
+        }
+        for (name, index) in &table.local_secondary_indexes {
+            let place = format!("{place}.LocalSecondaryIndexes.{name}");
+            if table.global_secondary_indexes.contains_key(name) {
+                self.report(place.clone(), "a global index has this name", "name it otherwise");
+            }
+            if index.hash_key.as_ref().is_some_and(|key| *key != table.hash_key) {
+                self.report(format!("{place}.HashKey"), "a local index has the table's hash key", "leave HashKey out");
+            }
+            if index.range_key.is_none() {
+                self.report(place.clone(), "a local index needs a RangeKey", "add RangeKey = \"...\"");
+            }
+            self.index(&place, name, index);
+        }
+    }
+
+    fn rule(&mut self, name: &str, rule: &RuleSpec) {
+        let place = format!("rules.{name}");
+        self.name(&place, name, "._-", 1..=64);
+        let bus = name_of(&rule.event_bus_name).trim_start_matches("event-bus/");
+        if bus != super::bus::DEFAULT && !self.spec.buses.contains_key(bus) {
+            let at = format!("{place}.EventBusName");
+            let known: Vec<&str> = self.spec.buses.keys().map(String::as_str).chain(["default"]).collect();
+            let hint = format!("declare it under [buses.{bus}], or name one of: {}", known.join(", "));
+            self.report(at, format!("there is no bus {bus}"), hint);
+        }
+        let pattern = rule.event_pattern.as_ref().map(FilterPolicy::of_events);
+        let problem = match pattern {
+            Some(Ok(_)) => None,
+            Some(Err(problem)) => Some((format!("{place}.EventPattern"), problem)),
+            None => Some((place.clone(), "the rule has no EventPattern".to_owned())),
+        };
+        if let Some((at, problem)) = problem {
+            self.report(at, problem, "see Amazon EventBridge event patterns");
+        }
+        for (index, target) in rule.targets.iter().enumerate() {
+            let at = format!("{place}.Targets[{index}]");
+            if let Err(problem) = super::bus::target::check(target) {
+                self.report(at.clone(), problem, "see Amazon EventBridge input transformation");
+            }
+            self.target(format!("{at}.Arn"), &target.arn);
+        }
+    }
+
+    /// What a rule sends to has to be declared, where it can be told.
+    fn target(&mut self, place: String, arn: &str) {
+        let (spec, Some(whom)) = (self.spec, super::bus::target::whom(arn)) else {
+            let hint = "write the ARN of a queue, topic, function or state machine, or in short sqs:Name, sns:Name, lambda:Name, states:Name";
+            return self.report(place, format!("{arn} cannot be the target of a rule here"), hint);
+        };
+        let name = name_of(whom);
+        let is = |service: &str| arn.starts_with(&format!("{service}:")) || arn.contains(&format!(":{service}:"));
+        if is("sqs") && !spec.queues.contains_key(name) {
+            self.unknown(place, "queue", name, spec.queues.keys());
+        } else if is("sns") && !spec.topics.contains_key(name) {
+            self.unknown(place, "topic", name, spec.topics.keys());
+        } else if is("lambda") && !spec.functions.contains(name) {
+            self.unknown(place, "function", name, spec.functions.iter());
+        }
+    }
+
+    fn index(&mut self, place: &str, name: &str, index: &IndexSpec) {
+        self.name(place, name, "_.-", 3..=255);
+        for (role, key) in [("HashKey", &index.hash_key), ("RangeKey", &index.range_key)] {
+            if let Some(key) = key {
+                self.key(&format!("{place}.{role}"), key);
+            }
+        }
+        let included = index.projection.projection_type == ProjectionType::Include;
+        if included == index.projection.non_key_attributes.is_empty() {
+            let hint = "NonKeyAttributes goes with ProjectionType = \"INCLUDE\", and only with it";
+            self.report(format!("{place}.Projection"), "ProjectionType and NonKeyAttributes do not agree", hint);
         }
     }
 

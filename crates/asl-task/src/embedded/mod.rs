@@ -34,9 +34,14 @@
 
 mod access;
 mod answer;
+mod bus;
 mod check;
+mod created;
 mod error;
 mod ids;
+mod integration;
+mod nested;
+mod operations;
 mod params;
 mod queue;
 #[cfg(feature = "schema")]
@@ -47,14 +52,21 @@ mod table;
 mod topic;
 
 pub use access::AccessError;
+pub use bus::with_resources;
 pub use check::SpecError;
-pub use error::ServiceError;
+pub use error::{ServiceError, WireError};
+pub(crate) use nested::Nested;
+pub use nested::{Begun, Executions, Nest, Wanted};
 pub use queue::Receive;
 pub use services::{Dialect, Identity, ServiceCall, Services};
 pub use spec::{
-    FilterPolicyScope, KeyAttribute, KeyType, Protocol, QueueSpec, RedrivePolicy, ServicesSpec,
-    SubscriptionRedrivePolicy, SubscriptionSpec, TableSpec, TopicSpec,
+    ActivitySpec, BusSpec, FilterPolicyScope, IndexSpec, KeyAttribute, KeyType, ProjectionSpec, ProjectionType,
+    Protocol, QueueSpec, RedrivePolicy, RuleSpec, RuleState, ServicesSpec, SubscriptionRedrivePolicy, SubscriptionSpec,
+    TableSpec, TargetSpec, TopicSpec, TransformerSpec,
 };
-pub use topic::delivery::{FailedDelivery, FunctionDelivery};
+pub use topic::delivery::{FailedDelivery, OutboxDelivery, Target};
 
+pub(crate) use answer::iso_date;
+pub(crate) use ids::md5_hex;
+pub(crate) use integration::Embedded;
 pub(crate) use services::{ServiceKind, name_of};

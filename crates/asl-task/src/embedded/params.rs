@@ -1,6 +1,7 @@
 //! The parameters of a call, read as Step Functions binds them to a request: a wrong kind of value never reaches the service.
 
-use super::error::{Fault, unreadable};
+use super::error::{Fault, refused, unreadable};
+use super::{Dialect, ServiceCall};
 use asl_value::{Map, Value};
 
 /// What one action takes: the parameters read here, and those AWS knows that these services do not offer.
@@ -14,11 +15,24 @@ pub(crate) struct Shape {
 pub(crate) struct Params<'a>(&'a Map);
 
 impl<'a> Params<'a> {
-    /// Checks that the parameters are an object with only members the action has. A `null` member counts as absent.
-    pub(crate) fn new(parameters: &'a Value, shape: &Shape) -> Result<Params<'a>, Fault> {
+    /// The parameters of a call: [`Params::new`].
+    pub(crate) fn of(call: &ServiceCall<'a>, shape: &Shape) -> Result<Params<'a>, Fault> {
+        Params::new(call.parameters, call.dialect, shape)
+    }
+
+    /// Checks that the parameters are an object with only members the action has. A `null` member counts as absent. On the wire a
+    /// member that the service does not know is passed over, as AWS does.
+    pub(crate) fn new(parameters: &'a Value, dialect: Dialect, shape: &Shape) -> Result<Params<'a>, Fault> {
         let map = parameters.as_object().ok_or_else(|| unreadable("The parameters must be a JSON object"))?;
         for (name, value) in map {
             if value.is_null() || shape.known.contains(&&**name) {
+                continue;
+            }
+            if dialect == Dialect::Wire {
+                if shape.refused.contains(&&**name) {
+                    let message = format!("{name} is not supported by the embedded service");
+                    return Err(refused("ValidationException", message));
+                }
                 continue;
             }
             return Err(if shape.refused.contains(&&**name) {
@@ -58,6 +72,11 @@ impl<'a> Params<'a> {
     /// An object.
     pub(crate) fn object(&self, name: &str) -> Result<Option<&'a Map>, Fault> {
         self.typed(name, "a JSON object", Value::as_object)
+    }
+
+    /// An array; empty when absent.
+    pub(crate) fn list(&self, name: &str) -> Result<&'a [Value], Fault> {
+        Ok(self.typed(name, "an ARRAY", Value::as_array)?.unwrap_or_default())
     }
 
     /// An array of texts; empty when absent.

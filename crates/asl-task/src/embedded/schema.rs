@@ -9,6 +9,11 @@ pub(super) fn filter_policy(_: &mut SchemaGenerator) -> Schema {
     json_schema!({ "type": ["object", "string"] })
 }
 
+/// Any value.
+pub(super) fn anything(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({})
+}
+
 impl JsonSchema for Protocol {
     fn schema_name() -> Cow<'static, str> {
         "Protocol".into()

@@ -2,14 +2,17 @@
 
 use super::access::{AccessError, unknown};
 use super::answer::result;
+use super::bus::Buses;
 use super::check::{SpecError, check};
-use super::error::{ServiceError, Stop, unreadable};
-use super::queue::{self, Queues};
+use super::error::{Fault, ServiceError, Stop, WireError, unreadable};
+use super::operations::{self, Operation};
+use super::queue::Queues;
 use super::spec::ServicesSpec;
-use super::table::{self, Tables};
-use super::topic::{self, Topics};
+use super::table::Tables;
+use super::topic::Topics;
 use asl_store::{ServiceTx, StoreError};
 use asl_value::{Map, Value};
+use std::collections::BTreeSet;
 
 /// In which integration a task calls: it decides result shapes and error names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -18,22 +21,26 @@ pub enum Dialect {
     Optimized,
     /// `arn:aws:states:::aws-sdk:dynamodb:putItem`: the Java SDK 2 speaks.
     AwsSdk,
+    /// The service's own protocol: an SDK or another client calls `PutItem`.
+    Wire,
 }
 
-/// The three services.
+/// The services.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ServiceKind {
     Table,
     Topic,
     Queue,
+    Bus,
 }
 
 impl ServiceKind {
-    fn named(service: &str) -> Option<ServiceKind> {
+    pub(crate) fn named(service: &str) -> Option<ServiceKind> {
         match service {
             "dynamodb" => Some(ServiceKind::Table),
             "sns" => Some(ServiceKind::Topic),
             "sqs" => Some(ServiceKind::Queue),
+            "events" | "eventbridge" => Some(ServiceKind::Bus),
             _ => None,
         }
     }
@@ -46,12 +53,19 @@ pub struct Identity {
     pub region: String,
     /// The account, twelve digits.
     pub account: String,
+    /// Where clients reach the services, `http://127.0.0.1:8083`: URLs of queues begin with it. None: AWS's own URLs.
+    pub endpoint: Option<String>,
 }
 
 impl Identity {
     /// An identity.
     pub fn new(region: impl Into<String>, account: impl Into<String>) -> Identity {
-        Identity { region: region.into(), account: account.into() }
+        Identity { region: region.into(), account: account.into(), endpoint: None }
+    }
+
+    /// The same, where clients reach the services at `endpoint`, a URL without a slash at its end.
+    pub fn at(self, endpoint: impl Into<String>) -> Identity {
+        Identity { endpoint: Some(endpoint.into()), ..self }
     }
 
     /// The ARN of a topic (`sns`) or queue (`sqs`).
@@ -66,7 +80,10 @@ impl Identity {
 
     /// The URL of a queue.
     pub fn queue_url(&self, name: &str) -> String {
-        format!("https://sqs.{}.amazonaws.com/{}/{name}", self.region, self.account)
+        match &self.endpoint {
+            Some(endpoint) => format!("{endpoint}/{}/{name}", self.account),
+            None => format!("https://sqs.{}.amazonaws.com/{}/{name}", self.region, self.account),
+        }
     }
 }
 
@@ -93,9 +110,9 @@ pub(crate) fn name_of(reference: &str) -> &str {
 pub struct ServiceCall<'a> {
     /// The integration.
     pub dialect: Dialect,
-    /// `dynamodb`, `sns` or `sqs`.
+    /// `dynamodb`, `sns`, `sqs`, `events` (as `aws-sdk`: `eventbridge`).
     pub service: &'a str,
-    /// The action, for example `putItem`.
+    /// The action, for example `putItem`; on the wire `PutItem`.
     pub action: &'a str,
     /// The task's parameters, resolved.
     pub parameters: &'a Value,
@@ -107,19 +124,16 @@ pub struct ServiceCall<'a> {
     pub seed: u64,
 }
 
-/// An action of one of the services.
-enum Action {
-    Table(table::Action),
-    Publish,
-    Queue(queue::Action),
-}
-
 /// The tables, topics and queues of a project.
 #[derive(Clone, Debug)]
 pub struct Services {
     pub(super) tables: Tables,
     pub(super) topics: Topics,
     pub(super) queues: Queues,
+    pub(super) buses: Buses,
+    /// Whether tables, topics and queues may be made at run time, so that a name that is not declared may be one of them.
+    open: bool,
+    activities: BTreeSet<String>,
 }
 
 impl Services {
@@ -130,15 +144,39 @@ impl Services {
             return Err(errors);
         }
         Ok(Services {
-            tables: Tables::new(&spec.tables),
+            tables: Tables::new(&spec.tables, &identity),
             topics: Topics::new(&spec.topics, &identity),
             queues: Queues::new(&spec.queues, &identity),
+            buses: Buses::new(spec.buses.keys().cloned(), &spec.rules, &identity),
+            open: false,
+            activities: spec.activities.keys().cloned().collect(),
         })
+    }
+
+    /// The same services, where clients may make tables, topics and queues at run time: a definition may name what is not declared,
+    /// and its task fails as on AWS where nothing has that name.
+    pub fn open_to_clients(self) -> Services {
+        Services { open: true, ..self }
+    }
+
+    /// Whether clients may make tables, topics and queues at run time.
+    pub fn is_open_to_clients(&self) -> bool {
+        self.open
+    }
+
+    /// Whether an activity is declared.
+    pub fn has_activity(&self, name: &str) -> bool {
+        self.activities.contains(name)
+    }
+
+    /// The names of the declared activities.
+    pub fn activity_names(&self) -> impl Iterator<Item = &str> {
+        self.activities.iter().map(String::as_str)
     }
 
     /// Whether a task may call this action in this integration.
     pub fn supports(dialect: Dialect, service: &str, action: &str) -> bool {
-        Action::find(dialect, service, action).is_some()
+        operations::find(dialect, service, action).is_some()
     }
 
     /// Says what is wrong with a name that a definition writes down for one of the services: a table, topic or queue that
@@ -148,11 +186,11 @@ impl Services {
     /// With the names that are declared.
     pub fn check_reference(&self, service: &str, reference: &str) -> Result<(), AccessError> {
         let (what, known, declared): (_, _, Vec<&str>) = match ServiceKind::named(service) {
-            Some(ServiceKind::Table) => {
-                ("table", self.tables.named(reference).is_some(), self.tables.names().collect())
-            }
+            _ if self.open => return Ok(()),
+            Some(ServiceKind::Table) => ("table", self.tables.is_declared(reference), self.tables.names().collect()),
             Some(ServiceKind::Topic) => ("topic", self.topics.contains(reference), self.topics.names().collect()),
-            Some(ServiceKind::Queue) => ("queue", self.queues.named(reference).is_ok(), self.queues.names().collect()),
+            Some(ServiceKind::Queue) => ("queue", self.queues.is_declared(reference), self.queues.names().collect()),
+            Some(ServiceKind::Bus) => ("bus", self.buses.is_declared(reference), self.buses.names().collect()),
             None => return Ok(()),
         };
         if known { Ok(()) } else { Err(unknown(what, reference, declared.into_iter())) }
@@ -168,6 +206,11 @@ impl Services {
     ) -> Result<Result<Value, ServiceError>, StoreError> {
         let kind = ServiceKind::named(call.service).unwrap_or(ServiceKind::Table);
         let fault = match self.answer(tx, call).await {
+            // An entry that failed fails the task; what became of the others stays.
+            Ok(body) if has_failed_entries(kind, call.dialect, &body) => {
+                let cause = result(kind, call.dialect, body, call.request_id, call.now_ms).to_string();
+                return Ok(Err(ServiceError { error: "EventBridge.FailedEntry".to_owned(), cause }));
+            }
             Ok(body) => return Ok(Ok(result(kind, call.dialect, body, call.request_id, call.now_ms))),
             Err(Stop::Store(error)) => return Err(error),
             Err(Stop::Fault(fault)) => fault,
@@ -175,11 +218,31 @@ impl Services {
         Ok(Err(fault.tell(kind, call.dialect, call.request_id, call.parameters)))
     }
 
+    /// Answers a client that speaks the service's own protocol ([`Dialect::Wire`]): the members of its answer, with the names of
+    /// the protocol. Long polling is the caller's: an answer to `ReceiveMessage` without messages comes at once.
+    ///
+    /// After a refusal nothing was written. After a store error the transaction is lost.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub async fn call_wire(
+        &self,
+        tx: &mut dyn ServiceTx,
+        call: &ServiceCall<'_>,
+    ) -> Result<Result<Map, WireError>, StoreError> {
+        let Some(kind) = ServiceKind::named(call.service) else { return Ok(Err(unknown_operation(call))) };
+        match self.answer(tx, &ServiceCall { dialect: Dialect::Wire, ..*call }).await {
+            Ok(body) => Ok(Ok(body)),
+            Err(Stop::Store(error)) => Err(error),
+            Err(Stop::Fault(Fault::Unknown)) => Ok(Err(unknown_operation(call))),
+            Err(Stop::Fault(fault)) => Ok(Err(fault.wire(kind))),
+        }
+    }
+
     async fn answer(&self, tx: &mut dyn ServiceTx, call: &ServiceCall<'_>) -> Result<Map, Stop> {
-        match Action::find(call.dialect, call.service, call.action) {
-            Some(Action::Table(action)) => self.tables.call(action, tx, call).await,
-            Some(Action::Publish) => self.topics.publish(tx, call, &self.queues).await,
-            Some(Action::Queue(action)) => self.queues.call(action, tx, call).await,
+        match operations::find(call.dialect, call.service, call.action) {
+            Some(Operation { run, .. }) => run(self, tx, call).await,
+            None if call.dialect == Dialect::Wire => Err(Fault::Unknown.into()),
             None => {
                 let (service, action) = (call.service, call.action);
                 Err(unreadable(format!("The embedded services do not offer {service}:{action}")).into())
@@ -188,13 +251,20 @@ impl Services {
     }
 }
 
-impl Action {
-    fn find(dialect: Dialect, service: &str, action: &str) -> Option<Action> {
-        match ServiceKind::named(service)? {
-            ServiceKind::Table => table::Action::named(action, dialect).map(Action::Table),
-            ServiceKind::Topic => topic::has_action(action).then_some(Action::Publish),
-            ServiceKind::Queue => queue::Action::named(action, dialect).map(Action::Queue),
-        }
+/// Whether EventBridge did not take an entry of a task of the optimized integration.
+fn has_failed_entries(kind: ServiceKind, dialect: Dialect, body: &Map) -> bool {
+    let failed = || body.get("FailedEntryCount").and_then(Value::as_i64).is_some_and(|count| count > 0);
+    kind == ServiceKind::Bus && dialect == Dialect::Optimized && failed()
+}
+
+/// What is not there is answered by name, never by silence.
+fn unknown_operation(call: &ServiceCall<'_>) -> WireError {
+    WireError {
+        code: "UnknownOperationException".to_owned(),
+        query_code: None,
+        status: 400,
+        message: format!("{}:{} is not an operation of the embedded services", call.service, call.action),
+        members: Map::new(),
     }
 }
 

@@ -37,12 +37,108 @@ pub struct ServicesSpec {
     /// Queues.
     #[serde(default)]
     pub queues: BTreeMap<String, QueueSpec>,
+    /// Buses.
+    #[serde(default)]
+    pub buses: BTreeMap<String, BusSpec>,
+    /// The rules of buses.
+    #[serde(default)]
+    pub rules: BTreeMap<String, RuleSpec>,
+    /// Activities: workers ask for their tasks.
+    #[serde(default)]
+    pub activities: BTreeMap<String, ActivitySpec>,
     /// The names of the functions the project declares: a subscription may deliver to them.
     #[serde(default)]
     pub functions: BTreeSet<String>,
 }
 
-/// A table: its primary key.
+/// A bus of events. It has a name, and nothing else; the bus `default` is always there.
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct BusSpec {}
+
+/// A rule: which events of a bus go where.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields, rename_all = "PascalCase", default)]
+pub struct RuleSpec {
+    /// The name or ARN of its bus; `default` when absent.
+    #[serde(default = "default_bus")]
+    pub event_bus_name: String,
+    /// Which events match: AWS's event pattern, as a table or as JSON text.
+    #[cfg_attr(feature = "schema", schemars(schema_with = "super::schema::filter_policy"))]
+    pub event_pattern: Option<Value>,
+    /// Whether it is in force; it is when absent.
+    pub state: Option<RuleState>,
+    /// What people are told of it.
+    pub description: Option<String>,
+    /// Where a matching event goes.
+    pub targets: Vec<TargetSpec>,
+}
+
+fn default_bus() -> String {
+    super::bus::DEFAULT.to_owned()
+}
+
+/// Whether a rule is in force.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "UPPERCASE")]
+pub enum RuleState {
+    /// It is.
+    Enabled,
+    /// It is not.
+    Disabled,
+}
+
+impl RuleState {
+    /// Whether it is in force.
+    pub fn is_enabled(self) -> bool {
+        self == RuleState::Enabled
+    }
+}
+
+/// A target of a rule.
+#[derive(Clone, Debug, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields, rename_all = "PascalCase")]
+pub struct TargetSpec {
+    /// What it is called.
+    pub id: Option<String>,
+    /// The ARN of a queue, a topic, a function or a state machine; or in short `sqs:Name`, `sns:Name`, `lambda:Name`, `states:Name`.
+    pub arn: String,
+    /// What it gets instead of the event: any value, or its JSON text.
+    #[cfg_attr(feature = "schema", schemars(schema_with = "super::schema::anything"))]
+    pub input: Option<Value>,
+    /// The part of the event that it gets.
+    pub input_path: Option<String>,
+    /// What it gets, made of parts of the event.
+    pub input_transformer: Option<TransformerSpec>,
+    /// The group of the message in a FIFO queue.
+    pub message_group_id: Option<String>,
+    /// The name or ARN of the queue for what cannot be delivered to a function or state machine.
+    pub dead_letter_arn: Option<String>,
+}
+
+/// How a target's input is made of an event.
+#[derive(Clone, Debug, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields, rename_all = "PascalCase")]
+pub struct TransformerSpec {
+    /// Parts of the event by name.
+    #[serde(default)]
+    pub input_paths_map: BTreeMap<String, String>,
+    /// A text with `<names>` of parts in it.
+    pub input_template: String,
+}
+
+/// An activity. It has a name, and nothing else.
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct ActivitySpec {}
+
+/// A table: its primary key and its secondary indexes.
 #[derive(Clone, Debug, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, rename_all = "PascalCase")]
@@ -51,6 +147,70 @@ pub struct TableSpec {
     pub hash_key: KeyAttribute,
     /// The range (sort) key.
     pub range_key: Option<KeyAttribute>,
+    /// Secondary indexes with a hash key of their own, by name.
+    #[serde(default)]
+    pub global_secondary_indexes: BTreeMap<String, IndexSpec>,
+    /// Secondary indexes with the hash key of the table, by name.
+    #[serde(default)]
+    pub local_secondary_indexes: BTreeMap<String, IndexSpec>,
+}
+
+impl TableSpec {
+    /// A table with this key, and no index.
+    pub fn new(hash_key: KeyAttribute, range_key: Option<KeyAttribute>) -> TableSpec {
+        let (global_secondary_indexes, local_secondary_indexes) = (BTreeMap::new(), BTreeMap::new());
+        TableSpec { hash_key, range_key, global_secondary_indexes, local_secondary_indexes }
+    }
+}
+
+/// A secondary index.
+#[derive(Clone, Debug, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields, rename_all = "PascalCase")]
+pub struct IndexSpec {
+    /// The hash (partition) key; a local index has the table's.
+    pub hash_key: Option<KeyAttribute>,
+    /// The range (sort) key.
+    pub range_key: Option<KeyAttribute>,
+    /// Which attributes of an item the index has; all when absent.
+    #[serde(default)]
+    pub projection: ProjectionSpec,
+}
+
+/// Which attributes an index has.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields, rename_all = "PascalCase", default)]
+pub struct ProjectionSpec {
+    /// All attributes, the keys alone, or the keys with those of `NonKeyAttributes`.
+    pub projection_type: ProjectionType,
+    /// The attributes beside the keys; for `INCLUDE` only.
+    pub non_key_attributes: Vec<String>,
+}
+
+/// How many attributes an index has.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum ProjectionType {
+    /// All of them.
+    #[default]
+    All,
+    /// Those of the index's key and of the table's.
+    KeysOnly,
+    /// The keys and some others.
+    Include,
+}
+
+impl ProjectionType {
+    /// `ALL`, `KEYS_ONLY` or `INCLUDE`.
+    pub fn name(self) -> &'static str {
+        match self {
+            ProjectionType::All => "ALL",
+            ProjectionType::KeysOnly => "KEYS_ONLY",
+            ProjectionType::Include => "INCLUDE",
+        }
+    }
 }
 
 /// A key attribute: written as its name alone (then of type `S`) or with its type.

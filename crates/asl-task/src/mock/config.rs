@@ -2,7 +2,7 @@
 
 use super::{Answer, MockRule, MockedState, Mocks, Reply};
 use asl_core::Failure;
-use asl_syntax::model::{Definition, StateKind};
+use asl_syntax::model::{Definition, State, StateKind};
 use asl_syntax::{Format, Member, Node, Source, nearest, parse};
 use asl_value::Span;
 use std::ops::RangeInclusive;
@@ -95,10 +95,12 @@ impl Mocks {
                 MockError { kind: MockErrorKind::State, message: String::new(), span: mocked.span, help: None };
             let id = definition.find(name);
             match id.map(|id| definition.state(id)) {
-                Some(state) if matches!(state.kind, StateKind::Task(_)) => return None,
+                Some(state) if is_mockable(state) => return None,
                 Some(state) => {
-                    error.message =
-                        format!("'{name}' is a {} state: only Task states are mocked", state.state_type().name());
+                    error.message = format!(
+                        "'{name}' is a {} state: only Task states and the ItemReader of a Map are mocked",
+                        state.state_type().name()
+                    );
                 }
                 None => {
                     let names = definition.states.iter().map(|state| &*state.name);
@@ -109,6 +111,15 @@ impl Mocks {
             Some(error)
         });
         mocked.collect()
+    }
+}
+
+/// Tasks, and Maps that read their items.
+fn is_mockable(state: &State) -> bool {
+    match &state.kind {
+        StateKind::Task(_) => true,
+        StateKind::Map(map) => map.distributed.as_ref().is_some_and(|distributed| distributed.reader.is_some()),
+        _ => false,
     }
 }
 
@@ -223,6 +234,6 @@ mod tests {
         assert_eq!(told[0].to_string(), "the definition has no state 'Aa'");
         assert_eq!(told[0].help.as_deref(), Some("did you mean 'A'?"));
         assert!(CONFIG[told[0].span.unwrap().start..].starts_with("\"Aa\""));
-        assert_eq!(told[1].to_string(), "'P' is a Pass state: only Task states are mocked");
+        assert_eq!(told[1].to_string(), "'P' is a Pass state: only Task states and the ItemReader of a Map are mocked");
     }
 }

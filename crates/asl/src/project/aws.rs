@@ -1,21 +1,46 @@
-//! The sections `[aws]` and `[backends]`.
+//! The sections `[aws]`, `[backends]`, `[http]` and `[connections]`.
 
 use super::file::{AwsSpec, File};
 use super::read::Reader;
 use asl_aws::{Settings, model};
 use asl_task::aws::{Aws, Choices};
+use asl_task::http::Http;
 
 impl Reader<'_> {
     /// What the file says of AWS.
     pub(super) fn aws(&mut self, file: &File) -> Aws {
         let choices = Choices::new(file.backends.clone()).unwrap_or_else(|errors| {
             for error in errors {
-                self.report(&format!("backends.{}", error.service), error.problem, error.hint);
+                // The key names the service, and the value what is to run it.
+                let is_value = error.problem.ends_with("is not embedded");
+                let place = format!("backends.{}", error.service);
+                if is_value {
+                    self.report(&place, error.problem, error.hint)
+                } else {
+                    self.report_key(&place, error.problem, error.hint)
+                }
             }
             Choices::default()
         });
         let settings = file.aws.as_ref().map(|spec| self.settings(spec));
         Aws::new(choices, settings.unwrap_or_default())
+    }
+
+    /// What the file says of HTTP tasks.
+    pub(super) fn http(&mut self, file: &File, region: &str) -> Http {
+        for (name, connection) in &file.connections {
+            for (place, problem, help) in connection.problems() {
+                let dot = if place.is_empty() { "" } else { "." };
+                self.report(&format!("connections.{name}{dot}{place}"), problem, help);
+            }
+        }
+        for (index, host) in file.http.private_hosts.iter().enumerate() {
+            if host.is_empty() || host.contains(['/', '*', ' ', '@']) {
+                let help = "write a host, with a port where only that one is meant: \"127.0.0.1:8080\"";
+                self.report(&format!("http.PrivateHosts[{index}]"), format!("`{host}` is not a host"), help);
+            }
+        }
+        Http::new(file.connections.clone(), self.root, file.http.private_hosts.clone(), region)
     }
 
     fn settings(&mut self, spec: &AwsSpec) -> Settings {

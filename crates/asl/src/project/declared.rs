@@ -52,7 +52,7 @@ impl Project {
     }
 
     /// The resource of the template that keeps a state from running, told at its place there: the state names it.
-    fn absent(&self, places: &Places<'_>, source: &Source, unsupported: &Unsupported) -> Option<Problem> {
+    fn absent(&self, places: &Places, source: &Source, unsupported: &Unsupported) -> Option<Problem> {
         let stack = self.stack.as_ref()?;
         let text = places.text(&unsupported.state)?;
         let longest = stack.absent.iter().filter(|absent| !absent.name.is_empty() && names(text, &absent.name));
@@ -65,13 +65,10 @@ impl Project {
     /// What the tasks of this project's definitions can call.
     pub(crate) fn backends(&self, functions: &FunctionSet, mocks: &Mocks) -> Result<Backends, ProjectError> {
         let services = Arc::new(self.services()?);
-        Ok(Backends {
-            functions: functions.clone(),
-            services,
-            mocks: mocks.clone(),
-            buckets: self.buckets(),
-            aws: self.aws.clone(),
-        })
+        let mut backends = Backends::new(functions.clone(), services);
+        (backends.mocks, backends.buckets) = (mocks.clone(), self.buckets());
+        (backends.aws, backends.http) = (self.aws.clone(), self.http.clone());
+        Ok(backends)
     }
 }
 
@@ -86,14 +83,15 @@ fn names(text: &str, name: &str) -> bool {
 
 /// The field of a state that keeps it from running: its `Resource`, or the name in its parameters.
 fn place(
-    places: &Places<'_>,
+    places: &Places,
     source: &Source,
     definition: &Definition,
     backends: &Backends,
     unsupported: &Unsupported,
 ) -> Option<Span> {
     let state = &*unsupported.state;
-    const NAMES: [&str; 4] = ["TableName", "TopicArn", "QueueUrl", "FunctionName"];
+    const NAMES: [&str; 7] =
+        ["TableName", "TopicArn", "QueueUrl", "FunctionName", "StateMachineArn", "Authentication", "ApiEndpoint"];
     let StateKind::Task(task) = &definition.state(definition.find(state)?).kind else {
         let bucket = ["ItemReader", "ResultWriter"].into_iter().find_map(|part| {
             let resource = places.field(state, &[part, "Resource"])?;

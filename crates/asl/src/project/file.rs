@@ -2,7 +2,8 @@
 
 use super::retention::Retention;
 use asl_task::aws::Choice;
-use asl_task::embedded::{QueueSpec, TableSpec, TopicSpec};
+use asl_task::embedded::{ActivitySpec, BusSpec, QueueSpec, RuleSpec, TableSpec, TopicSpec};
+use asl_task::http::ConnectionSpec;
 use serde::de::{self, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use std::collections::BTreeMap;
@@ -37,6 +38,15 @@ pub(super) struct File {
     /// The queues, by name.
     #[serde(default)]
     pub(super) queues: BTreeMap<String, QueueSpec>,
+    /// The buses, by name, beside `default`.
+    #[serde(default)]
+    pub(super) buses: BTreeMap<String, BusSpec>,
+    /// The rules of buses, by name.
+    #[serde(default)]
+    pub(super) rules: BTreeMap<String, RuleSpec>,
+    /// The activities, by name: workers ask for their tasks.
+    #[serde(default)]
+    pub(super) activities: BTreeMap<String, ActivitySpec>,
     /// The buckets, by name: for a Distributed Map's ItemReader and ResultWriter.
     #[serde(default)]
     pub(super) buckets: BTreeMap<String, BucketSpec>,
@@ -45,8 +55,26 @@ pub(super) struct File {
     /// What runs the tasks of a service: `dynamodb`, `"aws-sdk:rekognition"`.
     #[serde(default)]
     pub(super) backends: BTreeMap<String, Choice>,
+    /// What HTTP tasks may reach.
+    #[serde(default)]
+    pub(super) http: HttpSpec,
+    /// How HTTP tasks authorize themselves, by the name in their `ConnectionArn`.
+    #[serde(default)]
+    pub(super) connections: BTreeMap<String, ConnectionSpec>,
     /// How long workers keep executions that have ended; for ever when absent.
     pub(super) retention: Option<Retention>,
+    /// What `asl serve` is told.
+    pub(super) server: Option<ServerSpec>,
+}
+
+/// What `asl serve` is told.
+#[derive(Debug, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields, rename_all = "PascalCase")]
+pub(super) struct ServerSpec {
+    /// A file of access keys, as `~/.aws/credentials` is one, relative to the project file: only requests that are signed with one of
+    /// them are answered.
+    pub(super) credentials: Option<PathBuf>,
 }
 
 /// How AWS is reached, or what stands in for it. What is not given is looked up where AWS's own tools do: in the environment
@@ -74,6 +102,16 @@ pub(super) struct AwsSpec {
     /// The longest answer in bytes, 8 MiB when absent.
     #[cfg_attr(feature = "schema", schemars(range(min = 1)))]
     pub(super) max_response_bytes: Option<usize>,
+}
+
+/// What HTTP tasks may reach besides public addresses over TLS.
+#[derive(Debug, Default, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields, rename_all = "PascalCase")]
+pub(super) struct HttpSpec {
+    /// Hosts that may have private addresses, and be reached without TLS: `"127.0.0.1:8080"`, `"intranet.example"`.
+    #[serde(default)]
+    pub(super) private_hosts: Vec<String>,
 }
 
 /// A SAM or CloudFormation template. What the project file declares under the same name, or logical id, comes before it.

@@ -34,10 +34,12 @@ mod declared;
 mod environment_file;
 mod error;
 mod file;
+mod machines;
 mod opened;
 mod place;
 mod read;
 mod retention;
+mod samconfig;
 #[cfg(feature = "schema")]
 mod schema;
 mod stack;
@@ -57,6 +59,7 @@ use asl_task::aws::Aws;
 use asl_task::bucket::Buckets;
 use asl_task::embedded::{Identity, Services, ServicesSpec};
 use asl_task::function::FunctionSet;
+use asl_task::http::Http;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -85,12 +88,27 @@ pub struct Project {
     pub buckets: BTreeMap<String, PathBuf>,
     /// The services that tasks call at AWS, and how it is reached.
     pub aws: Aws,
+    /// What HTTP tasks may use: connections, and private hosts.
+    pub http: Http,
     /// How long workers keep executions that have ended; `None` for ever.
     pub retention: Option<Retention>,
+    /// The file of access keys that `asl serve` lets in; `None` for anybody on this machine.
+    pub server_credentials: Option<PathBuf>,
     /// The file's text, for places.
     text: Arc<str>,
     /// The template, where there is one.
     stack: Option<Arc<stack::Stack>>,
+}
+
+/// From the names of resources to the ids that they have in a template.
+#[derive(Clone, Debug, Default)]
+pub struct Called(BTreeMap<String, String>);
+
+impl Called {
+    /// The logical id of what is named so, or the name itself.
+    pub fn of<'n>(&'n self, name: &'n str) -> &'n str {
+        self.0.get(name).map_or(name, String::as_str)
+    }
 }
 
 impl Project {
@@ -106,7 +124,9 @@ impl Project {
             services: ServicesSpec::default(),
             buckets: BTreeMap::new(),
             aws: Aws::default(),
+            http: Http::default(),
             retention: None,
+            server_credentials: None,
             text: "".into(),
             stack: None,
         }
@@ -174,6 +194,18 @@ impl Project {
         found.map_or(name, |resource| &resource.name)
     }
 
+    /// How people call functions: by the logical ids of the template, where there is one.
+    pub fn called(&self) -> Called {
+        Called(self.resources().iter().map(|resource| (resource.name.clone(), resource.id.clone())).collect())
+    }
+
+    /// The files that say what the project is: its project file, its template, and what the template is deployed with.
+    pub fn files(&self) -> Vec<PathBuf> {
+        let template = self.stack.as_ref().map(|stack| stack.file.clone());
+        let config = template.as_ref().map(|file| file.with_file_name(samconfig::FILE_NAME));
+        self.file.iter().cloned().chain(template).chain(config).collect()
+    }
+
     /// The resources of its template; none where there is no template.
     pub fn resources(&self) -> &[Declared] {
         self.stack.as_ref().map_or(&[], |stack| &stack.resources)
@@ -236,6 +268,12 @@ impl Project {
             });
             ProjectError { problems: problems.collect() }
         })
+    }
+
+    /// The text of a definition without a project, for a look at it: its `${...}` stand as they are, or something stands in for
+    /// them; and which need a value.
+    pub fn unbound(&self, name: &str, text: &str) -> (Source, Vec<Problem>) {
+        opened::unbound(self, name, text)
     }
 
     /// The declared functions, ready to be invoked. Starts nothing.

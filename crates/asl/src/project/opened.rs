@@ -4,7 +4,8 @@ use super::error::{Problem, ProjectError};
 use super::stack::{self, StackOptions};
 use super::template::{self, Definition, Machine};
 use super::{FILE_NAME, Project, read, shown};
-use asl_syntax::{Format, Kind, Options, Source, nearest};
+use asl_syntax::{Format, Kind, Options, Source, Span, nearest};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// Which state machine is wanted, and how.
@@ -33,6 +34,8 @@ pub struct Opened {
     pub options: Options,
     /// What is worth a quiet line.
     pub notes: Vec<Problem>,
+    /// The `${...}` that nothing gives a value, where they may stand as they are.
+    pub needs: Vec<Problem>,
 }
 
 impl Project {
@@ -84,6 +87,15 @@ impl Project {
         }
     }
 
+    /// A state machine of its template, by its logical id or name.
+    ///
+    /// # Errors
+    /// There is none, or its definition cannot be read.
+    pub fn open_machine(&self, wanted: &str) -> Result<Opened, ProjectError> {
+        let machine = self.choose(Some(wanted))?.clone();
+        self.opened(&machine)
+    }
+
     fn choose(&self, wanted: Option<&str>) -> Result<&Machine, ProjectError> {
         let Some(stack) = &self.stack else { return Err(Problem::new("", "", "there is no template").into()) };
         let names = || stack.machines.iter().map(|machine| machine.id.as_str()).collect::<Vec<_>>();
@@ -127,7 +139,8 @@ impl Project {
         };
         let options = Options { format, kind: machine.kind, ..Options::default() };
         let (name, logical_id) = (machine.name.clone(), Some(machine.id.clone()));
-        Ok(Opened { name, logical_id, source, options, notes: stack.notes.clone(), project: self.clone() })
+        let (notes, needs) = (stack.notes.clone(), Vec::new());
+        Ok(Opened { name, logical_id, source, options, notes, needs, project: self.clone() })
     }
 
     /// A definition with the values of a machine, and those of the project file over them. What has no value stays as it is,
@@ -165,15 +178,41 @@ fn definition(path: &Path, explicit: Option<&Path>, wanted: &Wanted) -> Result<O
             let source = project.replaced(&name, &text, machine);
             let options = Options { format: format_of(path), kind: machine.kind, ..Options::default() };
             let (name, logical_id, notes) = (machine.name.clone(), Some(machine.id.clone()), stack.notes.clone());
-            return Ok(Opened { name, logical_id, source, options, notes, project });
+            return Ok(Opened { name, logical_id, source, options, notes, needs: Vec::new(), project });
         }
     }
     let name = path.to_string_lossy();
     let bound = project.file.is_some() || !wanted.unbound;
-    let source = if bound { project.source(&name, &text)? } else { Source::new(&*name, text) };
+    let (source, needs) =
+        if bound { (project.source(&name, &text)?, Vec::new()) } else { unbound(&project, &name, &text) };
     let options = Options { format: format_of(path), kind: Kind::Standard, ..Options::default() };
     let (name, logical_id, notes) = (machine_name(path), None, Vec::new());
-    Ok(Opened { name, logical_id, source, options, notes, project })
+    Ok(Opened { name, logical_id, source, options, notes, needs, project })
+}
+
+/// A definition without a project: its `${...}` stand as they are, but where a `Resource` is one, an ARN stands in for it, so
+/// that the rest can be checked and drawn. What needs a value is told.
+pub(super) fn unbound(project: &Project, name: &str, text: &str) -> (Source, Vec<Problem>) {
+    let Err(missing) = Source::with_substitutions(name, text, &BTreeMap::new()) else {
+        return (Source::new(name, text), Vec::new());
+    };
+    let is_resource = |span: &Span| {
+        let (before, after) = (&text[..span.start], &text[span.end..]);
+        let key = before.trim_end_matches(['"', '\'']).trim_end().strip_suffix(':').unwrap_or_default();
+        key.trim_end_matches(['"', '\'']).ends_with("Resource") && after.starts_with(['"', '\'', '\n', '\r'])
+    };
+    let stand_in = |key: &str, spans: &[Span]| {
+        let word: String = key.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect();
+        let arn = format!("arn:aws:lambda:us-east-1:000000000000:function:{word}");
+        if spans.iter().any(is_resource) { arn } else { format!("${{{key}}}") }
+    };
+    let values = missing.bindings.iter().map(|b| (b.key.clone(), stand_in(&b.key, &b.spans))).collect();
+    let source = Source::with_substitutions(name, text, &values).unwrap_or_else(|_| Source::new(name, text));
+    let mut needs = project.source(name, text).err().map(|error| error.problems).unwrap_or_default();
+    for (problem, binding) in needs.iter_mut().zip(&missing.bindings) {
+        problem.message = format!("`${{{}}}` needs a value", binding.key);
+    }
+    (source, needs)
 }
 
 fn format_of(file: &Path) -> Format {
@@ -192,12 +231,13 @@ pub fn is_template(file: &Path) -> bool {
         return false;
     }
     let Ok(text) = std::fs::read_to_string(file) else { return false };
-    let says = text.contains("Resources") && (text.contains("AWS::") || text.contains("Type"));
+    let says = text.contains("Resources")
+        && ["AWS::", "Type", "AWSTemplateFormatVersion"].iter().any(|word| text.contains(word));
     if !says {
         return false;
     }
     match asl_syntax::parse_template(&Source::new("", &*text)) {
-        Ok(root) => template::is_template(&root),
+        Ok(root) => template::means_to_be(&root),
         Err(_) => text.contains("AWSTemplateFormatVersion") || text.contains("AWS::Serverless"),
     }
 }

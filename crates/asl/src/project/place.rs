@@ -11,6 +11,15 @@ pub(super) fn find(text: &str, path: &str) -> Option<Span> {
     in_table(table.get_ref(), path).map(span)
 }
 
+/// The place of the last key of `path`, which stands in a table at the top of the text.
+pub(super) fn find_key(text: &str, path: &str) -> Option<Span> {
+    let root = DeTable::parse(text).ok()?;
+    let (table, key) = path.split_once('.')?;
+    let (_, table) = root.get_ref().iter().find(|(name, _)| &**name.get_ref() == table)?;
+    let DeValue::Table(table) = table.get_ref() else { return None };
+    table.iter().find(|(name, _)| &**name.get_ref() == key).map(|(name, _)| span(name.span()))
+}
+
 pub(super) fn span(range: Range<usize>) -> Span {
     Span { start: range.start, end: range.end }
 }

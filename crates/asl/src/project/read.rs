@@ -41,6 +41,7 @@ pub(super) fn load(file: &Path, template: Option<&Path>, options: &StackOptions)
     let mut reader = Reader { name: &name, text: &text, root: &project.root, problems: &mut problems };
     project.identity = reader.identity(&parsed, &project.identity);
     project.aws = reader.aws(&parsed);
+    project.http = reader.http(&parsed, &project.identity.region);
     let functions: Vec<FunctionSpec> =
         parsed.functions.iter().filter_map(|(name, f)| reader.function(name, f)).collect();
     let buckets: Vec<_> = parsed.buckets.iter().filter_map(|(name, b)| reader.bucket(name, b)).collect();
@@ -51,8 +52,16 @@ pub(super) fn load(file: &Path, template: Option<&Path>, options: &StackOptions)
     let mut reader = Reader { name: &name, text: &text, root: &project.root, problems: &mut problems };
     project.substitutions = reader.substitutions(&parsed, &project);
     project.add(functions, parsed.tables, parsed.topics, parsed.queues);
+    let activities =
+        parsed.activities.into_iter().map(|(name, activity)| (project.physical(&name).to_owned(), activity));
+    let activities: Vec<_> = activities.collect();
+    project.services.activities.extend(activities);
+    project.services.buses.extend(parsed.buses);
+    project.services.rules.extend(parsed.rules);
     project.buckets.extend(buckets);
     project.retention = parsed.retention;
+    let credentials = parsed.server.and_then(|server| server.credentials);
+    project.server_credentials = credentials.map(|file| project.root.join(file));
     let own = declared.iter().map(|name| project.physical(name).to_owned());
     project.services.functions = own.chain(project.functions.iter().map(|spec| spec.name.clone())).collect();
     if let Err(errors) = Services::new(&project.services, project.identity.clone()) {
@@ -185,7 +194,7 @@ fn near_or_known(word: &str, known: &[&str], list: &str) -> Option<String> {
 pub(super) struct Reader<'a> {
     name: &'a str,
     text: &'a str,
-    root: &'a Path,
+    pub(super) root: &'a Path,
     problems: &'a mut Vec<Problem>,
 }
 
@@ -193,6 +202,14 @@ impl Reader<'_> {
     pub(super) fn report(&mut self, path: &str, message: impl Into<String>, help: impl Into<String>) {
         let mut problem = Problem::new(self.name, self.text, message);
         problem.span = place::find(self.text, path);
+        problem.help = Some(help.into());
+        self.problems.push(problem);
+    }
+
+    /// The same, at the key.
+    pub(super) fn report_key(&mut self, path: &str, message: impl Into<String>, help: impl Into<String>) {
+        let mut problem = Problem::new(self.name, self.text, message);
+        problem.span = place::find_key(self.text, path);
         problem.help = Some(help.into());
         self.problems.push(problem);
     }
@@ -338,11 +355,13 @@ impl Reader<'_> {
         add(file.tables.contains_key(name) || services.tables.contains_key(name), "dynamodb", format!("table/{name}"));
         add(file.topics.contains_key(name) || services.topics.contains_key(name), "sns", name.to_owned());
         add(file.queues.contains_key(name) || services.queues.contains_key(name), "sqs", name.to_owned());
+        let is_activity = file.activities.contains_key(name) || services.activities.contains_key(name);
+        add(is_activity, "states", format!("activity:{name}"));
         let place = format!("substitutions.{key}.Arn");
         match arns.len() {
             1 => {}
             0 => {
-                let help = "name a function, table, topic or queue of this file, or write the text itself";
+                let help = "name a function, table, topic, queue or activity of this file, or write the text itself";
                 self.report(&place, format!("nothing named `{name}` is declared"), help);
             }
             _ => {

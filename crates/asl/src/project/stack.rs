@@ -3,9 +3,9 @@
 use super::code::{self, Folders, Inline};
 use super::error::{Problem, ProjectError};
 use super::template::{self, Absent, CodeModel, Declared, Definition, Machine, Model, Settings};
-use super::{Project, shown};
+use super::{Project, samconfig, shown};
 use asl_syntax::Span;
-use asl_task::embedded::Identity;
+use asl_task::embedded::{ActivitySpec, BusSpec, Identity};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -76,8 +76,12 @@ pub(super) fn add(
         unread
     })?;
     let identity: Identity = project.identity.clone();
-    let stack_name = options.name.clone().unwrap_or_else(|| default_name(&file));
-    let settings = Settings { identity, stack_name, parameters: options.parameters.clone(), imports };
+    let deployed = samconfig::read(&file)?;
+    let stack_name = options.name.clone().or(deployed.name).unwrap_or_else(|| default_name(&file));
+    // What the command and the project file say goes before what `sam deploy` is told.
+    let mut parameters = deployed.parameters;
+    parameters.extend(options.parameters.clone());
+    let settings = Settings { identity, stack_name, parameters, imports };
     let model = template::read(&name, &text, &settings)?;
     let mut stack = Stack {
         file: file.clone(),
@@ -142,6 +146,23 @@ fn services(project: &mut Project, stack: &mut Stack, model: Model) {
             known
         });
     }
+    let mut rules = model.rules;
+    for (name, rule) in &mut rules {
+        rule.targets.retain(|target| {
+            let service = target.arn.split(':').nth(2).unwrap_or_default();
+            let name_of = last(&target.arn);
+            let known = match service {
+                "sqs" => names.contains(&name_of),
+                "sns" => topics.contains_key(&name_of),
+                "lambda" => functions.contains(name_of.as_str()),
+                other => other == "states",
+            };
+            if !known {
+                notes.push((format!("rules.{name}.Targets"), format!("the target {} of {name}", target.arn)));
+            }
+            known
+        });
+    }
     for (place, what) in notes {
         let span = stack.place(&place).unwrap_or_default();
         let note = stack.problem(span, format!("passed over: {what}, which does not run here"), "");
@@ -149,7 +170,10 @@ fn services(project: &mut Project, stack: &mut Stack, model: Model) {
     }
     project.services.tables.extend(model.tables);
     project.services.topics.extend(topics);
+    project.services.buses.extend(model.buses.into_iter().map(|name| (name, BusSpec::default())));
+    project.services.rules.extend(rules);
     project.services.queues.extend(queues);
+    project.services.activities.extend(model.activities.into_iter().map(|name| (name, ActivitySpec::default())));
     let folder = project.root.join(BUCKETS);
     project.buckets.extend(model.buckets.into_iter().map(|name| (name.clone(), folder.join(name))));
 }

@@ -198,7 +198,7 @@ pub(super) fn reached(definition: &Definition, events: &[Event], notes: &[Note],
     }
 }
 
-fn describe(places: &Places<'_>, definition: &Definition, point: Point) -> Unreached {
+fn describe(places: &Places, definition: &Definition, point: Point) -> Unreached {
     let name = |id: StateId| definition.state(id).name.to_string();
     let errors = |errors: &[std::sync::Arc<str>]| {
         let more = if errors.len() > 2 { ", ..." } else { "" };
@@ -222,7 +222,7 @@ fn describe(places: &Places<'_>, definition: &Definition, point: Point) -> Unrea
 }
 
 /// The line that says so: of `Next`, `Default`, the rule or the catcher.
-fn leads(places: &Places<'_>, definition: &Definition, from: StateId, to: StateId) -> usize {
+fn leads(places: &Places, definition: &Definition, from: StateId, to: StateId) -> usize {
     let state = definition.state(from);
     let at = |fields: &[&str]| places.line(&state.name, fields);
     if state.next == Next::State(to) {

@@ -128,6 +128,11 @@ impl Suite {
             .services(services.clone())
             .buckets(self.buckets(&scratch))
             .aws(self.project.aws.mocked())
+            .http(self.project.http.clone())
+            .state_machines({
+                let project = self.project.clone();
+                move |name| project.state_machine(name)
+            })
             .mocks(self.mocks(case).map_err(|e| told(&e))?)
             .clock(Clock::skipping(case.now))
             .seed(SEED)

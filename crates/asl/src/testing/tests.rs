@@ -188,12 +188,55 @@ cases:
         "{}",
         told(&report, "too few answers")
     );
-    assert!(
-        told(&report, "not mocked").starts_with("called, and not mocked: Ask: the activity 'ask' has no local backend")
-    );
+    assert!(told(&report, "not mocked").starts_with("called, and not mocked: Ask: the activity 'ask' is not declared"));
     assert!(told(&report, "another cause").starts_with("cause\n- ...nothing of that...\n+ "));
     let (case, _) = &report.cases[0];
     assert_eq!((case.line, case.now.to_string()), (4, "2031-05-06T07:08:09Z".to_owned()));
+}
+
+/// A Distributed Map that reads its items from a bucket which nobody has declared.
+const READS: &str = r#"{"StartAt": "Each", "States": {"Each": {"Type": "Map", "End": true,
+  "ItemReader": {"Resource": "arn:aws:states:::s3:getObject", "ReaderConfig": {"InputType": "CSV", "CSVHeaderLocation": "FIRST_ROW",
+    "MaxItems": 2}, "Parameters": {"Bucket": "nobodys", "Key.$": "$.key"}},
+  "Retry": [{"ErrorEquals": ["States.ItemReaderFailed"], "IntervalSeconds": 5, "MaxAttempts": 1}],
+  "ItemProcessor": {"ProcessorConfig": {"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"}, "StartAt": "One",
+    "States": {"One": {"Type": "Pass", "End": true}}}}}}"#;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_map_reads_is_mocked_as_a_task_is() {
+    let folder = Folder::new();
+    folder.write("order.asl.json", READS);
+    let report = folder
+        .run(
+            r#"
+input: {key: a.csv}
+mockOnly: true
+cases:
+  items:
+    mocks: {Each: {return: [{id: "1"}, {id: "2"}, {id: beyond MaxItems}]}}
+    expect: {output: [{id: "1"}, {id: "2"}], path: [Each: [One]]}
+  an object:
+    mocks: {Each: {return: {a: 1}}}
+    expect: {output: [{Key: a, Value: 1}]}
+  by what is read:
+    mocks: {Each: [{when: {Key: b.csv}, return: []}, {when: {Key: a.csv}, return: [7]}]}
+    expect: {output: [7]}
+  missing, then there:
+    mocks: {Each: [{throw: {error: States.ItemReaderFailed, cause: none}, after: 2}, {return: [1]}]}
+    expect: {output: [1], duration: 7, retries: {Each: 1}}
+  no items:
+    mocks: {Each: {return: text}}
+    expect: {error: States.ItemReaderFailed, cause: non-iterable, duration: 5}
+  not mocked:
+    expect: {status: FAILED}
+"#,
+        )
+        .await;
+    for case in ["items", "an object", "by what is read", "missing, then there", "no items"] {
+        assert_eq!(told(&report, case), "", "{case}");
+    }
+    let bare = told(&report, "not mocked");
+    assert!(bare.starts_with("called, and not mocked: Each: the bucket 'nobodys' is not declared"), "{bare}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -293,7 +336,11 @@ fn mistakes_in_test_files_are_told_with_their_places() {
         ("cases:\n  a:\n    mocks: {Line: {return: 1, times: 0}}", "at least once", 3),
         ("cases:\n  a:\n    mocks: {Line: {return: 1, after: -1}}", "`after` is a number of seconds", 3),
         ("cases:\n  a:\n    mocks: {Lin: never}", "help: did you mean 'Line'?", 3),
-        ("cases:\n  a:\n    mocks: {Kind: never}", "'Kind' is a Choice state: only Task states are mocked", 3),
+        (
+            "cases:\n  a:\n    mocks: {Kind: never}",
+            "'Kind' is a Choice state: only Task states and the ItemReader of a Map are mocked",
+            3,
+        ),
         ("cases:\n  a:\n    mockCase: A", "`mockCase` without `mockFile`", 3),
         ("cases:\n  a:\n    mockFile: none.json", "none.json cannot be read", 3),
         ("cases:\n  a:\n    mockFile: sfn.json", "choose one with `mockCase`", 3),

@@ -76,12 +76,11 @@ impl Recorded {
         variables
     }
 
-    /// The causes of failed tasks.
+    /// The causes of failed tasks and map runs.
     pub(super) fn causes(&self) -> impl Iterator<Item = &str> {
         self.executions.iter().flatten().filter_map(|event| match &event.kind {
-            EventKind::Task { stage: TaskStage::Failed(failure) | TaskStage::SubmitFailed(failure), .. } => {
-                failure.cause.as_deref()
-            }
+            EventKind::Task { stage: TaskStage::Failed(failure) | TaskStage::SubmitFailed(failure), .. }
+            | EventKind::MapRunFailed(failure) => failure.cause.as_deref(),
             _ => None,
         })
     }

@@ -12,7 +12,7 @@ use crate::render::look::Look;
 use crate::render::snippet::{self, Finding};
 use crate::terminal::{answer, say};
 use asl::parts::mock::Mocks;
-use asl::parts::syntax::{Format, MAX_SHOWN, Options, Severity, Source, load};
+use asl::parts::syntax::{Format, MAX_SHOWN, Options, Severity, load};
 use asl::project::{Opened, Problem, Project, ProjectError, StackOptions, Wanted, is_template};
 use clap::{Args, ValueEnum};
 use find::Target;
@@ -148,13 +148,13 @@ fn from_stdin(args: &Check) -> Result<Checked, Trouble> {
     let format = if text.trim_start().starts_with('{') { Format::Json } else { Format::Yaml };
     let named = place::named_project(args.project.as_deref());
     let project = Project::of_definition_with(Path::new(find::STDIN), named.as_deref(), &args.stack.options())?;
-    // Without a project `${...}` stand as they are.
-    let source = match project.file {
-        Some(_) => project.source(find::STDIN, &text)?,
-        None => Source::new(find::STDIN, text),
+    let (source, needs) = match project.file {
+        Some(_) => (project.source(find::STDIN, &text)?, Vec::new()),
+        None => project.unbound(find::STDIN, &text),
     };
     let options = Options { format, ..Options::default() };
-    let opened = Opened { project, name: "stdin".to_owned(), logical_id: None, source, options, notes: Vec::new() };
+    let opened =
+        Opened { project, name: "stdin".to_owned(), logical_id: None, source, options, notes: Vec::new(), needs };
     Ok(definition(find::STDIN.to_owned(), &opened))
 }
 
@@ -166,7 +166,9 @@ fn definition(file: String, opened: &Opened) -> Checked {
         loaded.diagnostics.iter().map(|diagnostic| Found::of_definition(source, diagnostic)).collect();
     let kept = |severity| found.iter().filter(|found| found.finding.severity == severity).count();
     let more = [Severity::Error, Severity::Warning].map(|severity| loaded.count(severity) - kept(severity));
-    if let Some(definition) = loaded.definition.filter(|_| project.file.is_some() || !source.text().contains("${")) {
+    found.extend(opened.needs.iter().map(Found::needs_value));
+    let is_bound = opened.needs.is_empty() && (project.file.is_some() || !source.text().contains("${"));
+    if let Some(definition) = loaded.definition.filter(|_| is_bound) {
         let here = project.functions(Arc::new(|_| {}));
         let here = here.and_then(|functions| project.check(source, &definition, &functions, &Mocks::default()));
         found.extend(here.err().map(|error| problems(&error, Severity::Warning)).unwrap_or_default());

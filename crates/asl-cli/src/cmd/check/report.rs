@@ -36,6 +36,12 @@ impl Found {
         Found { finding: Finding { severity, ..Finding::from(problem) }, code, location: None }
     }
 
+    /// A `${...}` without a value, where there is no project that could give it one.
+    pub(super) fn needs_value(problem: &Problem) -> Found {
+        let finding = Finding { severity: Severity::Warning, ..Finding::from(problem) };
+        Found { finding, code: "NEEDS_VALUE", location: None }
+    }
+
     /// The rule's name; for what has none, the code as one.
     fn rule(&self) -> String {
         self.finding.rule.map_or_else(|| self.code.to_lowercase().replace('_', "-"), str::to_owned)

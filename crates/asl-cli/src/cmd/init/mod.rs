@@ -1,7 +1,9 @@
 //! `asl init`: a project to begin with.
 
 use crate::exit::{Exit, Trouble};
+use crate::render::text::json;
 use crate::terminal::{answer, say};
+use asl::{Map, Value};
 use clap::Args;
 use std::path::{Path, PathBuf};
 
@@ -13,6 +15,9 @@ pub(crate) struct Init {
     /// Only a project file and a definition that does nothing
     #[arg(long)]
     pub(crate) empty: bool,
+    /// JSON: {"files"}, those that were written
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 /// The files of a project: where each lies, and its text.
@@ -49,7 +54,13 @@ pub(crate) fn init(args: Init) -> Result<Exit, Trouble> {
             Trouble::new(format!("{} cannot be written: {problem}", file.display()))
                 .hint("check the folder's permissions")
         })?;
-        answer(&format!("{}\n", file.display()))?;
+        if !args.json {
+            answer(&format!("{}\n", file.display()))?;
+        }
+    }
+    if args.json {
+        let names = files.iter().map(|(name, _)| Value::from(args.folder.join(name).display().to_string()));
+        answer(&json(&Map::from_iter([("files", names.collect::<Vec<_>>())]).into()))?;
     }
     let (definition, input) =
         if args.empty { ("main.asl.json", "") } else { ("order.asl.json", " --input input.json") };

@@ -13,7 +13,7 @@ use crate::render::snippet::{self, Finding};
 use crate::render::text::json;
 use crate::terminal::{answer, say};
 use asl::parts::syntax::{Severity, Source, state_span};
-use asl::{Difference, Divergence, ExecutionRow, Filter, Journal, Kept, Map, ReplayError, Replayed, Status, Value};
+use asl::{Database, Difference, Divergence, ExecutionRow, Filter, Kept, Map, ReplayError, Replayed, Status, Value};
 use clap::Args;
 use std::path::{Path, PathBuf};
 
@@ -109,7 +109,7 @@ pub(crate) async fn replay(args: Replay) -> Result<Exit, Trouble> {
 }
 
 /// The executions of the database that are meant.
-async fn rows(journal: &Journal, args: &Replay, names: &[&String]) -> Result<Vec<ExecutionRow>, Trouble> {
+async fn rows(journal: &Database, args: &Replay, names: &[&String]) -> Result<Vec<ExecutionRow>, Trouble> {
     if !args.all {
         let mut rows = Vec::new();
         for name in names {
@@ -129,8 +129,8 @@ async fn rows(journal: &Journal, args: &Replay, names: &[&String]) -> Result<Vec
     Ok(rows)
 }
 
-async fn stored(journal: &Journal, row: &ExecutionRow, as_json: bool, tally: &mut Tally) -> Result<(), Trouble> {
-    let replayed = asl::replay(journal, row).await;
+async fn stored(journal: &Database, row: &ExecutionRow, as_json: bool, tally: &mut Tally) -> Result<(), Trouble> {
+    let replayed = asl::replay(&**journal, row).await;
     let text = match &replayed {
         Err(ReplayError::Divergence(_)) => ran(journal, row).await?,
         _ => None,
@@ -148,7 +148,7 @@ fn tell_kept((file, kept): &(PathBuf, Kept), as_json: bool, tally: &mut Tally) -
 }
 
 /// The definition that an execution ran.
-async fn ran(journal: &Journal, row: &ExecutionRow) -> Result<Option<Text>, Trouble> {
+async fn ran(journal: &Database, row: &ExecutionRow) -> Result<Option<Text>, Trouble> {
     let Some(stored) = journal.definition(&row.definition).await? else { return Ok(None) };
     let options = asl::stored_options(&stored.text);
     let source = Source::new(format!("{} (as it ran)", stored.name), stored.text);
@@ -178,7 +178,7 @@ fn tell(
             let ended = replayed.outcome.map_or("RUNNING", |outcome| outcome.status());
             answer(&format!("{label}  {ended}, {events}: no difference\n"))
         }
-        Err(ReplayError::Journal(problem)) => Err(problem.into()),
+        Err(ReplayError::Store(problem)) => Err(problem.into()),
         Err(ReplayError::Divergence(divergence)) => {
             tally.differ += 1;
             differs(label, &divergence, text);

@@ -7,17 +7,17 @@ use crate::render::grid::grid;
 use crate::render::look::Look;
 use crate::render::text::{gist, json};
 use crate::terminal::answer;
-use asl::{ExecutionRow, Failure, Journal, Map, Outcome, ReplayError, Trial, Value, Verdict, try_definition};
+use asl::{Database, ExecutionRow, Failure, Map, Outcome, ReplayError, Trial, Value, Verdict, try_definition};
 use std::collections::BTreeMap;
 
 /// An execution, and what came of its trial.
 pub(crate) type Tried = (String, Result<Trial, ReplayError>);
 
 /// Tries a definition on executions of a database.
-pub(crate) async fn stored(journal: &Journal, rows: &[ExecutionRow], text: &Text) -> Vec<Tried> {
+pub(crate) async fn stored(journal: &Database, rows: &[ExecutionRow], text: &Text) -> Vec<Tried> {
     let mut tried = Vec::new();
     for row in rows {
-        tried.push((row.name.clone(), try_definition(journal, row, text.definition.clone()).await));
+        tried.push((row.name.clone(), try_definition(&**journal, row, text.definition.clone()).await));
     }
     tried
 }
@@ -30,7 +30,7 @@ pub(crate) fn tell(tried: Vec<Tried>, as_json: bool) -> Result<Exit, Trouble> {
     for (name, trial) in tried {
         let trial = match trial {
             Ok(trial) => trial,
-            Err(ReplayError::Journal(problem)) => return Err(problem.into()),
+            Err(ReplayError::Store(problem)) => return Err(problem.into()),
             Err(problem) => return Err(Trouble::new(problem.to_string()).hint("`asl replay` of it alone shows more")),
         };
         let words = words(&trial.verdict);

@@ -95,6 +95,9 @@ impl Run<'_> {
         if !program.labels.is_empty() {
             self.labels.borrow_mut().clone_from(&program.labels);
         }
+        if let Some(found) = self.projection(&program.root, &None)? {
+            return Ok(found);
+        }
         let input = if root.is_array() { self.wrapped(root)? } else { root };
         let found = self.begin(program, &input, &None)?;
         match found {

@@ -124,10 +124,12 @@ impl Run<'_> {
                 break;
             }
             if step.focus.is_none() && !streaming {
-                items = match found.list() {
-                    Some(_) => Items::Of(found.clone()),
-                    None => Items::Of(Val::Undefined),
-                };
+                items = Items::Of(match &found {
+                    // A string is as good as its characters to the reference.
+                    Val::String(text) if at < last => self.characters(text)?,
+                    found if found.is_array() => found.clone(),
+                    _ => Val::Undefined,
+                });
             }
         }
         if let (true, Some(tuples)) = (streaming, &tuples) {
@@ -141,6 +143,15 @@ impl Run<'_> {
             (Some(group), Some(tuples)) if streaming => self.group(group, &tuples.into(), frame, Some(&path.frame)),
             (Some(group), _) => self.group(group, &found, frame, None),
         }
+    }
+
+    fn characters(&self, text: &str) -> Answer {
+        let mut build = self.build();
+        for (at, c) in text.char_indices() {
+            self.spend(2)?;
+            build.push(Val::string(&text[at..at + c.len_utf8()]))?;
+        }
+        build.finish(SEQUENCE)
     }
 
     fn kept_singleton(&self, found: Val) -> Answer {
@@ -222,7 +233,11 @@ impl Run<'_> {
 
     /// A path of plain names: as long as no array is met, a member of a member.
     pub(super) fn fields(&self, fields: &Fields, input: &Val, frame: &Env) -> Answer {
-        self.budget.deepen(1)?;
+        // A step is taken for each item, so none where there is no item.
+        let is_empty = || input.list().is_some_and(|list| list.len() == 0);
+        if fields.start.is_some() || !is_empty() {
+            self.budget.deepen(1)?;
+        }
         self.spend(fields.names.len())?;
         let mut names = &fields.names[..];
         let mut value = match (&fields.start, names) {
@@ -241,6 +256,38 @@ impl Run<'_> {
             _ => None,
         };
         self.walk(value, items, names)
+    }
+
+    /// The value of an expression that is a path of plain names and nothing else, whose last name is looked for in each item
+    /// of an array of a document: what is found is the answer as it is, and need not become a sequence first. `None` where
+    /// something else is met.
+    pub(super) fn projection(&self, node: &Node, frame: &Env) -> Result<Option<Option<Value>>, Fail> {
+        let Node::Fields(fields) = node else { return Ok(None) };
+        let (Some(start @ Node::States(_)), Some((last, names))) = (&fields.start, fields.names.split_last()) else {
+            return Ok(None);
+        };
+        let start = self.bare(start, &Val::Undefined, frame)?;
+        let Val::Array(items) = names.iter().fold(start, |value, name| value.member(name)) else { return Ok(None) };
+        self.budget.deepen(2)?;
+        self.spend(3 + fields.names.len() + items.len().saturating_mul(3))?;
+        self.budget.length(items.len())?;
+        let charge = crate::jsonata::budget::Charge::new(&self.budget);
+        charge.add(items.len().saturating_mul(size_of::<Val>()))?;
+        let mut found = Vec::with_capacity(items.len());
+        let mut weight = 8usize;
+        for item in items.iter() {
+            let Value::Object(item) = item else { return Ok(None) };
+            match item.get(last) {
+                None => {}
+                Some(Value::Array(_)) => return Ok(None),
+                Some(member) => {
+                    weight = weight.saturating_add(Val::weight(member));
+                    found.push(member.clone());
+                }
+            }
+        }
+        self.budget.room(weight)?;
+        Ok(Some(if found.len() < 2 { found.pop() } else { Some(Value::from(found)) }))
     }
 
     /// Names, one after the other, from what a variable has.

@@ -28,6 +28,18 @@ impl<F: FnMut(usize, usize) -> Answer> Keys<F> {
     }
 }
 
+/// The order of a number, above its place. NaN has none.
+fn rank(n: f64, place: usize, descending: bool) -> Option<u128> {
+    if n.is_nan() {
+        return None;
+    }
+    // 0 and -0 are equal. The bits of doubles are in their order, but for the sign: negative ones run backwards.
+    let bits = (n + 0.0).to_bits();
+    let order = if bits >> 63 == 1 { !bits } else { bits | 1 << 63 };
+    let order = if descending { !order } else { order };
+    Some(u128::from(order) << 64 | u128::from(u32::try_from(place).ok()?))
+}
+
 impl Run<'_> {
     /// The places of `count` items in order; `after` tells whether the first comes after the second.
     pub(in crate::jsonata) fn sorted(
@@ -48,19 +60,16 @@ impl Run<'_> {
     /// As [`Run::sorted`], of values that a comparison of two values of each decides: `op` between the first and the second.
     /// What it raises is raised in the same order.
     pub(in crate::jsonata) fn sorted_by(&self, op: Op, keys: &[Val]) -> Result<Vec<usize>, Fail> {
-        let numbers: Option<Vec<f64>> = keys.iter().map(|key| key.as_f64().filter(|n| !n.is_nan())).collect();
-        match (op, numbers) {
-            // Nothing can be raised, and equal ones stay as they are: any stable sort does.
-            (Op::Greater | Op::Less, Some(numbers)) => {
+        let descending = op == Op::Less;
+        let ranks = keys.iter().enumerate().map(|(place, key)| rank(key.as_f64()?, place, descending));
+        let ranks: Option<Vec<u128>> = if matches!(op, Op::Greater | Op::Less) { ranks.collect() } else { None };
+        match ranks {
+            // Nothing can be raised, and equal ones stay as they are: each place is ranked by its number.
+            Some(mut ranks) => {
                 self.budget.length(keys.len())?;
                 self.spend(keys.len().saturating_mul(4))?;
-                let mut places: Vec<usize> = (0..keys.len()).collect();
-                let order = |a: usize, b: usize| numbers[a].partial_cmp(&numbers[b]).unwrap_or(Ordering::Equal);
-                match op {
-                    Op::Greater => places.sort_by(|a, b| order(*a, *b)),
-                    _ => places.sort_by(|a, b| order(*b, *a)),
-                }
-                Ok(places)
+                ranks.sort_unstable();
+                Ok(ranks.into_iter().map(|rank| rank as u32 as usize).collect())
             }
             _ => self.sorted(keys.len(), &mut |a, b| {
                 self.spend(8)?;

@@ -5,6 +5,7 @@ use crate::jsonata::eval::truth;
 use crate::jsonata::messages::Fail;
 use crate::jsonata::program::Comparison;
 use crate::jsonata::value::{Build, List, SEQUENCE, Val};
+use asl_value::Value;
 
 /// Calls a function with as many of the arguments as it can take.
 fn back(call: &Call, function: &Val, first: Val, second: impl FnOnce() -> Val, third: &Val) -> Answer {
@@ -147,9 +148,20 @@ fn compared(call: &Call, value: &Val, comparison: &Comparison) -> Answer {
     // As deep as the function would be.
     call.run.budget.deepen(if comparison.names.is_empty() { 2 } else { 3 })?;
     let mut keys = Build::with_room(&call.run.budget, list.len())?;
-    for item in list.iter() {
-        call.run.spend(4 + comparison.names.len())?;
-        keys.push(call.run.fields_of(item, &comparison.names)?)?;
+    call.run.spend((4 + comparison.names.len()).saturating_mul(list.len()))?;
+    for index in 0..list.len() {
+        // As long as no array is met, a member of a member; it is not shared for it.
+        let key = match (list, &comparison.names[..]) {
+            (List::Plain(items), [name]) => match &items[index] {
+                Value::Object(item) => Some(item.get(name).map_or(Val::Undefined, Val::from)),
+                _ => None,
+            },
+            _ => None,
+        };
+        keys.push(match key {
+            Some(key) => key,
+            None => call.run.fields_of(list.get(index).unwrap_or_default(), &comparison.names)?,
+        })?;
     }
     let places = call.run.sorted_by(comparison.op, keys.items())?;
     call.run.taken(value, &places)

@@ -46,6 +46,22 @@ pub(in crate::jsonata) fn json(n: f64) -> String {
 
 /// A number rounded to 15 significant digits, as `$string` does.
 pub(super) fn rounded(n: f64) -> f64 {
+    let shortest = format!("{n:e}");
+    let digits = shortest.split_once('e').map_or(&*shortest, |(digits, _)| digits);
+    let count = digits.bytes().filter(u8::is_ascii_digit).count();
+    if count <= 15 {
+        return n;
+    }
+    // Just between two, JavaScript takes the larger one; the formatting here takes the even one.
+    let exact = if count == 16 && digits.ends_with('5') { format!("{n:.60e}") } else { String::new() };
+    let rest = exact.split_once('e').and_then(|(digits, _)| digits.split_once('.'));
+    let rest = rest.and_then(|(_, fraction)| fraction.get(14..)).unwrap_or("");
+    let between = rest.strip_prefix('5').is_some_and(|rest| rest.bytes().all(|b| b == b'0'));
+    let n = match between {
+        true if n < 0.0 => n.next_down(),
+        true => n.next_up(),
+        false => n,
+    };
     format!("{n:.14e}").parse().unwrap_or(n)
 }
 

@@ -138,6 +138,8 @@ struct Match {
     end: usize,
     groups: Val,
     next: Val,
+    /// As the function gave it.
+    whole: Val,
 }
 
 /// Calls a regular expression as a function.
@@ -163,12 +165,25 @@ fn found_from(run: &Run<'_>, pattern: &Arc<Pattern>, text: &Arc<str>, at: usize)
     let Some(found) = pattern.regex(run)?.captures_at(text, at) else { return Ok(Val::Undefined) };
     let whole = found.get(0).map_or(at..at, |m| m.range());
     let units = |at: usize| Val::Number(text[..at].encode_utf16().count() as f64);
+    let (start, end) = (units(whole.start), units(whole.end));
+    given_out(run, pattern, text, &found, (start, end))
+}
+
+/// A match as functions of an expression see it.
+fn given_out(
+    run: &Run<'_>,
+    pattern: &Arc<Pattern>,
+    text: &Arc<str>,
+    found: &Captures,
+    (start, end): (Val, Val),
+) -> Answer {
+    let whole = found.get(0).map_or(0..0, |m| m.range());
     let next = Function::Next(Next { pattern: Arc::clone(pattern), text: Arc::clone(text), at: whole.end });
     let mut record = run.record(5)?;
-    record.insert("match".into(), Val::string(&text[whole.clone()]))?;
-    record.insert("start".into(), units(whole.start))?;
-    record.insert("end".into(), units(whole.end))?;
-    record.insert("groups".into(), groups(run, &found)?)?;
+    record.insert("match".into(), Val::string(&text[whole]))?;
+    record.insert("start".into(), start)?;
+    record.insert("end".into(), end)?;
+    record.insert("groups".into(), groups(run, found)?)?;
     record.insert("next".into(), next.into())?;
     record.finish()
 }
@@ -220,26 +235,36 @@ fn given(value: &Val) -> Option<&Arc<Pattern>> {
     }
 }
 
+/// What JavaScript takes for false, but undefined.
+fn falsy(value: &Val) -> bool {
+    match value {
+        Val::Null | Val::Bool(false) => true,
+        Val::String(text) => text.is_empty(),
+        other => other.as_f64().is_some_and(|n| n == 0.0 || n.is_nan()),
+    }
+}
+
 /// Calls a matching function of the expression: on a text, or for the match after one.
 fn ask(call: &Call, function: &Val, text: Option<&Val>) -> Result<Option<Match>, Fail> {
     let args = text.map_or_else(Vec::new, |text| vec![text.clone()]);
-    let found = call.run.apply(function, args, &Val::Undefined)?;
-    let falsy = match &found {
-        Val::Undefined => return Ok(None),
-        Val::Null | Val::Bool(false) => true,
-        Val::String(text) => text.is_empty(),
-        other => other.as_f64() == Some(0.0),
-    };
+    described_by(&call.run.apply(function, args, &Val::Undefined)?)
+}
+
+/// The match that a matching function's answer tells of.
+fn described_by(found: &Val) -> Result<Option<Match>, Fail> {
+    if found.is_undefined() {
+        return Ok(None);
+    }
     let (start, end, groups) = (found.member("start"), found.member("end"), found.member("groups"));
     let next = found.member("next");
     let shaped = start.as_f64().is_some() || groups.is_array() || next.is_function();
-    if falsy || !shaped {
+    if falsy(found) || !shaped {
         return coded("T1010", &[]);
     }
     let place = |value: &Val| value.as_f64().map_or(0, |n| n.max(0.0) as usize);
     let (start, end) = (place(&start), place(&end));
     let text = found.member("match").as_str().unwrap_or_default().to_owned();
-    Ok(Some(Match { text, start, end, groups, next }))
+    Ok(Some(Match { text, start, end, groups, next, whole: found.clone() }))
 }
 
 /// Every match that a function of the expression gives for a text, with places in UTF-16 units.
@@ -267,7 +292,11 @@ pub(super) fn contains(call: &Call, args: &[Val]) -> Answer {
     let wanted = arg(args, 1);
     let found = match given(wanted) {
         Some(pattern) => pattern.regex(call.run)?.is_match(text),
-        None if wanted.is_function() => ask(call, wanted, Some(arg(args, 0)))?.is_some(),
+        None if wanted.is_function() => {
+            let answer = call.run.apply(wanted, vec![arg(args, 0).clone()], &Val::Undefined)?;
+            // Whatever is not undefined is a match, and what is false is not looked at.
+            falsy(&answer) || described_by(&answer)?.is_some()
+        }
         None => text.contains(wanted.as_str().unwrap_or("undefined")),
     };
     Ok(Val::Bool(found))
@@ -324,7 +353,8 @@ pub(super) fn split(call: &Call, args: &[Val]) -> Answer {
         return coded("D3020", &[]);
     }
     let mut parts = call.run.build();
-    let full = |count: usize| limit.is_some_and(|limit| count as f64 >= limit);
+    // A limit that is no number is none that anything is below.
+    let full = |count: usize| !limit.is_none_or(|limit| (count as f64) < limit);
     let separator = arg(args, 1);
     match given(separator) {
         _ if full(0) => {}
@@ -412,7 +442,7 @@ fn substitute<'t>(
 }
 
 pub(super) fn replace(call: &Call, args: &[Val]) -> Answer {
-    let Some(text) = string::given(args, 0) else { return Ok(Val::Undefined) };
+    let Val::String(text) = arg(args, 0) else { return Ok(Val::Undefined) };
     let (pattern, replacement, limit) = (arg(args, 1), arg(args, 2), number::given(args, 3));
     if pattern.as_str() == Some("") {
         return coded("D3010", &[]);
@@ -436,14 +466,10 @@ pub(super) fn replace(call: &Call, args: &[Val]) -> Answer {
                     put
                 }
                 function => {
-                    let mut record = call.run.record(5)?;
                     let place = |at: usize| Val::Number(text[..at].encode_utf16().count() as f64);
                     call.run.spend(whole.end / 8)?;
-                    record.insert("match".into(), Val::string(&text[whole.clone()]))?;
-                    record.insert("start".into(), place(whole.start))?;
-                    record.insert("end".into(), place(whole.end))?;
-                    record.insert("groups".into(), groups(call.run, found)?)?;
-                    replaced_by(call, function, record.finish()?)?
+                    let places = (place(whole.start), place(whole.end));
+                    replaced_by(call, function, given_out(call.run, pattern, text, found, places)?)?
                 }
             };
             replacing.put(whole, &put)
@@ -462,14 +488,7 @@ pub(super) fn replace(call: &Call, args: &[Val]) -> Answer {
                         substitute(template, &found.text, &group, list.len(), &mut put);
                         put
                     }
-                    function => {
-                        let mut record = call.run.record(4)?;
-                        record.insert("match".into(), Val::string(found.text.as_str()))?;
-                        record.insert("start".into(), Val::Number(found.start as f64))?;
-                        record.insert("end".into(), Val::Number(found.end as f64))?;
-                        record.insert("groups".into(), found.groups.clone())?;
-                        replaced_by(call, function, record.finish()?)?
-                    }
+                    function => replaced_by(call, function, found.whole.clone())?,
                 };
                 let start = (at + before).min(text.len());
                 let end = (start + found.text.len()).min(text.len());
@@ -484,8 +503,13 @@ pub(super) fn replace(call: &Call, args: &[Val]) -> Answer {
             call.run.spend(text.len() / 8)?;
             let pattern = pattern.as_str().unwrap_or("undefined");
             for (at, _) in text.match_indices(pattern) {
-                // JavaScript would write the function's source.
-                let Some(template) = replacement.as_str() else { return coded("D3012", &[]) };
+                let template = match replacement {
+                    Val::String(template) => template,
+                    // JavaScript writes its name.
+                    Val::Undefined => "undefined",
+                    // JavaScript would write the function's source.
+                    _ => return coded("D3012", &[]),
+                };
                 if !replacing.put(at..at + pattern.len(), template)? {
                     break;
                 }

@@ -5,9 +5,9 @@ use crate::jsonata::ast::{Expr, Kind};
 use crate::jsonata::functions::signature::Signature;
 use crate::jsonata::lexer::{Kind as TokenKind, Mistake, Token};
 
-impl Parser<'_> {
-    pub(super) fn call(&mut self, token: Token, procedure: Box<Operand>) -> Parsed {
-        let mut args: Vec<Option<Box<Operand>>> = Vec::new();
+impl<'a> Parser<'a> {
+    pub(super) fn call(&mut self, token: Token<'a>, procedure: Box<Operand<'a>>) -> Parsed<'a> {
+        let mut args: Vec<Option<Box<Operand<'a>>>> = Vec::new();
         self.list(")", |parser| {
             if parser.is("?") {
                 parser.step(false)?;
@@ -19,11 +19,16 @@ impl Parser<'_> {
         })?;
         let is_lambda = procedure.form == Form::Name
             && procedure.token.kind == TokenKind::Name
-            && matches!(procedure.token.text.as_str(), "function" | "\u{3bb}");
+            && matches!(&*procedure.token.text, "function" | "\u{3bb}");
         if is_lambda { self.lambda(token, args) } else { self.called(token, *procedure, args) }
     }
 
-    pub(super) fn called(&mut self, token: Token, procedure: Operand, args: Vec<Option<Box<Operand>>>) -> Parsed {
+    pub(super) fn called(
+        &mut self,
+        token: Token<'a>,
+        procedure: Operand<'a>,
+        args: Vec<Option<Box<Operand<'a>>>>,
+    ) -> Parsed<'a> {
         let parts = args.iter().flatten().map(|arg| &arg.expr).chain([&procedure.expr]);
         let mut expr = Expr { height: above(parts), at: token.start, ..Expr::default() };
         for arg in args.iter().flatten() {
@@ -34,7 +39,7 @@ impl Parser<'_> {
         self.operand(expr, token, Form::Other)
     }
 
-    pub(super) fn lambda(&mut self, token: Token, args: Vec<Option<Box<Operand>>>) -> Parsed {
+    pub(super) fn lambda(&mut self, token: Token<'a>, args: Vec<Option<Box<Operand<'a>>>>) -> Parsed<'a> {
         let params = params(&token, args)?;
         let signature = self.signature()?;
         self.expect("{", false)?;
@@ -45,11 +50,11 @@ impl Parser<'_> {
 
     pub(super) fn lambda_of(
         &mut self,
-        token: Token,
+        token: Token<'a>,
         params: Vec<String>,
         signature: Option<String>,
-        body: Operand,
-    ) -> Parsed {
+        body: Operand<'a>,
+    ) -> Parsed<'a> {
         let body = Box::new(body.expr);
         let height = body.height + 1;
         let expr = Expr { height, ..Expr::new(Kind::Lambda { params, signature, body }, token.start) };
@@ -76,14 +81,14 @@ impl Parser<'_> {
 }
 
 /// The names of parameters: all arguments must be variables.
-fn params(token: &Token, args: Vec<Option<Box<Operand>>>) -> Fallible<Vec<String>> {
+fn params<'a>(token: &Token<'a>, args: Vec<Option<Box<Operand<'a>>>>) -> Fallible<Vec<String>> {
     let mut params = Vec::with_capacity(args.len());
     for (index, arg) in args.into_iter().enumerate() {
         let arg = arg.map(|arg| (arg.form == Form::Variable, arg.token));
         match arg {
-            Some((true, name)) if name.kind == TokenKind::Variable => params.push(name.text),
+            Some((true, name)) if name.kind == TokenKind::Variable => params.push(name.text.into_owned()),
             other => {
-                let question = || Token { kind: TokenKind::Operator, text: "?".to_owned(), start: token.start };
+                let question = || Token { kind: TokenKind::Operator, text: "?".into(), start: token.start };
                 let found = other.map_or_else(question, |(_, token)| token);
                 return Err(Box::new(Mistake { value: Some((index + 1).to_string()), ..Mistake::at("S0208", &found) }));
             }

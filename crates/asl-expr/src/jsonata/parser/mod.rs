@@ -18,9 +18,9 @@ const HIGHEST: usize = 400;
 const MOST_PARENTS: usize = 200;
 
 /// A part of the text, parsed, with the token that the reference's own tree has for it.
-struct Operand {
+struct Operand<'a> {
     expr: Expr,
-    token: Token,
+    token: Token<'a>,
     form: Form,
 }
 
@@ -39,7 +39,7 @@ enum Form {
 /// # Errors
 /// The mistake the reference implementation reports.
 pub(super) fn parse(text: &str) -> Result<(Expr, Vec<usize>), Mistake> {
-    let end = Token { kind: TokenKind::End, text: String::new(), start: 0 };
+    let end = Token { kind: TokenKind::End, text: "".into(), start: 0 };
     let mut parser =
         Parser { lexer: Lexer::new(text), token: end, depth: 0, late: None, ancestry: Ancestry::default() };
     let operand = parser.all().map_err(|mistake| *mistake)?;
@@ -54,7 +54,7 @@ pub(super) fn parse(text: &str) -> Result<(Expr, Vec<usize>), Mistake> {
 
 struct Parser<'a> {
     lexer: Lexer<'a>,
-    token: Token,
+    token: Token<'a>,
     depth: usize,
     /// The first mistake of those that the reference finds after it has read all of the text.
     late: Option<Mistake>,
@@ -63,14 +63,14 @@ struct Parser<'a> {
 
 /// Boxed, so that a level of nesting needs little of the stack; so do functions of their own for what nests.
 type Fallible<T> = Result<T, Box<Mistake>>;
-type Parsed = Fallible<Box<Operand>>;
+type Parsed<'a> = Fallible<Box<Operand<'a>>>;
 
 /// How tightly a token binds to what is left of it.
-fn binding(token: &Token) -> u8 {
+fn binding(token: &Token<'_>) -> u8 {
     if token.kind != TokenKind::Operator {
         return 0;
     }
-    match token.text.as_str() {
+    match &*token.text {
         "[" | "(" | "@" | "#" => 80,
         "." => 75,
         "{" => 70,
@@ -90,15 +90,15 @@ fn above<'e>(parts: impl IntoIterator<Item = &'e Expr>) -> usize {
     parts.into_iter().map(|part| part.height).max().unwrap_or(0) + 1
 }
 
-impl Parser<'_> {
+impl<'a> Parser<'a> {
     fn is(&self, operator: &str) -> bool {
-        self.token.kind == TokenKind::Operator && self.token.text == operator
+        self.token.kind == TokenKind::Operator && *self.token.text == *operator
     }
 
     /// Goes on to the next token.
-    fn step(&mut self, after_operand: bool) -> Fallible<Token> {
+    fn step(&mut self, after_operand: bool) -> Fallible<Token<'a>> {
         let next = self.lexer.next(after_operand)?;
-        if next.kind == TokenKind::Operator && matches!(next.text.as_str(), "!" | "~") {
+        if next.kind == TokenKind::Operator && matches!(&*next.text, "!" | "~") {
             return Err(Box::new(Mistake::at("S0204", &next)));
         }
         Ok(std::mem::replace(&mut self.token, next))
@@ -120,14 +120,14 @@ impl Parser<'_> {
         self.late.get_or_insert(mistake);
     }
 
-    fn operand(&self, expr: Expr, token: Token, form: Form) -> Parsed {
+    fn operand(&self, expr: Expr, token: Token<'a>, form: Form) -> Parsed<'a> {
         if expr.height > HIGHEST {
             return Err(Box::new(Mistake::at("S0299", &token)));
         }
         Ok(Box::new(Operand { expr, token, form }))
     }
 
-    fn all(&mut self) -> Parsed {
+    fn all(&mut self) -> Parsed<'a> {
         self.step(false)?;
         let operand = self.expression(0)?;
         if self.token.kind != TokenKind::End {
@@ -136,7 +136,7 @@ impl Parser<'_> {
         Ok(operand)
     }
 
-    fn expression(&mut self, right: u8) -> Parsed {
+    fn expression(&mut self, right: u8) -> Parsed<'a> {
         self.depth += 1;
         if self.depth > DEEPEST {
             return Err(Box::new(Mistake::at("S0299", &self.token)));
@@ -180,7 +180,7 @@ impl Parser<'_> {
         Ok(pairs)
     }
 
-    fn prefix(&mut self, token: Token) -> Parsed {
+    fn prefix(&mut self, token: Token<'a>) -> Parsed<'a> {
         let at = token.start;
         let form = match token.kind {
             TokenKind::Name => Form::Name,
@@ -194,24 +194,24 @@ impl Parser<'_> {
             }
             TokenKind::Operator => return self.prefix_operator(token),
             TokenKind::Name => {
-                let name = Expr::new(Kind::Name(token.text.clone()), at);
+                let name = Expr::new(Kind::Name(token.text.to_string()), at);
                 return self.operand(path(name), token, form);
             }
-            TokenKind::Variable => Kind::Variable(token.text.clone()),
-            TokenKind::String => Kind::String(token.text.clone()),
+            TokenKind::Variable => Kind::Variable(token.text.to_string()),
+            TokenKind::String => Kind::String(token.text.to_string()),
             TokenKind::Number => Kind::Number(token.text.parse().unwrap_or(f64::NAN)),
-            TokenKind::Value => match token.text.as_str() {
+            TokenKind::Value => match &*token.text {
                 "true" => Kind::Bool(true),
                 "false" => Kind::Bool(false),
                 _ => Kind::Null,
             },
-            TokenKind::Regex { ref flags } => Kind::Regex { pattern: token.text.clone(), flags: flags.clone() },
+            TokenKind::Regex { ref flags } => Kind::Regex { pattern: token.text.to_string(), flags: flags.clone() },
         };
         self.operand(Expr::new(kind, at), token, form)
     }
 
-    fn prefix_operator(&mut self, token: Token) -> Parsed {
-        match token.text.as_str() {
+    fn prefix_operator(&mut self, token: Token<'a>) -> Parsed<'a> {
+        match &*token.text {
             "-" => self.negated(token),
             "(" => self.block(token),
             "[" => self.array(token),
@@ -222,10 +222,10 @@ impl Parser<'_> {
     }
 
     /// An operator that stands for itself.
-    fn word(&mut self, token: Token) -> Parsed {
+    fn word(&mut self, token: Token<'a>) -> Parsed<'a> {
         let at = token.start;
-        let expr = match token.text.as_str() {
-            "and" | "or" | "in" => path(Expr::new(Kind::Name(token.text.clone()), at)),
+        let expr = match &*token.text {
+            "and" | "or" | "in" => path(Expr::new(Kind::Name(token.text.to_string()), at)),
             "*" => Expr::new(Kind::Wildcard, at),
             "**" => Expr::new(Kind::Descendant, at),
             "%" if self.ancestry.len() >= MOST_PARENTS => return Err(Box::new(Mistake::at("S0299", &token))),
@@ -235,7 +235,7 @@ impl Parser<'_> {
         self.operand(expr, token, Form::Other)
     }
 
-    fn negated(&mut self, token: Token) -> Parsed {
+    fn negated(&mut self, token: Token<'a>) -> Parsed<'a> {
         let mut operand = self.inner(70)?;
         let expr = if let Kind::Number(n) = &mut operand.kind {
             *n = -*n;
@@ -249,7 +249,7 @@ impl Parser<'_> {
         self.operand(expr, token, Form::Other)
     }
 
-    fn object(&mut self, token: Token) -> Parsed {
+    fn object(&mut self, token: Token<'a>) -> Parsed<'a> {
         let pairs = self.pairs()?;
         let height = above(pairs.iter().flat_map(|(k, v)| [k, v]));
         let mut expr = Expr { height, at: token.start, ..Expr::default() };
@@ -261,7 +261,7 @@ impl Parser<'_> {
         self.operand(expr, token, Form::Other)
     }
 
-    fn transform(&mut self, token: Token) -> Parsed {
+    fn transform(&mut self, token: Token<'a>) -> Parsed<'a> {
         let pattern = self.inner(0)?;
         self.expect("|", false)?;
         let update = self.inner(0)?;
@@ -276,7 +276,7 @@ impl Parser<'_> {
         self.operand(Expr { height, ..expr }, token, Form::Other)
     }
 
-    fn block(&mut self, token: Token) -> Parsed {
+    fn block(&mut self, token: Token<'a>) -> Parsed<'a> {
         let mut parts = Vec::new();
         while !self.is(")") {
             parts.push(self.inner(0)?);
@@ -296,7 +296,7 @@ impl Parser<'_> {
         self.operand(expr, token, Form::Other)
     }
 
-    fn array(&mut self, token: Token) -> Parsed {
+    fn array(&mut self, token: Token<'a>) -> Parsed<'a> {
         let mut items = Vec::new();
         self.list("]", |parser| {
             let mut item = parser.inner(0)?;
@@ -324,8 +324,8 @@ impl Parser<'_> {
         Expr { kind: Kind::Binary(op, Box::new([left, right])), ..expr }
     }
 
-    fn infix(&mut self, token: Token, left: Box<Operand>) -> Parsed {
-        match token.text.as_str() {
+    fn infix(&mut self, token: Token<'a>, left: Box<Operand<'a>>) -> Parsed<'a> {
+        match &*token.text {
             "(" => self.call(token, left),
             "." => self.dot(token, left),
             "[" => self.bracket(token, left),
@@ -339,13 +339,13 @@ impl Parser<'_> {
         }
     }
 
-    fn dot(&mut self, token: Token, left: Box<Operand>) -> Parsed {
+    fn dot(&mut self, token: Token<'a>, left: Box<Operand<'a>>) -> Parsed<'a> {
         let right = self.expression(75)?;
         let expr = self.join(left.expr, right.expr);
         self.operand(expr, token, Form::Other)
     }
 
-    fn bracket(&mut self, token: Token, mut left: Box<Operand>) -> Parsed {
+    fn bracket(&mut self, token: Token<'a>, mut left: Box<Operand<'a>>) -> Parsed<'a> {
         if self.is("]") {
             self.expect("]", false)?;
             keep_array(&mut left);
@@ -357,7 +357,7 @@ impl Parser<'_> {
         self.operand(expr, token, form)
     }
 
-    fn bind(&mut self, token: Token, left: Box<Operand>) -> Parsed {
+    fn bind(&mut self, token: Token<'a>, left: Box<Operand<'a>>) -> Parsed<'a> {
         if left.form != Form::Variable || left.token.kind != TokenKind::Variable {
             return Err(Box::new(Mistake::at("S0212", &left.token)));
         }
@@ -365,29 +365,29 @@ impl Parser<'_> {
         self.bind_of(token, *left, *value)
     }
 
-    fn bind_of(&mut self, token: Token, left: Operand, value: Operand) -> Parsed {
+    fn bind_of(&mut self, token: Token<'a>, left: Operand<'a>, value: Operand<'a>) -> Parsed<'a> {
         let value = value.expr;
         let mut expr = Expr { height: value.height + 1, at: token.start, ..Expr::default() };
         self.ancestry.push(&mut expr, &value);
-        expr.kind = Kind::Bind(left.token.text, Box::new(value));
+        expr.kind = Kind::Bind(left.token.text.into_owned(), Box::new(value));
         self.operand(expr, token, Form::Other)
     }
 
     /// `left@$name` and `left#$name`
-    fn naming(&mut self, token: Token, left: Box<Operand>) -> Parsed {
+    fn naming(&mut self, token: Token<'a>, left: Box<Operand<'a>>) -> Parsed<'a> {
         let name = self.expression(80)?;
         if name.form != Form::Variable || name.token.kind != TokenKind::Variable {
             return Err(Box::new(Mistake { offset: name.token.start, ..Mistake::at("S0214", &token) }));
         }
         if token.text == "@" {
-            let expr = self.focus(left.expr, name.token.text, token.start);
+            let expr = self.focus(left.expr, name.token.text.into_owned(), token.start);
             self.operand(expr, token, Form::Focus)
         } else {
-            self.operand(index(left.expr, name.token.text), token, Form::Other)
+            self.operand(index(left.expr, name.token.text.into_owned()), token, Form::Other)
         }
     }
 
-    fn condition(&mut self, token: Token, condition: Box<Operand>) -> Parsed {
+    fn condition(&mut self, token: Token<'a>, condition: Box<Operand<'a>>) -> Parsed<'a> {
         let then = self.expression(0)?;
         let mut otherwise = None;
         if self.is(":") {
@@ -397,7 +397,7 @@ impl Parser<'_> {
         self.condition_of(token, condition.expr, then.expr, otherwise.map(|part| part.expr))
     }
 
-    fn condition_of(&mut self, token: Token, condition: Expr, then: Expr, otherwise: Option<Expr>) -> Parsed {
+    fn condition_of(&mut self, token: Token<'a>, condition: Expr, then: Expr, otherwise: Option<Expr>) -> Parsed<'a> {
         let height = above([&condition, &then].into_iter().chain(&otherwise));
         let mut expr = Expr { height, at: token.start, ..Expr::default() };
         for part in [&condition, &then].into_iter().chain(&otherwise) {
@@ -407,19 +407,19 @@ impl Parser<'_> {
         self.operand(expr, token, Form::Other)
     }
 
-    fn apply(&mut self, token: Token, left: Box<Operand>) -> Parsed {
+    fn apply(&mut self, token: Token<'a>, left: Box<Operand<'a>>) -> Parsed<'a> {
         let right = self.expression(40)?;
         self.apply_of(token, left.expr, right.expr)
     }
 
-    fn apply_of(&mut self, token: Token, left: Expr, right: Expr) -> Parsed {
+    fn apply_of(&mut self, token: Token<'a>, left: Expr, right: Expr) -> Parsed<'a> {
         let keep_array = left.keep_array || right.keep_array;
         let height = above([&left, &right]);
         let expr = Expr::new(Kind::Apply(Box::new([left, right])), token.start);
         self.operand(Expr { keep_array, height, ..expr }, token, Form::Other)
     }
 
-    fn binary(&mut self, token: Token, left: Box<Operand>) -> Parsed {
+    fn binary(&mut self, token: Token<'a>, left: Box<Operand<'a>>) -> Parsed<'a> {
         let Some(op) = Op::of(&token.text) else { return Err(Box::new(Mistake::at("S0201", &token))) };
         let right = self.expression(binding(&token))?;
         let expr = self.binary_of(op, left.expr, right.expr, token.start);

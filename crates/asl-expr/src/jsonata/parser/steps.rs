@@ -24,7 +24,7 @@ pub(super) fn last_step(expr: &mut Expr) -> &mut Expr {
     }
 }
 
-impl Parser<'_> {
+impl<'a> Parser<'a> {
     /// `left.right`
     pub(super) fn join(&mut self, left: Expr, mut right: Expr) -> Expr {
         let slot = if let Kind::Parent(slot) = left.kind { Some(slot) } else { None };
@@ -96,7 +96,7 @@ impl Parser<'_> {
     }
 
     /// `left{...}`
-    pub(super) fn grouping(&mut self, token: Token, left: Box<Operand>) -> Parsed {
+    pub(super) fn grouping(&mut self, token: Token<'a>, left: Box<Operand<'a>>) -> Parsed<'a> {
         let (at, mut left) = (token.start, left.expr);
         if left.group.is_some() {
             self.late(Mistake::new("S0210", at));
@@ -108,7 +108,7 @@ impl Parser<'_> {
     }
 
     /// `left^(...)`
-    pub(super) fn order_by(&mut self, token: Token, left: Box<Operand>) -> Parsed {
+    pub(super) fn order_by(&mut self, token: Token<'a>, left: Box<Operand<'a>>) -> Parsed<'a> {
         let at = token.start;
         self.expect("(", false)?;
         let mut terms = Vec::new();
@@ -157,7 +157,7 @@ impl Parser<'_> {
 }
 
 /// `left[]`
-pub(super) fn keep_array(left: &mut Operand) {
+pub(super) fn keep_array(left: &mut Operand<'_>) {
     left.expr.keep_array = true;
     if let Kind::Path { steps, keep_singleton } = &mut left.expr.kind {
         match left.form {

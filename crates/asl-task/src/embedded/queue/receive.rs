@@ -1,6 +1,6 @@
 //! Receiving: visibility, receipts, dead letters, retention.
 
-use super::{Queues, bad_value};
+use super::{Queue, Queues, bad_value};
 use crate::embedded::error::{Fault, Stop, refused};
 use crate::embedded::ids::tag;
 use crate::embedded::name_of;
@@ -25,28 +25,21 @@ pub struct Receive {
 
 impl Queues {
     /// Removes messages that were kept longer than the queue keeps them.
-    pub(crate) async fn expire(&self, tx: &mut dyn ServiceTx, queue: &str, now_ms: i64) -> Result<(), Stop> {
-        let (name, _) = self.named(queue)?;
-        tx.delete_messages(name, self.kept_since_ms(queue, now_ms)?).await?;
+    pub(crate) async fn expire(&self, tx: &mut dyn ServiceTx, queue: &Queue<'_>, now_ms: i64) -> Result<(), Stop> {
+        tx.delete_messages(&queue.name, queue.kept_since_ms(now_ms)).await?;
         Ok(())
-    }
-
-    /// Messages that were sent before are kept no longer; epoch milliseconds.
-    pub(crate) fn kept_since_ms(&self, queue: &str, now_ms: i64) -> Result<i64, Stop> {
-        let (_, spec) = self.named(queue)?;
-        Ok(now_ms - i64::from(spec.message_retention_period) * 1000)
     }
 
     /// Takes messages that are visible, in order, and hides them. What was received too often moves to the dead-letter queue.
     pub(crate) async fn receive(
         &self,
         tx: &mut dyn ServiceTx,
-        queue: &str,
+        queue: &Queue<'_>,
         receive: &Receive,
     ) -> Result<Vec<Message>, Stop> {
         let now_ms = receive.now_ms;
         self.expire(tx, queue, now_ms).await?;
-        let (queue, spec) = self.named(queue)?;
+        let (queue, spec) = (&*queue.name, &*queue.spec);
         let hidden_ms = receive.visibility_timeout_ms.unwrap_or(i64::from(spec.visibility_timeout) * 1000);
         // First the dead letters go, then the rest is taken: nothing comes twice, whatever the visibility timeout is.
         let mut batch = loop {
@@ -94,11 +87,11 @@ impl Queues {
     pub(crate) async fn delete(
         &self,
         tx: &mut dyn ServiceTx,
-        queue: &str,
+        queue: &Queue<'_>,
         receipt: &str,
         now_ms: i64,
     ) -> Result<(), Stop> {
-        let (queue, spec) = self.named(queue)?;
+        let (queue, spec) = (&*queue.name, &*queue.spec);
         let Some(message) = tx.message(queue, position_of(receipt)?).await? else { return Ok(()) };
         let expired = spec.fifo_queue && message.visible_at_ms <= now_ms;
         if expired || (spec.fifo_queue && message.receipt.as_deref() != Some(receipt)) {
@@ -119,7 +112,6 @@ impl Queues {
         seconds: i64,
         now_ms: i64,
     ) -> Result<(), Stop> {
-        let (queue, _) = self.named(queue)?;
         let position = position_of(receipt)?;
         if !(0..=43_200).contains(&seconds) {
             return Err(bad_value("VisibilityTimeout", seconds, "Must be between 0 and 43200.").into());

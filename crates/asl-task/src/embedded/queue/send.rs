@@ -1,7 +1,7 @@
 //! Sending: checks, delay, and the deduplication of FIFO queues.
 
 use super::attributes::size_of_attributes;
-use super::{Queues, bad_value, missing};
+use super::{Queue, Queues, bad_value, missing};
 use crate::embedded::error::{Fault, Stop, refused};
 use crate::embedded::ids::sha256_hex;
 use crate::embedded::spec::QueueSpec;
@@ -33,11 +33,11 @@ impl Queues {
     pub(crate) async fn send(
         &self,
         tx: &mut dyn ServiceTx,
-        queue: &str,
+        queue: &Queue<'_>,
         mut outgoing: Outgoing,
         now_ms: i64,
     ) -> Result<Sent, Stop> {
-        let (queue, spec) = self.named(queue)?;
+        let (queue, spec) = (&*queue.name, &*queue.spec);
         check(spec, &mut outgoing)?;
         let scope = format!("sqs/{queue}");
         if let Some(id) = &outgoing.dedup_id

@@ -3,7 +3,7 @@
 use super::attribute::{Attribute, Attributes};
 use crate::embedded::error::{Fault, invalid};
 use crate::embedded::ids::hex;
-use crate::embedded::spec::{KeyAttribute, TableSpec};
+use crate::embedded::spec::KeyAttribute;
 use asl_store::ItemKey;
 use std::sync::Arc;
 
@@ -12,17 +12,13 @@ const MAX_HASH_SIZE: usize = 2048;
 const MAX_RANGE_SIZE: usize = 1024;
 
 /// The key schema of a table.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Schema {
     pub(super) hash: KeyAttribute,
     pub(super) range: Option<KeyAttribute>,
 }
 
 impl Schema {
-    pub(crate) fn new(spec: &TableSpec) -> Schema {
-        Schema { hash: spec.hash_key.clone(), range: spec.range_key.clone() }
-    }
-
     /// The key attributes: the hash key, then the range key.
     pub(crate) fn attributes(&self) -> impl Iterator<Item = &KeyAttribute> {
         std::iter::once(&self.hash).chain(&self.range)

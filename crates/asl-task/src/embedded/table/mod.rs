@@ -1,91 +1,105 @@
 //! Tables that behave like DynamoDB's.
 //!
-//! `number` and `attribute` are the values, `expression` the language over them, `key` the primary key; `write` and
-//! `read` are the actions.
+//! `number` and `attribute` are the values, `expression` the language over them, `key` the primary key, `index` the secondary
+//! indexes; `write` and `read` are the operations on items, `batch` and `transact` those on many, `manage` those on tables.
 
 pub(crate) mod attribute;
+mod batch;
 mod expression;
+mod index;
 mod key;
+mod manage;
 mod number;
 mod read;
+mod transact;
 mod write;
 
+use super::created;
 use super::error::{Fault, Stop, invalid, refused};
 use super::params::Params;
 use super::spec::TableSpec;
-use super::{Dialect, ServiceCall, name_of};
+use super::{Dialect, Identity, name_of};
 use asl_store::ServiceTx;
 use asl_value::{Map, Value};
 use attribute::{Attributes, read_all, size_all, write_all};
+use index::Index;
 pub(crate) use key::Schema;
-use std::collections::BTreeMap;
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex};
 
 /// The declared tables by name.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Tables(BTreeMap<String, Schema>);
-
-/// The actions of the service.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Action {
-    PutItem,
-    GetItem,
-    UpdateItem,
-    DeleteItem,
-    Query,
-    Scan,
+#[derive(Clone, Debug)]
+pub(crate) struct Tables {
+    tables: BTreeMap<String, Definition>,
+    identity: Identity,
+    /// Declared tables whose indexes were found to be as they are declared: this need not be looked at again.
+    settled: Arc<Mutex<BTreeSet<String>>>,
 }
 
-impl Action {
-    /// The action of a task resource; the optimized integration has four of them.
-    pub(crate) fn named(name: &str, dialect: Dialect) -> Option<Action> {
-        match name {
-            "putItem" => Some(Action::PutItem),
-            "getItem" => Some(Action::GetItem),
-            "updateItem" => Some(Action::UpdateItem),
-            "deleteItem" => Some(Action::DeleteItem),
-            "query" if dialect == Dialect::AwsSdk => Some(Action::Query),
-            "scan" if dialect == Dialect::AwsSdk => Some(Action::Scan),
-            _ => None,
-        }
+/// What a table is: its key and its indexes.
+#[derive(Clone, Debug)]
+pub(crate) struct Definition {
+    pub(crate) schema: Schema,
+    pub(crate) indexes: Vec<Index>,
+}
+
+/// A table that a call is about: a declared one, or one that was made at run time.
+#[derive(Clone, Debug)]
+pub(crate) struct Table<'a> {
+    pub(crate) name: Cow<'a, str>,
+    pub(crate) definition: Cow<'a, Definition>,
+    /// What the store has of one that was made at run time.
+    pub(crate) created: Option<Value>,
+}
+
+impl Table<'_> {
+    pub(crate) fn schema(&self) -> &Schema {
+        &self.definition.schema
+    }
+}
+
+impl Definition {
+    fn new(spec: &TableSpec) -> Definition {
+        let schema = Schema { hash: spec.hash_key.clone(), range: spec.range_key.clone() };
+        Definition { indexes: index::of(spec, &schema), schema }
     }
 }
 
 impl Tables {
-    pub(crate) fn new(specs: &BTreeMap<String, TableSpec>) -> Tables {
-        Tables(specs.iter().map(|(name, spec)| (name.clone(), Schema::new(spec))).collect())
+    pub(crate) fn new(specs: &BTreeMap<String, TableSpec>, identity: &Identity) -> Tables {
+        let tables = specs.iter().map(|(name, spec)| (name.clone(), Definition::new(spec))).collect();
+        Tables { tables, identity: identity.clone(), settled: Arc::default() }
     }
 
     pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
-        self.0.keys().map(String::as_str)
+        self.tables.keys().map(String::as_str)
     }
 
-    pub(crate) async fn call(
-        &self,
-        action: Action,
-        tx: &mut dyn ServiceTx,
-        call: &ServiceCall<'_>,
-    ) -> Result<Map, Stop> {
-        match action {
-            Action::PutItem => self.put(tx, call).await,
-            Action::UpdateItem => self.update(tx, call).await,
-            Action::DeleteItem => self.delete(tx, call).await,
-            Action::GetItem => self.get(tx, call).await,
-            Action::Query => self.query(tx, call).await,
-            Action::Scan => self.scan(tx, call).await,
-        }
+    /// Whether a name or ARN is that of a declared table.
+    pub(crate) fn is_declared(&self, reference: &str) -> bool {
+        self.tables.contains_key(name_of(reference))
     }
 
     /// The table a call names, by name or ARN.
-    fn table(&self, params: &Params<'_>) -> Result<(&str, &Schema), Fault> {
+    async fn table<'q>(&'q self, tx: &mut dyn ServiceTx, params: &Params<'_>) -> Result<Table<'q>, Stop> {
         let null =
             |name| validation(format!("Value null at '{name}' failed to satisfy constraint: Member must not be null"));
         let name = params.text("TableName")?.ok_or_else(|| null("tableName"))?;
-        self.named(name).ok_or_else(|| refused("ResourceNotFoundException", "Requested resource not found"))
+        self.find(tx, name).await
     }
 
-    /// A declared table, by name or ARN.
-    pub(crate) fn named(&self, name: &str) -> Option<(&str, &Schema)> {
-        self.0.get_key_value(name_of(name)).map(|(name, schema)| (name.as_str(), schema))
+    /// A table, by name or ARN.
+    pub(crate) async fn find<'q>(&'q self, tx: &mut dyn ServiceTx, reference: &str) -> Result<Table<'q>, Stop> {
+        let name = name_of(reference);
+        if let Some((name, definition)) = self.tables.get_key_value(name) {
+            let (name, definition) = (Cow::Borrowed(name.as_str()), Cow::Borrowed(definition));
+            return Ok(Table { name, definition, created: None });
+        }
+        let row = created::TABLE.get(tx, name, name).await?;
+        let row = row.ok_or_else(|| refused("ResourceNotFoundException", "Requested resource not found"))?;
+        let definition = Definition::new(&manage::spec_of(&row)?);
+        Ok(Table { name: Cow::Owned(name.to_owned()), definition: Cow::Owned(definition), created: Some(row) })
     }
 }
 
@@ -135,6 +149,17 @@ fn add_capacity(answer: &mut Map, params: &Params<'_>, table: &str, units: f64) 
     Ok(())
 }
 
+/// Adds `ConsumedCapacity` of several tables when the call asks for it.
+fn add_capacities(answer: &mut Map, params: &Params<'_>, tables: &BTreeMap<String, f64>) -> Result<(), Fault> {
+    if capacity_wish(params)? != "NONE" {
+        let one = |(table, units): (&String, &f64)| {
+            Value::from(Map::from_iter([("TableName", Value::from(table)), ("CapacityUnits", Value::from(*units))]))
+        };
+        answer.insert("ConsumedCapacity", tables.iter().map(one).collect::<Value>());
+    }
+    Ok(())
+}
+
 /// One unit for each started 4 KB read, half of it when the read may be stale.
 fn read_units(bytes: usize, params: &Params<'_>) -> Result<f64, Fault> {
     let units = bytes.div_ceil(4096).max(1) as f64;
@@ -154,6 +179,7 @@ fn stored(item: &Value) -> Result<Attributes, Stop> {
     let map = item.as_object().ok_or_else(|| bad("it is not a JSON object"))?;
     read_all(map).map_err(|fault| match fault {
         Fault::Refused { message, .. } | Fault::Unreadable(message) => bad(&message),
+        Fault::Unknown => bad("it has no type"),
     })
 }
 

@@ -5,11 +5,11 @@ use super::expression::condition::{Comparator, Condition, Function, Operand, beg
 use super::expression::parse::Placeholders;
 use super::expression::projection::Projection;
 use super::key::encode;
-use super::{Schema, Tables, add_capacity, attributes, choice, read_units, stored};
-use crate::embedded::ServiceCall;
+use super::{Index, Schema, Table, Tables, add_capacity, attributes, choice, read_units, stored};
 use crate::embedded::error::{Fault, Stop, invalid};
 use crate::embedded::params::{Params, Shape};
-use crate::embedded::spec::KeyAttribute;
+use crate::embedded::spec::{KeyAttribute, ProjectionType};
+use crate::embedded::{ServiceCall, Services};
 use asl_store::{ItemKey, ItemRange, ServiceTx};
 use asl_value::{Map, Value};
 use std::collections::BTreeMap;
@@ -68,26 +68,31 @@ const SCAN: Shape = Shape {
 };
 
 impl Tables {
-    pub(super) async fn get(&self, tx: &mut dyn ServiceTx, call: &ServiceCall<'_>) -> Result<Map, Stop> {
-        let params = Params::new(call.parameters, &GET)?;
+    pub(crate) async fn get(&self, tx: &mut dyn ServiceTx, call: &ServiceCall<'_>, _: &Services) -> Result<Map, Stop> {
+        let params = Params::of(call, &GET)?;
         let key = attributes(&params, "Key")?;
         let mut placeholders = Placeholders::read(&params, &["ProjectionExpression"])?;
         let projection = read_projection(&params, &mut placeholders)?;
         placeholders.check_used()?;
-        let (table, schema) = self.table(&params)?;
-        let item = tx.item(table, &schema.key(&key)?).await?.as_ref().map(stored).transpose()?;
+        let table = self.table(tx, &params).await?;
+        let item = tx.item(&table.name, &table.schema().key(&key)?).await?.as_ref().map(stored).transpose()?;
         let mut answer = Map::new();
         let bytes = item.as_ref().map_or(0, size_all);
         if let Some(item) = item {
             let shown = projection.map_or_else(|| item.clone(), |projection| projection.apply(&item));
             answer.insert("Item", write_all(&shown, call.dialect));
         }
-        add_capacity(&mut answer, &params, table, read_units(bytes, &params)?)?;
+        add_capacity(&mut answer, &params, &table.name, read_units(bytes, &params)?)?;
         Ok(answer)
     }
 
-    pub(super) async fn query(&self, tx: &mut dyn ServiceTx, call: &ServiceCall<'_>) -> Result<Map, Stop> {
-        let params = Params::new(call.parameters, &QUERY)?;
+    pub(crate) async fn query(
+        &self,
+        tx: &mut dyn ServiceTx,
+        call: &ServiceCall<'_>,
+        _: &Services,
+    ) -> Result<Map, Stop> {
+        let params = Params::of(call, &QUERY)?;
         let expressions = ["KeyConditionExpression", "FilterExpression", "ProjectionExpression"];
         let mut placeholders = Placeholders::read(&params, &expressions)?;
         let missing = || {
@@ -96,18 +101,83 @@ impl Tables {
         let text = params.text("KeyConditionExpression")?.ok_or_else(missing)?;
         let condition = Condition::parse("KeyConditionExpression", text, &mut placeholders)?;
         let page = Page::read(&params, placeholders)?;
-        let (table, schema) = self.table(&params)?;
-        let wanted = KeyCondition::read(schema, condition)?;
+        let table = self.table(tx, &params).await?;
+        let source = self.source(tx, &table, &params, &page).await?;
+        let wanted = KeyCondition::read(source.schema, condition)?;
         let reverse = params.get("ScanIndexForward").is_some_and(|value| value == &Value::from(false));
-        page.run(tx, call, &params, (table, schema), Some(&wanted), reverse).await
+        page.run(tx, call, &params, &source, Some(&wanted), reverse).await
     }
 
-    pub(super) async fn scan(&self, tx: &mut dyn ServiceTx, call: &ServiceCall<'_>) -> Result<Map, Stop> {
-        let params = Params::new(call.parameters, &SCAN)?;
+    pub(crate) async fn scan(&self, tx: &mut dyn ServiceTx, call: &ServiceCall<'_>, _: &Services) -> Result<Map, Stop> {
+        let params = Params::of(call, &SCAN)?;
         let placeholders = Placeholders::read(&params, &["FilterExpression", "ProjectionExpression"])?;
         let page = Page::read(&params, placeholders)?;
-        let table = self.table(&params)?;
-        page.run(tx, call, &params, table, None, false).await
+        let table = self.table(tx, &params).await?;
+        let source = self.source(tx, &table, &params, &page).await?;
+        page.run(tx, call, &params, &source, None, false).await
+    }
+
+    /// What a Query or Scan reads: the table, or the index that `IndexName` names.
+    async fn source<'t>(
+        &self,
+        tx: &mut dyn ServiceTx,
+        table: &'t Table<'t>,
+        params: &Params<'_>,
+        page: &Page,
+    ) -> Result<Source<'t>, Stop> {
+        let Some(name) = params.text("IndexName")? else {
+            return Ok(Source { rows: table.name.to_string(), table, schema: table.schema(), index: None });
+        };
+        let index = table.definition.indexes.iter().find(|index| index.name == name);
+        let index = index.ok_or_else(|| invalid(format!("The table does not have the specified index: {name}")))?;
+        if !index.local && params.flag("ConsistentRead")? {
+            return Err(invalid("Consistent reads are not supported on global secondary indexes").into());
+        }
+        let partial = index.projection.projection_type != ProjectionType::All;
+        if page.whole_items && partial && !index.local {
+            return Err(invalid(format!(
+                "One or more parameter values were invalid: Select type ALL_ATTRIBUTES is not supported for global \
+                 secondary index {name} because its projection type is not ALL"
+            ))
+            .into());
+        }
+        self.settle(tx, table).await?;
+        Ok(Source { rows: index.rows(&table.name), table, schema: &index.schema, index: Some(index) })
+    }
+}
+
+/// What a Query or Scan reads.
+struct Source<'t> {
+    /// The table of the store.
+    rows: String,
+    table: &'t Table<'t>,
+    /// The key in whose order the rows are.
+    schema: &'t Schema,
+    index: Option<&'t Index>,
+}
+
+impl Source<'_> {
+    /// The row that an `ExclusiveStartKey` stands for: the item's key, and for an index its key too.
+    fn row_of(&self, given: &Map) -> Result<ItemKey, Fault> {
+        let given = super::read_all(given)?;
+        let Some(index) = self.index else { return self.schema.key(&given) };
+        let wrong = || invalid("The provided starting key is invalid");
+        let key = self.table.schema().key(&self.table.schema().pick(&given))?;
+        let known = |name: &str| self.schema.contains(name) || self.table.schema().contains(name);
+        if given.keys().any(|name| !known(name)) {
+            return Err(wrong());
+        }
+        index.check(&given)?;
+        index.row_key(&key, &given).ok_or_else(wrong)
+    }
+
+    /// The key that a page ends with.
+    fn last(&self, item: &Attributes) -> Attributes {
+        let mut key = self.table.schema().pick(item);
+        if self.index.is_some() {
+            key.extend(self.schema.pick(item));
+        }
+        key
     }
 }
 
@@ -122,13 +192,12 @@ struct Page {
     projection: Option<Projection>,
     limit: usize,
     count_only: bool,
+    /// `Select` asks for all attributes, also those that a local index does not have.
+    whole_items: bool,
 }
 
 impl Page {
     fn read(params: &Params<'_>, mut placeholders: Placeholders) -> Result<Page, Fault> {
-        if let Some(index) = params.text("IndexName")? {
-            return Err(invalid(format!("The table does not have the specified index: {index}")));
-        }
         let filter = params.text("FilterExpression")?;
         let filter = filter.map(|text| Condition::parse("FilterExpression", text, &mut placeholders)).transpose()?;
         let projection = read_projection(params, &mut placeholders)?;
@@ -143,7 +212,8 @@ impl Page {
         };
         let select =
             choice(params, "Select", &["SPECIFIC_ATTRIBUTES", "COUNT", "ALL_ATTRIBUTES", "ALL_PROJECTED_ATTRIBUTES"])?;
-        Ok(Page { filter, projection, limit, count_only: select == Some("COUNT") })
+        let (count_only, whole_items) = (select == Some("COUNT"), select == Some("ALL_ATTRIBUTES"));
+        Ok(Page { filter, projection, limit, count_only, whole_items })
     }
 
     async fn run(
@@ -151,22 +221,27 @@ impl Page {
         tx: &mut dyn ServiceTx,
         call: &ServiceCall<'_>,
         params: &Params<'_>,
-        (table, schema): (&str, &Schema),
+        source: &Source<'_>,
         wanted: Option<&KeyCondition>,
         reverse: bool,
     ) -> Result<Map, Stop> {
-        let start = params.object("ExclusiveStartKey")?.map(|key| schema.key(&super::read_all(key)?)).transpose();
+        let start = params.object("ExclusiveStartKey")?.map(|key| source.row_of(key)).transpose();
         let mut after: Option<ItemKey> = start.map_err(|_| invalid("The provided starting key is invalid"))?;
         let (mut items, mut scanned, mut bytes) = (Vec::new(), 0, 0);
         // Where to go on; none at the end of the table.
         let last = 'pages: loop {
             let hash = wanted.map(|wanted| wanted.hash.as_str());
             let range = ItemRange { hash, after: after.as_ref(), reverse, limit: BATCH };
-            let rows = tx.items(table, range).await?;
+            let rows = tx.items(&source.rows, range).await?;
             let more = rows.len() == BATCH as usize;
             for (key, item) in rows {
-                let item = stored(&item)?;
-                if wanted.is_none_or(|wanted| wanted.holds(schema, &item)) {
+                let mut item = stored(&item)?;
+                if wanted.is_none_or(|wanted| wanted.holds(source.schema, &item)) {
+                    if self.whole_items && source.index.is_some_and(|index| index.local) {
+                        let own = source.table.schema().key_of_item(&item)?;
+                        item =
+                            tx.item(&source.table.name, &own).await?.as_ref().map(stored).transpose()?.unwrap_or(item);
+                    }
                     scanned += 1;
                     bytes += size_all(&item);
                     if self.filter.as_ref().is_none_or(|filter| filter.holds(&item)) {
@@ -174,7 +249,7 @@ impl Page {
                     }
                     // As on AWS, a full page says where to go on even when nothing follows.
                     if scanned == self.limit || bytes >= PAGE_BYTES {
-                        break 'pages Some(schema.pick(&item));
+                        break 'pages Some(source.last(&item));
                     }
                 }
                 after = Some(key);
@@ -191,7 +266,7 @@ impl Page {
         if let Some(last) = last {
             answer.insert("LastEvaluatedKey", write_all(&last, call.dialect));
         }
-        add_capacity(&mut answer, params, table, read_units(bytes, params)?)?;
+        add_capacity(&mut answer, params, &source.table.name, read_units(bytes, params)?)?;
         Ok(answer)
     }
 }

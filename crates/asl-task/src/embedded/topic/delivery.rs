@@ -1,4 +1,4 @@
-//! The outbox of deliveries to functions.
+//! The outbox of deliveries to functions and state machines.
 //!
 //! Publishing writes them in its own transaction, into a queue whose name no queue can have. The engine takes those that
 //! are due, calls the functions, and says how it went. A delivery is handed out at least once; one that was taken and
@@ -16,16 +16,25 @@ pub(crate) const OUTBOX: &str = "sns:deliveries";
 /// The waits before the second and the third attempt, in milliseconds.
 const RETRY_AFTER_MS: [i64; 2] = [60_000, 120_000];
 
-/// A due delivery to a function.
+/// Whom a delivery is for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Target {
+    /// A function, by name.
+    Function(String),
+    /// A state machine, by ARN: an execution of it is started.
+    StateMachine(String),
+}
+
+/// A due delivery.
 #[derive(Clone, Debug, PartialEq)]
-pub struct FunctionDelivery {
+pub struct OutboxDelivery {
     /// Where it is in the outbox: what it is done or failed by.
     pub position: i64,
     /// Its id, a UUID: the same in every attempt, for the function's request id.
     pub id: String,
-    /// The name of the function.
-    pub function: String,
-    /// The event, `{"Records": [{"EventSource": "aws:sns", ...}]}`.
+    /// Whom it is for.
+    pub target: Target,
+    /// The event, for example `{"Records": [{"EventSource": "aws:sns", ...}]}`; the input of an execution.
     pub payload: Value,
     /// Which attempt this is, from 1.
     pub attempt: u32,
@@ -43,15 +52,19 @@ pub enum FailedDelivery {
 }
 
 /// Puts a delivery into the outbox.
-pub(super) async fn put(
+pub(crate) async fn put(
     tx: &mut dyn ServiceTx,
     id: String,
-    function: &str,
+    target: &Target,
     event: Value,
     dead_letter: Option<&str>,
     now_ms: i64,
 ) -> Result<(), Stop> {
-    let target = [("function", Value::from(function)), ("deadLetter", Value::from(dead_letter))];
+    let target = match target {
+        Target::Function(name) => ("function", Value::from(name)),
+        Target::StateMachine(arn) => ("stateMachine", Value::from(arn)),
+    };
+    let target = [target, ("deadLetter", Value::from(dead_letter))];
     let message = Message {
         position: 0,
         queue: OUTBOX.to_owned(),
@@ -77,7 +90,7 @@ pub(crate) async fn take(
     now_ms: i64,
     lease_ms: i64,
     limit: u32,
-) -> Result<Vec<FunctionDelivery>, StoreError> {
+) -> Result<Vec<OutboxDelivery>, StoreError> {
     let mut taken = Vec::new();
     for mut message in tx.receivable(OUTBOX, now_ms, false, limit).await? {
         message.receive_count += 1;
@@ -85,9 +98,12 @@ pub(crate) async fn take(
         message.visible_at_ms = now_ms + lease_ms;
         tx.update_message(&message).await?;
         let damaged = |error| StoreError::new(format!("delivery {} is damaged: {error}", message.id));
-        taken.push(FunctionDelivery {
+        taken.push(OutboxDelivery {
             position: message.position,
-            function: message.attributes["function"].as_str().unwrap_or_default().to_owned(),
+            target: match message.attributes["stateMachine"].as_str() {
+                Some(arn) => Target::StateMachine(arn.to_owned()),
+                None => Target::Function(message.attributes["function"].as_str().unwrap_or_default().to_owned()),
+            },
             payload: message.body.parse().map_err(damaged)?,
             attempt: message.receive_count,
             id: message.id,

@@ -1,12 +1,15 @@
 //! Subscription filter policies (Amazon SNS developer guide, "Amazon SNS message filtering").
 
 use crate::embedded::spec::FilterPolicyScope;
+use asl_expr::string_matches;
 use asl_value::{Map, Value};
 use std::net::IpAddr;
 
 /// The most keys of a policy, and the most combinations of values.
 const MAX_KEYS: usize = 5;
 const MAX_COMBINATIONS: usize = 150;
+/// The most combinations of an event pattern.
+const MAX_EVENT_COMBINATIONS: usize = 1_000_000;
 /// How deep a policy on the message body nests.
 const MAX_DEPTH: usize = 32;
 
@@ -34,6 +37,7 @@ enum Rule {
     AnythingBut(Vec<Rule>),
     Numeric(Vec<(Bound, f64)>),
     Cidr(IpAddr, u32),
+    Wildcard(String),
     Exists(bool),
 }
 
@@ -61,9 +65,34 @@ impl FilterPolicy {
         if keys.len() > MAX_KEYS {
             return Err("Filter policy can not have more than 5 keys".to_owned());
         }
-        let mut reader = Reader { scope, combinations: 1 };
+        let mut reader = Reader { scope, combinations: 1, most: MAX_COMBINATIONS };
         let root = reader.object(keys, 1)?;
         Ok(FilterPolicy { scope, root })
+    }
+
+    /// Reads an event pattern of EventBridge: the same rules on the whole event, without SNS's bound on keys. The error says what is
+    /// wrong.
+    pub(crate) fn of_events(pattern: &Value) -> Result<FilterPolicy, String> {
+        let parsed;
+        let pattern = match pattern.as_str() {
+            Some(text) => {
+                parsed = text.parse::<Value>().map_err(|error| format!("the pattern is not JSON: {error}"))?;
+                &parsed
+            }
+            None => pattern,
+        };
+        let keys = pattern.as_object().ok_or("the pattern must be an object")?;
+        if keys.is_empty() {
+            return Err("Empty objects are not allowed".to_owned());
+        }
+        let scope = FilterPolicyScope::MessageBody;
+        let mut reader = Reader { scope, combinations: 1, most: MAX_EVENT_COMBINATIONS };
+        Ok(FilterPolicy { scope, root: reader.object(keys, 1)? })
+    }
+
+    /// Whether an event matches.
+    pub(crate) fn matches_event(&self, event: &Value) -> bool {
+        matches(&self.root, event)
     }
 
     /// Whether a message passes. `attributes` are its message attributes, `text` is the message.
@@ -138,6 +167,7 @@ impl Rule {
             Rule::AnythingBut(rules) => !value.is_null() && !rules.iter().any(|rule| rule.holds(value)),
             Rule::Numeric(bounds) => value.as_f64().is_some_and(|x| bounds.iter().all(|(bound, y)| bound.holds(x, *y))),
             Rule::Cidr(network, bits) => text(&|text| text.parse().is_ok_and(|ip| in_network(ip, *network, *bits))),
+            Rule::Wildcard(pattern) => text(&|text| string_matches(pattern, text) == Ok(true)),
             Rule::Exists(_) => false,
         }
     }
@@ -172,6 +202,8 @@ fn in_network(ip: IpAddr, network: IpAddr, bits: u32) -> bool {
 struct Reader {
     scope: FilterPolicyScope,
     combinations: usize,
+    /// The most of them.
+    most: usize,
 }
 
 impl Reader {
@@ -207,7 +239,7 @@ impl Reader {
             return Err(format!("\"{key}\": Empty arrays are not allowed"));
         }
         self.combinations = self.combinations.saturating_mul(rules.len() * depth);
-        if self.combinations > MAX_COMBINATIONS {
+        if self.combinations > self.most {
             return Err("Filter policy is too complex".to_owned());
         }
         let rules = rules.iter().map(read_rule).collect::<Result<_, _>>();
@@ -229,6 +261,14 @@ fn read_rule(value: &Value) -> Result<Rule, String> {
     match &**keyword {
         "prefix" => text().map(Rule::Prefix),
         "suffix" => text().map(Rule::Suffix),
+        "wildcard" => {
+            let pattern = text()?;
+            match string_matches(&pattern, "") {
+                Ok(_) if pattern.contains("**") => Err("Consecutive wildcard characters".to_owned()),
+                Ok(_) => Ok(Rule::Wildcard(pattern)),
+                Err(_) => Err("Invalid escape character in wildcard match".to_owned()),
+            }
+        }
         "equals-ignore-case" => text().map(|text| Rule::IgnoreCase(text.to_lowercase())),
         "anything-but" => read_anything_but(argument).map(Rule::AnythingBut),
         "numeric" => read_numeric(argument).map(Rule::Numeric),
@@ -246,10 +286,18 @@ fn read_anything_but(argument: &Value) -> Result<Vec<Rule>, String> {
         Value::Array(items) if items.is_empty() => Err("anything-but needs a value".to_owned()),
         Value::Array(items) => items.iter().map(read_rule).collect(),
         Value::Object(object) => match object.iter().next() {
-            Some((keyword, _)) if ["prefix", "suffix", "equals-ignore-case"].contains(&&**keyword) => {
-                Ok(vec![read_rule(argument)?])
+            Some((keyword, several))
+                if ["prefix", "suffix", "equals-ignore-case", "wildcard"].contains(&&**keyword)
+                    && object.len() == 1 =>
+            {
+                let one = |value: &Value| read_rule(&Value::from_iter([(keyword.clone(), value.clone())]));
+                match several {
+                    Value::Array(values) if values.is_empty() => Err("anything-but needs a value".to_owned()),
+                    Value::Array(values) => values.iter().map(one).collect(),
+                    value => Ok(vec![one(value)?]),
+                }
             }
-            _ => Err("anything-but takes values, prefix, suffix or equals-ignore-case".to_owned()),
+            _ => Err("anything-but takes values, prefix, suffix, wildcard or equals-ignore-case".to_owned()),
         },
         value => Ok(vec![read_rule(value)?]),
     }

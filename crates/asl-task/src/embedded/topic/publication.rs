@@ -5,6 +5,7 @@ use crate::embedded::ids::sha256_hex;
 use crate::embedded::params::{Params, Shape};
 use crate::embedded::queue::attributes::{read_attributes, size_of_attributes};
 use crate::embedded::spec::{Protocol, TopicSpec};
+use crate::embedded::{Dialect, ServiceCall};
 use asl_value::Value;
 
 /// The largest message with its attributes, in bytes.
@@ -23,8 +24,61 @@ const PUBLISH: Shape = Shape {
     refused: &["PhoneNumber"],
 };
 
+const BATCH: Shape = Shape { known: &["TopicArn", "PublishBatchRequestEntries"], refused: &[] };
+const ENTRY: Shape = Shape {
+    known: &[
+        "Id",
+        "Message",
+        "Subject",
+        "MessageStructure",
+        "MessageAttributes",
+        "MessageGroupId",
+        "MessageDeduplicationId",
+    ],
+    refused: &[],
+};
+
+/// The entries of a batch with their ids.
+type Entries<'a> = Vec<(&'a str, &'a Value)>;
+
+/// The topic of a batch, and its entries.
+pub(super) fn batch<'a>(call: &ServiceCall<'a>) -> Result<(&'a str, Entries<'a>), Fault> {
+    let params = Params::of(call, &BATCH)?;
+    let topic = params.text("TopicArn")?.ok_or_else(|| bad("TopicArn"))?;
+    let entries = params.list("PublishBatchRequestEntries")?;
+    match entries.len() {
+        0 => return Err(refused("EmptyBatchRequest", "The batch request doesn't contain any entries.")),
+        1..=10 => {}
+        _ => {
+            return Err(refused(
+                "TooManyEntriesInBatchRequest",
+                "The batch request contains more entries than permissible (more than 10).",
+            ));
+        }
+    }
+    let mut all: Vec<(&str, &Value)> = Vec::new();
+    for entry in entries {
+        let id = entry.get("Id").and_then(Value::as_str).unwrap_or_default();
+        let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-');
+        if !(1..=80).contains(&id.len()) || !id.chars().all(allowed) {
+            return Err(refused(
+                "InvalidBatchEntryId",
+                "The Id of a batch entry in a batch request doesn't abide by the specification.",
+            ));
+        }
+        if all.iter().any(|(other, _)| *other == id) {
+            return Err(refused(
+                "BatchEntryIdsNotDistinct",
+                "Two or more batch entries in the request have the same Id.",
+            ));
+        }
+        all.push((id, entry));
+    }
+    Ok((topic, all))
+}
+
 /// SNS's InvalidParameterException.
-fn bad(what: &str) -> Fault {
+pub(super) fn bad(what: &str) -> Fault {
     refused("InvalidParameter", format!("Invalid parameter: {what}"))
 }
 
@@ -41,10 +95,19 @@ pub(super) struct Publication<'a> {
 }
 
 impl<'a> Publication<'a> {
-    pub(super) fn read(parameters: &'a Value) -> Result<Publication<'a>, Fault> {
-        let params = Params::new(parameters, &PUBLISH)?;
+    pub(super) fn of(call: &ServiceCall<'a>) -> Result<Publication<'a>, Fault> {
+        let params = Params::of(call, &PUBLISH)?;
         let topic = params.text("TopicArn")?.or(params.text("TargetArn")?);
         let topic = topic.ok_or_else(|| bad("TopicArn or TargetArn Reason: no value for required parameter"))?;
+        Publication::read(topic, &params)
+    }
+
+    /// An entry of a batch.
+    pub(super) fn of_entry(topic: &'a str, entry: &'a Value, dialect: Dialect) -> Result<Publication<'a>, Fault> {
+        Publication::read(topic, &Params::new(entry, dialect, &ENTRY)?)
+    }
+
+    fn read(topic: &'a str, params: &Params<'a>) -> Result<Publication<'a>, Fault> {
         let message = params.message("Message").filter(|message| !message.is_empty());
         let message = message.ok_or_else(|| bad("Empty message"))?;
         let subject = params.text("Subject")?;

@@ -22,7 +22,7 @@ mod tests;
 
 use super::error::{Problem, ProjectError};
 use asl_syntax::{Kind, Node, Origin, Source, Span, parse_template};
-use asl_task::embedded::{Identity, QueueSpec, TableSpec, TopicSpec};
+use asl_task::embedded::{Identity, QueueSpec, RuleSpec, TableSpec, TopicSpec};
 pub(super) use name::of_stack;
 use scope::Scope;
 use std::collections::BTreeMap;
@@ -52,6 +52,11 @@ pub(super) struct Model {
     pub(super) tables: BTreeMap<String, TableSpec>,
     pub(super) topics: BTreeMap<String, TopicSpec>,
     pub(super) queues: BTreeMap<String, QueueSpec>,
+    /// The names of buses.
+    pub(super) buses: Vec<String>,
+    pub(super) rules: BTreeMap<String, RuleSpec>,
+    /// The names of activities.
+    pub(super) activities: Vec<String>,
     /// The names of buckets.
     pub(super) buckets: Vec<String>,
     /// Every resource: what it is and what it is called.
@@ -149,6 +154,15 @@ pub(super) fn is_template(root: &Node) -> bool {
     root.member("Resources").is_some_and(|m| m.value.as_object().is_some()) && root.member("States").is_none()
 }
 
+/// Whether a text says of itself that it is a template, be it a good one or not.
+pub(super) fn means_to_be(root: &Node) -> bool {
+    let has = |name: &str| root.member(name).is_some();
+    is_template(root)
+        || (!has("States")
+            && has("Resources")
+            && (has("AWSTemplateFormatVersion") || has("Transform") || !has("StartAt")))
+}
+
 /// The tree of a template's text.
 ///
 /// # Errors
@@ -163,7 +177,11 @@ pub(super) fn parse(file: &str, text: &str) -> Result<Node, ProjectError> {
     if is_template(&root) {
         return Ok(root);
     }
-    let mut problem = Problem::new(file, text, "this is no template: it has no Resources");
+    let resources = root.member("Resources");
+    let message =
+        if resources.is_some() { "Resources is no object" } else { "this is no template: it has no Resources" };
+    let mut problem = Problem::new(file, text, message);
+    problem.span = resources.map(|member| member.value.span);
     problem.help = Some("a SAM or CloudFormation template has an object Resources at its top".to_owned());
     Err(problem.into())
 }

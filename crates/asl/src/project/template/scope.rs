@@ -102,6 +102,10 @@ impl<'t> Scope<'t> {
         let mut problems = Vec::new();
         scope.parameters = scope.section(root, "Parameters", &mut problems);
         scope.conditions = scope.section(root, "Conditions", &mut problems);
+        for section in ["Conditions", "Resources"] {
+            root.member(section).iter().for_each(|section| scope.no_loops(&section.value, &mut problems));
+        }
+        scope.note_macros(root);
         scope.read_resources(root, &mut problems);
         for name in settings.parameters.keys().filter(|name| !scope.parameters.contains_key(name.as_str())) {
             let mut problem = Problem::new(file, text, format!("the template has no parameter `{name}`"));
@@ -123,6 +127,36 @@ impl<'t> Scope<'t> {
             ));
         }
         section.value.as_object().unwrap_or_default().iter().map(|member| (&*member.key, member)).collect()
+    }
+
+    /// Loops make resources that would be missing here without a word.
+    fn no_loops(&self, node: &Node, problems: &mut Vec<Problem>) {
+        node.as_array().unwrap_or_default().iter().for_each(|item| self.no_loops(item, problems));
+        for member in node.as_object().unwrap_or_default() {
+            if member.key.starts_with("Fn::ForEach") {
+                let message = format!("{}: the loops of AWS::LanguageExtensions are not supported", member.key);
+                let help = "write out what it makes; of a stack that is deployed, `aws cloudformation get-template \
+                            --template-stage Processed` gives the template with its loops written out";
+                problems.push(*self.problem(member.key_span, message, help));
+            } else {
+                self.no_loops(&member.value, problems);
+            }
+        }
+    }
+
+    /// What a macro would change is not known here; those of SAM and of the language's extensions are.
+    fn note_macros(&mut self, root: &Node) {
+        let Some(named) = root.member("Transform") else { return };
+        let one = std::slice::from_ref(&named.value);
+        for node in named.value.as_array().unwrap_or(one) {
+            let name = node.as_str().or_else(|| node.member("Name").and_then(|name| name.value.as_str()));
+            let name = name.unwrap_or("Transform");
+            if !["AWS::Serverless-2016-10-31", "AWS::LanguageExtensions"].contains(&name) {
+                let message = format!("the macro {name} does not run here: the template is taken as it is written");
+                let note = *self.problem(node.span, message, "write out what it would change");
+                self.notes.push(note);
+            }
+        }
     }
 
     fn read_resources(&mut self, root: &'t Node, problems: &mut Vec<Problem>) {

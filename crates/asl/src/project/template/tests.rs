@@ -82,6 +82,18 @@ fn mistakes_are_told_with_place_and_remedy() {
 fn wrong_resources_are_told_at_their_place() {
     let table: &[(&str, &[&str])] = &[
         ("- a\n", &["this is no template: it has no Resources"]),
+        (
+            "Transform: AWS::LanguageExtensions\nResources:\n  Fn::ForEach::Queues:\n    - Name\n    - [A, B]\n    - {'Queue${Name}': {Type: AWS::SQS::Queue}}\n",
+            &[
+                "t.yaml:3:3",
+                "Fn::ForEach::Queues: the loops of AWS::LanguageExtensions are not supported",
+                "write out what it makes",
+            ],
+        ),
+        (
+            "Resources: {A: {Type: AWS::SQS::Queue, Properties: {Tags: [{'Fn::ForEach::Tag': [x, [a], {}]}]}}}\n",
+            &["t.yaml:1:", "Fn::ForEach::Tag: the loops"],
+        ),
         ("Resources: {A: {Properties: {}}}\n", &["t.yaml:1:", "resource `A` has no Type"]),
         ("Parameters: []\nResources: {}\n", &["t.yaml:1:", "`Parameters` is an object"]),
         ("Resources: {A: {Type: AWS::DynamoDB::Table}}\n", &["resource `A` (AWS::DynamoDB::Table) has no KeySchema"]),

@@ -16,7 +16,7 @@ fn placeholders() -> Placeholders {
         "ExpressionAttributeValues": {":n": {"N": "1"}, ":s": {"S": "x"}, ":ss": {"SS": ["x"]}, ":l": {"L": []}}}"##
         .parse()
         .unwrap();
-    Placeholders::read(&Params::new(&parameters, &SHAPE).unwrap(), &["E"]).unwrap()
+    Placeholders::read(&Params::new(&parameters, crate::embedded::Dialect::Optimized, &SHAPE).unwrap(), &["E"]).unwrap()
 }
 
 fn item() -> Attributes {

@@ -3,6 +3,7 @@
 mod function;
 mod machine;
 mod queue;
+mod rule;
 mod table;
 mod topic;
 
@@ -67,6 +68,15 @@ fn read(scope: &Scope<'_>, resource: &Resource<'_>, name: &str, model: &mut Mode
         "AWS::DynamoDB::Table" | "AWS::Serverless::SimpleTable" => table::read(scope, resource, name, model),
         "AWS::SNS::Topic" => topic::read(scope, resource, name, model),
         "AWS::SQS::Queue" => queue::read(scope, resource, name, model),
+        "AWS::Events::Rule" => rule::read(scope, resource, name, model),
+        "AWS::Events::EventBus" => {
+            model.buses.push(name.to_owned());
+            Ok(())
+        }
+        "AWS::StepFunctions::Activity" => {
+            model.activities.push(name.to_owned());
+            Ok(())
+        }
         "AWS::S3::Bucket" => {
             model.buckets.push(name.to_owned());
             Ok(())

@@ -4,8 +4,9 @@ use super::super::Model;
 use super::{Properties, member_text};
 use crate::project::error::Problem;
 use crate::project::template::scope::{Resource, Scope};
-use asl_task::embedded::{KeyAttribute, KeyType, TableSpec};
+use asl_task::embedded::{IndexSpec, KeyAttribute, KeyType, ProjectionSpec, ProjectionType, TableSpec};
 use asl_value::Value;
+use std::collections::BTreeMap;
 
 pub(super) fn read(
     scope: &Scope<'_>,
@@ -26,7 +27,7 @@ pub(super) fn read(
 fn table(properties: &Properties<'_, '_>) -> Result<TableSpec, Box<Problem>> {
     let schema = properties.value("KeySchema")?.ok_or_else(|| properties.missing("KeySchema"))?;
     let definitions = properties.value("AttributeDefinitions")?.unwrap_or_default();
-    let key = |role: &str| -> Result<Option<KeyAttribute>, Box<Problem>> {
+    let key = |schema: &Value, role: &str| -> Result<Option<KeyAttribute>, Box<Problem>> {
         let mut entries = schema.as_array().into_iter().flatten();
         let entry = entries.find(|entry| member_text(entry, "KeyType").as_deref() == Some(role));
         let Some(name) = entry.and_then(|entry| member_text(entry, "AttributeName")) else { return Ok(None) };
@@ -41,8 +42,41 @@ fn table(properties: &Properties<'_, '_>) -> Result<TableSpec, Box<Problem>> {
         })?;
         Ok(Some(KeyAttribute { name, kind }))
     };
-    let hash_key = key("HASH")?.ok_or_else(|| properties.wrong("KeySchema", "KeySchema has no HASH key"))?;
-    Ok(TableSpec { hash_key, range_key: key("RANGE")? })
+    let indexes = |property: &str| -> Result<BTreeMap<String, IndexSpec>, Box<Problem>> {
+        let list = properties.value(property)?.unwrap_or_default();
+        let mut all = BTreeMap::new();
+        for index in list.as_array().into_iter().flatten() {
+            let name = member_text(index, "IndexName");
+            let name = name.ok_or_else(|| properties.wrong(property, "an index has no IndexName"))?;
+            let schema = index.get("KeySchema").cloned().unwrap_or_default();
+            let projection = index.get("Projection").cloned().unwrap_or_default();
+            let projection_type = match member_text(&projection, "ProjectionType").as_deref() {
+                None | Some("ALL") => ProjectionType::All,
+                Some("KEYS_ONLY") => ProjectionType::KeysOnly,
+                Some("INCLUDE") => ProjectionType::Include,
+                Some(other) => {
+                    let message = format!("the ProjectionType of `{name}` is ALL, KEYS_ONLY or INCLUDE, not `{other}`");
+                    return Err(properties.wrong(property, &message));
+                }
+            };
+            let others = projection.get("NonKeyAttributes").and_then(Value::as_array).unwrap_or_default();
+            let non_key_attributes = others.iter().filter_map(|one| one.as_str().map(str::to_owned)).collect();
+            let spec = IndexSpec {
+                hash_key: key(&schema, "HASH")?,
+                range_key: key(&schema, "RANGE")?,
+                projection: ProjectionSpec { projection_type, non_key_attributes },
+            };
+            all.insert(name, spec);
+        }
+        Ok(all)
+    };
+    let no_hash = || properties.wrong("KeySchema", "KeySchema has no HASH key");
+    Ok(TableSpec {
+        hash_key: key(&schema, "HASH")?.ok_or_else(no_hash)?,
+        range_key: key(&schema, "RANGE")?,
+        global_secondary_indexes: indexes("GlobalSecondaryIndexes")?,
+        local_secondary_indexes: indexes("LocalSecondaryIndexes")?,
+    })
 }
 
 fn simple(properties: &Properties<'_, '_>) -> Result<TableSpec, Box<Problem>> {
@@ -57,7 +91,7 @@ fn simple(properties: &Properties<'_, '_>) -> Result<TableSpec, Box<Problem>> {
             return Err(properties.wrong("PrimaryKey", &message));
         }
     };
-    Ok(TableSpec { hash_key: KeyAttribute { name, kind }, range_key: None })
+    Ok(TableSpec::new(KeyAttribute { name, kind }, None))
 }
 
 fn kind_named(name: &str) -> Option<KeyType> {

@@ -1,0 +1,77 @@
+//! The embedded services for clients: somebody outside of executions who speaks their protocols.
+
+use crate::engine::Engine;
+use crate::error::EngineError;
+use asl_store::contract;
+use asl_task::embedded::{Dialect, ServiceCall, WireError};
+use asl_value::{Map, Value};
+
+/// Why a call of a client came to nothing.
+#[derive(Debug)]
+pub enum CallError {
+    /// The service refused: nothing was written.
+    Refused(Box<WireError>),
+    /// The database failed.
+    Failed(EngineError),
+}
+
+impl From<EngineError> for CallError {
+    fn from(error: EngineError) -> CallError {
+        CallError::Failed(error)
+    }
+}
+
+impl From<asl_store::StoreError> for CallError {
+    fn from(error: asl_store::StoreError) -> CallError {
+        CallError::Failed(error.into())
+    }
+}
+
+impl Engine {
+    /// Calls an operation of an embedded service in the service's own protocol: `service` is `sqs`, `sns`, `dynamodb` or `events`,
+    /// `operation` its name there (`SendMessage`), `parameters` the members of the request and `request_id` the id that the answer
+    /// shows, a UUID. The answer has the members of the response. When this returns, its effect is on disk; deliveries that it owes
+    /// to functions and state machines are made from then on.
+    ///
+    /// `ReceiveMessage` never waits: a client that polls long is the caller's to keep waiting.
+    ///
+    /// # Errors
+    /// The service's refusal, or the failure of the database.
+    pub async fn call_service(
+        &self,
+        service: &str,
+        operation: &str,
+        parameters: Value,
+        request_id: &str,
+    ) -> Result<Map, CallError> {
+        let _hold = self.inner.clock.hold();
+        self.inner.still_works()?;
+        let services = self.inner.backends.services.clone();
+        let (service, operation) = (service.to_owned(), operation.to_owned());
+        let (request_id, now_ms) = (request_id.to_owned(), self.inner.clock.now().millis());
+        let seed = uuid::Uuid::new_v4().as_u64_pair().0;
+        let answer = contract::transact(&*self.inner.store, move |tx| {
+            let (services, service, operation) = (services.clone(), service.clone(), operation.clone());
+            let (request_id, parameters) = (request_id.clone(), parameters.clone());
+            Box::pin(async move {
+                let call = ServiceCall {
+                    dialect: Dialect::Wire,
+                    service: &service,
+                    action: &operation,
+                    parameters: &parameters,
+                    now_ms,
+                    request_id: &request_id,
+                    seed,
+                };
+                match services.call_wire(tx, &call).await? {
+                    Ok(answer) => Ok(answer),
+                    // Its transaction is undone, whatever it wrote before it was refused.
+                    Err(refused) => Err(CallError::Refused(Box::new(refused))),
+                }
+            })
+        });
+        let answer = answer.await?;
+        self.inner.ring();
+        Ok(answer)
+    }
+}

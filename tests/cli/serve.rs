@@ -1,0 +1,234 @@
+//! `asl serve`: the project's state machines, what `kill -9` leaves, the real clients.
+
+mod common;
+
+use common::Place;
+use serde_json::{Value, json};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+const PASS: &str = r#"{"StartAt": "A", "States": {"A": {"Type": "Pass", "End": true}}}"#;
+
+/// A server that is killed when it is dropped.
+struct Served {
+    child: Child,
+    address: String,
+    /// What it said before it was ready.
+    said: String,
+}
+
+impl Served {
+    fn start(place: &Place, more: &[&str]) -> Served {
+        let args = [&["serve", "--port", "0"], more].concat();
+        let mut child = place.command(&args).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut lines = BufReader::new(child.stderr.take().unwrap());
+        let (mut line, mut said) = (String::new(), String::new());
+        while !line.contains("AWS_ENDPOINT_URL") {
+            said.push_str(&line);
+            line.clear();
+            assert_ne!(lines.read_line(&mut line).unwrap(), 0, "it ended without saying where it listens");
+        }
+        // Whatever else it says must have a reader.
+        std::thread::spawn(move || std::io::copy(&mut lines, &mut std::io::sink()));
+        let address = line.split("http://").nth(1).unwrap().split(' ').next().unwrap().to_owned();
+        Served { child, address, said }
+    }
+
+    fn call(&self, operation: &str, request: &Value) -> std::io::Result<(u16, Value)> {
+        Connection::new(&self.address)?.call(operation, request)
+    }
+
+    fn ok(&self, operation: &str, request: &Value) -> Value {
+        let (status, body) = self.call(operation, request).unwrap();
+        assert_eq!(status, 200, "{operation} {request}: {body}");
+        body
+    }
+
+    fn kill(mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    fn stop(mut self) -> i32 {
+        assert!(Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status().unwrap().success());
+        self.child.wait().unwrap().code().unwrap()
+    }
+}
+
+impl Drop for Served {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+struct Connection(BufReader<TcpStream>);
+
+impl Connection {
+    fn new(address: &str) -> std::io::Result<Connection> {
+        let stream = TcpStream::connect(address)?;
+        stream.set_nodelay(true)?;
+        Ok(Connection(BufReader::new(stream)))
+    }
+
+    fn call(&mut self, operation: &str, request: &Value) -> std::io::Result<(u16, Value)> {
+        let body = request.to_string();
+        let head = format!(
+            "POST / HTTP/1.1\r\nHost: localhost\r\nX-Amz-Target: AWSStepFunctions.{operation}\r\nContent-Length: {}\r\n\r\n{body}",
+            body.len()
+        );
+        self.0.get_mut().write_all(head.as_bytes())?;
+        let (mut status, mut length, mut line) = (0, 0, String::new());
+        loop {
+            line.clear();
+            if self.0.read_line(&mut line)? == 0 {
+                return Err(std::io::ErrorKind::UnexpectedEof.into());
+            }
+            let line = line.trim_end().to_ascii_lowercase();
+            match line.split_once(' ') {
+                _ if line.is_empty() => break,
+                Some(("content-length:", value)) => length = value.parse().unwrap(),
+                Some(("http/1.1", rest)) => status = rest.split(' ').next().unwrap().parse().unwrap(),
+                _ => {}
+            }
+        }
+        let mut bytes = vec![0; length];
+        self.0.read_exact(&mut bytes)?;
+        Ok((status, serde_json::from_slice(&bytes).unwrap_or_default()))
+    }
+}
+
+fn place() -> Place {
+    let place = Place::empty();
+    let function = "[functions.Greet]\nRuntime = \"python\"\nFile = \"greet.py\"\n";
+    place.write("asl.toml", &format!("[queues.Jobs]\n\n{function}"));
+    place.write("greet.py", "def lambda_handler(event, context):\n    return f\"Hello, {event['name']}!\"\n");
+    place
+}
+
+#[test]
+fn the_definitions_of_the_project_are_state_machines() {
+    let place = place();
+    place.write("flows/one.asl.json", PASS);
+    place.write("two.asl.yaml", "StartAt: A\nStates:\n  A: {Type: Succeed}\n");
+    let served = Served::start(&place, &[]);
+    let listed = served.ok("ListStateMachines", &json!({}));
+    let names: Vec<&str> =
+        listed["stateMachines"].as_array().unwrap().iter().map(|m| m["name"].as_str().unwrap()).collect();
+    assert_eq!(names, ["one", "two"]);
+    let two = listed["stateMachines"][1]["stateMachineArn"].clone();
+    served.ok("StartExecution", &json!({"stateMachineArn": two, "name": "e"}));
+    place.asl(&["wait", "e"]).ends(0);
+    assert_eq!(served.stop(), 0);
+    // What has not changed stays as it is; what has is a new revision.
+    place.write("flows/one.asl.json", &PASS.replace("Pass", "Succeed").replace(r#", "End": true"#, ""));
+    let served = Served::start(&place, &[]);
+    let revision = |at: usize| {
+        let machine = listed["stateMachines"][at]["stateMachineArn"].clone();
+        served.ok("DescribeStateMachine", &json!({"stateMachineArn": machine}))["revisionId"].is_string()
+    };
+    assert_eq!((revision(0), revision(1)), (true, false));
+    served.kill();
+    // One that does not load is told, and the others are there; a folder with a project of its own is none of this one.
+    place.write("flows/bad.asl.json", r#"{"StartAt": "B", "States": {}}"#);
+    place.write("other/asl.toml", "");
+    place.write("other/three.asl.json", PASS);
+    let served = Served::start(&place, &[]);
+    assert!(served.said.contains("bad.asl.json") && served.said.contains("no state machine here"), "{}", served.said);
+    let listed = served.ok("ListStateMachines", &json!({}));
+    assert_eq!(listed["stateMachines"].as_array().unwrap().len(), 2, "{listed}");
+}
+
+#[test]
+fn what_was_acknowledged_survives_kill_9() {
+    let place = place();
+    place.write("m.asl.json", PASS);
+    let served = Served::start(&place, &[]);
+    let machine = served.ok("ListStateMachines", &json!({}))["stateMachines"][0]["stateMachineArn"].clone();
+    let (tell, told) = std::sync::mpsc::channel();
+    let clients: Vec<_> = (0..64)
+        .map(|client| {
+            let (address, machine, tell) = (served.address.clone(), machine.clone(), tell.clone());
+            std::thread::spawn(move || {
+                let mut acknowledged = Vec::new();
+                let Ok(mut connection) = Connection::new(&address) else { return acknowledged };
+                for number in 0.. {
+                    let name = format!("{client}-{number}");
+                    match connection.call("StartExecution", &json!({"stateMachineArn": machine, "name": name})) {
+                        Ok((200, started)) => {
+                            acknowledged.push(started["executionArn"].as_str().unwrap().to_owned());
+                            let _ = tell.send(());
+                        }
+                        Ok((status, body)) => panic!("{status} {body}"),
+                        Err(_) => return acknowledged,
+                    }
+                }
+                acknowledged
+            })
+        })
+        .collect();
+    assert_eq!(told.iter().take(500).count(), 500);
+    served.kill();
+    let acknowledged: Vec<Vec<String>> = clients.into_iter().map(|client| client.join().unwrap()).collect();
+    assert!(acknowledged.iter().map(Vec::len).sum::<usize>() > 64, "some were started");
+    let served = Served::start(&place, &[]);
+    let mut connection = Connection::new(&served.address).unwrap();
+    for arn in acknowledged.iter().flatten() {
+        let (status, told) = connection.call("DescribeExecution", &json!({"executionArn": arn})).unwrap();
+        assert_eq!(status, 200, "{arn}: {told}");
+    }
+}
+
+#[test]
+fn other_machines_are_let_in_with_keys_only() {
+    let place = place();
+    place.asl(&["serve", "--listen", "0.0.0.0"]).ends(2).says("there are no credentials").says("--allow-anyone");
+    place.write("keys.ini", "[a]\naws_access_key_id = A\n");
+    place.asl(&["serve", "--credentials", "keys.ini"]).ends(2).says("one half of an access key");
+    place.write("asl.toml", "[server]\nCredentials = \"keys.ini\"\n");
+    place.asl(&["serve"]).ends(2).says("keys.ini are not in order");
+    place.write("keys.ini", "[a]\naws_access_key_id = A\naws_secret_access_key = s\n");
+    let served = Served::start(&place, &["--listen", "127.0.0.2"]);
+    let (status, told) = served.call("ListStateMachines", &json!({})).unwrap();
+    assert_eq!((status, &told["message"]), (400, &json!("Missing Authentication Token")));
+}
+
+/// Where `.ci/run` installs boto3.
+fn boto3() -> Option<PathBuf> {
+    let python = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/boto3-1.44.8/bin/python");
+    if python.is_file() {
+        return Some(python);
+    }
+    assert!(std::env::var_os("ASL_NO_SKIP").is_none(), "{} is not there", python.display());
+    eprintln!("skipped: boto3 is not installed; .ci/run installs it in {}", python.display());
+    None
+}
+
+fn runs(script: &str) {
+    let Some(python) = boto3() else { return };
+    let place = place();
+    let served = Served::start(&place, &[]);
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/clients").join(script);
+    let url = format!("http://{}", served.address);
+    let ran =
+        Command::new(python).arg(script).arg(url).env("AWS_DISABLE_HOST_PREFIX_INJECTION", "true").output().unwrap();
+    let told = String::from_utf8_lossy(&ran.stderr);
+    assert!(ran.status.success(), "{}{told}", String::from_utf8_lossy(&ran.stdout));
+}
+
+#[test]
+fn boto3_calls_every_operation() {
+    runs("operations.py");
+}
+
+#[test]
+fn boto3_talks_to_what_workflows_talk_to() {
+    runs("services.py");
+}
+
+#[test]
+fn terraform_settles() {
+    runs("terraform.py");
+}

@@ -1,0 +1,235 @@
+// The console in a real browser: mouse and keyboard against the real binary with real executions.
+//
+//   node tests/console/console.mjs target/debug/asl [FOLDER FOR SCREENSHOTS]
+//
+// Needs node, playwright-core and axe-core (in target/console-tests) and Debian's chromium; without them it says that it was skipped.
+import { spawn } from "node:child_process";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import assert from "node:assert/strict";
+
+const [asl, shots] = process.argv.slice(2);
+const chromiumAt = process.env.ASL_CHROMIUM ?? "/usr/bin/chromium";
+const modules = resolve("target/console-tests/node_modules");
+for (const [what, at] of [["chromium", chromiumAt], ["playwright-core", join(modules, "playwright-core")], ["axe-core", join(modules, "axe-core")]]) {
+  if (existsSync(at)) continue;
+  console.log(`SKIPPED: the console in a browser: there is no ${what} at ${at}; .ci/run installs it`);
+  process.exit(process.env.ASL_NO_SKIP ? 1 : 0);
+}
+const require = createRequire(join(modules, "x.js"));
+const { chromium } = require("playwright-core");
+const axe = readFileSync(join(modules, "axe-core/axe.min.js"), "utf8");
+
+let PREFIX = ""; // of ARNs: known from the first that the server makes
+const hostile = `</pre><script>window.hit=1</script><img src="/hit" onerror="window.hit=1"> \u202e`;
+const pass = (next, more = {}) => ({ Type: "Pass", ...(next ? { Next: next } : { End: true }), ...more });
+const machines = {
+  approval: {
+    StartAt: "Price",
+    States: {
+      Price: pass("Ask the clerk", { Result: { price: 420, currency: "EUR" }, ResultPath: "$.order" }),
+      "Ask the clerk": {
+        Type: "Task", Resource: "arn:aws:states:::sqs:sendMessage.waitForTaskToken", TimeoutSeconds: 86400,
+        Parameters: { QueueUrl: "approvals", MessageBody: { "token.$": "$$.Task.Token", "order.$": "$.order" } }, Next: "Approved",
+      },
+      Approved: { Type: "Succeed" },
+    },
+  },
+  saga: {
+    StartAt: "Reserve",
+    States: {
+      Reserve: {
+        Type: "Parallel", Next: "Charge", ResultPath: "$.reserved",
+        Branches: ["Flight", "Hotel", "Car"].map((name) => ({ StartAt: name, States: { [name]: pass(null, { Result: { booked: name } }) } })),
+      },
+      Charge: {
+        Type: "Task", Resource: "arn:aws:states:::dynamodb:putItem", Parameters: { TableName: "payments", Item: { wrong: { S: "no key" } } },
+        Retry: [{ ErrorEquals: ["States.ALL"], IntervalSeconds: 1, MaxAttempts: 1, BackoffRate: 1 }],
+        Catch: [{ ErrorEquals: ["States.ALL"], Next: "Cancel", ResultPath: "$.error" }], Next: "Done",
+      },
+      Done: { Type: "Succeed" },
+      Cancel: pass("Refused", { Comment: hostile, Result: hostile }),
+      Refused: { Type: "Fail", Error: "Payment.Refused", Cause: `The bank refused 420 EUR ${hostile}` },
+    },
+  },
+  long: {
+    StartAt: "Count", States: { Count: { Type: "Map", ItemsPath: "$.items", MaxConcurrency: 1, ItemProcessor: { StartAt: "Step", States: { Step: pass(null) } }, End: true } },
+  },
+};
+
+const folder = mkdtempSync(join(tmpdir(), "asl-console-"));
+writeFileSync(join(folder, "asl.toml"), "[queues.approvals]\n[tables.payments]\nHashKey = \"id\"\n");
+const server = spawn(resolve(asl), ["serve", "--port", "0", "--project", join(folder, "asl.toml"), "--db", join(folder, "x.db")], { cwd: folder });
+let said = "";
+const address = await new Promise((done, failed) => {
+  server.stderr.on("data", (text) => {
+    said += text;
+    const found = /on (http:\/\/[0-9.:]+)/.exec(said);
+    if (found) done(found[1]);
+  });
+  server.on("exit", () => failed(new Error(`asl serve ended: ${said}`)));
+});
+async function call(operation, body) {
+  const answer = await fetch(address, { method: "POST", headers: { "content-type": "application/x-amz-json-1.0", "x-amz-target": `AWSStepFunctions.${operation}` }, body: JSON.stringify(body) });
+  const told = await answer.json();
+  assert.equal(answer.status, 200, `${operation}: ${JSON.stringify(told)}`);
+  return told;
+}
+const start = (name, execution, input) => call("StartExecution", { stateMachineArn: `${PREFIX}:stateMachine:${name}`, name: execution, input: JSON.stringify(input) });
+const at = (machine, execution) => `${address}/console/execution/${PREFIX}:execution:${machine}:${execution}`;
+async function ended(machine, execution) {
+  for (;;) {
+    const told = await call("DescribeExecution", { executionArn: `${PREFIX}:execution:${machine}:${execution}` });
+    if (told.status !== "RUNNING") return told;
+    await new Promise((go) => setTimeout(go, 100));
+  }
+}
+
+let browser;
+let failed = 0;
+async function test(name, run) {
+  const context = await browser.newContext({ viewport: { width: 1400, height: 1000 }, reducedMotion: "reduce" });
+  const page = await context.newPage();
+  const wrong = [];
+  page.on("pageerror", (error) => wrong.push(String(error)));
+  page.on("console", (line) => { if (line.type() === "error" && !/404|status of 4|ERR_CONNECTION|ERR_INCOMPLETE/.test(line.text())) wrong.push(line.text()); });
+  page.on("request", (request) => { if (!request.url().startsWith(address) || request.url().endsWith("/hit")) wrong.push(`request ${request.url()}`); });
+  try {
+    await run(page);
+    assert.equal(await page.evaluate("window.hit"), undefined, "a script from an execution ran");
+    assert.deepEqual(wrong, [], "errors in the page");
+    console.log(`ok      ${name}`);
+  } catch (error) {
+    failed += 1;
+    console.log(`FAILED  ${name}\n${error.stack}`);
+  }
+  await context.close();
+}
+const text = (page, selector) => page.locator(selector).first().innerText();
+
+try {
+  for (const [name, definition] of Object.entries(machines)) {
+    const { stateMachineArn } = await call("CreateStateMachine", { name, roleArn: "arn:aws:iam::123456789012:role/r", definition: JSON.stringify(definition) });
+    PREFIX = stateMachineArn.split(":stateMachine:")[0];
+  }
+  for (let number = 1; number <= 12; number += 1) await start("saga", `trip-${number}`, { customer: `c${number}`, note: hostile });
+  await start("approval", "order-4711", { who: "me" });
+  await start("approval", "order-4712", { who: "you" });
+  await start("long", "many", { items: Array.from({ length: 5000 }, (_, at) => at) });
+  for (let number = 1; number <= 12; number += 1) await ended("saga", `trip-${number}`);
+  await ended("long", "many");
+  browser = await chromium.launch({ executablePath: chromiumAt, args: ["--no-sandbox"] });
+
+  await test("why did it fail: one click from home, said first", async (page) => {
+    await page.goto(address);
+    await page.click("text=trip-12");
+    assert.match(await text(page, "#now"), /It failed in Refused: Payment\.Refused/);
+    assert.match(await text(page, "#data h2"), /Refused/);
+  });
+  await test("what did this state get: a click in the graph, the same selection in all views, back goes back", async (page) => {
+    await page.goto(at("saga", "trip-3"));
+    await page.click('#graph a.state:has(title:text-matches("^Charge"))');
+    await page.waitForSelector("#data h2:has-text('Charge')");
+    assert.match(await text(page, "#data"), /attempt 2 of 2/);
+    assert.match(await text(page, "#timeline .row[aria-current=true]"), /Charge/);
+    assert.ok((await page.locator("#events tr.of-chosen").count()) > 2);
+    await page.goBack();
+    await page.waitForSelector("#data h2:has-text('Refused')");
+  });
+  await test("which runs fail like this: a click on the error", async (page) => {
+    await page.goto(address);
+    await page.click("#executions td a:has-text('Payment.Refused')");
+    assert.equal(await page.locator("#executions tbody tr").count(), 12);
+  });
+  await test("a token is answered where it is waited for, and the page follows", async (page) => {
+    await page.goto(at("approval", "order-4711"));
+    assert.match(await text(page, "#now"), /Ask the clerk waits for the task token of sqs:sendMessage/);
+    await page.click("text=Send success…");
+    await page.fill("textarea[name=output]", "{");
+    assert.equal(await page.getAttribute("textarea[name=output]", "aria-invalid"), "true");
+    await page.fill("textarea[name=output]", '{"approved": true}');
+    await page.click("button:has-text('Send success')");
+    await page.waitForSelector("#head .status.succeeded");
+  });
+  await test("another client's stop is shown by itself", async (page) => {
+    await page.goto(at("approval", "order-4712"));
+    await page.waitForTimeout(300);
+    await call("StopExecution", { executionArn: `${PREFIX}:execution:approval:order-4712`, error: "Clerk.Away" });
+    await page.waitForSelector("#now:has-text('Clerk.Away')");
+    assert.match(await text(page, "#head"), /Redrive…/);
+  });
+  await test("keys: / searches, j and k walk the events, g goes to the graph, ? tells", async (page) => {
+    await page.goto(at("saga", "trip-2") + "?event=1");
+    await page.keyboard.press("j");
+    await page.waitForURL(/event=2/);
+    await page.keyboard.press("j");
+    await page.waitForURL(/event=3/);
+    await page.keyboard.press("k");
+    await page.waitForURL(/event=2/);
+    await page.keyboard.press("g");
+    assert.ok(await page.evaluate("document.activeElement.closest('#graph') !== null"));
+    await page.keyboard.press("?");
+    await page.waitForSelector("dialog[open]");
+    await page.keyboard.press("Escape");
+    await page.keyboard.press("/");
+    await page.keyboard.type("trip-1");
+    await page.keyboard.press("Enter");
+    await page.waitForURL(/name=trip-1/);
+    assert.equal(await page.locator("#executions tbody tr").count(), 4);
+  });
+  await test("a start from the page, with an input that was used before", async (page) => {
+    await page.goto(`${address}/console/machine/${PREFIX}:stateMachine:approval`);
+    await page.click("text=Start…");
+    await page.click(".inputs a >> nth=1");
+    assert.match(await page.inputValue("textarea[name=input]"), /who/);
+    await page.click("button:has-text('Start the execution')");
+    await page.waitForSelector("#now:has-text('Ask the clerk')");
+  });
+  await test("a budget: bytes over the wire, time to first view, 20,000 events", async (page) => {
+    const sizes = [];
+    page.on("response", (answer) => answer.url().includes("/live") || sizes.push(answer.body().then((body) => body.length, () => 0)));
+    await page.goto(at("saga", "trip-1"), { waitUntil: "load" });
+    const bytes = (await Promise.all(sizes)).reduce((all, size) => all + size, 0);
+    assert.ok(bytes > 0 && bytes <= 200 * 1024, `${bytes} bytes`);
+    const begin = Date.now();
+    await page.goto(at("long", "many"));
+    console.log(`        ${bytes} bytes for an execution; ${Date.now() - begin} ms for ${(await text(page, "#events h2"))}, a debug build`);
+    await page.click("#events .pager a:has-text('last')");
+    await page.waitForSelector("#events td:has-text('ExecutionSucceeded')");
+  });
+  for (const scheme of ["light", "dark"]) {
+    for (const [name, address_, width] of [["home", address, 1400], ["failed", at("saga", "trip-12") + "?state=Charge", 1400], ["narrow", at("saga", "trip-12"), 390], ["machine", `${address}/console/machine/${PREFIX}:stateMachine:saga`, 1400]]) {
+      await test(`no accessibility violation: ${name}, ${scheme}`, async (page) => {
+        await page.emulateMedia({ colorScheme: scheme });
+        await page.setViewportSize({ width, height: 1000 });
+        await page.goto(address_);
+        if (shots) {
+          mkdirSync(shots, { recursive: true });
+          await page.screenshot({ path: join(shots, `${name}-${scheme}.png`), fullPage: name === "narrow" });
+        }
+        const wide = await page.evaluate("document.documentElement.scrollWidth - innerWidth");
+        assert.ok(wide <= 0, `the page is ${wide} px wider than its window`);
+        // Playwright's own world is not held by the page's policy.
+        const found = await page.evaluate(`(() => { ${axe}; return axe.run(document, { resultTypes: ["violations"] }); })()`);
+        assert.deepEqual(found.violations.map((v) => `${v.id}: ${v.nodes.slice(0, 3).map((n) => n.html.slice(0, 160)).join(" | ")}`), []);
+      });
+    }
+  }
+  await test("a server that is gone is said at the top", async (page) => {
+    const started = await start("approval", "late", {});
+    await page.goto(`${address}/console/execution/${started.executionArn}`);
+    await page.waitForTimeout(300);
+    server.removeAllListeners("exit");
+    server.kill("SIGKILL");
+    await page.waitForSelector("#gone:has-text('does not answer')", { timeout: 20000 });
+  }).catch(() => {});
+} finally {
+  await browser?.close();
+  server.removeAllListeners("exit");
+  server.kill("SIGKILL");
+  rmSync(folder, { recursive: true, force: true });
+}
+console.log(failed ? `${failed} failed` : "all ok");
+process.exit(failed ? 1 : 0);
