@@ -103,12 +103,16 @@ impl fmt::Debug for PgStore {
     }
 }
 
-/// A connection of its own.
+/// A connection for groups of records. Their statements are long, and planned once. What is right for them is known here better than
+/// there: rows of headers are found by their keys, one after the other, however small a table looked when the plan was made.
 pub(crate) async fn connect(address: &Address) -> Result<PgConnection, sqlx::Error> {
     let mut conn = address.options.connect().await?;
     if address.is_direct {
-        // The statements of groups are long, and their plans the same for few rows and many.
-        conn.execute("SET plan_cache_mode = force_generic_plan").await?;
+        conn.execute(
+            "SET plan_cache_mode = force_generic_plan; SET enable_seqscan = off; SET enable_hashjoin = off; \
+             SET enable_mergejoin = off; SET jit = off",
+        )
+        .await?;
     }
     Ok(conn)
 }
