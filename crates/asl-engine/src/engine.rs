@@ -334,7 +334,7 @@ impl Engine {
         Ok(started)
     }
 
-    fn prepare(&self, start: StartExecution<'_>) -> Result<(Execution, Stored, Machine), EngineError> {
+    pub(crate) fn prepare(&self, start: StartExecution<'_>) -> Result<(Execution, Stored, Machine), EngineError> {
         let unsupported = self.unsupported(&start.definition);
         if !unsupported.is_empty() {
             return Err(EngineError::Unsupported(unsupported));

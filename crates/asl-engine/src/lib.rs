@@ -24,6 +24,7 @@ mod pace;
 mod replay;
 mod residency;
 mod services;
+mod start_in;
 mod worker;
 
 pub use activity::ActivityTask;

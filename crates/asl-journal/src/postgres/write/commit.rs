@@ -4,7 +4,7 @@
 //! gathers in the queue. A connection that is lost is had again, and the group is sent once more: what the first one wrote is found by its
 //! chain, so nobody is answered before it is known what became of the record.
 
-use super::group::{Entry, Goes, Place, write};
+use super::group::{Entry, Goes, Place, Within, write};
 use crate::ExecutionId;
 use crate::JournalError;
 use crate::postgres::conn::{ATTEMPTS, Backoff};
@@ -156,11 +156,11 @@ async fn once(conn: &mut PgConnection, shared: &Shared, group: &[Job]) -> Result
     let entries: Vec<&Entry> = group.iter().map(|job| &job.entry).collect();
     let (schema, is_direct) = (&*shared.address.schema, shared.address.is_direct);
     if is_direct {
-        return write(conn, schema, true, &entries).await;
+        return write(conn, schema, true, Within::Own, &entries).await;
     }
     // Behind a pooler a statement is prepared and run on one server only inside a transaction.
     let mut tx = conn.begin().await?;
-    let places = write(&mut tx, schema, false, &entries).await?;
+    let places = write(&mut tx, schema, false, Within::Own, &entries).await?;
     tx.commit().await?;
     Ok(places)
 }

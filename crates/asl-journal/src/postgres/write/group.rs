@@ -44,6 +44,15 @@ pub(crate) enum Goes {
     After { execution: ExecutionId, position: i64 },
 }
 
+/// Whose the transaction is that a group is written in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Within {
+    /// The group's: nothing else of it is in the journal.
+    Own,
+    /// Another's: it may have written records before.
+    Another,
+}
+
 /// Where a record was written.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Place {
@@ -102,6 +111,7 @@ pub(crate) async fn write(
     conn: &mut PgConnection,
     schema: &str,
     is_prepared: bool,
+    within: Within,
     entries: &[&Entry],
 ) -> Result<Vec<Option<Place>>, sqlx::Error> {
     let numbered = || entries.iter().zip(0i32..);
@@ -125,10 +135,15 @@ pub(crate) async fn write(
     owners.dedup();
     s.part("WITH fence AS (SELECT w.id FROM @worker w WHERE w.id = ANY(?::int8[]) AND w.gone = 0 FOR KEY SHARE)");
     s.value(owners)?;
-    let _ = write!(
-        s.sql,
-        ", place AS MATERIALIZED (SELECT (pg_current_xact_id()::text::int8 + s.base) << {PLACE_BITS} AS base FROM @store s)"
-    );
+    let place = format!("SELECT (pg_current_xact_id()::text::int8 + s.base) << {PLACE_BITS} AS base FROM @store s");
+    let _ = match within {
+        Within::Own => write!(s.sql, ", place AS MATERIALIZED ({place})"),
+        Within::Another => write!(
+            s.sql,
+            ", place AS MATERIALIZED (SELECT coalesce((SELECT max(j.position) + 1 FROM @journal j WHERE j.position >= f.base \
+             AND j.position < f.base + (1 << {PLACE_BITS})), f.base) AS base FROM ({place}) f)"
+        ),
+    };
     let (mut written, mut kept) = (Vec::new(), Vec::new());
     if !firsts.is_empty() {
         beginnings(&mut s, &firsts)?;

@@ -165,7 +165,8 @@ impl PgStore {
             Ok(next) => next,
             Err(refused) => return Ok(Err(refused)),
         };
-        let places = group::write(tx, &self.address.schema, self.address.is_direct, &[&entry]).await?;
+        let places =
+            group::write(tx, &self.address.schema, self.address.is_direct, group::Within::Own, &[&entry]).await?;
         Ok(Ok(places.first().copied().flatten().map(|place| End { position: place.position, ..end })))
     }
 }
