@@ -5,7 +5,7 @@ use crate::embedded::error::{Fault, Stop, refused};
 use crate::embedded::ids::tag;
 use crate::embedded::name_of;
 use crate::embedded::spec::QueueSpec;
-use asl_store::{Message, ServiceTx};
+use asl_store::{AT_ONCE, Message, ServiceTx};
 
 /// The longest a message can stay hidden, in milliseconds.
 const MAX_HIDDEN_MS: i64 = 43_200_000;
@@ -75,7 +75,7 @@ impl Queues {
         let dead = Message {
             queue: name_of(&policy.dead_letter_target_arn).to_owned(),
             source: Some(self.identity.arn("sqs", queue)),
-            visible_at_ms: now_ms,
+            visible_at_ms: AT_ONCE,
             receipt: None,
             ..message
         };
