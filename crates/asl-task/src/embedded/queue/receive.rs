@@ -49,7 +49,7 @@ impl Queues {
                 break alive;
             }
             for message in dead {
-                self.bury(tx, queue, spec, message, now_ms).await?;
+                self.bury(tx, queue, spec, message).await?;
             }
         };
         for message in &mut batch {
@@ -63,14 +63,7 @@ impl Queues {
     }
 
     /// Moves a message to the dead-letter queue.
-    async fn bury(
-        &self,
-        tx: &mut dyn ServiceTx,
-        queue: &str,
-        spec: &QueueSpec,
-        message: Message,
-        now_ms: i64,
-    ) -> Result<(), Stop> {
+    async fn bury(&self, tx: &mut dyn ServiceTx, queue: &str, spec: &QueueSpec, message: Message) -> Result<(), Stop> {
         let Some(policy) = &spec.redrive_policy else { return Ok(()) };
         let dead = Message {
             queue: name_of(&policy.dead_letter_target_arn).to_owned(),
