@@ -79,7 +79,11 @@ fn resident() -> Option<usize> {
     Some(statm.split(' ').nth(1)?.parse::<usize>().ok()? * 4096)
 }
 
+/// Memory is of the whole process: one store at a time.
+static MEASURING: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
+
 async fn waiting_costs_a_header_and_a_restart_recovers_in_batches(home: Home) {
+    let _measuring = MEASURING.lock().await;
     let count: usize = std::env::var("ASL_WAITING").ok().and_then(|text| text.parse().ok()).unwrap_or(5_000);
     let wait = definition(r#""A": {"Type": "Wait", "Seconds": 36000, "End": true}"#);
     let first = engine(&home).await;

@@ -13,7 +13,6 @@ use crate::postgres::{Shared, connect};
 use sqlx::{Connection, PgConnection};
 use std::collections::HashSet;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use tokio::sync::{Mutex, mpsc, oneshot};
 
 /// How many records may wait; beyond that callers wait to queue theirs.
@@ -115,9 +114,8 @@ async fn send(shared: &Shared, conn: &mut Option<PgConnection>, mut group: Vec<J
         };
         match once(live, shared, &group).await {
             Ok(places) => {
-                let records = places.iter().flatten().count() as u64;
-                shared.counts.groups.fetch_add(1, Ordering::Relaxed);
-                shared.counts.records.fetch_add(records, Ordering::Relaxed);
+                shared.counts.groups.add(1);
+                shared.counts.records.add(places.iter().flatten().count());
                 shared.news.tell();
                 for (job, place) in group.into_iter().zip(places) {
                     answer(job, Ok(place), again);
@@ -127,10 +125,12 @@ async fn send(shared: &Shared, conn: &mut Option<PgConnection>, mut group: Vec<J
             Err(error) => match class(&error) {
                 Class::Conflict if attempts < ATTEMPTS => {
                     attempts += 1;
+                    shared.counts.conflicts.add(1);
                     backoff.pause().await;
                 }
                 Class::Lost => {
                     tracing::warn!(%error, "the connection to {} was lost while {} records were written", shared.place.0, group.len());
+                    shared.counts.lost.add(1);
                     *conn = None;
                     again = true;
                     backoff.pause().await;

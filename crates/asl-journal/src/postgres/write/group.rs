@@ -14,6 +14,7 @@
 
 use super::super::conn::text;
 use super::super::schema::PLACE_BITS;
+use super::super::zeros::shown;
 use crate::encoding::codec::Row;
 use crate::encoding::standing::Standing;
 use crate::{Definition, ExecutionId, Verdict, WorkerId};
@@ -98,11 +99,6 @@ macro_rules! columns {
     ($statement:expr, $rows:expr, $($column:expr),+ $(,)?) => {
         $($statement.column($rows.map($column))?;)+
     };
-}
-
-/// PostgreSQL's text has no U+0000; in headers, which people read, another sign stands for it. Records have it escaped.
-pub(crate) fn shown(text: &str) -> String {
-    text.replace('\0', "\u{fffd}")
 }
 
 /// Writes records, in one transaction of its own or in the one that is open. What comes back for each says where it is; none, that it was

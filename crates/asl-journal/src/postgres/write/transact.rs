@@ -77,7 +77,14 @@ impl PgStore {
                     }
                     Class::Lost if backoff.is_over() => Some(self.place.failed(error)),
                     Class::Final => Some(self.place.failed(error)),
-                    Class::Conflict | Class::Lost => None,
+                    Class::Conflict => {
+                        self.counts.conflicts.add(1);
+                        None
+                    }
+                    Class::Lost => {
+                        self.counts.lost.add(1);
+                        None
+                    }
                 },
             };
             if let Some(error) = failed {
@@ -142,6 +149,7 @@ impl PgStore {
         if let Some((append, end)) = moved_on {
             self.go_on(append.execution, end, &append);
         }
+        self.counts.transactions.add(1);
         self.committed();
         Ok(Attempt::Done(Done::Committed))
     }
