@@ -4,19 +4,21 @@ use super::calls;
 use super::children::MapWork;
 use super::jobs::{Job, Stop};
 use super::protocol::{
-    self, Around, Arrived, Integrations, Mode, News, Protocol, Recording, Shown, Todo, Work, Write, time_for,
+    Around, Arrived, Integrations, Mode, News, Protocol, Recording, Shown, Todo, Work, Write, time_for,
 };
 use crate::activity;
+use crate::client::start::begin;
 use crate::clock::{Hold, whole_ms};
-use crate::engine::{Inner, Phase, Place, Update};
+use crate::engine::{Admission, Inner, Update};
 use crate::error::EngineError;
 use crate::memory::Share;
 use crate::notice::Notice;
 use crate::pace::{self, Pace};
+use crate::phase::Phase;
 use crate::residency::{Active, Due};
 use asl_core::{Budget, Execution, Failure, Input, Machine, MapCommand, Outcome, Progress, Step, TaskCall, TaskId};
 use asl_expr::Timestamp;
-use asl_store::{Append, Definition as Stored, ExecutionId, NewExecution, StartedAs, StoreError, Worker, contract};
+use asl_store::{Append, Definition as Stored, ExecutionId, StartedAs, StoreError, Worker, contract};
 use asl_syntax::{Definition, ResourceKind};
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -44,7 +46,7 @@ pub(crate) struct Driver {
     jobs: HashMap<TaskId, Stop>,
     maps: MapWork,
     phase: watch::Receiver<Phase>,
-    /// Its place in memory, and its bytes.
+    /// What it takes in memory.
     permit: Option<OwnedSemaphorePermit>,
     share: Share,
     pace: Pace,
@@ -100,7 +102,7 @@ impl Driver {
         execution: Execution,
         definition: Stored,
         started_as: Option<StartedAs>,
-        place: Place,
+        admission: Admission,
     ) -> Result<Driver, EngineError> {
         let now = inner.clock.now();
         let mut pace = Pace::Light;
@@ -109,7 +111,7 @@ impl Driver {
         new.started_as = started_as;
         let name = new.execution.name.clone();
         let (worker, id) = inner.write_start(new).await.map_err(|error| error.of_name(&name))?;
-        Ok(Driver { pace, ..Driver::new(inner, worker, Protocol::created(machine, first), id, place) })
+        Ok(Driver { pace, ..Driver::new(inner, worker, Protocol::created(machine, first), id, admission) })
     }
 
     /// Continues an execution whose machine was rebuilt from its records.
@@ -118,9 +120,9 @@ impl Driver {
         worker: Arc<dyn Worker>,
         protocol: Protocol<Caller>,
         id: ExecutionId,
-        place: Place,
+        admission: Admission,
     ) -> Driver {
-        Driver::new(inner, worker, protocol, id, place)
+        Driver::new(inner, worker, protocol, id, admission)
     }
 
     /// Redrives an execution whose machine was rebuilt from its records and can be redriven. It becomes this worker's; when this
@@ -130,9 +132,9 @@ impl Driver {
         worker: Arc<dyn Worker>,
         machine: Machine,
         id: ExecutionId,
-        place: Place,
+        admission: Admission,
     ) -> Result<Driver, EngineError> {
-        let mut driver = Driver::new(inner, worker, Protocol::redriven(machine), id, place);
+        let mut driver = Driver::new(inner, worker, Protocol::redriven(machine), id, admission);
         while let Some(todo) = driver.next() {
             let is_written = matches!(todo, Todo::Write(_));
             driver.carry_out(todo).await?;
@@ -148,7 +150,7 @@ impl Driver {
         worker: Arc<dyn Worker>,
         protocol: Protocol<Caller>,
         id: ExecutionId,
-        Place { permit, share }: Place,
+        Admission { permit, share }: Admission,
     ) -> Driver {
         let (news_sender, news) = mpsc::channel(QUEUE);
         let (signal_sender, signals) = mpsc::channel(QUEUE);
@@ -269,7 +271,7 @@ impl Driver {
     async fn wait(&mut self, hold: &mut Hold, until: Option<Timestamp>) -> Result<(), EngineError> {
         let waits_for_maps = self.protocol.waits_for_maps();
         if waits_for_maps {
-            // Its children may need the place.
+            // Its children may need the permit.
             self.permit = None;
         }
         self.share.set(self.protocol.machine().held_bytes(), waits_for_maps);
@@ -340,7 +342,7 @@ impl Driver {
         }
         let left = Budget { steps: record.steps - steps, ..record };
         let machine = self.lend();
-        let run = pace::heavy(&self.inner.heavy, self.phase.clone(), machine, now, left);
+        let run = pace::heavy(&self.inner.client.heavy, self.phase.clone(), machine, now, left);
         let (machine, step, pace) = run.await?;
         (*self.protocol.machine_mut(), self.pace) = (machine, pace);
         Ok(Step { steps: steps + step.steps, ..step })
@@ -373,7 +375,7 @@ impl Driver {
         while let Some(todo) = self.next() {
             match todo {
                 Todo::Rebuild => {
-                    let machine = self.inner.rebuild(&row, None).await?;
+                    let machine = self.inner.client.rebuild(&row, None).await?;
                     self.protocol.rebuilt(machine, failure, self.inner.clock.now());
                     break;
                 }
@@ -476,28 +478,4 @@ impl Driver {
 
 fn lacks(task: TaskId, what: &str) -> Input {
     Input::TaskFailed { task, failure: Failure::new("States.Runtime", what) }
-}
-
-/// The first run of an execution, to be written.
-pub(crate) fn begin(
-    now: Timestamp,
-    machine: &mut Machine,
-    execution: Execution,
-    definition: Stored,
-    run: impl FnOnce(&mut Machine) -> Step,
-) -> Result<(NewExecution, Recording), EngineError> {
-    let start = Input::Start(Box::new(execution.clone()));
-    let taken = |_| EngineError::AlreadyExists { name: execution.name.to_string() };
-    machine.handle(start.clone(), now).map_err(taken)?;
-    let step = run(machine);
-    let first = protocol::Recording::of(machine, now, vec![start], step);
-    let (record, outcome) = (first.record.clone(), machine.outcome().cloned());
-    let new = NewExecution {
-        definition: Arc::new(definition),
-        execution: Arc::new(execution),
-        record,
-        outcome,
-        started_as: None,
-    };
-    Ok((new, first))
 }

@@ -6,5 +6,6 @@ mod driver;
 mod jobs;
 pub(crate) mod nested;
 pub mod protocol;
+pub(crate) mod redrive;
 
-pub(crate) use driver::{Caller, Driver, begin};
+pub(crate) use driver::{Caller, Driver};
