@@ -15,7 +15,7 @@ pub struct Recorded {
     /// Its records, in order; or what is wrong with them.
     pub records: Result<Vec<Record>, StoreError>,
     /// Signals that wait for it, oldest first.
-    pub mail: Vec<Signal>,
+    pub signals: Vec<Signal>,
 }
 
 /// What a description of an execution shows. No history is read for it.

@@ -5,6 +5,7 @@ use super::unowned::Borrower;
 use crate::client::Client;
 use crate::error::EngineError;
 use crate::execution::protocol::{Recording, time_for};
+use crate::notice::Notice;
 use asl_core::{Budget, Failure, Input, Machine, MapCommand};
 use asl_store::{ExecutionRow, Status, Worker};
 use std::sync::Arc;
@@ -59,7 +60,7 @@ impl Client {
             Stopped::Elsewhere => self.leave(row, Input::Stop(failure)).await.map(|_| Vec::new()),
             Stopped::Ended(children) => Ok(children),
             Stopped::Unread(error) => {
-                tracing::warn!(execution = row.name, %error, "an execution that cannot be read has ended in its header alone");
+                tracing::warn!("{}", Notice::EndedUnread { execution: row.name.clone(), error });
                 Ok(Vec::new())
             }
         }

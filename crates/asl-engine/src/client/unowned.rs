@@ -127,11 +127,11 @@ impl Client {
         let (mut inputs, mut verdicts) = (Vec::new(), Vec::new());
         for Signal { id, input, .. } in worker.store().signals(row.id, SIGNALS).await? {
             let input = machine.accept(input, now);
-            verdicts.push(Verdict { mail: id, taken: input.is_some() });
+            verdicts.push(Verdict { signal: id, taken: input.is_some() });
             inputs.extend(input);
         }
         if inputs.is_empty() {
-            return Ok(worker.discard(verdicts.into_iter().map(|verdict| verdict.mail).collect()).await?);
+            return Ok(worker.discard(verdicts.into_iter().map(|verdict| verdict.signal).collect()).await?);
         }
         let step = machine.run(now, 0);
         let recording = Recording::of(&mut machine, now, inputs, step);

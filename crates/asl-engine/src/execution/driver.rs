@@ -2,9 +2,7 @@
 
 use super::children::MapWork;
 use super::jobs::Stop;
-use super::protocol::{
-    Around, Arrived, News, Protocol, Shown, Todo, Work,
-};
+use super::protocol::{Around, Arrived, News, Protocol, Shown, Todo, Work};
 use crate::client::start::begin;
 use crate::clock::{Hold, whole_ms};
 use crate::engine::{Admission, Inner, Update};

@@ -48,7 +48,7 @@ pub(crate) async fn run(inner: Weak<Inner>, due: Arc<Notify>, mut phase: watch::
                 share = engine.memory.enter(0) => share,
                 _ = phase.wait_for(|phase| !phase.takes_on()) => return,
             };
-            // Places become free together, for executions are loaded together; whoever is about to leave his leaves it now.
+            // Permits become free together, for executions are loaded together: an execution that is about to leave memory leaves it now.
             tokio::task::yield_now().await;
             let loads = engine.take_due(permit.ok(), share);
             tokio::spawn(async move { engine.load_all(loads).await });
@@ -87,7 +87,7 @@ struct Read {
     worker: Arc<dyn Worker>,
     arn: Arc<str>,
     deaths: u32,
-    mail: Vec<Signal>,
+    waiting: Vec<Signal>,
     recorded: Result<(Arc<Definition>, Vec<Record>), ReplayError>,
 }
 
@@ -114,7 +114,7 @@ impl Inner {
         Some(Load { id, admission, signals: Vec::new(), on_trial: true })
     }
 
-    /// Those that are due, as far as there is room and they are read at once; the first has its place already.
+    /// Those that are due, as far as there is room and they are read at once; the first has its permit already.
     fn take_due(&self, permit: Option<OwnedSemaphorePermit>, share: Share) -> Vec<Load> {
         let mut loads: Vec<Load> = Vec::new();
         let (mut permit, mut share) = (permit, Some(share));
@@ -169,7 +169,7 @@ impl Inner {
         for load in loads {
             // What belongs to somebody else by now is theirs to run.
             let own = recorded.remove(&load.id).filter(|found| found.row.owner == Some(worker.id()));
-            let Some(Recorded { row, records, mail }) = own else {
+            let Some(Recorded { row, records, signals: waiting }) = own else {
                 self.residency().forget(load.id);
                 self.settled(load.id);
                 continue;
@@ -182,7 +182,7 @@ impl Inner {
             };
             let recorded = definition.and_then(|definition| Ok((definition, records?)));
             let arn = row.arn.as_str().into();
-            read.push((load, Read { worker: worker.clone(), arn, deaths: row.deaths, mail, recorded }));
+            read.push((load, Read { worker: worker.clone(), arn, deaths: row.deaths, waiting, recorded }));
         }
         read
     }
@@ -201,7 +201,7 @@ impl Inner {
     /// Rebuilds the machine of an execution, which must be marked as on its way, and starts its driver.
     async fn go_on(self: &Arc<Inner>, load: Load, read: Read) {
         let Load { id, mut admission, mut signals, on_trial } = load;
-        let Read { worker, arn, deaths, mail, recorded } = read;
+        let Read { worker, arn, deaths, waiting, recorded } = read;
         let machine = match self.redo(recorded, &arn).await {
             Ok(machine) => machine,
             Err(EngineError::ShutDown) => return,
@@ -218,8 +218,8 @@ impl Inner {
             return self.settled(id);
         }
         admission.share.set(machine.held_bytes(), false);
-        let handed: HashSet<_> = mail.iter().map(|mail| mail.id).collect();
-        signals.extend(mail.into_iter().map(|mail| Arrived { input: mail.input, from: From::Inbox(mail.id) }));
+        let handed: HashSet<_> = waiting.iter().map(|signal| signal.id).collect();
+        signals.extend(waiting.into_iter().map(|Signal { id, input, .. }| Arrived { input, from: From::Inbox(id) }));
         let mut protocol = Protocol::resumed(machine);
         signals.into_iter().for_each(|arrived| protocol.signal(arrived));
         let protocol = if deaths > 0 { protocol.suspected(on_trial) } else { protocol };

@@ -1,7 +1,7 @@
 //! Records of an execution, decoded in order; damage is told with the name of the execution.
 
 use super::codec::{Decoder, Row};
-use crate::{ExecutionId, ExecutionRow, JournalError, Mail, Record, Recorded};
+use crate::{ExecutionId, ExecutionRow, JournalError, Record, Recorded, Signal};
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -9,16 +9,16 @@ use std::sync::Arc;
 pub(crate) type RowsOf = HashMap<ExecutionId, Result<Vec<Row>, JournalError>>;
 
 /// Executions with what was read of each.
-pub(crate) fn recorded(headers: Vec<ExecutionRow>, sent: Vec<Mail>, mut chains: RowsOf) -> Vec<Recorded> {
-    let mut mail: HashMap<ExecutionId, Vec<Mail>> = HashMap::new();
-    for letter in sent {
-        mail.entry(letter.execution).or_default().push(letter);
+pub(crate) fn recorded(headers: Vec<ExecutionRow>, sent: Vec<Signal>, mut chains: RowsOf) -> Vec<Recorded> {
+    let mut signals: HashMap<ExecutionId, Vec<Signal>> = HashMap::new();
+    for signal in sent {
+        signals.entry(signal.execution).or_default().push(signal);
     }
     let recorded = headers.into_iter().map(|row| {
         let rows = chains.remove(&row.id).unwrap_or_else(|| Err(missing(row.id, 1)));
         let records =
             rows.and_then(|rows| decode(&rows, row.id)).map_err(|error| by_name(error, row.arn.as_str().into()));
-        Recorded { mail: mail.remove(&row.id).unwrap_or_default(), records, row }
+        Recorded { signals: signals.remove(&row.id).unwrap_or_default(), records, row }
     });
     recorded.collect()
 }

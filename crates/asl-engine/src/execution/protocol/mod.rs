@@ -164,12 +164,12 @@ impl<C> Protocol<C> {
         if recording.is_nothing() {
             self.progress = recording.step.progress;
             if !signals.is_empty() {
-                self.todo.push_back(Todo::Discard(signals.into_iter().map(|verdict| verdict.mail).collect()));
+                self.todo.push_back(Todo::Discard(signals.into_iter().map(|verdict| verdict.signal).collect()));
             }
             return self.tell_callers(callers);
         }
         self.is_at_work();
-        let taken_in = signals.iter().map(|verdict| verdict.mail).collect();
+        let taken_in = signals.iter().map(|verdict| verdict.signal).collect();
         let Recording { record, effects, step } = recording;
         let outcome = self.machine.outcome().cloned();
         self.todo.push_back(Todo::Write(Box::new(Write { record, outcome, taken: signals })));
@@ -279,7 +279,7 @@ impl<C> Protocol<C> {
             let input = self.machine.accept(input, now);
             match from {
                 From::Caller(caller) => taken.callers.push((caller, input.is_some())),
-                From::Inbox(id) => taken.signals.push(Verdict { mail: id, taken: input.is_some() }),
+                From::Inbox(id) => taken.signals.push(Verdict { signal: id, taken: input.is_some() }),
             }
             taken.inputs.extend(input);
         }

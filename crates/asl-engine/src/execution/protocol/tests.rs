@@ -3,6 +3,7 @@
 use super::flight::InFlight;
 use super::*;
 use asl_core::{Execution, ExecutionType, MapRunId, TaskId};
+use asl_store::SignalId;
 use asl_syntax::{Options, Source, load};
 use asl_value::Value;
 use proptest::prelude::*;
