@@ -3,7 +3,6 @@
 use asl_core::{Failure, Outcome};
 use asl_engine::{Client, Engine, EngineError, StartExecution};
 use asl_journal::{Journal, Options as JournalOptions, Status};
-use asl_store::Store;
 use asl_syntax::{Definition, Options, Source, load};
 use asl_value::Value;
 use std::path::Path;

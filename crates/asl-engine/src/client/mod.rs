@@ -16,9 +16,11 @@ pub(crate) mod unowned;
 use crate::client::start::{StartAs, StartExecution, Started, begin};
 use crate::clock::Clock;
 use crate::error::EngineError;
+use crate::replay::Redo;
 use crate::{pace, replay};
 use asl_core::{Budget, Event, Failure, Machine, Outcome};
 use asl_store::{Description, ExecutionRow, Status, Store};
+use asl_syntax::Definition;
 use asl_task::embedded::Identity;
 use std::fmt;
 use std::sync::Arc;
@@ -190,14 +192,31 @@ impl Client {
 
     /// The machine of an execution, from its records; off the threads that answer.
     pub(crate) async fn rebuild(&self, row: &ExecutionRow, patience: Option<Duration>) -> Result<Machine, EngineError> {
-        let (definition, records) = replay::recorded(&*self.store, row).await.map_err(Arc::new)?;
-        let arn: Arc<str> = row.arn.as_str().into();
+        let definition = replay::definition(&*self.store, row).await.map_err(Arc::new)?;
+        self.rebuild_with(definition, row, patience).await
+    }
+
+    /// The same with a definition that is there already.
+    pub(crate) async fn rebuild_with(
+        &self,
+        definition: Arc<Definition>,
+        row: &ExecutionRow,
+        patience: Option<Duration>,
+    ) -> Result<Machine, EngineError> {
         let began = Instant::now();
-        let rebuilt = pace::aside(&self.heavy, move || {
-            let in_time = || patience.is_none_or(|patience| began.elapsed() < patience);
-            replay::redo_while(Machine::new(definition), &records, &arn, in_time)
-        });
-        let (machine, _) = rebuilt.await?.map_err(Arc::new)?;
-        Ok(machine)
+        let mut redo = Redo::new(Machine::new(definition), row.arn.as_str().into());
+        let mut records = self.store.read_records(row.id).await?;
+        loop {
+            let piece = records.next().await?;
+            if piece.is_empty() {
+                return Ok(redo.done().0);
+            }
+            let in_time = move || patience.is_none_or(|patience| began.elapsed() < patience);
+            let taken = pace::aside(&self.heavy, move || redo.take(&piece, in_time).map(|()| redo));
+            redo = match taken.await? {
+                Ok(redo) => redo,
+                Err(ends) => return Err(Arc::new(ends.told(&*self.store, row).await).into()),
+            };
+        }
     }
 }

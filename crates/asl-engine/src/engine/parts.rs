@@ -54,6 +54,8 @@ pub(crate) struct Inner {
     /// Permits for executions in memory.
     pub(crate) slots: Arc<Semaphore>,
     pub(crate) memory: Arc<Memory>,
+    /// One permit for an execution whose records are too many to be read together with others.
+    pub(crate) long_loads: Semaphore,
     /// Executions that may have ended the processes that had them.
     pub(crate) trials: Mutex<Trials<ExecutionId>>,
     pub(crate) trial_bell: Arc<Notify>,
@@ -108,6 +110,7 @@ impl Inner {
             lease: OnceCell::new(),
             slots: Arc::new(Semaphore::new(settings.max_active.min(Semaphore::MAX_PERMITS))),
             memory: Memory::new(settings.max_memory),
+            long_loads: Semaphore::new(1),
             trials: Mutex::default(),
             trial_bell: Arc::default(),
             told_again: Limit::default(),
