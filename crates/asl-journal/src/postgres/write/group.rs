@@ -302,7 +302,9 @@ fn headers(s: &mut Statement, nexts: &[(i32, &Entry, ExecutionId, i64)]) -> Resu
             ", letters AS (SELECT t.mail, t.taken FROM unnest(?::int8[], ?::int8[], ?::int8[]) AS t(mail, execution, taken) \
              WHERE (t.execution IN (SELECT execution FROM moved)) IS TRUE)",
         );
-        columns!(s, mail.iter(), |(_, verdict)| verdict.mail.0, |(id, _)| *id, |(_, verdict)| i64::from(verdict.taken));
+        columns!(s, mail.iter(), |(_, verdict)| verdict.signal.0, |(id, _)| *id, |(_, verdict)| i64::from(
+            verdict.taken
+        ));
         decided.push("SELECT mail AS id, taken FROM letters");
     }
     if !decided.is_empty() {
