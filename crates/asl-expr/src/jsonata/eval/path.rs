@@ -123,7 +123,8 @@ impl Run<'_> {
             if !streaming && (found.is_undefined() || found.list().is_some_and(|list| list.len() == 0)) {
                 break;
             }
-            if step.focus.is_none() && !streaming {
+            // What is written in brackets first is what the names are given to.
+            if step.focus.is_none() && (!streaming || (at == 0 && step.cons)) {
                 items = Items::Of(match &found {
                     // A string is as good as its characters to the reference.
                     Val::String(text) if at < last => self.characters(text)?,
