@@ -53,7 +53,7 @@ fn patterns_are_javascripts() {
     }
     let refused = "Invalid regular expression: /a++/: Nothing to repeat";
     assert_eq!(eval("$match('a', /a++/)").as_deref(), Err(refused));
-    let seen = Expression::parse("'a' ~> /a++/").unwrap().mistakes();
+    let seen = Expression::parse("'a' ~> /a++/").unwrap().mistaken();
     assert_eq!(seen.iter().map(|found| found.message.as_str()).collect::<Vec<_>>(), [refused]);
 }
 
