@@ -172,6 +172,8 @@ pub(crate) struct Inner {
     pub(crate) memory: Arc<Memory>,
     /// Places for machines that run off the threads that answer.
     pub(crate) heavy: Arc<Semaphore>,
+    /// One place for an execution whose records are too many to be read together with others.
+    pub(crate) long_loads: Semaphore,
     /// Executions that may have ended the processes that had them.
     pub(crate) trials: Mutex<Trials<ExecutionId>>,
     pub(crate) trial_bell: Arc<Notify>,
@@ -239,6 +241,7 @@ impl Engine {
             slots: Arc::new(Semaphore::new(settings.max_active.min(Semaphore::MAX_PERMITS))),
             memory: Memory::new(settings.max_memory),
             heavy: pace::places(),
+            long_loads: Semaphore::new(1),
             trials: Mutex::default(),
             trial_bell: Arc::default(),
             told_again: Limit::default(),

@@ -29,13 +29,13 @@ pub mod worker;
 pub use catalogue::{ActivityRow, After, AliasRow, Catalogue, MapRunRow, StateMachineRow, VersionRow};
 pub use contract::{Changes, Done, Registered, Registration, Store, Undo, Work, Worker};
 pub use error::{ErrorKind, StoreError};
-pub use history::{Description, FeedEntry, KeptHistory, Page, Position, Recorded};
+pub use history::{Description, FeedEntry, KeptHistory, Page, Position, RecordReader, Recorded, Records};
 pub use liveness::Liveness;
 pub use memory::{MemoryStore, MemoryTx};
 pub use record::{
     Append, Definition, ExecutionId, ExecutionRow, Filter, NewExecution, Record, StartedAs, Status, UnknownStatus,
     Which, WorkerId,
 };
-pub use service::{Dedup, ItemKey, ItemRange, Message, QueueState, ServiceTx};
+pub use service::{AT_ONCE, Dedup, ItemKey, ItemRange, Message, QueueState, ServiceTx};
 pub use signal::{Signal, SignalId, Verdict};
 pub use worker::{Claim, Claimed, Except, NewWorker, WorkerRow};

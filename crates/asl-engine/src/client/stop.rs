@@ -4,12 +4,13 @@ use super::signal::check_lengths;
 use crate::engine::{Engine, Inner};
 use crate::error::EngineError;
 use crate::execution::protocol::{Recording, time_for};
-
 use crate::notice::Notice;
+use crate::replay::Redo;
 use crate::residency::Residence;
 use crate::{pace, replay};
 use asl_core::{Budget, Failure, Input, Machine, MapCommand};
 use asl_store::{Claim, ExecutionId, ExecutionRow, Status, Worker};
+use asl_syntax::Definition;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -107,15 +108,32 @@ impl Inner {
 
     /// The machine of an execution, from its records; off the threads that answer.
     pub(crate) async fn rebuild(&self, row: &ExecutionRow, patience: Option<Duration>) -> Result<Machine, EngineError> {
-        let (definition, records) = replay::recorded(&*self.store, row).await.map_err(Arc::new)?;
-        let arn: Arc<str> = row.arn.as_str().into();
+        let definition = replay::definition(&*self.store, row).await.map_err(Arc::new)?;
+        self.rebuild_with(definition, row, patience).await
+    }
+
+    /// The same with a definition that is there already.
+    pub(crate) async fn rebuild_with(
+        &self,
+        definition: Arc<Definition>,
+        row: &ExecutionRow,
+        patience: Option<Duration>,
+    ) -> Result<Machine, EngineError> {
         let began = Instant::now();
-        let rebuilt = pace::aside(&self.heavy, move || {
-            let in_time = || patience.is_none_or(|patience| began.elapsed() < patience);
-            replay::redo_while(Machine::new(definition), &records, &arn, in_time)
-        });
-        let (machine, _) = rebuilt.await?.map_err(Arc::new)?;
-        Ok(machine)
+        let mut redo = Redo::new(Machine::new(definition), row.arn.as_str().into());
+        let mut records = self.store.read_records(row.id).await?;
+        loop {
+            let piece = records.next().await?;
+            if piece.is_empty() {
+                return Ok(redo.done().0);
+            }
+            let in_time = move || patience.is_none_or(|patience| began.elapsed() < patience);
+            let taken = pace::aside(&self.heavy, move || redo.take(&piece, in_time).map(|()| redo));
+            redo = match taken.await? {
+                Ok(redo) => redo,
+                Err(ends) => return Err(Arc::new(ends.told(&*self.store, row).await).into()),
+            };
+        }
     }
 }
 

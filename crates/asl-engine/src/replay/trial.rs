@@ -91,7 +91,7 @@ pub async fn try_definition(
     row: &ExecutionRow,
     definition: Arc<Definition>,
 ) -> Result<Trial, ReplayError> {
-    let (own, records) = stored::recorded(store, row).await?;
+    let (own, records) = (stored::definition(store, row).await?, store.records(row.id).await?);
     try_records(own, &records, &row.arn.as_str().into(), definition)
 }
 

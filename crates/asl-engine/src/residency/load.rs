@@ -14,7 +14,7 @@ use crate::residency::{Due, Residence};
 use crate::worker::lease;
 use crate::{pace, replay};
 use asl_core::Machine;
-use asl_store::{Claim, Claimed, ExecutionId, Record, Recorded, Signal, Status, Worker};
+use asl_store::{Claim, Claimed, ExecutionId, ExecutionRow, Recorded, Records, Signal, Status, Worker};
 use asl_syntax::Definition;
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Weak};
@@ -84,10 +84,9 @@ pub(crate) struct Load {
 /// What is written down about it.
 struct Read {
     worker: Arc<dyn Worker>,
-    arn: Arc<str>,
-    deaths: u32,
+    row: ExecutionRow,
     mail: Vec<Signal>,
-    recorded: Result<(Arc<Definition>, Vec<Record>), ReplayError>,
+    recorded: Result<(Arc<Definition>, Records), ReplayError>,
 }
 
 impl Inner {
@@ -180,8 +179,7 @@ impl Inner {
                 }),
             };
             let recorded = definition.and_then(|definition| Ok((definition, records?)));
-            let arn = row.arn.as_str().into();
-            read.push((load, Read { worker: worker.clone(), arn, deaths: row.deaths, mail, recorded }));
+            read.push((load, Read { worker: worker.clone(), row, mail, recorded }));
         }
         read
     }
@@ -200,8 +198,9 @@ impl Inner {
     /// Rebuilds the machine of an execution, which must be marked as on its way, and starts its driver.
     async fn go_on(self: &Arc<Inner>, load: Load, read: Read) {
         let Load { id, mut place, mut signals, on_trial } = load;
-        let Read { worker, arn, deaths, mail, recorded } = read;
-        let machine = match self.redo(recorded, &arn).await {
+        let Read { worker, row, mail, recorded } = read;
+        let (arn, deaths): (Arc<str>, _) = (row.arn.as_str().into(), row.deaths);
+        let machine = match self.redo(recorded, &row).await {
             Ok(machine) => machine,
             Err(EngineError::ShutDown) => return,
             Err(error) => return self.not_loaded(id, &arn, error),
@@ -226,14 +225,22 @@ impl Inner {
         self.launch(&arn, driver, handed);
     }
 
-    /// The machine of what is written down; off the threads that answer where there is much of it.
+    /// The machine of what is written down; off the threads that answer where there is much of it, and in pieces, one execution
+    /// after the other, where it is more than is read together.
     async fn redo(
         &self,
-        recorded: Result<(Arc<Definition>, Vec<Record>), ReplayError>,
-        arn: &Arc<str>,
+        recorded: Result<(Arc<Definition>, Records), ReplayError>,
+        row: &ExecutionRow,
     ) -> Result<Machine, EngineError> {
         let (definition, records) = recorded.map_err(Arc::new)?;
-        let (steps, arn) = (records.iter().map(|record| u64::from(record.steps)).sum::<u64>(), arn.clone());
+        let records = match records {
+            Records::Whole(records) => records,
+            Records::Long => {
+                let _alone = self.long_loads.acquire().await.map_err(|_| EngineError::ShutDown)?;
+                return self.rebuild_with(definition, row, None).await;
+            }
+        };
+        let (steps, arn) = (records.iter().map(|record| u64::from(record.steps)).sum::<u64>(), row.arn.as_str().into());
         let redo = move || replay::redo_all(Machine::new(definition), &records, &arn);
         let rebuilt = if steps <= QUICK_STEPS { redo() } else { pace::aside(&self.heavy, redo).await? };
         Ok(rebuilt.map_err(Arc::new)?.0)
@@ -273,30 +280,29 @@ impl Engine {
         self.inner.still_works()?;
         let _hold = self.inner.clock.hold();
         let row = self.row(arn).await?;
-        self.resume_one(row.id).await?;
-        let held = self.inner.residency().get(row.id).is_some();
-        Ok(held)
+        self.resume_one(row.id).await
     }
 
-    /// Goes on with one execution, if nobody does. In vain when another process runs it.
-    pub(crate) async fn resume_one(&self, id: ExecutionId) -> Result<(), EngineError> {
+    /// Goes on with one execution, if nobody does. Returns whether this engine has it now, or had it until it ended: false when
+    /// another process runs it, it has ended, or it is set aside.
+    pub(crate) async fn resume_one(&self, id: ExecutionId) -> Result<bool, EngineError> {
         let inner = &self.inner;
         if let Some(Residence::Running(_) | Residence::Loading | Residence::Suspect) = inner.residency().get(id) {
-            return Ok(());
+            return Ok(true);
         }
         if let Some(Residence::Broken(_)) = inner.residency().get(id) {
             inner.residency().forget(id);
         }
         let worker = &inner.leased().await?.worker;
         let row = inner.store.execution_numbered(id).await?;
-        let Some(row) = row.filter(|row| row.status == Status::Running) else { return Ok(()) };
+        let Some(row) = row.filter(|row| row.status == Status::Running) else { return Ok(false) };
         let mut deaths = row.deaths;
         if row.owner != Some(worker.id()) {
             // It is asked for: what could not be loaded before may be in order now.
             inner.left().ask_again(id);
             let claim = Claim { only: Some(id), ..inner.claim(1).await? };
             let claimed = inner.claim_fitting(worker, claim).await?;
-            let Some(claimed) = claimed.first() else { return Ok(()) };
+            let Some(claimed) = claimed.first() else { return Ok(false) };
             deaths = claimed.deaths;
         }
         if deaths > 0 {
@@ -307,14 +313,15 @@ impl Engine {
                 deaths,
                 again: false,
             }]);
+            let tried = condemned.is_empty();
             inner.clone().set_all_aside(condemned).await;
-            return Ok(());
+            return Ok(tried);
         }
         // Its parent has room, and waits for it.
         if inner.residency().begin_load(id) {
             let place = Place { permit: None, share: inner.memory.enter_now() };
             inner.load(Load { id, place, signals: Vec::new(), on_trial: false }).await;
         }
-        Ok(())
+        Ok(true)
     }
 }

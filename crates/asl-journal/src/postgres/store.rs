@@ -9,8 +9,8 @@ use crate::{
 };
 use asl_core::{Event, Failure, Input, Outcome, TokenKey};
 use asl_store::{
-    Catalogue, Changes, Description, Done, FeedEntry, Page, Position, Registered, Registration, Signal, SignalId,
-    Store, Work, Worker,
+    Catalogue, Changes, Description, Done, FeedEntry, Page, Position, RecordReader, Registered, Registration, Signal,
+    SignalId, Store, Work, Worker,
 };
 use async_trait::async_trait;
 use sqlx::Row as _;
@@ -55,6 +55,10 @@ impl Store for PgStore {
 
     async fn records(&self, execution: ExecutionId) -> Result<Vec<Record>> {
         self.records_of(execution).await
+    }
+
+    async fn read_records(&self, execution: ExecutionId) -> Result<Box<dyn RecordReader>> {
+        Ok(Box::new(self.pieces(execution).await?))
     }
 
     async fn history(&self, execution: ExecutionId, page: Page) -> Result<Vec<Event>> {

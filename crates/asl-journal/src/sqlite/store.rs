@@ -8,8 +8,8 @@ use crate::{
 };
 use asl_core::{Event, Failure, Input, Outcome, TokenKey};
 use asl_store::{
-    Catalogue, Changes, Description, Done, FeedEntry, Page, Position, Registered, Registration, ServiceTx, Signal,
-    SignalId, Store, Work, Worker,
+    Catalogue, Changes, Description, Done, FeedEntry, Page, Position, RecordReader, Registered, Registration,
+    ServiceTx, Signal, SignalId, Store, Work, Worker,
 };
 use async_trait::async_trait;
 use futures_util::FutureExt;
@@ -64,6 +64,10 @@ impl Store for Journal {
 
     async fn records(&self, execution: ExecutionId) -> Result<Vec<Record>> {
         Journal::records(self, execution).await
+    }
+
+    async fn read_records(&self, execution: ExecutionId) -> Result<Box<dyn RecordReader>> {
+        Ok(Box::new(self.pieces(execution).await?))
     }
 
     async fn history(&self, execution: ExecutionId, page: Page) -> Result<Vec<Event>> {

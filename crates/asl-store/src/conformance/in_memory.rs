@@ -6,7 +6,7 @@
 use super::store::Rule;
 use crate::contract::{Changes, Done, Registered, Registration, Store, Work, Worker};
 use crate::error::StoreError;
-use crate::history::{Description, FeedEntry, Page, Position, Recorded};
+use crate::history::{Description, FeedEntry, Page, Position, Recorded, Records};
 use crate::memory::MemoryStore;
 use crate::record::{Append, Definition, ExecutionId, ExecutionRow, Filter, NewExecution, Record, Status, WorkerId};
 use crate::signal::{Signal, SignalId, Verdict};
@@ -305,7 +305,7 @@ impl Store for InMemory {
             let mail: Vec<Signal> = mail.cloned().collect();
             let Ok(kept) = state.kept(*id) else { continue };
             left -= mail.len();
-            all.push(Recorded { row: kept.row.clone(), records: Ok(kept.records.clone()), mail });
+            all.push(Recorded { row: kept.row.clone(), records: Ok(Records::Whole(kept.records.clone())), mail });
         }
         Ok(all)
     }
