@@ -10,6 +10,7 @@ mod load;
 mod machine;
 mod measure;
 mod postgres;
+mod postgres_saga;
 mod process;
 mod report;
 mod saga;
@@ -91,6 +92,7 @@ fn main() -> std::io::Result<ExitCode> {
         functions::BENCHES,
         command::BENCHES,
         postgres::BENCHES,
+        postgres_saga::BENCHES,
     ]
     .concat()
     {
