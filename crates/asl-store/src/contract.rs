@@ -189,7 +189,7 @@ pub trait Worker: Send + Sync + fmt::Debug {
 
     /// The oldest signals that wait for executions of this worker, at most `limit`.
     async fn inbox(&self, limit: u32) -> Result<Vec<Signal>, StoreError>;
-    /// Refuses signals that have no place in their execution any more.
+    /// Refuses signals that came too late.
     async fn discard(&self, signals: Vec<SignalId>) -> Result<(), StoreError>;
 
     // Quarantine.
