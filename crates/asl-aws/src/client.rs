@@ -144,6 +144,11 @@ impl Client {
         self.0.call(service, operation, parameters, token, signer, None).await
     }
 
+    /// The address of a service, where it is not AWS's own.
+    pub async fn address(&self, service: &Service) -> Option<String> {
+        self.0.address(service).await
+    }
+
     /// The region that calls go to.
     ///
     /// # Errors

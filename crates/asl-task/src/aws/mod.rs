@@ -74,6 +74,20 @@ impl Aws {
         &self.0.choices
     }
 
+    /// Where calls of a service go, for people: an address, or `AWS` with the region.
+    pub async fn reached(&self, service: &str) -> String {
+        let client = self.client();
+        let own = match model::service(service) {
+            Some(service) => client.address(&service).await,
+            None => None,
+        };
+        match (own, client.region().await) {
+            (Some(address), _) => address,
+            (None, Ok(region)) => format!("AWS {region}"),
+            (None, Err(_)) => "AWS, without a region".to_owned(),
+        }
+    }
+
     pub(crate) fn client(&self) -> Client {
         let system = || self.0.system.get_or_init(|| Arc::new(Real::default())).clone();
         self.0.client.get_or_init(|| Client::new(system(), self.0.settings.clone())).clone()

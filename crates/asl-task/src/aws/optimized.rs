@@ -4,6 +4,7 @@ use super::emr::Alias;
 use super::{Aws, role, unanswered};
 use crate::backend::Missing;
 use crate::integration::{Call, Integration, Mode};
+use crate::runner::Runner;
 use crate::sdk::http_metadata;
 use asl_aws::model::{self, Service};
 use asl_aws::protocol::Fault;
@@ -178,6 +179,10 @@ fn partial(service: &str, result: &Value, waits: bool) -> Option<Failure> {
 impl Integration for Action {
     fn title(&self) -> String {
         format!("AWS, {self:?}")
+    }
+
+    fn runner(&self, _: Option<&Payload>) -> Runner {
+        Runner::Aws(self.optimized.resource.into())
     }
 
     fn mode(&self) -> Mode {
