@@ -2,8 +2,10 @@
 //!
 //! Nothing leaves the machine unasked: a service is called only where [`Choices`] say `aws`.
 
+mod bedrock;
 mod choice;
 mod emr;
+mod gateway;
 pub(crate) mod job;
 mod lambda;
 mod optimized;
@@ -108,6 +110,11 @@ impl Aws {
         }
         if (service, action) == ("lambda", "invoke") {
             return Ok(Backend::new(lambda::Invoke { aws: self.clone() }));
+        }
+        match (service, action) {
+            ("apigateway", "invoke") => return Ok(Backend::new(gateway::Invoke { aws: self.clone() })),
+            ("bedrock", "invokeModel") => return bedrock::InvokeModel::find(self).map(Backend::new),
+            _ => {}
         }
         let start = optimized::Action::find(self, service, action, pattern)?;
         if !matches!(pattern, Pattern::Sync | Pattern::Sync2) {

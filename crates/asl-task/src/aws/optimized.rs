@@ -112,9 +112,20 @@ impl Action {
             Some(Action { aws: aws.clone(), optimized, service: model, action: action.to_owned(), waits })
         });
         found.ok_or_else(|| Missing {
-            message: format!("{service}:{action} is not called at AWS yet"),
-            hint: Some("use its `aws-sdk` form, or run it under a mock".to_owned()),
+            message: format!("{service}:{action} is more than one call of AWS, and is not carried out here"),
+            hint: Some(instead(service).to_owned()),
         })
+    }
+
+    /// An operation of a service that the table does not have.
+    pub(super) fn of(aws: &Aws, optimized: &'static Optimized, action: &str) -> Result<Action, Missing> {
+        let service = model::service(optimized.resource).filter(|service| service.operation(action).is_some());
+        let (aws, action) = (aws.clone(), action.to_owned());
+        let service = service.ok_or_else(|| Missing {
+            message: format!("{}:{action} is not in the table of AWS's operations", optimized.name),
+            hint: None,
+        })?;
+        Ok(Action { aws, optimized, service, action, waits: false })
     }
 
     /// Calls an action of the service; the result is without what the SDK leaves of the exchange.
@@ -152,6 +163,18 @@ impl Action {
             }
             _ => call.parameters.clone(),
         }
+    }
+}
+
+/// What to do instead of an action that is not carried out here.
+fn instead(service: &str) -> &'static str {
+    match service {
+        "eks" => "call the cluster's API from a function, or run it under a mock",
+        "elasticmapreduce" => {
+            "use aws-sdk:emr:listInstanceFleets or listInstanceGroups for the id, and aws-sdk:emr:modifyInstanceFleet or \
+             modifyInstanceGroups, or run it under a mock"
+        }
+        _ => "use its `aws-sdk` form, or run it under a mock",
     }
 }
 

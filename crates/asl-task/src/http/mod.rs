@@ -12,6 +12,9 @@ mod form;
 mod request;
 mod transport;
 
+pub(crate) use answer::shown;
+pub(crate) use request::is_blocked;
+
 pub use connection::{ApiKey, Basic, ConnectionSpec, Grant, OAuth, SecretSource, Text};
 
 use crate::backend::Missing;
