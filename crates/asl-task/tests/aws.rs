@@ -397,9 +397,13 @@ async fn an_api_gets_what_the_state_says_and_a_signature_where_it_wants_one() {
         "Path": "/bills/é", "QueryParameters": {"kind": ["a b", "c"]}, "Headers": {"Token": ["t"]},
         "RequestBody": {"id": 1, "none": null, "in": {"none": null}}, "AuthType": "IAM_ROLE"}"#;
     let (answer, sent) = call("apigateway:invoke", parameters, 200, r#"{"ok":true}"#).await;
-    let expected = r#"{"Headers":{"x-amzn-RequestId":["r-1"]},"ResponseBody":{"ok":true},"StatusCode":200,"StatusText":"OK"}"#;
+    let expected =
+        r#"{"Headers":{"x-amzn-RequestId":["r-1"]},"ResponseBody":{"ok":true},"StatusCode":200,"StatusText":"OK"}"#;
     assert_eq!(answer.unwrap(), expected.parse::<Value>().unwrap());
-    assert_eq!(sent[0].url(), "https://a1b2.execute-api.eu-central-1.amazonaws.com/prod/bills/%C3%A9?kind=a%20b&kind=c");
+    assert_eq!(
+        sent[0].url(),
+        "https://a1b2.execute-api.eu-central-1.amazonaws.com/prod/bills/%C3%A9?kind=a%20b&kind=c"
+    );
     assert_eq!(&sent[0].body[..], br#"{"id":1,"in":{}}"#);
     let header = |name: &str| sent[0].headers.iter().find(|(n, _)| n == name).map(|(_, v)| v.as_str());
     assert!(header("Authorization").unwrap().contains("/eu-central-1/execute-api/aws4_request"));
@@ -415,14 +419,17 @@ async fn an_api_gets_what_the_state_says_and_a_signature_where_it_wants_one() {
         (("a1b2.execute-api", "evil.example/a.execute-api"), "is not of the form"),
         (("amazonaws.com", "amazonaws.com.evil.example"), "is not of the form"),
         (("GET", "TRACE"), "'Method' is none of GET"),
-        ((""GET"", ""GET", "AuthType": "KEY""), "'AuthType' is none of NO_AUTH"),
-        ((""GET"", ""GET", "Headers": {"Host": ["x"]}"), "The header 'Host' cannot be set"),
-        ((""GET"", ""GET", "Headers": {"A": ["x\r\nHost: y"]}"), "not one that can be sent"),
-        ((""GET"", ""GET", "QueryParameters": {"A": "x"}"), "must be an array"),
+        ((r#""GET""#, r#""GET", "AuthType": "KEY""#), "'AuthType' is none of NO_AUTH"),
+        ((r#""GET""#, r#""GET", "Headers": {"Host": ["x"]}"#), "The header 'Host' cannot be set"),
+        ((r#""GET""#, r#""GET", "Headers": {"A": ["x\r\nHost: y"]}"#), "not one that can be sent"),
+        ((r#""GET""#, r#""GET", "QueryParameters": {"A": "x"}"#), "must be an array"),
     ] {
         let (answer, sent) = call("apigateway:invoke", &open.replace(change.0, change.1), 200, "{}").await;
         let failure = told(&answer.unwrap_err());
-        assert!(failure.starts_with("States.Runtime: The Parameters") && failure.contains(why), "{change:?}: {failure}");
+        assert!(
+            failure.starts_with("States.Runtime: The Parameters") && failure.contains(why),
+            "{change:?}: {failure}"
+        );
         assert!(sent.is_empty(), "{change:?}");
     }
 }
