@@ -460,7 +460,7 @@ fn what_is_more_than_one_call_is_refused_with_what_to_do() {
             assert!(missing.hint.as_ref().unwrap().contains(instead), "{missing}");
         }
     }
-    assert!(refused(&[], "apigateway:invoke").hint.unwrap().starts_with("add `"apigateway" = "aws"`"));
+    assert!(refused(&[], "apigateway:invoke").hint.unwrap().starts_with(r#"add `"apigateway" = "aws"`"#));
 }
 
 /// Optimized integrations that are more than an operation, and jobs that are waited for: refused by name for now.
