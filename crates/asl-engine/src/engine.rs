@@ -107,6 +107,8 @@ pub struct Started {
     pub arn: Arc<str>,
     /// Its name.
     pub name: Arc<str>,
+    /// When it started, when it was started here.
+    at: Option<Timestamp>,
     /// Where its end is told, when it was started here.
     end: Option<watch::Receiver<End>>,
 }
@@ -114,7 +116,12 @@ pub struct Started {
 impl Started {
     /// An execution that exists already. `wait_for` finds where its end is told.
     pub fn known(arn: &str, name: &str) -> Started {
-        Started { arn: arn.into(), name: name.into(), end: None }
+        Started { arn: arn.into(), name: name.into(), at: None, end: None }
+    }
+
+    /// When it started, as its header says; `None` for one that was not started by this value.
+    pub fn at(&self) -> Option<Timestamp> {
+        self.at
     }
 }
 
@@ -297,24 +304,25 @@ impl Engine {
         let (mut execution, definition, machine) = self.prepare(start)?;
         about.apply(&mut execution);
         let end = Some(self.inner.residency().subscribe(&execution.arn));
-        let started = Started { arn: execution.arn.clone(), name: execution.name.clone(), end };
+        let (arn, name) = (execution.arn.clone(), execution.name.clone());
         let permit = self.inner.slots.clone().acquire_owned().await.map_err(|_| EngineError::ShutDown)?;
         let share = self.inner.memory.enter(start_bytes).await;
         self.inner.still_works()?;
-        self.inner
-            .create(machine, execution, definition, about.started_as, Place { permit: Some(permit), share })
-            .await?;
-        Ok(started)
+        let place = Place { permit: Some(permit), share };
+        let at = self.inner.create(machine, execution, definition, about.started_as, place).await?;
+        Ok(Started { arn, name, at: Some(at), end })
     }
 
     /// Starts an execution for a task. It takes no place of its own: the one whose task it is may have the last.
     pub(crate) async fn start_nested(&self, start: StartExecution<'_>, about: StartAs) -> Result<Started, EngineError> {
         let (mut execution, definition, machine) = self.prepare(start)?;
         about.apply(&mut execution);
-        let started = Started { arn: execution.arn.clone(), name: execution.name.clone(), end: None };
+        let (arn, name) = (execution.arn.clone(), execution.name.clone());
+        let mut started = Started { arn, name, at: None, end: None };
         self.inner.still_works()?;
         let share = self.inner.memory.enter_now();
-        self.inner.create(machine, execution, definition, about.started_as, Place { permit: None, share }).await?;
+        let place = Place { permit: None, share };
+        started.at = Some(self.inner.create(machine, execution, definition, about.started_as, place).await?);
         Ok(started)
     }
 
@@ -324,7 +332,8 @@ impl Engine {
     /// As for [`Engine::start`].
     pub async fn submit(&self, start: StartExecution<'_>) -> Result<Started, EngineError> {
         let (execution, definition, machine) = self.prepare(start)?;
-        let started = Started { arn: execution.arn.clone(), name: execution.name.clone(), end: None };
+        let (arn, name) = (execution.arn.clone(), execution.name.clone());
+        let started = Started { arn, name, at: None, end: None };
         let (now, mut machine) = (self.inner.clock.now(), machine);
         let run = |machine: &mut Machine| machine.run(now, Budget::steps(0));
         let (new, _) = execution::begin(now, &mut machine, execution, definition, run)?;
@@ -574,13 +583,16 @@ impl Inner {
         definition: Stored,
         started_as: Option<StartedAs>,
         place: Place,
-    ) -> Result<(), EngineError> {
+    ) -> Result<Timestamp, EngineError> {
         let inner = self.clone();
         let creating = tokio::spawn(async move {
             let arn = execution.arn.clone();
             inner.residency().announce(&arn);
             let created = Driver::create(inner.clone(), machine, execution, definition, started_as, place).await;
-            let created = created.map(|driver| inner.launch(&arn, driver, HashSet::new()));
+            let created = created.map(|(driver, at)| {
+                inner.launch(&arn, driver, HashSet::new());
+                at
+            });
             inner.residency().announced(&arn);
             created
         });

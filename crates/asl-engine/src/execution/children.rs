@@ -245,7 +245,7 @@ async fn follow(
         };
         let place = Place { permit: None, share };
         match engine.inner.create(machine, execution, stored, None, place).await {
-            Ok(()) => {}
+            Ok(_) => {}
             // An engine that is being shut down was quicker.
             Err(EngineError::AlreadyExists { .. }) => row = engine.inner.store.execution(&arn).await?,
             Err(error) => return Err(error),

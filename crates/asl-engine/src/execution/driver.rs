@@ -101,7 +101,7 @@ impl Driver {
         definition: Stored,
         started_as: Option<StartedAs>,
         place: Place,
-    ) -> Result<Driver, EngineError> {
+    ) -> Result<(Driver, Timestamp), EngineError> {
         let now = inner.clock.now();
         let mut pace = Pace::Light;
         let run = |machine: &mut Machine| pace.run_here(machine, now, inner.settings.record);
@@ -109,7 +109,8 @@ impl Driver {
         new.started_as = started_as;
         let name = new.execution.name.clone();
         let (worker, id) = inner.write_start(new).await.map_err(|error| error.of_name(&name))?;
-        Ok(Driver { pace, ..Driver::new(inner, worker, Protocol::created(machine, first), id, place) })
+        let driver = Driver { pace, ..Driver::new(inner, worker, Protocol::created(machine, first), id, place) };
+        Ok((driver, now))
     }
 
     /// Continues an execution whose machine was rebuilt from its records.

@@ -7,6 +7,7 @@ mod definition;
 mod execution;
 mod express;
 mod history;
+mod known;
 mod map_run;
 mod state_machine;
 mod tag;
@@ -32,6 +33,7 @@ pub(crate) struct Api {
     pub(crate) engine: Engine,
     pub(crate) identity: Identity,
     definitions: Definitions,
+    known: known::KnownMachines,
     /// Held while the catalogue is read and changed: a version is published once for a revision.
     changing: Mutex<()>,
     redrives: execution::Redrives,
@@ -71,6 +73,7 @@ impl Api {
             engine,
             identity,
             definitions: Definitions::default(),
+            known: known::KnownMachines::default(),
             changing: Mutex::default(),
             redrives: execution::Redrives::default(),
         }
