@@ -257,7 +257,9 @@ async fn follow(
     }
     match row {
         Some(row) if row.redrive_count < redrives => redrive::child(&engine, &arn, redrives).await?,
-        Some(row) if row.status == Status::Running => engine.resume_one(row.id).await?,
+        Some(row) if row.status == Status::Running => {
+            engine.resume_one(row.id).await?;
+        }
         Some(_) | None => {}
     }
     loop {

@@ -273,30 +273,29 @@ impl Engine {
         self.inner.still_works()?;
         let _hold = self.inner.clock.hold();
         let row = self.row(arn).await?;
-        self.resume_one(row.id).await?;
-        let held = self.inner.residency().get(row.id).is_some();
-        Ok(held)
+        self.resume_one(row.id).await
     }
 
-    /// Goes on with one execution, if nobody does. In vain when another process runs it.
-    pub(crate) async fn resume_one(&self, id: ExecutionId) -> Result<(), EngineError> {
+    /// Goes on with one execution, if nobody does. Returns whether this engine has it now, or had it until it ended: false when
+    /// another process runs it, it has ended, or it is set aside.
+    pub(crate) async fn resume_one(&self, id: ExecutionId) -> Result<bool, EngineError> {
         let inner = &self.inner;
         if let Some(Residence::Running(_) | Residence::Loading | Residence::Suspect) = inner.residency().get(id) {
-            return Ok(());
+            return Ok(true);
         }
         if let Some(Residence::Broken(_)) = inner.residency().get(id) {
             inner.residency().forget(id);
         }
         let worker = &inner.leased().await?.worker;
         let row = inner.store.execution_numbered(id).await?;
-        let Some(row) = row.filter(|row| row.status == Status::Running) else { return Ok(()) };
+        let Some(row) = row.filter(|row| row.status == Status::Running) else { return Ok(false) };
         let mut deaths = row.deaths;
         if row.owner != Some(worker.id()) {
             // It is asked for: what could not be loaded before may be in order now.
             inner.left().ask_again(id);
             let claim = Claim { only: Some(id), ..inner.claim(1).await? };
             let claimed = inner.claim_fitting(worker, claim).await?;
-            let Some(claimed) = claimed.first() else { return Ok(()) };
+            let Some(claimed) = claimed.first() else { return Ok(false) };
             deaths = claimed.deaths;
         }
         if deaths > 0 {
@@ -307,14 +306,15 @@ impl Engine {
                 deaths,
                 again: false,
             }]);
+            let tried = condemned.is_empty();
             inner.clone().set_all_aside(condemned).await;
-            return Ok(());
+            return Ok(tried);
         }
         // Its parent has room, and waits for it.
         if inner.residency().begin_load(id) {
             let place = Place { permit: None, share: inner.memory.enter_now() };
             inner.load(Load { id, place, signals: Vec::new(), on_trial: false }).await;
         }
-        Ok(())
+        Ok(true)
     }
 }
