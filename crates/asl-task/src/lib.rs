@@ -18,7 +18,7 @@ pub mod http;
 mod integration;
 pub mod mock;
 mod registry;
-mod s3;
+pub mod s3;
 mod sdk;
 
 pub use backend::{Backends, Missing, Unsupported};
