@@ -19,7 +19,7 @@ mod integration;
 pub mod mock;
 mod registry;
 mod runner;
-mod s3;
+pub mod s3;
 mod sdk;
 
 pub use backend::{Backends, Missing, Unsupported};
