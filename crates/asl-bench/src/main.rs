@@ -5,6 +5,7 @@ mod command;
 mod durable;
 mod functions;
 mod growth;
+mod http;
 mod inprocess;
 mod load;
 mod machine;
@@ -91,6 +92,7 @@ fn main() -> std::io::Result<ExitCode> {
         inprocess::BENCHES,
         functions::BENCHES,
         command::BENCHES,
+        http::BENCHES,
         postgres::BENCHES,
         postgres_saga::BENCHES,
     ]

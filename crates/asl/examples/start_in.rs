@@ -24,7 +24,10 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let machine = StateMachine::from_json("deliver", DELIVER)?;
 
     let pool = PgPool::connect(&url).await?;
-    pool.execute("CREATE TABLE IF NOT EXISTS orders (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, what text NOT NULL)").await?;
+    pool.execute(
+        "CREATE TABLE IF NOT EXISTS orders (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, what text NOT NULL)",
+    )
+    .await?;
     let mut transaction = pool.begin().await?;
     sqlx::query("INSERT INTO orders (what) VALUES ($1)").bind("a lamp").execute(&mut *transaction).await?;
     let started = engine.start_in(&mut transaction, machine.execution(r#"{"what": "a lamp"}"#)).await?;

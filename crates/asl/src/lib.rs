@@ -85,5 +85,5 @@ pub mod parts {
     pub use asl_store as store;
     pub use asl_store::{ItemKey, ServiceTx, StoreError};
     pub use asl_syntax as syntax;
-    pub use asl_task::{aws, bucket, embedded, mock};
+    pub use asl_task::{aws, bucket, embedded, mock, s3};
 }

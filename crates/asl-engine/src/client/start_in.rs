@@ -1,9 +1,9 @@
 //! A start in a transaction of the embedder's.
 
-use super::Client;
-use super::start::{StartExecution, Started};
+use crate::client::start::{StartAs, StartExecution, Started, begin};
 use crate::engine::Engine;
 use crate::error::EngineError;
+use asl_core::{Budget, Machine};
 use std::any::Any;
 
 impl Engine {
@@ -23,23 +23,12 @@ impl Engine {
         transaction: &mut T,
         start: StartExecution<'_>,
     ) -> Result<Started, EngineError> {
-        self.check(&start.definition)?;
-        self.client().start_in(transaction, start).await
-    }
-}
-
-impl Client {
-    /// As [`Engine::start_in`]. Whether there is a worker that can run it, nobody knows here.
-    ///
-    /// # Errors
-    /// As for [`Client::submit`]; and when the store has no such transactions.
-    pub async fn start_in<T: Any + Send>(
-        &self,
-        transaction: &mut T,
-        start: StartExecution<'_>,
-    ) -> Result<Started, EngineError> {
-        let (started, new) = self.submission(start)?;
-        let submitted = self.store.submit_in(transaction, new).await;
+        let (execution, definition, mut machine) = self.prepare(start, &StartAs::default())?;
+        let started = Started::known(&execution.arn, &execution.name);
+        let now = self.clock().now();
+        let run = |machine: &mut Machine| machine.run(now, Budget::steps(0));
+        let (new, _) = begin(now, &mut machine, execution, definition, run)?;
+        let submitted = self.store().submit_in(transaction, new).await;
         submitted.map_err(|error| EngineError::from(error).of_name(&started.name))?;
         Ok(started)
     }
