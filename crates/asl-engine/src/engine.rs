@@ -15,7 +15,7 @@ use crate::residency::{Active, End, Residence, Residency};
 use crate::worker::fit::Left;
 use crate::worker::lease::Lease;
 use crate::worker::outbox;
-use asl_core::{Budget, Event, Execution, ExecutionType, Failure, Machine, Note, Outcome, TokenKey};
+use asl_core::{Budget, Event, Execution, ExecutionType, Failure, Machine, Note, Outcome, Rerun, TokenKey};
 use asl_expr::Timestamp;
 use asl_store::quarantine::Trials;
 use asl_store::{
@@ -302,7 +302,7 @@ impl Engine {
         let share = self.inner.memory.enter(start_bytes).await;
         self.inner.still_works()?;
         self.inner
-            .create(machine, execution, definition, about.started_as, Place { permit: Some(permit), share })
+            .create(machine, execution, definition, about.started_as, None, Place { permit: Some(permit), share })
             .await?;
         Ok(started)
     }
@@ -314,7 +314,9 @@ impl Engine {
         let started = Started { arn: execution.arn.clone(), name: execution.name.clone(), end: None };
         self.inner.still_works()?;
         let share = self.inner.memory.enter_now();
-        self.inner.create(machine, execution, definition, about.started_as, Place { permit: None, share }).await?;
+        self.inner
+            .create(machine, execution, definition, about.started_as, None, Place { permit: None, share })
+            .await?;
         Ok(started)
     }
 
@@ -327,14 +329,14 @@ impl Engine {
         let started = Started { arn: execution.arn.clone(), name: execution.name.clone(), end: None };
         let (now, mut machine) = (self.inner.clock.now(), machine);
         let run = |machine: &mut Machine| machine.run(now, Budget::steps(0));
-        let (new, _) = execution::begin(now, &mut machine, execution, definition, run)?;
+        let (new, _) = execution::begin(now, &mut machine, execution, definition, None, run)?;
         let submitted = self.inner.store.submit(new).await;
         submitted.map_err(|error| EngineError::from(error).of_name(&started.name))?;
         self.inner.wake.notify_one();
         Ok(started)
     }
 
-    fn prepare(&self, start: StartExecution<'_>) -> Result<(Execution, Stored, Machine), EngineError> {
+    pub(crate) fn prepare(&self, start: StartExecution<'_>) -> Result<(Execution, Stored, Machine), EngineError> {
         let unsupported = self.unsupported(&start.definition);
         if !unsupported.is_empty() {
             return Err(EngineError::Unsupported(unsupported));
@@ -349,13 +351,7 @@ impl Engine {
     }
 
     fn identify(&self, start: &StartExecution<'_>, name: &str, chance: Chance) -> Result<Execution, EngineError> {
-        if start.input.len() > asl_core::PAYLOAD_LIMIT {
-            return Err(EngineError::InputTooLarge { bytes: start.input.len() });
-        }
-        let input: Value = start.input.parse().map_err(EngineError::InvalidInput)?;
-        if input.measure().depth > asl_core::DEPTH_LIMIT {
-            return Err(EngineError::InputTooDeep);
-        }
+        let input = parse_input(start.input)?;
         let machine = start.state_machine;
         let identity = &self.inner.identity;
         Ok(Execution {
@@ -573,13 +569,14 @@ impl Inner {
         execution: Execution,
         definition: Stored,
         started_as: Option<StartedAs>,
+        rerun: Option<Rerun>,
         place: Place,
     ) -> Result<(), EngineError> {
         let inner = self.clone();
         let creating = tokio::spawn(async move {
             let arn = execution.arn.clone();
             inner.residency().announce(&arn);
-            let created = Driver::create(inner.clone(), machine, execution, definition, started_as, place).await;
+            let created = Driver::create(inner.clone(), machine, execution, definition, started_as, rerun, place).await;
             let created = created.map(|driver| inner.launch(&arn, driver, HashSet::new()));
             inner.residency().announced(&arn);
             created
@@ -698,4 +695,16 @@ mod tests {
         assert_ne!(new_name(Timestamp::default()), new_name(Timestamp::default()));
         assert!(names.iter().all(|name| name.len() == 36 && name.as_bytes()[14] == b'7'), "{names:?}");
     }
+}
+
+/// An input, within AWS's limits and ours.
+pub(crate) fn parse_input(text: &str) -> Result<Value, EngineError> {
+    if text.len() > asl_core::PAYLOAD_LIMIT {
+        return Err(EngineError::InputTooLarge { bytes: text.len() });
+    }
+    let input: Value = text.parse().map_err(EngineError::InvalidInput)?;
+    if input.measure().depth > asl_core::DEPTH_LIMIT {
+        return Err(EngineError::InputTooDeep);
+    }
+    Ok(input)
 }

@@ -30,6 +30,7 @@ pub use activity::ActivityTask;
 pub use asl_task::{Missing, Unsupported};
 pub use builder::EngineBuilder;
 pub use client::children::map_run_children;
+pub use client::rerun::RerunAs;
 pub use clock::{Clock, Hold};
 pub(crate) use definitions::load_stored;
 pub use definitions::stored_options;

@@ -4,7 +4,9 @@
 //! it, for as long as that takes: nothing else here takes a lease.
 
 pub(crate) mod children;
+mod hurry;
 pub(crate) mod redrive;
+pub(crate) mod rerun;
 pub(crate) mod signal;
 mod stop;
 mod unowned;

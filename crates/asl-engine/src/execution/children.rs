@@ -244,7 +244,7 @@ async fn follow(
             }
         };
         let place = Place { permit: None, share };
-        match engine.inner.create(machine, execution, stored, None, place).await {
+        match engine.inner.create(machine, execution, stored, None, None, place).await {
             Ok(()) => {}
             // An engine that is being shut down was quicker.
             Err(EngineError::AlreadyExists { .. }) => row = engine.inner.store.execution(&arn).await?,

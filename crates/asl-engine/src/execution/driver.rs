@@ -14,7 +14,9 @@ use crate::memory::Share;
 use crate::notice::Notice;
 use crate::pace::{self, Pace};
 use crate::residency::{Active, Due};
-use asl_core::{Budget, Execution, Failure, Input, Machine, MapCommand, Outcome, Progress, Step, TaskCall, TaskId};
+use asl_core::{
+    Budget, Execution, Failure, Input, Machine, MapCommand, Outcome, Progress, Rerun, Step, TaskCall, TaskId,
+};
 use asl_expr::Timestamp;
 use asl_store::{Append, Definition as Stored, ExecutionId, NewExecution, StartedAs, StoreError, Worker, contract};
 use asl_syntax::{Definition, ResourceKind};
@@ -100,12 +102,13 @@ impl Driver {
         execution: Execution,
         definition: Stored,
         started_as: Option<StartedAs>,
+        rerun: Option<Rerun>,
         place: Place,
     ) -> Result<Driver, EngineError> {
         let now = inner.clock.now();
         let mut pace = Pace::Light;
         let run = |machine: &mut Machine| pace.run_here(machine, now, inner.settings.record);
-        let (mut new, first) = begin(now, &mut machine, execution, definition, run)?;
+        let (mut new, first) = begin(now, &mut machine, execution, definition, rerun, run)?;
         new.started_as = started_as;
         let name = new.execution.name.clone();
         let (worker, id) = inner.write_start(new).await.map_err(|error| error.of_name(&name))?;
@@ -484,13 +487,21 @@ pub(crate) fn begin(
     machine: &mut Machine,
     execution: Execution,
     definition: Stored,
+    rerun: Option<Rerun>,
     run: impl FnOnce(&mut Machine) -> Step,
 ) -> Result<(NewExecution, Recording), EngineError> {
     let start = Input::Start(Box::new(execution.clone()));
     let taken = |_| EngineError::AlreadyExists { name: execution.name.to_string() };
     machine.handle(start.clone(), now).map_err(taken)?;
+    let mut inputs = vec![start];
+    if let Some(rerun) = rerun {
+        let (execution, begins_at) = (execution.name.to_string(), Input::Rerun(Box::new(rerun)));
+        let refused = |why: asl_core::Rejected| EngineError::NotRerun { execution, why: why.to_string() };
+        machine.handle(begins_at.clone(), now).map_err(refused)?;
+        inputs.push(begins_at);
+    }
     let step = run(machine);
-    let first = protocol::Recording::of(machine, now, vec![start], step);
+    let first = protocol::Recording::of(machine, now, inputs, step);
     let (record, outcome) = (first.record.clone(), machine.outcome().cloned());
     let new = NewExecution {
         definition: Arc::new(definition),
