@@ -278,6 +278,42 @@ fn no_text_overflows_a_stack_of_two_megabytes() {
     std::thread::Builder::new().stack_size(2 << 20).spawn(run).unwrap().join().unwrap();
 }
 
+/// A function that calls itself without end, by way of each function that calls another, in each way that a call can be made:
+/// an error, and no overflow of the stack of 2 MB.
+#[test]
+fn no_recursion_overflows_a_stack_of_two_megabytes() {
+    const BY_WAY_OF: [&str; 16] = [
+        "$f(1)",
+        "$map([1], $f)",
+        "$filter([1], $f)",
+        "$single([1], $f)",
+        "$each({'a': 1}, $f)",
+        "$sift({'a': 1}, $f)",
+        "$reduce([1, 2], $f)",
+        "$sort([1, 2], $f)",
+        "$split('ab', $f)",
+        "$match('ab', $f)",
+        "$contains('ab', $f)",
+        "$replace('ab', $f, 'x')",
+        "$replace('ab', /a/, $f)",
+        "$partition([1, 2], $f(1))",
+        "[1].$f($)",
+        "[1, 2]^($f(1))",
+    ];
+    const CALLED: [&str; 6] =
+        ["HOW", "HOW & ''", "true ? HOW", "(1; HOW)", "($g := $f(?, ?); HOW)", "1 ~> ($f ~> function($x){HOW})"];
+    let run = || {
+        for way in BY_WAY_OF {
+            for called in CALLED {
+                let text = format!("($f := function($a, $b){{{}}}; $f(1, 2))", called.replace("HOW", way));
+                let expression = Expression::parse(&text).unwrap();
+                _ = expression.eval_on(None, &World, &Bounds { work: 1_000_000, ..Bounds::AWS });
+            }
+        }
+    };
+    std::thread::Builder::new().stack_size(2 << 20).spawn(run).unwrap().join().unwrap();
+}
+
 proptest::proptest! {
     #[test]
     fn nothing_panics_and_mistakes_lie_inside_of_the_text(tokens in proptest::collection::vec(token(), 0..12)) {

@@ -36,6 +36,6 @@ pub use record::{
     Append, Definition, ExecutionId, ExecutionRow, Filter, NewExecution, Record, StartedAs, Status, UnknownStatus,
     Which, WorkerId,
 };
-pub use service::{Dedup, ItemKey, ItemRange, Message, QueueState, ServiceTx};
+pub use service::{AT_ONCE, Dedup, ItemKey, ItemRange, Message, QueueState, ServiceTx};
 pub use signal::{Signal, SignalId, Verdict};
 pub use worker::{Claim, Claimed, Except, NewWorker, WorkerRow};

@@ -44,6 +44,10 @@ pub struct ItemRange<'a> {
     pub limit: u32,
 }
 
+/// [`Message::visible_at_ms`] of a message that nothing hides: earlier than every clock, so that a clock that is set back after
+/// the message was sent does not hide it.
+pub const AT_ONCE: i64 = 0;
+
 /// A message of a queue (or a pending delivery of a topic, kept in a queue of its own).
 #[derive(Clone, Debug, PartialEq)]
 pub struct Message {
@@ -65,7 +69,7 @@ pub struct Message {
     pub source: Option<String>,
     /// When it was sent, in epoch milliseconds.
     pub sent_at_ms: i64,
-    /// When it can be received (again), in epoch milliseconds.
+    /// When it can be received (again), in epoch milliseconds; [`AT_ONCE`] when nothing hides it.
     pub visible_at_ms: i64,
     /// When it was first received, in epoch milliseconds.
     pub first_received_at_ms: Option<i64>,

@@ -274,6 +274,40 @@ fn the_same_calls_leave_the_same_store() {
     assert_eq!(run(), run());
 }
 
+/// What was sent before the clock was set back can be received at once, from queues of both kinds and behind a topic.
+#[test]
+fn a_clock_that_is_set_back_hides_no_message() {
+    let services = services(
+        r#"
+            queues."Q.fifo" = { FifoQueue = true }
+            queues.Q = {}
+            [topics.T]
+            Subscriptions = [{ Protocol = "sqs", Endpoint = "Q" }]
+        "#,
+    );
+    let mut store = MemoryStore::new();
+    let mut tx = store.begin();
+    wait(async {
+        let late = 90_000_000;
+        for (resource, parameters) in [
+            ("sqs:sendMessage", r#"{"QueueUrl": "Q", "MessageBody": "a"}"#),
+            ("sqs:sendMessage", r#"{"QueueUrl": "Q", "MessageBody": "hidden", "DelaySeconds": 1}"#),
+            ("sns:publish", r#"{"TopicArn": "T", "Message": "b"}"#),
+            (
+                "sqs:sendMessage",
+                r#"{"QueueUrl": "Q.fifo", "MessageBody": "c", "MessageGroupId": "1", "MessageDeduplicationId": "1"}"#,
+            ),
+        ] {
+            call(&services, &mut tx, resource, parameters, (late, 1)).await.unwrap();
+        }
+        for (queue, expected) in [("Q", 2), ("Q.fifo", 1)] {
+            let receive = Receive { limit: 10, visibility_timeout_ms: None, now_ms: 5, seed: 2 };
+            let received = services.receive_messages(&mut tx, queue, &receive).await.unwrap();
+            assert_eq!(received.len(), expected, "{queue}: {received:?}");
+        }
+    });
+}
+
 #[test]
 fn a_refused_call_writes_nothing() {
     let services = services(SAGA);

@@ -25,6 +25,7 @@ mod memo;
 mod number;
 mod parse;
 mod serde;
+mod shortest;
 mod value;
 mod write;
 
@@ -33,5 +34,6 @@ pub use edit::{SetPathError, Step};
 pub use map::{Map, MapIter};
 pub use number::Number;
 pub use parse::{Build, MAX_DEPTH, ParseError, ParseErrorKind, Span, parse, parse_with};
+pub use shortest::shortest;
 pub use value::{Key, Kind, Measure, Value};
 pub use write::quote_to;

@@ -1,5 +1,6 @@
 //! Numbers: exact integers of any size, and doubles.
 
+use crate::shortest;
 use std::cmp::Ordering;
 use std::fmt;
 use std::sync::Arc;
@@ -162,14 +163,20 @@ impl fmt::Display for Number {
 }
 
 /// Java's `Double.toString`: plain from 10^-3 up to 10^7, else one digit, a fraction and `E`.
-/// The digits are the shortest that read back as the same double.
 fn write_java_double(f: &mut fmt::Formatter<'_>, x: f64) -> fmt::Result {
-    let size = x.abs();
-    if size == 0.0 || (1e-3..1e7).contains(&size) {
-        return write!(f, "{x:?}");
+    let (digits, exponent) = shortest(x);
+    if x.is_sign_negative() {
+        f.write_str("-")?;
     }
-    let text = format!("{x:e}");
-    let (digits, exponent) = text.split_once('e').unwrap_or((&text, "0"));
-    let point = if digits.contains('.') { "" } else { ".0" };
-    write!(f, "{digits}{point}E{exponent}")
+    let (whole, fraction) = match exponent {
+        -3..=-1 => (String::from("0"), "0".repeat(exponent.unsigned_abs() as usize - 1) + &digits),
+        exponent => {
+            let whole = if (0..=6).contains(&exponent) { exponent as usize + 1 } else { 1 };
+            let mut padded = format!("{digits:0<whole$}");
+            let fraction = padded.split_off(whole);
+            (padded, if fraction.is_empty() { "0".to_owned() } else { fraction })
+        }
+    };
+    write!(f, "{whole}.{fraction}")?;
+    if (-3..=6).contains(&exponent) { Ok(()) } else { write!(f, "E{exponent}") }
 }

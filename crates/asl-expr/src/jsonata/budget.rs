@@ -20,6 +20,8 @@ pub(super) struct Budget {
     /// The most that may be held.
     most: usize,
     depth: Cell<usize>,
+    /// Calls in the place of another that have not returned: they take stack, and no depth of AWS's count.
+    calls: Cell<usize>,
     /// Long strings that were built, and how many bytes since the dead ones were swept out.
     strings: RefCell<Vec<Weak<str>>>,
     unswept: Cell<usize>,
@@ -33,6 +35,7 @@ impl Budget {
             held: Cell::new(0),
             most: bounds.memory.saturating_mul(ROOM),
             depth: Cell::new(0),
+            calls: Cell::new(0),
             strings: RefCell::default(),
             unswept: Cell::new(0),
         }
@@ -78,6 +81,26 @@ impl Budget {
     #[inline]
     pub(super) fn leave(&self) {
         self.depth.set(self.depth.get() - 1);
+    }
+
+    /// One more call in the place of another; to be returned from with [`Budget::returns`]. A function of the language that calls
+    /// back from there nests, however often its caller has been left.
+    ///
+    /// # Errors
+    /// The bound on depth.
+    #[inline]
+    pub(super) fn calls(&self) -> Result<(), Fail> {
+        let calls = self.calls.get() + 1;
+        if calls > self.bounds.depth {
+            return Err(Fail::Stack);
+        }
+        self.calls.set(calls);
+        Ok(())
+    }
+
+    #[inline]
+    pub(super) fn returns(&self) {
+        self.calls.set(self.calls.get() - 1);
     }
 
     /// Refuses to nest `levels` more than now.

@@ -9,31 +9,14 @@ pub(crate) struct Known {
     /// An expression that shows it: it must differ, over the first document.
     pub(crate) example: String,
     expression: Vec<String>,
+    /// The documents it is seen over.
+    documents: Vec<usize>,
     reference: Vec<String>,
     here: Vec<String>,
     /// Both are errors with a code.
     errors: bool,
-    /// Both are the same with numbers rounded to 15 digits.
-    digits: bool,
     /// Both are the same in another order.
     order: bool,
-}
-
-/// With each run of more than 15 digits rounded to 15.
-fn rounded(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    let mut rest = text;
-    while let Some(at) = rest.find(|c: char| c.is_ascii_digit()) {
-        let (before, digits) = rest.split_at(at);
-        let (digits, after) = digits.split_at(digits.find(|c: char| !c.is_ascii_digit()).unwrap_or(digits.len()));
-        out.push_str(before);
-        match digits.parse::<f64>() {
-            Ok(n) if digits.len() > 15 => out.push_str(&format!("{n:.14e}")),
-            _ => out.push_str(digits),
-        }
-        rest = after;
-    }
-    out + rest
 }
 
 fn sorted(text: &str) -> Vec<u8> {
@@ -43,15 +26,14 @@ fn sorted(text: &str) -> Vec<u8> {
 }
 
 impl Known {
-    pub(crate) fn covers(&self, text: &str, reference: &str, here: &str) -> bool {
+    pub(crate) fn covers(&self, text: &str, document: usize, reference: &str, here: &str) -> bool {
         let one = |parts: &[String], of: &str| parts.is_empty() || parts.iter().any(|part| of.contains(part.as_str()));
         let coded =
             |of: &str| of.as_bytes().get(5) == Some(&b':') && of.as_bytes()[1..5].iter().all(u8::is_ascii_digit);
         let errors = !self.errors || (coded(reference) && coded(here));
-        let digits = !self.digits || rounded(reference) == rounded(here);
         let order = !self.order || sorted(reference) == sorted(here);
         errors
-            && digits
+            && (self.documents.is_empty() || self.documents.contains(&document))
             && order
             && one(&self.expression, text)
             && one(&self.reference, reference)
@@ -69,10 +51,16 @@ pub(crate) fn load() -> Vec<Known> {
         name: rule["name"].as_str().unwrap_or_default().to_owned(),
         example: rule["example"].as_str().unwrap_or_default().to_owned(),
         expression: strings(&rule["expression"]),
+        documents: rule["documents"]
+            .as_array()
+            .unwrap_or_default()
+            .iter()
+            .filter_map(Value::as_i64)
+            .map(|n| n as usize)
+            .collect(),
         reference: strings(&rule["reference"]),
         here: strings(&rule["here"]),
         errors: rule["errors"].as_bool() == Some(true),
-        digits: rule["digits"].as_bool() == Some(true),
         order: rule["order"].as_bool() == Some(true),
     });
     rules.collect()

@@ -212,7 +212,7 @@ fn the_reference_agrees_but_for_the_listed_differences() {
                 continue;
             }
             differ += 1;
-            match known.iter().find(|rule| rule.covers(text, theirs, &ours)) {
+            match known.iter().find(|rule| rule.covers(text, *document, theirs, &ours)) {
                 Some(rule) => {
                     *seen.entry(&rule.name).or_default() += 1;
                     if show {

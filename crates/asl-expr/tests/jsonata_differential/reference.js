@@ -12,6 +12,13 @@ globalThis.Date = class extends SystemDate {
     static now() { return now; }
 };
 
+// Numbers become text by this function, rounded to 15 digits. AWS writes all digits of whole ones, and so does the engine.
+const { toPrecision } = Number.prototype;
+Number.prototype.toPrecision = function (digits) {
+    const n = Number(this);
+    return digits === 15 && Number.isInteger(n) && Math.abs(n) < 1e21 ? String(n) : toPrecision.call(this, digits);
+};
+
 function isFunction(value) {
     return typeof value === 'function' || (value && (value._jsonata_lambda === true || value._jsonata_function === true));
 }

@@ -121,7 +121,9 @@ impl Run<'_> {
                 self.called(builtin, &thunk.call);
             }
             let name = thunk.call.name.clone();
+            self.budget.calls()?;
             found = self.apply_once(&procedure, args, context).map_err(|fail| fail.named(name.as_deref()))?;
+            self.budget.returns();
         }
         Ok(found)
     }

@@ -120,12 +120,14 @@ impl Run<'_> {
                 let stepped = at > 1 || (at == 1 && !path.steps[0].cons);
                 found = self.step(step, &items, frame, at == last, stepped)?;
             }
-            if !streaming && (found.is_undefined() || found.list().is_some_and(|list| list.len() == 0)) {
+            // A string is as good as its characters to the reference, and one without any as good as no items.
+            let empty = found.list().map(|list| list.len()).or(found.as_str().map(str::len)) == Some(0);
+            if !streaming && (found.is_undefined() || empty) {
                 break;
             }
-            if step.focus.is_none() && !streaming {
+            // An array that is written out comes to the tuples of the next step as its items.
+            if step.focus.is_none() && tuples.is_none() {
                 items = Items::Of(match &found {
-                    // A string is as good as its characters to the reference.
                     Val::String(text) if at < last => self.characters(text)?,
                     found if found.is_array() => found.clone(),
                     _ => Val::Undefined,

@@ -2,7 +2,7 @@
 
 use super::{Answer, Call, arg, coded};
 use crate::jsonata::value::{List, Val};
-use std::fmt::Write as _;
+use asl_value::shortest;
 
 /// A number as JavaScript's `toString` writes it.
 pub(in crate::jsonata) fn text(n: f64) -> String {
@@ -12,19 +12,14 @@ pub(in crate::jsonata) fn text(n: f64) -> String {
     if n.is_infinite() {
         return if n > 0.0 { "Infinity" } else { "-Infinity" }.to_owned();
     }
-    // Here it writes what Rust does: the shortest digits that read back, without an exponent.
-    if n == 0.0 || (1e-6..1e21).contains(&n.abs()) {
-        return format!("{}", n + 0.0);
+    // Most numbers are whole, and have all of their digits.
+    if n.fract() == 0.0 && n.abs() < 1e15 {
+        return (n as i64).to_string();
     }
     let sign = if n < 0.0 { "-" } else { "" };
-    let scientific = format!("{:e}", n.abs());
-    let (mantissa, exponent) = scientific.split_once('e').unwrap_or((&scientific, "0"));
-    let exponent: i32 = exponent.parse().unwrap_or(0);
-    let digits: String = mantissa.chars().filter(char::is_ascii_digit).collect();
+    let (digits, exponent) = shortest(n);
     let (count, point) = (digits.len() as i32, exponent + 1);
-    let body = if n == 0.0 {
-        "0".to_owned()
-    } else if count <= point && point <= 21 {
+    let body = if count <= point && point <= 21 {
         digits + &"0".repeat((point - count) as usize)
     } else if 0 < point && point <= 21 {
         let (whole, fraction) = digits.split_at(point as usize);
@@ -46,9 +41,8 @@ pub(in crate::jsonata) fn json(n: f64) -> String {
 
 /// A number rounded to 15 significant digits, as `$string` does.
 pub(super) fn rounded(n: f64) -> f64 {
-    let shortest = format!("{n:e}");
-    let digits = shortest.split_once('e').map_or(&*shortest, |(digits, _)| digits);
-    let count = digits.bytes().filter(u8::is_ascii_digit).count();
+    let (digits, _) = shortest(n);
+    let count = digits.len();
     if count <= 15 {
         return n;
     }
@@ -68,16 +62,12 @@ pub(super) fn rounded(n: f64) -> f64 {
 /// Writes a number as JSON text, rounded to 15 significant digits.
 pub(super) fn write_rounded(n: f64, out: &mut String) {
     let start = out.len();
-    if (1e-6..1e21).contains(&n.abs()) {
-        // Writing into a String cannot fail.
-        let _ = write!(out, "{n}");
-        let digits = out[start..].trim_start_matches(['-', '0', '.']).bytes().filter(u8::is_ascii_digit).count();
-        if digits <= 15 {
-            return;
-        }
+    out.push_str(&json(n));
+    let digits = out[start..].trim_start_matches(['-', '0', '.']).bytes().take_while(|b| *b != b'e');
+    if digits.filter(u8::is_ascii_digit).count() > 15 {
         out.truncate(start);
+        out.push_str(&json(rounded(n)));
     }
-    out.push_str(&json(rounded(n)));
 }
 
 /// A numeric argument; `None` when undefined.
@@ -216,6 +206,26 @@ pub(super) fn number(_: &Call, args: &[Val]) -> Answer {
     }
 }
 
+/// The digits of a whole number to a base, the last one first: exact, whatever its size.
+fn whole_digits(n: f64, radix: u32) -> Vec<char> {
+    // As 32 bits each, the lowest first.
+    let exponent = (n.to_bits() >> 52).saturating_sub(1023 + 52) as usize;
+    let mut limbs = vec![0_u32; exponent / 32];
+    let low = u128::from((n / 2_f64.powi(exponent as i32)) as u64) << (exponent % 32);
+    limbs.extend((0..3).map(|at| (low >> (32 * at)) as u32));
+    let mut digits = Vec::new();
+    while digits.is_empty() || limbs.iter().any(|limb| *limb != 0) {
+        let mut rest = 0;
+        for limb in limbs.iter_mut().rev() {
+            let all = rest << 32 | u64::from(*limb);
+            *limb = (all / u64::from(radix)) as u32;
+            rest = all % u64::from(radix);
+        }
+        digits.push(char::from_digit(rest as u32, radix).unwrap_or('0'));
+    }
+    digits
+}
+
 pub(super) fn format_base(_: &Call, args: &[Val]) -> Answer {
     let Some(n) = given(args, 0) else { return Ok(Val::Undefined) };
     let (n, radix) = (rounded_to(n, 0.0), given(args, 1).map_or(10.0, |radix| rounded_to(radix, 0.0)));
@@ -225,20 +235,7 @@ pub(super) fn format_base(_: &Call, args: &[Val]) -> Answer {
     if radix == 10.0 || !n.is_finite() {
         return Ok(Val::string(text(n)));
     }
-    let (mut rest, mut digits) = (n.abs(), Vec::new());
-    // JavaScript gives up the digits that a double does not have.
-    while rest >= 9_007_199_254_740_992.0 {
-        digits.push('0');
-        rest /= radix;
-    }
-    rest = rest.floor();
-    while rest >= 1.0 && digits.len() < 1100 {
-        digits.push(char::from_digit((rest % radix) as u32, radix as u32).unwrap_or('0'));
-        rest = (rest / radix).floor();
-    }
-    if digits.is_empty() {
-        digits.push('0');
-    }
+    let digits = whole_digits(n.abs(), radix as u32);
     let sign = if n < 0.0 { "-" } else { "" };
     Ok(Val::string(format!("{sign}{}", digits.iter().rev().collect::<String>())))
 }

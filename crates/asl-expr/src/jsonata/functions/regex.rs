@@ -450,7 +450,7 @@ pub(super) fn replace(call: &Call, args: &[Val]) -> Answer {
     if limit.is_some_and(|limit| limit < 0.0) {
         return coded("D3011", &[]);
     }
-    if limit == Some(0.0) {
+    if limit.is_some_and(|limit| limit == 0.0 || limit.is_nan()) {
         return Ok(arg(args, 0).clone());
     }
     let mut replacing = Replacing { call, text, out: String::new(), done: 0, count: 0.0, limit };

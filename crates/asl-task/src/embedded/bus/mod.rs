@@ -15,7 +15,7 @@ use super::spec::{RuleSpec, TargetSpec};
 use super::topic::delivery::{self, Target};
 use super::topic::policy::FilterPolicy;
 use super::{Dialect, Identity, ServiceCall, Services, iso_date, name_of};
-use asl_store::{Message, ServiceTx, StoreError};
+use asl_store::{AT_ONCE, Message, ServiceTx, StoreError};
 use asl_value::{Map, Value};
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
@@ -229,7 +229,7 @@ impl Buses {
             attributes: Value::empty_object(),
             source: None,
             sent_at_ms: call.now_ms,
-            visible_at_ms: call.now_ms,
+            visible_at_ms: AT_ONCE,
             first_received_at_ms: None,
             receive_count: 0,
             receipt: None,

@@ -5,7 +5,7 @@ use crate::embedded::error::{Fault, Stop, refused};
 use crate::embedded::ids::tag;
 use crate::embedded::name_of;
 use crate::embedded::spec::QueueSpec;
-use asl_store::{Message, ServiceTx};
+use asl_store::{AT_ONCE, Message, ServiceTx};
 
 /// The longest a message can stay hidden, in milliseconds.
 const MAX_HIDDEN_MS: i64 = 43_200_000;
@@ -49,7 +49,7 @@ impl Queues {
                 break alive;
             }
             for message in dead {
-                self.bury(tx, queue, spec, message, now_ms).await?;
+                self.bury(tx, queue, spec, message).await?;
             }
         };
         for message in &mut batch {
@@ -63,19 +63,12 @@ impl Queues {
     }
 
     /// Moves a message to the dead-letter queue.
-    async fn bury(
-        &self,
-        tx: &mut dyn ServiceTx,
-        queue: &str,
-        spec: &QueueSpec,
-        message: Message,
-        now_ms: i64,
-    ) -> Result<(), Stop> {
+    async fn bury(&self, tx: &mut dyn ServiceTx, queue: &str, spec: &QueueSpec, message: Message) -> Result<(), Stop> {
         let Some(policy) = &spec.redrive_policy else { return Ok(()) };
         let dead = Message {
             queue: name_of(&policy.dead_letter_target_arn).to_owned(),
             source: Some(self.identity.arn("sqs", queue)),
-            visible_at_ms: now_ms,
+            visible_at_ms: AT_ONCE,
             receipt: None,
             ..message
         };

@@ -5,7 +5,7 @@ use super::{Queue, Queues, bad_value, missing};
 use crate::embedded::error::{Fault, Stop, refused};
 use crate::embedded::ids::sha256_hex;
 use crate::embedded::spec::QueueSpec;
-use asl_store::{Dedup, Message, ServiceTx};
+use asl_store::{AT_ONCE, Dedup, Message, ServiceTx};
 use asl_value::Value;
 
 /// How long a deduplication id is remembered.
@@ -56,7 +56,7 @@ impl Queues {
             attributes: outgoing.attributes,
             source: None,
             sent_at_ms: now_ms,
-            visible_at_ms: now_ms + delay * 1000,
+            visible_at_ms: if delay > 0 { now_ms + delay * 1000 } else { AT_ONCE },
             first_received_at_ms: None,
             receive_count: 0,
             receipt: None,

@@ -7,7 +7,7 @@
 //! queue, or is dropped.
 
 use crate::embedded::error::Stop;
-use asl_store::{Message, ServiceTx, StoreError};
+use asl_store::{AT_ONCE, Message, ServiceTx, StoreError};
 use asl_value::Value;
 
 /// The queue that holds the outbox.
@@ -75,7 +75,7 @@ pub(crate) async fn put(
         attributes: Value::from_iter(target),
         source: None,
         sent_at_ms: now_ms,
-        visible_at_ms: now_ms,
+        visible_at_ms: AT_ONCE,
         first_received_at_ms: None,
         receive_count: 0,
         receipt: None,
@@ -129,7 +129,7 @@ pub(crate) async fn failed(tx: &mut dyn ServiceTx, position: i64, now_ms: i64) -
         queue: queue.clone(),
         attributes: Value::empty_object(),
         sent_at_ms: now_ms,
-        visible_at_ms: now_ms,
+        visible_at_ms: AT_ONCE,
         first_received_at_ms: None,
         receive_count: 0,
         ..message
