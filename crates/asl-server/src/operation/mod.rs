@@ -8,6 +8,7 @@ mod execution;
 mod express;
 mod history;
 mod map_run;
+mod rerun;
 mod state_machine;
 mod tag;
 mod task;
@@ -16,7 +17,7 @@ mod version;
 
 pub use state_machine::Declared;
 
-use crate::wire::{ApiError, check, render, table};
+use crate::wire::{ApiError, check, own, render, table};
 use asl::parts::embedded::Identity;
 use asl::parts::store::{Catalogue, Store};
 use asl::{Engine, EngineError, JournalError, Map, Timestamp};
@@ -78,7 +79,7 @@ impl Api {
 
     /// Answers a request.
     pub(crate) async fn call(&self, operation: &str, request: &Map) -> Answer {
-        let facts = table().operations.get(operation);
+        let facts = table().operations.get(operation).or_else(|| own().operations.get(operation));
         let unknown = || ApiError::framework("UnknownOperationException", format!("Unknown operation {operation}"));
         let facts = facts.ok_or_else(unknown)?;
         check(&facts.input, request)?;
@@ -111,9 +112,11 @@ impl Api {
             "ListTagsForResource" => self.list_tags(p).await,
             "PublishStateMachineVersion" => self.publish_version(p).await,
             "RedriveExecution" => self.redrive_execution(p).await,
+            "RerunExecution" => self.rerun_execution(p).await,
             "SendTaskFailure" => self.send_task_failure(p).await,
             "SendTaskHeartbeat" => self.send_task_heartbeat(p).await,
             "SendTaskSuccess" => self.send_task_success(p).await,
+            "SkipWait" => self.skip_wait(p).await,
             "StartExecution" => self.start_execution(p).await,
             "StartSyncExecution" => self.start_sync_execution(p).await,
             "StopExecution" => self.stop_execution(p).await,
@@ -164,9 +167,12 @@ impl From<EngineError> for ApiError {
             EngineError::Store(error) => error.into(),
             EngineError::NotRedrivable { why, .. } => ApiError::new("ExecutionNotRedrivable", why),
             EngineError::NoSuchExecution(arn) => no_execution(&arn),
-            EngineError::Unsupported(_) | EngineError::TooLong { .. } | EngineError::SetAside { .. } => {
-                ApiError::validation(error.to_string())
-            }
+            EngineError::Unsupported(_)
+            | EngineError::TooLong { .. }
+            | EngineError::SetAside { .. }
+            | EngineError::NotRerun { .. }
+            | EngineError::NotWaiting { .. } => ApiError::validation(error.to_string()),
+            EngineError::AlreadyExists { .. } => ApiError::new("ExecutionAlreadyExists", error.to_string()),
             EngineError::InvalidName { name, .. } => ApiError::new("InvalidName", format!("Invalid Name: '{name}'")),
             EngineError::InvalidInput(_) | EngineError::InputTooLarge { .. } | EngineError::InputTooDeep => {
                 ApiError::new("InvalidExecutionInput", format!("Invalid State Machine Execution Input: '{error}'"))
