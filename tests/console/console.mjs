@@ -83,7 +83,7 @@ Endpoint = "fed"
 Runtime = "python"
 File = "greet.py"
 `);
-writeFileSync(join(folder, "greet.py"), "def handler(event, context):\n    return {'text': 'hello ' + event['who']}\n");
+writeFileSync(join(folder, "greet.py"), "def lambda_handler(event, context):\n    return {'text': 'hello ' + event['who']}\n");
 const server = spawn(resolve(asl), ["serve", "--port", "0", "--project", join(folder, "asl.toml"), "--db", join(folder, "x.db")], { cwd: folder });
 let said = "";
 const address = await new Promise((done, failed) => {

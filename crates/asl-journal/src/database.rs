@@ -150,6 +150,19 @@ impl Database {
         }
     }
 
+    /// The names of the executions that this means and [`Database::purge`] keeps, because the database counts on from them. PostgreSQL
+    /// needs none for that.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn purge_keeps(&self, purge: &Purge) -> Result<Vec<String>, JournalError> {
+        match self {
+            Database::Sqlite(journal) => journal.purge_keeps(purge).await,
+            #[cfg(feature = "postgres")]
+            Database::Postgres(_) => Ok(Vec::new()),
+        }
+    }
+
     /// Deletes executions that have ended, with their histories. Returns how many were deleted.
     ///
     /// # Errors

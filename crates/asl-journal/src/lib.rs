@@ -69,7 +69,7 @@ mod sqlite;
 pub use asl_store::StoreError as JournalError;
 pub use asl_store::{
     Append, Claim, Claimed, Definition, Except, ExecutionId, ExecutionRow, Filter, Liveness, NewExecution, NewWorker,
-    Record, Recorded, Signal as Mail, SignalId as MailId, Status, UnknownStatus, Verdict, Which, WorkerId, WorkerRow,
+    Record, Recorded, Records, Signal, SignalId, Status, UnknownStatus, Verdict, Which, WorkerId, WorkerRow,
 };
 pub use database::{Database, is_url, open, shown};
 pub use kept::{Kept, KeptError};

@@ -4,7 +4,7 @@
 mod common;
 
 use asl_core::{Failure, Input};
-use asl_journal::{ExecutionId, Filter, Journal, JournalError, Options, Record};
+use asl_journal::{ExecutionId, Filter, Journal, JournalError, Options, Record, Records};
 use asl_value::Value;
 use common::{ids, new_execution, open, step};
 use sqlx::{Connection, SqliteConnection};
@@ -232,7 +232,7 @@ async fn many_executions_are_read_each_with_its_own_damage() {
     let [one, two, three] = executions[..] else { unreachable!() };
     let stop = || Input::Stop(Failure::default());
     for (to, at) in [(three, 1), (one, 2), (three, 3)] {
-        journal.post(to, stop(), at).await.unwrap();
+        journal.leave(to, stop(), at).await.unwrap();
     }
     let mut conn = connect(&path).await;
     let damage = "UPDATE journal SET body = replace(body, '4', '5') WHERE execution = ? AND previous IS NOT NULL";
@@ -240,13 +240,17 @@ async fn many_executions_are_read_each_with_its_own_damage() {
 
     let mut read = journal.recorded(&[three, ExecutionId(99), one, two], 2).await.unwrap();
     read.sort_by_key(|recorded| recorded.row.id);
+    let whole = |records: &Result<Records, JournalError>| match records {
+        Ok(Records::Whole(records)) => records.clone(),
+        other => panic!("{other:?}"),
+    };
     let [first, second, third] = &read[..] else { panic!("{read:?}") };
-    assert_eq!((first.row.id, first.records.as_ref().unwrap()), (one, &journal.records(one).await.unwrap()));
-    assert_eq!((third.row.id, third.records.as_ref().unwrap()), (three, &journal.records(three).await.unwrap()));
+    assert_eq!((first.row.id, whole(&first.records)), (one, journal.records(one).await.unwrap()));
+    assert_eq!((third.row.id, whole(&third.records)), (three, journal.records(three).await.unwrap()));
     let Err(error @ JournalError::Corrupt { execution, .. }) = &second.records else { panic!("{second:?}") };
     assert_eq!(*execution, two);
     assert!(error.to_string().contains("execution:fare:two is damaged"), "{error}");
     // The oldest two inputs; the third is read by whoever looks next.
-    assert_eq!([first.mail.len(), second.mail.len(), third.mail.len()], [1, 0, 1]);
-    assert_eq!(journal.mail(Some(three), 9).await.unwrap().len(), 2);
+    assert_eq!([first.signals.len(), second.signals.len(), third.signals.len()], [1, 0, 1]);
+    assert_eq!(journal.signals(Some(three), 9).await.unwrap().len(), 2);
 }

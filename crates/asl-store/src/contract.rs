@@ -31,7 +31,7 @@
 
 use crate::catalogue::Catalogue;
 use crate::error::StoreError;
-use crate::history::{Description, FeedEntry, Page, Position, Recorded};
+use crate::history::{Description, FeedEntry, Page, Position, RecordReader, Recorded};
 use crate::record::{Append, Definition, ExecutionId, ExecutionRow, Filter, NewExecution, Record, Status, WorkerId};
 use crate::service::ServiceTx;
 use crate::signal::{Signal, SignalId, Verdict};
@@ -76,6 +76,10 @@ pub trait Store: Send + Sync + fmt::Debug {
     /// All records of an execution, in order. Empty when there is no such execution. [`StoreError::Corrupt`] names a record that
     /// is not as it was written.
     async fn records(&self, execution: ExecutionId) -> Result<Vec<Record>, StoreError>;
+    /// The records of an execution in pieces, for a reader that keeps none of them.
+    async fn read_records(&self, execution: ExecutionId) -> Result<Box<dyn RecordReader>, StoreError> {
+        Ok(Box::new(self.records(execution).await?))
+    }
     /// A page of an execution's history, from either end. A page at an end reads the records that it shows and those that hold
     /// their payloads, not all of them. Empty when there is no such execution.
     async fn history(&self, execution: ExecutionId, page: Page) -> Result<Vec<Event>, StoreError>;
@@ -185,7 +189,7 @@ pub trait Worker: Send + Sync + fmt::Debug {
 
     /// The oldest signals that wait for executions of this worker, at most `limit`.
     async fn inbox(&self, limit: u32) -> Result<Vec<Signal>, StoreError>;
-    /// Refuses signals that have no place in their execution any more.
+    /// Refuses signals that came too late.
     async fn discard(&self, signals: Vec<SignalId>) -> Result<(), StoreError>;
 
     // Quarantine.

@@ -5,6 +5,7 @@ use crate::record::{ExecutionId, ExecutionRow, Record};
 use crate::signal::Signal;
 use asl_core::EventId;
 use asl_value::Value;
+use async_trait::async_trait;
 use std::sync::Arc;
 
 /// An execution as its owner needs it to go on.
@@ -12,10 +13,36 @@ use std::sync::Arc;
 pub struct Recorded {
     /// Its header.
     pub row: ExecutionRow,
-    /// Its records, in order; or what is wrong with them.
-    pub records: Result<Vec<Record>, StoreError>,
+    /// Its records; or what is wrong with them.
+    pub records: Result<Records, StoreError>,
     /// Signals that wait for it, oldest first.
-    pub mail: Vec<Signal>,
+    pub signals: Vec<Signal>,
+}
+
+/// The records of an execution that is read together with others.
+#[derive(Debug)]
+pub enum Records {
+    /// All of them, in order.
+    Whole(Vec<Record>),
+    /// They are too many bytes to be read together with others: [`crate::Store::read_records`] reads them in pieces.
+    Long,
+}
+
+/// Reads the records of an execution in pieces, oldest first. Memory goes with a piece and with what later records refer to, not
+/// with the history.
+#[async_trait]
+pub trait RecordReader: Send {
+    /// The next records, in order; empty behind the last one. [`crate::ErrorKind::Corrupt`] names a record that is not as it was
+    /// written.
+    async fn next(&mut self) -> Result<Vec<Record>, StoreError>;
+}
+
+/// All records as one piece, for a store that has no other way.
+#[async_trait]
+impl RecordReader for Vec<Record> {
+    async fn next(&mut self) -> Result<Vec<Record>, StoreError> {
+        Ok(std::mem::take(self))
+    }
 }
 
 /// What a description of an execution shows. No history is read for it.

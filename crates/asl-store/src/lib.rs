@@ -29,7 +29,7 @@ pub mod worker;
 pub use catalogue::{ActivityRow, After, AliasRow, Catalogue, MapRunRow, StateMachineRow, VersionRow};
 pub use contract::{Changes, Done, Registered, Registration, Store, Undo, Work, Worker};
 pub use error::{ErrorKind, StoreError};
-pub use history::{Description, FeedEntry, KeptHistory, Page, Position, Recorded};
+pub use history::{Description, FeedEntry, KeptHistory, Page, Position, RecordReader, Recorded, Records};
 pub use liveness::Liveness;
 pub use memory::{MemoryStore, MemoryTx};
 pub use record::{

@@ -126,7 +126,9 @@ fn what_aws_does_not_have_is_refused_in_its_words() {
     let cases = [
         ("aws-sdk:nowhere:go", None),
         ("aws-sdk:stepfunctions:listExecutions", Some("the service is called `sfn` here")),
-        ("aws-sdk:s3:readObject", Some("did you mean `headObject`?")),
+        ("aws-sdk:s3:readObject", Some("did you mean `getObject`?")),
+        ("aws-sdk:s3:haedObject", Some("did you mean `headObject`?")),
+        ("aws-sdk:dynamodb:removeItem", Some("did you mean `deleteItem`?")),
         ("aws-sdk:s3:GetObject", Some("the action is called `getObject`")),
         ("aws-sdk:rds:describeDbInstances", Some("the action is called `describeDBInstances`")),
     ];

@@ -18,7 +18,7 @@ mod trial;
 pub use exported::{ExportError, Exported, Whose};
 pub use follow::replay_exported;
 pub use same::Difference;
-pub(crate) use stored::{definition, recorded, redo_all, redo_while};
+pub(crate) use stored::{Redo, definition, redo_all};
 pub use stored::{pending, replay, replay_kept};
 pub use trial::{ChangedCall, Fork, Needed, Trial, Verdict, try_definition, try_kept};
 
@@ -99,11 +99,11 @@ pub enum ReplayError {
         why: String,
     },
     /// Its records take longer to be replayed than there is patience for.
-    #[error("the {records} records of {execution} take too long to be replayed")]
+    #[error("the records of {execution} take too long to be replayed: there was time for {records}")]
     TooLong {
         /// The execution's ARN.
         execution: Arc<str>,
-        /// How many there are.
+        /// How many were replayed.
         records: usize,
     },
     /// The exported history does not hold what a replay needs.

@@ -18,10 +18,19 @@ pub async fn replay(store: &dyn Store, row: &ExecutionRow) -> Result<Replayed, R
     Ok(Replayed { outcome: machine.outcome().cloned(), ..replayed })
 }
 
-/// The machine of an execution, from its records.
+/// The machine of an execution, from its records, a piece at a time: memory goes with the machine and not with its history.
 async fn rebuild(store: &dyn Store, row: &ExecutionRow) -> Result<(Machine, Replayed), ReplayError> {
-    let (definition, records) = recorded(store, row).await?;
-    redo_all(Machine::new(definition), &records, &row.arn.as_str().into())
+    let mut redo = Redo::new(Machine::new(definition(store, row).await?), row.arn.as_str().into());
+    let mut records = store.read_records(row.id).await?;
+    loop {
+        let piece = records.next().await?;
+        if piece.is_empty() {
+            return Ok(redo.done());
+        }
+        if let Err(ends) = redo.take(&piece, || true) {
+            return Err(ends.told(store, row).await);
+        }
+    }
 }
 
 /// What an execution does or waits for now, as its records tell.
@@ -30,14 +39,6 @@ async fn rebuild(store: &dyn Store, row: &ExecutionRow) -> Result<(Machine, Repl
 /// When it cannot be replayed, or the journal cannot be read.
 pub async fn pending(store: &dyn Store, row: &ExecutionRow) -> Result<Vec<Pending>, ReplayError> {
     Ok(rebuild(store, row).await?.0.pending())
-}
-
-/// The definition of an execution, and its records.
-pub(crate) async fn recorded(
-    store: &dyn Store,
-    row: &ExecutionRow,
-) -> Result<(Arc<Definition>, Vec<Record>), ReplayError> {
-    Ok((definition(store, row).await?, store.records(row.id).await?))
 }
 
 /// The definition of an execution.
@@ -77,28 +78,75 @@ pub(crate) fn redo_all(
     records: &[Record],
     arn: &Arc<str>,
 ) -> Result<(Machine, Replayed), ReplayError> {
-    redo_while(machine, records, arn, || true)
+    let mut redo = Redo::new(machine, arn.clone());
+    redo.take(records, || true).map_err(|ends| ends.told_of(records, arn))?;
+    Ok(redo.done())
 }
 
-/// The same, and asks before each record whether to go on.
-pub(crate) fn redo_while(
-    mut machine: Machine,
-    records: &[Record],
-    arn: &Arc<str>,
-    goes_on: impl Fn() -> bool,
-) -> Result<(Machine, Replayed), ReplayError> {
-    let mut events = 0;
-    for (at, record) in records.iter().enumerate() {
-        if !goes_on() {
-            return Err(ReplayError::TooLong { execution: arn.clone(), records: records.len() });
-        }
-        redo(&mut machine, record, arn, at + 1).map_err(|failed| match failed {
-            Failed::Rejected(error) => error,
-            Failed::Differs(replayed) => ReplayError::Divergence(Box::new(divergence(&records[..=at], &replayed, arn))),
-        })?;
-        events += record.events.len();
+/// A machine that takes records, and how far it is.
+pub(crate) struct Redo {
+    machine: Machine,
+    arn: Arc<str>,
+    records: usize,
+    events: usize,
+}
+
+impl Redo {
+    pub(crate) fn new(machine: Machine, arn: Arc<str>) -> Redo {
+        Redo { machine, arn, records: 0, events: 0 }
     }
-    Ok((machine, Replayed { records: records.len(), events, outcome: None }))
+
+    /// Takes the next records; before each it asks whether to go on.
+    pub(crate) fn take(&mut self, records: &[Record], goes_on: impl Fn() -> bool) -> Result<(), Ends> {
+        for record in records {
+            if !goes_on() {
+                let (execution, records) = (self.arn.clone(), self.records);
+                return Err(Ends::With(ReplayError::TooLong { execution, records }));
+            }
+            redo(&mut self.machine, record, &self.arn, self.records + 1).map_err(|failed| match failed {
+                Failed::Rejected(error) => Ends::With(error),
+                Failed::Differs(replayed) => Ends::Differs { at: self.records, replayed },
+            })?;
+            self.records += 1;
+            self.events += record.events.len();
+        }
+        Ok(())
+    }
+
+    /// The machine, and what was replayed.
+    pub(crate) fn done(self) -> (Machine, Replayed) {
+        (self.machine, Replayed { records: self.records, events: self.events, outcome: None })
+    }
+}
+
+/// Why a replay goes no further.
+pub(crate) enum Ends {
+    With(ReplayError),
+    /// The events that the machine makes of the record with this index are others.
+    Differs {
+        at: usize,
+        replayed: Vec<Event>,
+    },
+}
+
+impl Ends {
+    /// The error. Where it differs is told with all that came before, which is read again.
+    pub(crate) async fn told(self, store: &dyn Store, row: &ExecutionRow) -> ReplayError {
+        match store.records(row.id).await {
+            Ok(records) => self.told_of(&records, &row.arn.as_str().into()),
+            Err(error) => error.into(),
+        }
+    }
+
+    fn told_of(self, records: &[Record], arn: &Arc<str>) -> ReplayError {
+        match self {
+            Ends::With(error) => error,
+            Ends::Differs { at, replayed } => {
+                let records = records.get(..=at).unwrap_or(records);
+                ReplayError::Divergence(Box::new(divergence(records, &replayed, arn)))
+            }
+        }
+    }
 }
 
 enum Failed {

@@ -91,7 +91,7 @@ pub async fn try_definition(
     row: &ExecutionRow,
     definition: Arc<Definition>,
 ) -> Result<Trial, ReplayError> {
-    let (own, records) = stored::recorded(store, row).await?;
+    let (own, records) = (stored::definition(store, row).await?, store.records(row.id).await?);
     try_records(own, &records, &row.arn.as_str().into(), definition)
 }
 
@@ -192,7 +192,7 @@ impl Trying {
         // Of an execution that goes on nobody knows what comes after the last record.
         let Some(next) = next.filter(|next| !self.is_open() || *next <= self.facts.end) else { return false };
         self.now = self.now.max(next);
-        // All that is due goes in together, as it did then; a late one has no place any more.
+        // All that is due goes in together, as it did then; a late one is too late.
         let mut taken = false;
         while let Some(entry) = self.agenda.first_entry().filter(|entry| entry.key().0 <= self.now) {
             taken |= self.machine.handle(entry.remove(), self.now).is_ok();

@@ -10,7 +10,7 @@
 //! serde's. The texts of the execution's input are `#n`, the text of payload n to the letter (with its white space around),
 //! or `$n`, the string that payload n is.
 
-use crate::encoding::payloads::Numbering;
+use crate::encoding::payloads::{Numbering, RECENT};
 use crate::encoding::wire::{At, Body, WHITE, WireEvent};
 use crate::{ExecutionId, JournalError, Record};
 use asl_core::{Event, EventKind, Input};
@@ -18,6 +18,7 @@ use asl_expr::Timestamp;
 use asl_value::Value;
 use serde::Deserialize;
 use serde_json::value::RawValue;
+use std::collections::HashMap;
 use std::sync::Arc;
 
 /// A row of the journal, but for its position and its execution.
@@ -95,12 +96,19 @@ pub(crate) struct Decoder {
     /// By number; records have numbers too, and no payload.
     payloads: Vec<Option<Value>>,
     next_event: u64,
+    /// Where payloads are forgotten: the record that had or used each of those that are left last, by their numbers.
+    used: Option<HashMap<u64, u64>>,
 }
 
 impl Decoder {
     pub(crate) fn new(execution: ExecutionId) -> Decoder {
         // Numbers begin at 1.
-        Decoder { execution, payloads: vec![None], next_event: 1 }
+        Decoder { execution, payloads: vec![None], next_event: 1, used: None }
+    }
+
+    /// One that keeps no more payloads than later records may refer to.
+    pub(crate) fn forgetful(execution: ExecutionId) -> Decoder {
+        Decoder { used: Some(HashMap::new()), ..Decoder::new(execution) }
     }
 
     /// The next record, checked.
@@ -150,14 +158,39 @@ impl Decoder {
         for text in &body.payloads {
             self.payloads.push(Some(text.get().parse().map_err(|e: asl_value::ParseError| e.to_string())?));
         }
-        let mut reader = Reader { payloads: &self.payloads, texts: &body.payloads, first: row.number + 1, error: None };
+        let first = row.number + 1;
+        let mut reader =
+            Reader { payloads: &self.payloads, texts: &body.payloads, first, error: None, used: Vec::new() };
         let inputs = body.inputs.into_iter().map(|input| reader.input(input)).collect();
         let now = body.now.time()?;
         let wire = body.events.into_iter().zip(row.first_event..);
         let events = wire.map(|(event, id)| reader.event(event, id, now)).collect();
-        let result = reader.error.map_or(Ok(()), Err);
+        let Reader { error, used, .. } = reader;
+        error.map_or(Ok(()), Err)?;
         self.next_event += row.event_count;
-        result.map(|()| Record { now, inputs, steps: body.steps, events })
+        self.forget(row.number, used);
+        Ok(Record { now, inputs, steps: body.steps, events })
+    }
+
+    /// Forgets the payloads that no later record can refer to: a record refers to the last [`RECENT`] that were used before.
+    fn forget(&mut self, record: u64, used: Vec<u64>) {
+        let Some(last_used) = &mut self.used else { return };
+        let had = record + 1..self.payloads.len() as u64;
+        last_used.extend(had.chain(used).map(|payload| (payload, record)));
+        if last_used.len() <= 2 * RECENT {
+            return;
+        }
+        // Within one record the order of uses is not known: of a record some of whose payloads are recent, all stay.
+        let mut records: Vec<u64> = last_used.values().copied().collect();
+        let (_, oldest, _) = records.select_nth_unstable_by(RECENT - 1, |a, b| b.cmp(a));
+        let oldest = *oldest;
+        last_used.retain(|payload, record| {
+            let stays = *record >= oldest;
+            if !stays && let Some(place) = self.payloads.get_mut(*payload as usize) {
+                *place = None;
+            }
+            stays
+        });
     }
 }
 
@@ -167,10 +200,13 @@ struct Reader<'a> {
     texts: &'a [&'a RawValue],
     first: u64,
     error: Option<String>,
+    /// The numbers of the payloads that it put back.
+    used: Vec<u64>,
 }
 
 impl Reader<'_> {
     fn payload(&mut self, n: u64) -> Value {
+        self.used.push(n);
         let found = usize::try_from(n).ok().and_then(|n| self.payloads.get(n)).cloned().flatten();
         found.unwrap_or_else(|| {
             self.error.get_or_insert(format!("there is no payload {n}"));

@@ -6,8 +6,8 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// How many payloads are remembered: the document as it went through the last states, in each of a few branches.
-const RECENT: usize = 32;
+/// How many payloads are remembered, in this version and every earlier one ([`super::codec::Decoder`] relies on it): the document as it went through the last states, in each of a few branches.
+pub(crate) const RECENT: usize = 32;
 /// How many bytes of text the remembered payloads may have, so that many executions do not hold much. The last one is
 /// always remembered.
 const RECENT_BYTES: usize = 256 * 1024;

@@ -9,8 +9,8 @@ use crate::{
 };
 use asl_core::{Event, Failure, Input, Outcome, TokenKey};
 use asl_store::{
-    Catalogue, Changes, Description, Done, FeedEntry, Page, Position, Registered, Registration, Signal, SignalId,
-    Store, Work, Worker,
+    Catalogue, Changes, Description, Done, FeedEntry, Page, Position, RecordReader, Registered, Registration, Signal,
+    SignalId, Store, Work, Worker,
 };
 use async_trait::async_trait;
 use sqlx::Row as _;
@@ -57,6 +57,10 @@ impl Store for PgStore {
         self.records_of(execution).await
     }
 
+    async fn read_records(&self, execution: ExecutionId) -> Result<Box<dyn RecordReader>> {
+        Ok(Box::new(self.pieces(execution).await?))
+    }
+
     async fn history(&self, execution: ExecutionId, page: Page) -> Result<Vec<Event>> {
         self.page(execution, page).await
     }
@@ -82,7 +86,7 @@ impl Store for PgStore {
     }
 
     async fn signal(&self, execution: ExecutionId, input: Input, now_ms: i64) -> Result<SignalId> {
-        self.post(execution, input, now_ms).await
+        self.leave(execution, input, now_ms).await
     }
 
     async fn verdict(&self, signal: SignalId) -> Result<Option<bool>> {
@@ -90,7 +94,7 @@ impl Store for PgStore {
     }
 
     async fn signals(&self, execution: ExecutionId, limit: u32) -> Result<Vec<Signal>> {
-        self.mail_for(&[execution], limit).await
+        self.signals_for(&[execution], limit).await
     }
 
     async fn register(&self, worker: Registration, first: Option<NewExecution>) -> Result<Registered> {

@@ -8,8 +8,8 @@ use crate::{
 };
 use asl_core::{Event, Failure, Input, Outcome, TokenKey};
 use asl_store::{
-    Catalogue, Changes, Description, Done, FeedEntry, Page, Position, Registered, Registration, ServiceTx, Signal,
-    SignalId, Store, Work, Worker,
+    Catalogue, Changes, Description, Done, FeedEntry, Page, Position, RecordReader, Registered, Registration,
+    ServiceTx, Signal, SignalId, Store, Work, Worker,
 };
 use async_trait::async_trait;
 use futures_util::FutureExt;
@@ -66,6 +66,10 @@ impl Store for Journal {
         Journal::records(self, execution).await
     }
 
+    async fn read_records(&self, execution: ExecutionId) -> Result<Box<dyn RecordReader>> {
+        Ok(Box::new(self.pieces(execution).await?))
+    }
+
     async fn history(&self, execution: ExecutionId, page: Page) -> Result<Vec<Event>> {
         Journal::history(self, execution, page).await
     }
@@ -91,7 +95,7 @@ impl Store for Journal {
     }
 
     async fn signal(&self, execution: ExecutionId, input: Input, now_ms: i64) -> Result<SignalId> {
-        self.post(execution, input, now_ms).await
+        self.leave(execution, input, now_ms).await
     }
 
     async fn verdict(&self, signal: SignalId) -> Result<Option<bool>> {
@@ -99,7 +103,7 @@ impl Store for Journal {
     }
 
     async fn signals(&self, execution: ExecutionId, limit: u32) -> Result<Vec<Signal>> {
-        self.mail_of(execution, limit).await
+        self.signals_of(execution, limit).await
     }
 
     async fn register(&self, worker: Registration, first: Option<NewExecution>) -> Result<Registered> {
@@ -184,7 +188,7 @@ impl Worker for JournalWorker {
         outcome: Option<&Outcome>,
         taken: Vec<Verdict>,
     ) -> Result<()> {
-        self.append_mail(execution, record, outcome, taken).await
+        self.append_taking(execution, record, outcome, taken).await
     }
 
     async fn transact(&self, work: Box<dyn Work<Option<Append>>>) -> Result<Done> {
@@ -228,7 +232,7 @@ impl Worker for JournalWorker {
     }
 
     async fn inbox(&self, limit: u32) -> Result<Vec<Signal>> {
-        self.mail(None, limit).await
+        self.signals(None, limit).await
     }
 
     async fn discard(&self, signals: Vec<SignalId>) -> Result<()> {

@@ -160,6 +160,15 @@ impl Check<'_> {
         let (record, outcome) = success(4, "out");
         self.ok("to end", worker.append(id, record.clone(), Some(&outcome), Vec::new()).await)?;
         let records = self.ok("to read records", self.store.records(id).await)?;
+        let mut reader = self.ok("to read records in pieces", self.store.read_records(id).await)?;
+        let mut pieces = Vec::new();
+        loop {
+            match self.ok("to read a piece", reader.next().await)? {
+                piece if piece.is_empty() => break,
+                piece => pieces.extend(piece),
+            }
+        }
+        self.holds(records == pieces, "the records in pieces are others")?;
         self.holds(records == [new.record, step(3, "x"), record], "the records are not those that were written")?;
         let found = self.ok("to find it", self.store.execution(&new.execution.arn).await)?;
         let found = found.ok_or_else(|| self.breach("it is not found by its ARN"))?;
@@ -256,7 +265,7 @@ impl Check<'_> {
         let second = self.ok("to signal", self.store.signal(id, beat, 6).await)?;
         let inbox = self.ok("to read the inbox", worker.inbox(10).await)?;
         self.holds(inbox.iter().map(|signal| signal.id).eq([first, second]), "the inbox is not what was sent")?;
-        let taken = vec![Verdict { mail: first, taken: true }];
+        let taken = vec![Verdict { signal: first, taken: true }];
         let late = worker.append(id, step(9, "x"), None, taken.clone()).await;
         self.refused("a record out of order", late, |error| matches!(error, StoreError::OutOfOrder { .. }))?;
         let waits = self.ok("to ask", self.store.verdict(first).await)?;

@@ -135,7 +135,7 @@ fn near(service: &str, action: &str) -> Option<String> {
     if let Some(same) = found.operations.iter().find(|o| o.name.eq_ignore_ascii_case(action)) {
         return Some(format!("the action is called `{}`", small(&same.name)));
     }
-    let near = asl_syntax::nearest(action, found.operations.iter().map(|o| &*o.name))?;
+    let near = asl_syntax::nearest_action(action, found.operations.iter().map(|o| &*o.name))?;
     Some(format!("did you mean `{}`?", small(near)))
 }
 

@@ -1,6 +1,6 @@
 //! Records: the chains of many executions, read in one statement, each from its last record on back; pages, and the feed.
 
-use crate::encoding::chain::{RowsOf, by_name, decode, missing, recorded};
+use crate::encoding::chain::{Chain, ChainsOf, LONG_BYTES, Pieces, RowsAt, by_name, decode, missing, places, recorded};
 use crate::encoding::codec::Row;
 use crate::encoding::pages::{self, Chains, Entry};
 use crate::postgres::PgStore;
@@ -41,10 +41,10 @@ impl PgStore {
 
     /// The rows of an execution's records, in order, as they are stored.
     pub(crate) async fn rows(&self, execution: ExecutionId) -> Result<Vec<Row>, JournalError> {
-        match self.chains(&[execution]).await?.remove(&execution) {
-            None => Ok(Vec::new()),
+        match self.chains(&[execution], i64::MAX).await?.remove(&execution) {
+            None | Some(Ok(Chain::Long)) => Ok(Vec::new()),
             Some(Err(error)) => Err(self.named(error).await),
-            Some(rows) => rows,
+            Some(Ok(Chain::Whole(rows))) => Ok(rows),
         }
     }
 
@@ -54,39 +54,52 @@ impl PgStore {
         signals: u32,
     ) -> Result<Vec<Recorded>, JournalError> {
         let headers = self.headers_of(executions).await?;
-        let sent = self.mail_for(executions, signals).await?;
-        Ok(recorded(headers, sent, self.chains(executions).await?))
+        let sent = self.signals_for(executions, signals).await?;
+        Ok(recorded(headers, sent, self.chains(executions, LONG_BYTES).await?))
     }
 
-    async fn chains(&self, executions: &[ExecutionId]) -> Result<RowsOf, JournalError> {
-        // Each row has the record, its execution, and the number that the execution's last record should have.
-        let sql = format!(
-            "WITH RECURSIVE chain (execution, position, last) AS ( \
-                 SELECT x.id, l.position, l.number FROM @execution x LEFT JOIN @latest l ON l.execution = x.id \
+    /// The records of an execution in pieces, for a reader that keeps none of them.
+    pub(crate) async fn pieces(&self, execution: ExecutionId) -> Result<Pieces<PgStore>, JournalError> {
+        let sql = "WITH RECURSIVE chain (position, last) AS ( \
+                       SELECT position, number FROM @latest WHERE execution = $1 \
+                       UNION ALL \
+                       SELECT j.previous, c.last FROM chain c \
+                       JOIN @journal j ON j.position = c.position AND j.execution = $1 WHERE j.previous < j.position) \
+                   SELECT c.last, c.position, j.number, octet_length(j.body)::int8 FROM chain c \
+                   LEFT JOIN @journal j ON j.position = c.position AND j.execution = $1 ORDER BY c.position DESC";
+        let read = |row: &PgRow| -> Result<_, sqlx::Error> {
+            Ok((row.try_get(0)?, row.try_get(1)?, row.try_get(2)?, row.try_get(3)?))
+        };
+        let rows = self.fetch(sql, |query| query.bind(execution.0)).await?;
+        let rows = rows.iter().map(read).collect::<Result<Vec<_>, _>>().map_err(|e| self.place.failed(e))?;
+        match places(rows, execution) {
+            Err(error) => Err(self.named(error).await),
+            Ok(places) => Ok(Pieces::new(self.clone(), execution, places)),
+        }
+    }
+
+    async fn chains(&self, executions: &[ExecutionId], most_bytes: i64) -> Result<ChainsOf, JournalError> {
+        // Each row has the record, its execution, the number that the execution's last record should have, and whether it is too
+        // much: a chain ends there, and the body is left out.
+        let sql = "WITH RECURSIVE chain (execution, position, last, bytes) AS ( \
+                 SELECT x.id, l.position, l.number, 0::int8 FROM @execution x LEFT JOIN @latest l ON l.execution = x.id \
                  WHERE x.id = ANY($1) \
                  UNION ALL \
-                 SELECT c.execution, j.previous, c.last FROM chain c \
-                 JOIN @journal j ON j.position = c.position AND j.execution = c.execution WHERE j.previous < j.position) \
-             SELECT {COLUMNS}, c.execution, c.last FROM chain c \
-             LEFT JOIN @journal j ON j.position = c.position AND j.execution = c.execution ORDER BY c.execution, c.position DESC"
-        );
+                 SELECT c.execution, j.previous, c.last, c.bytes + octet_length(j.body) FROM chain c \
+                 JOIN @journal j ON j.position = c.position AND j.execution = c.execution \
+                 WHERE j.previous < j.position AND c.bytes <= $2) \
+             SELECT j.number, j.first_event, j.event_count, \
+                 CASE WHEN c.bytes + octet_length(j.body) <= $2 THEN j.body END, j.checksum, c.execution, c.last, \
+                 c.bytes + octet_length(j.body) > $2 FROM chain c \
+             LEFT JOIN @journal j ON j.position = c.position AND j.execution = c.execution ORDER BY c.execution, c.position DESC";
         let numbers: Vec<i64> = executions.iter().map(|execution| execution.0).collect();
-        let rows = self.fetch(&sql, |query| query.bind(numbers.clone())).await?;
+        let rows = self.fetch(sql, |query| query.bind(numbers.clone()).bind(most_bytes)).await?;
         let mut chains: HashMap<ExecutionId, Vec<&PgRow>> = HashMap::new();
         for row in &rows {
             let execution = row.try_get(5).map_err(|e| self.place.failed(e))?;
             chains.entry(ExecutionId(execution)).or_default().push(row);
         }
         Ok(chains.into_iter().map(|(execution, rows)| (execution, chain(&rows, execution))).collect())
-    }
-
-    /// A damaged record is named with the ARN of its execution.
-    async fn named(&self, error: JournalError) -> JournalError {
-        let JournalError::Corrupt { execution, .. } = &error else { return error };
-        match self.headers_of(&[*execution]).await {
-            Ok(rows) => rows.first().map_or(error.clone(), |row| by_name(error, row.arn.as_str().into())),
-            Err(_) => error,
-        }
     }
 
     pub(crate) async fn page(&self, execution: ExecutionId, page: Page) -> Result<Vec<Event>, JournalError> {
@@ -120,8 +133,30 @@ impl PgStore {
     }
 }
 
+#[async_trait]
+impl RowsAt for PgStore {
+    async fn rows_at(&self, execution: ExecutionId, positions: Vec<i64>) -> Result<Vec<Row>, JournalError> {
+        let sql = format!(
+            "SELECT {COLUMNS} FROM @journal j WHERE j.execution = $1 AND j.position = ANY($2) ORDER BY j.position"
+        );
+        let rows = self.fetch(&sql, |query| query.bind(execution.0).bind(positions.clone())).await?;
+        rows.iter().map(|row| stored(row, execution)).collect()
+    }
+
+    async fn named(&self, error: JournalError) -> JournalError {
+        let JournalError::Corrupt { execution, .. } = &error else { return error };
+        match self.headers_of(&[*execution]).await {
+            Ok(rows) => rows.first().map_or(error.clone(), |row| by_name(error, row.arn.as_str().into())),
+            Err(_) => error,
+        }
+    }
+}
+
 /// The rows of a chain, in order. A gap is found when they are decoded; here, that the last one is there.
-fn chain(rows: &[&PgRow], execution: ExecutionId) -> Result<Vec<Row>, JournalError> {
+fn chain(rows: &[&PgRow], execution: ExecutionId) -> Result<Chain, JournalError> {
+    if rows.iter().any(|row| row.try_get::<Option<bool>, _>(7).ok().flatten() == Some(true)) {
+        return Ok(Chain::Long);
+    }
     let there = |row: &&&PgRow| !matches!(row.try_get::<Option<i64>, _>(0), Ok(None));
     let stored: Result<Vec<Row>, JournalError> =
         rows.iter().rev().filter(there).map(|row| stored(row, execution)).collect();
@@ -129,7 +164,7 @@ fn chain(rows: &[&PgRow], execution: ExecutionId) -> Result<Vec<Row>, JournalErr
     let last = last.unwrap_or_default().unsigned_abs();
     match stored {
         Ok(rows) if rows.last().is_none_or(|row| row.number != last) => Err(missing(execution, last)),
-        rows => rows,
+        rows => rows.map(Chain::Whole),
     }
 }
 

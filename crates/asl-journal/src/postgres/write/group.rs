@@ -293,7 +293,7 @@ fn headers(s: &mut Statement, nexts: &[(i32, &Entry, ExecutionId, i64)]) -> Resu
             ", letters AS (SELECT t.mail, t.taken FROM unnest(?::int8[], ?::int8[], ?::int8[]) AS t(mail, execution, taken) \
              JOIN moved m ON m.execution = t.execution)",
         );
-        columns!(s, mail, |(_, verdict)| verdict.mail.0, |(id, _)| *id, |(_, verdict)| i64::from(verdict.taken));
+        columns!(s, mail, |(_, verdict)| verdict.signal.0, |(id, _)| *id, |(_, verdict)| i64::from(verdict.taken));
         decided.push("SELECT mail AS id, taken FROM letters");
     }
     if !decided.is_empty() {

@@ -101,7 +101,11 @@ pub(crate) struct Numbers(pub(crate) String);
 
 impl Numbers {
     pub(crate) fn new(executions: &[ExecutionId]) -> Numbers {
-        let numbers: Vec<String> = executions.iter().map(|execution| execution.0.to_string()).collect();
+        Numbers::of(executions.iter().map(|execution| execution.0))
+    }
+
+    pub(crate) fn of(numbers: impl Iterator<Item = i64>) -> Numbers {
+        let numbers: Vec<String> = numbers.map(|number| number.to_string()).collect();
         Numbers(format!("[{}]", numbers.join(",")))
     }
 }

@@ -3,11 +3,12 @@
 //! The other one stays as it is. Unlike a redrive, it may have ended in any way or be at work still, and the definition, the state's
 //! input and the name may be others.
 
-use crate::engine::{Engine, Place, StartExecution, Started, parse_input};
+use super::{Admission, Engine};
+use crate::client::start::{StartAs, StartExecution, Started, parse_input};
 use crate::error::EngineError;
 use crate::replay;
 use asl_core::{EventKind, Execution, ExecutionType, Input, Rerun};
-use asl_store::{ExecutionRow, Record};
+use asl_store::{ExecutionRow, Record, Store, StoreError};
 use asl_syntax::Definition;
 use asl_syntax::model::FlowId;
 use asl_value::{Map, Value};
@@ -37,7 +38,8 @@ impl Engine {
     pub async fn rerun(&self, arn: &str, again: RerunAs<'_>) -> Result<Started, EngineError> {
         let _hold = self.inner.clock.hold();
         let row = self.row(arn).await?;
-        let (own, records) = replay::recorded(&*self.inner.store, &row).await.map_err(Arc::new)?;
+        let own = replay::definition(&*self.inner.store, &row).await.map_err(Arc::new)?;
+        let records = self.inner.store.records(row.id).await?;
         let refused = |why: String| EngineError::NotRerun { execution: row.name.clone(), why };
         let first = beginning(&records).ok_or_else(|| refused("its record has no beginning".to_owned()))?;
         if row.is_child() || first.execution_type == ExecutionType::Express {
@@ -56,17 +58,30 @@ impl Engine {
             name: again.name,
             input: &first.input_text,
         };
-        let (mut execution, definition, machine) = self.prepare(start)?;
-        execution.role_arn = first.role_arn.clone();
+        let about = StartAs { role_arn: Some(first.role_arn.clone()), ..StartAs::default() };
+        let (execution, definition, machine) = self.prepare(start, &about)?;
         let started = Started::known(&execution.arn, &execution.name);
         let permit = self.inner.slots.clone().acquire_owned().await.map_err(|_| EngineError::ShutDown)?;
         let share = self.inner.memory.enter(execution.input_text.len()).await;
         self.inner.still_works()?;
-        let place = Place { permit: Some(permit), share };
+        let admission = Admission { permit: Some(permit), share };
         let started_as = row.started_as.filter(|_| is_same);
-        self.inner.create(machine, execution, definition, started_as, Some(rerun), place).await?;
+        self.inner.create(machine, execution, definition, started_as, Some(rerun), admission).await?;
         Ok(started)
     }
+}
+
+/// What an execution is a rerun of, if it is one: the ARN of the other, and the state that it began at.
+///
+/// # Errors
+/// When its first record cannot be read.
+pub async fn rerun_of(store: &dyn Store, row: &ExecutionRow) -> Result<Option<(Arc<str>, Arc<str>)>, StoreError> {
+    let first = store.read_records(row.id).await?.next().await?;
+    let inputs = first.first().map_or(&[][..], |record| &record.inputs);
+    Ok(inputs.iter().find_map(|input| match input {
+        Input::Rerun(rerun) => Some((rerun.of.clone(), rerun.state.clone())),
+        _ => None,
+    }))
 }
 
 fn beginning(records: &[Record]) -> Option<&Execution> {

@@ -1,7 +1,6 @@
 //! A wait that ends before its time: the end of a Wait state, or the next retry.
 
-use super::signal::Delivered;
-use crate::engine::Engine;
+use super::Engine;
 use crate::error::EngineError;
 use asl_core::{EventId, Input};
 use asl_store::Status;
@@ -23,11 +22,6 @@ impl Engine {
         if row.status != Status::Running {
             return Err(not_waiting());
         }
-        let taken = match self.deliver(&row, Input::Hurry { entered }).await? {
-            Delivered::Taken => true,
-            Delivered::Refused => false,
-            Delivered::Left(signal) => self.verdict(&row, signal).await?,
-        };
-        if taken { Ok(()) } else { Err(not_waiting()) }
+        if self.deliver(&row, Input::Hurry { entered }).await? { Ok(()) } else { Err(not_waiting()) }
     }
 }
