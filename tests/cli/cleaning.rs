@@ -81,7 +81,11 @@ fn what_runs_and_what_belongs_to_it_stays() {
         "the parent wrote last, so it stays, and its children with it"
     );
     let told = place.asl(&["purge", "--before", "2999-01-01"]);
-    assert!(told.stderr.starts_with("parent and ") && told.stderr.contains(" are kept: the database"), "{}", told.stderr);
+    assert!(
+        told.stderr.starts_with("parent and ") && told.stderr.contains(" are kept: the database"),
+        "{}",
+        told.stderr
+    );
     place.asl(&["run", "good.asl.json", "-q"]).ends(0);
     assert_eq!(count(&["--of", "m", "--status", "SUCCEEDED"]), "0 executions would be deleted\n");
     assert_eq!(count(&["--of", "m"]), "3 executions would be deleted\n");

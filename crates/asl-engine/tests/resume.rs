@@ -1,14 +1,14 @@
 //! What is not done again when an execution goes on after a crash, and how it goes on after a write that failed.
 
 use asl_core::{EventKind, Failure, Outcome};
-use asl_engine::{Engine, EngineError, StartExecution, replay};
+use asl_engine::{Engine, EngineError, Notice, Observer, StartExecution, Update, replay};
 use asl_journal::{Durability, Journal, JournalError, Options as JournalOptions};
 use asl_syntax::{Definition, Options, Source, load};
 use asl_task::embedded::{Identity, Services, ServicesSpec};
 use asl_value::Value;
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
 use tokio::sync::Semaphore;
 
 fn definition(states: &str) -> Arc<Definition> {
@@ -78,6 +78,18 @@ async fn the_call_of_a_callback_that_was_answered_is_not_made_again() {
     }
 }
 
+/// Remembers what people are told.
+#[derive(Default)]
+struct Told(Mutex<Vec<String>>);
+
+impl Observer for Told {
+    fn observe(&self, _: &Update<'_>) {}
+
+    fn notify(&self, notice: &Notice) {
+        self.0.lock().unwrap().push(notice.to_string());
+    }
+}
+
 /// A write that fails ends the driver. Whoever waits hears why, also who begins to wait only then; and when the database
 /// can be written again, the same engine goes on.
 #[tokio::test(flavor = "multi_thread")]
@@ -101,7 +113,9 @@ async fn after_a_write_that_failed_the_same_engine_goes_on() {
                 Ok::<_, Failure>(Value::Null)
             }
         };
-        let engine = Engine::builder(Journal::open(&path, options.clone()).await.unwrap()).function("Ask", ask).build();
+        let told = Arc::new(Told::default());
+        let engine = Engine::builder(Journal::open(&path, options.clone()).await.unwrap()).function("Ask", ask);
+        let engine = engine.observer(told.clone()).build();
         let definition = definition(&states);
         let start = StartExecution { definition, state_machine: "test", name: Some("one"), input: "[1]" };
         let started = engine.start(start).await.unwrap();
@@ -111,11 +125,11 @@ async fn after_a_write_that_failed_the_same_engine_goes_on() {
         let other = Journal::open(&path, options).await.unwrap();
         let (locked, (release, released)) = (Semaphore::new(0), std::sync::mpsc::channel::<()>());
         let locked = Arc::new(locked);
-        let told = locked.clone();
+        let is_locked = locked.clone();
         let lock = tokio::spawn(async move {
             let held = other.transact(move |_| {
                 Box::pin(async move {
-                    told.add_permits(1);
+                    is_locked.add_permits(1);
                     // It has the writer's thread to itself.
                     let _ = released.recv();
                     Ok::<_, JournalError>(())
@@ -129,6 +143,8 @@ async fn after_a_write_that_failed_the_same_engine_goes_on() {
             let error = engine.wait(&started.arn).await.unwrap_err();
             assert!(matches!(error, EngineError::Store(JournalError::Locked { .. })), "{error}");
         }
+        let said = told.0.lock().unwrap().join("\n");
+        assert!(said.contains(" cannot go on now and is tried again in "), "{said}");
         release.send(()).unwrap();
         lock.await.unwrap();
 

@@ -23,7 +23,7 @@ pub(crate) struct Purge {
     /// Delete them; without it, it is only said how many there are
     #[arg(long)]
     pub(crate) yes: bool,
-    /// JSON: {"executions", "deleted", "kept"}, the last the names of those that stay because they are the newest
+    /// JSON: {"executions", "deleted", "kept"}; the last are names
     #[arg(long)]
     pub(crate) json: bool,
     #[command(flatten)]
@@ -42,11 +42,14 @@ pub(crate) async fn purge(args: Purge) -> Result<Exit, Trouble> {
     journal.close().await;
     let deleted = args.yes;
     if args.json {
-        answer(&json(&Map::from_iter([
-            ("executions", Value::from(count)),
-            ("deleted", deleted.into()),
-            ("kept", kept.iter().map(|name| Value::from(name.as_str())).collect::<Vec<_>>().into()),
-        ]).into()))?;
+        answer(&json(
+            &Map::from_iter([
+                ("executions", Value::from(count)),
+                ("deleted", deleted.into()),
+                ("kept", kept.iter().map(|name| Value::from(name.as_str())).collect::<Vec<_>>().into()),
+            ])
+            .into(),
+        ))?;
     } else {
         let what = if deleted { "deleted" } else { "would be deleted" };
         answer(&format!("{} {what}\n", counted(count, "execution")))?;

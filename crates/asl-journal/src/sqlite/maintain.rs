@@ -71,9 +71,9 @@ impl Journal {
             let sql = format!(
                 "{LAST} SELECT x.name FROM execution x WHERE {NAMED} AND x.id IN (SELECT id FROM last) ORDER BY x.id"
             );
-            let names = conn.prepare(&sql).and_then(|mut query| {
-                query.query_map(given(&purge), |row| row.get(0)).and_then(Iterator::collect)
-            });
+            let names = conn
+                .prepare(&sql)
+                .and_then(|mut query| query.query_map(given(&purge), |row| row.get(0)).and_then(Iterator::collect));
             names.map_err(|e| place.failed(e))
         })
         .await
@@ -173,7 +173,8 @@ fn given(purge: &Purge) -> impl rusqlite::Params {
 fn delete(conn: &mut Connection, purge: &Purge) -> Result<u64, rusqlite::Error> {
     let tx = conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let ids: Vec<i64> = {
-        let sql = format!("{LAST} SELECT x.id FROM execution x WHERE {NAMED} AND {MEANT} ORDER BY x.id LIMIT {AT_ONCE}");
+        let sql =
+            format!("{LAST} SELECT x.id FROM execution x WHERE {NAMED} AND {MEANT} ORDER BY x.id LIMIT {AT_ONCE}");
         let mut meant = tx.prepare(&sql)?;
         let ids = meant.query_map(given(purge), |row| row.get(0))?;
         ids.collect::<Result<_, _>>()?
