@@ -210,6 +210,15 @@ try {
     await page.click("button:has-text('Start the execution')");
     await page.waitForSelector("#now:has-text('Ask the clerk')");
   });
+  await test("the slider goes through the events by keyboard, and all views follow", async (page) => {
+    await page.goto(at("saga", "trip-5") + "?event=1");
+    await page.keyboard.press("s");
+    for (let times = 0; times < 5; times += 1) await page.keyboard.press("ArrowRight");
+    await page.waitForURL(/event=6/);
+    await page.waitForSelector("#data h3:has-text('Event 6')");
+    assert.equal(await text(page, "#events a[aria-current=true]"), "6");
+    assert.equal(await page.evaluate("document.activeElement.id"), "scrubber");
+  });
   await test("a Wait and a retry are told to come now", async (page) => {
     await start("naps", "tired", {});
     await page.goto(at("naps", "tired"));

@@ -89,7 +89,8 @@ impl Inner {
         let creating = tokio::spawn(async move {
             let arn = execution.arn.clone();
             inner.residency().announce(&arn);
-            let created = Driver::create(inner.clone(), machine, execution, definition, started_as, rerun, admission).await;
+            let created =
+                Driver::create(inner.clone(), machine, execution, definition, started_as, rerun, admission).await;
             let created = created.map(|driver| inner.launch(&arn, driver, HashSet::new()));
             inner.residency().announced(&arn);
             created

@@ -86,6 +86,7 @@ pub(super) async fn page(visitor: &Visitor<'_>, arn: &str) -> Result<Page, ApiEr
     page.live = shown.is_open().then_some(live);
     head(&mut page.body, &shown);
     maps::view(&mut page.body, &runs);
+    events::scrubber(&mut page.body, &shown);
     page.body.tag("div", &[("class", "views")], |h| {
         graph::view(h, &shown);
         data::view(h, &shown);
