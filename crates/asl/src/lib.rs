@@ -61,9 +61,9 @@ pub use asl_core::{
 };
 pub use asl_engine::{
     ActivityTask, CallError, ChangedCall, Client, Clock, Difference, Divergence, Engine, EngineBuilder, EngineError,
-    ExportError, Exported, Fork, Hold, Holder, Needed, Notice, Observer, ReplayError, Replayed, StartAs,
+    ExportError, Exported, Fork, Hold, Holder, Needed, Notice, Observer, ReplayError, Replayed, RerunAs, StartAs,
     StartExecution, Started, Trial, Unsupported, Update, Verdict, Whose, holders, map_run_children, pending, replay,
-    replay_exported, replay_kept, stored_options, try_definition, try_kept,
+    replay_exported, replay_kept, rerun_of, stored_options, try_definition, try_kept,
 };
 pub use asl_expr::Timestamp;
 pub use asl_journal::{
@@ -80,8 +80,10 @@ pub mod parts {
     pub use asl_aws::{Secret, sign};
     pub use asl_core::event;
     pub use asl_function as function;
+    /// Of which [`crate::Engine::start_in`] takes transactions.
+    pub use asl_journal::sqlx;
     pub use asl_store as store;
     pub use asl_store::{ItemKey, ServiceTx, StoreError};
     pub use asl_syntax as syntax;
-    pub use asl_task::{aws, bucket, embedded, mock};
+    pub use asl_task::{aws, bucket, embedded, mock, s3};
 }

@@ -3,7 +3,9 @@
 //! `parts` is what its parts share, `run` gives executions their drivers, `signals` and `wait` reach those in memory; whatever else is
 //! asked of an engine its client does ([`Engine::client`]).
 
+mod hurry;
 mod parts;
+pub(crate) mod rerun;
 mod run;
 mod signals;
 mod wait;
@@ -114,13 +116,12 @@ impl Engine {
         let start_bytes = start.input.len();
         let (execution, definition, machine) = self.prepare(start, &about)?;
         let end = Some(self.inner.residency().subscribe(&execution.arn));
-        let started = Started { arn: execution.arn.clone(), name: execution.name.clone(), end };
+        let mut started = Started { end, ..Started::known(&execution.arn, &execution.name) };
         let permit = self.inner.slots.clone().acquire_owned().await.map_err(|_| EngineError::ShutDown)?;
         let share = self.inner.memory.enter(start_bytes).await;
         self.inner.still_works()?;
-        self.inner
-            .create(machine, execution, definition, about.started_as, Admission { permit: Some(permit), share })
-            .await?;
+        let admission = Admission { permit: Some(permit), share };
+        started.at = Some(self.inner.create(machine, execution, definition, about.started_as, None, admission).await?);
         Ok(started)
     }
 
@@ -130,7 +131,7 @@ impl Engine {
         let started = Started::known(&execution.arn, &execution.name);
         self.inner.still_works()?;
         let admission = Admission { permit: None, share: self.inner.memory.enter_now() };
-        self.inner.create(machine, execution, definition, about.started_as, admission).await?;
+        self.inner.create(machine, execution, definition, about.started_as, None, admission).await?;
         Ok(started)
     }
 
@@ -145,7 +146,11 @@ impl Engine {
         Ok(started)
     }
 
-    fn prepare(&self, start: StartExecution<'_>, about: &StartAs) -> Result<(Execution, Stored, Machine), EngineError> {
+    pub(crate) fn prepare(
+        &self,
+        start: StartExecution<'_>,
+        about: &StartAs,
+    ) -> Result<(Execution, Stored, Machine), EngineError> {
         self.check(&start.definition)?;
         self.client().prepare(start, about)
     }

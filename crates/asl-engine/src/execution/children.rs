@@ -244,8 +244,8 @@ async fn follow(
             }
         };
         let admission = Admission { permit: None, share };
-        match engine.inner.create(machine, execution, stored, None, admission).await {
-            Ok(()) => {}
+        match engine.inner.create(machine, execution, stored, None, None, admission).await {
+            Ok(_) => {}
             // An engine that is being shut down was quicker.
             Err(EngineError::AlreadyExists { .. }) => row = engine.inner.store.execution(&arn).await?,
             Err(error) => return Err(error),
