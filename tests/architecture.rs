@@ -72,6 +72,27 @@ fn the_protocol_of_an_execution_is_pure() {
     }
 }
 
+/// Within the engine: a part, and the parts that lie above it. What a client does needs a store alone, so it knows nothing of what is in
+/// memory, of a lease, or of functions.
+#[test]
+fn a_client_reaches_no_residency_and_no_lease() {
+    let folder = root().join("crates/asl-engine/src/client");
+    let mut files = 0;
+    for file in std::fs::read_dir(&folder).expect("its files") {
+        let file = file.expect("a file").path();
+        let text = std::fs::read_to_string(&file).expect("its text");
+        let code: String =
+            text.lines().filter(|line| !line.trim_start().starts_with("//")).collect::<Vec<_>>().join("\n");
+        files += 1;
+        for word in
+            ["engine::", "residency", "crate::worker", "Lease", "activity", "memory", "machines", "Backends", "Driver"]
+        {
+            assert!(!code.contains(word), "{} says `{word}`", file.display());
+        }
+    }
+    assert!(files >= 6, "the files of the client were read");
+}
+
 #[test]
 fn arrows_point_down() {
     let level = |name: &str| LAYERS.iter().position(|l| *l == name);

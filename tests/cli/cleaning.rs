@@ -35,7 +35,7 @@ fn what_ended_is_deleted_when_it_is_meant() {
     assert_eq!(dry.ends(0).says("--yes does it").stdout, "3 executions would be deleted\n");
     assert_eq!(names(&place), ["g3", "g2", "b1", "g1"], "nothing was deleted so far");
     let told = place.asl(&["purge", "--before", tomorrow, "--status", "FAILED", "--json"]).json();
-    assert_eq!(told, json!({"executions": 1, "deleted": false}));
+    assert_eq!(told, json!({"executions": 1, "deleted": false, "kept": []}));
     assert_eq!(
         place.asl(&["purge", "--before", tomorrow, "--status", "FAILED", "--yes"]).ends(0).stdout,
         "1 execution deleted\n"
@@ -44,8 +44,10 @@ fn what_ended_is_deleted_when_it_is_meant() {
     place.asl(&["history", "b1"]).ends(2).says("there is no execution `b1`");
     assert_eq!(place.asl(&["purge", "--before", tomorrow, "--of", "bad", "--yes"]).stdout, "0 executions deleted\n");
     // The last one stays, so that its number is not given again.
+    let told = place.asl(&["purge", "--before", tomorrow, "--of", "good", "--json"]).json();
+    assert_eq!(told, json!({"executions": 2, "deleted": false, "kept": ["g3"]}));
     let kept = place.asl(&["purge", "--before", tomorrow, "--of", "good", "--yes"]);
-    assert_eq!(kept.says("g3, the newest execution, is kept").stdout, "2 executions deleted\n");
+    assert_eq!(kept.says("g3 is kept: the database counts on").stdout, "2 executions deleted\n");
     assert_eq!(names(&place), ["g3"]);
     assert_eq!(place.asl(&["db", "check"]).ends(0).stdout.split(',').next(), Some("ok: 1 execution"));
     place.asl(&["run", "good.asl.json", "-n", "g1", "-q"]).ends(0);
@@ -77,6 +79,12 @@ fn what_runs_and_what_belongs_to_it_stays() {
         count(&[]),
         "0 executions would be deleted\n",
         "the parent wrote last, so it stays, and its children with it"
+    );
+    let told = place.asl(&["purge", "--before", "2999-01-01"]);
+    assert!(
+        told.stderr.starts_with("parent and ") && told.stderr.contains(" are kept: the database"),
+        "{}",
+        told.stderr
     );
     place.asl(&["run", "good.asl.json", "-q"]).ends(0);
     assert_eq!(count(&["--of", "m", "--status", "SUCCEEDED"]), "0 executions would be deleted\n");

@@ -3,9 +3,9 @@
 //! A task is put into its activity's queue in the transaction that records that it is scheduled. A worker asks with a long poll
 //! ([`Engine::get_activity_task`]): of those that ask for one activity in a process one looks, the others wait for their turn.
 
-use crate::client::signal::Delivered;
-use crate::engine::{Engine, Inner, Phase};
+use crate::engine::{Engine, Inner};
 use crate::error::EngineError;
+use crate::phase::Phase;
 use asl_core::{Failure, Input, TaskCall};
 use asl_expr::Timestamp;
 use asl_store::{ServiceTx, Status, contract};
@@ -124,7 +124,7 @@ impl Engine {
         }
         let declared = arn.rsplit_once(":activity:").is_some_and(|(_, name)| {
             inner.backends.services.has_activity(name)
-                && inner.identity.arn("states", &format!("activity:{name}")) == arn
+                && inner.client.identity.arn("states", &format!("activity:{name}")) == arn
         });
         if !declared && !made(inner, arn).await? {
             return Err(EngineError::NoSuchActivity(arn.to_owned()));
@@ -190,10 +190,6 @@ impl Engine {
             return Ok(false);
         }
         let worker = worker.filter(|name| !name.is_empty()).map(Arc::from);
-        match self.deliver(&row, Input::TaskStarted { task, worker }).await? {
-            Delivered::Taken => Ok(true),
-            Delivered::Refused => Ok(false),
-            Delivered::Left(signal) => self.verdict(&row, signal).await,
-        }
+        self.deliver(&row, Input::TaskStarted { task, worker }).await
     }
 }

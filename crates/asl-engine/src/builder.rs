@@ -1,9 +1,9 @@
 //! Putting an engine together.
 
+use crate::client::{Client, LEASE};
 use crate::clock::Clock;
 use crate::engine::{Engine, Observer, Settings};
 use crate::pace::RECORD;
-use crate::worker::lease::LEASE;
 use asl_core::Budget;
 use asl_store::Store;
 use asl_syntax::Definition;
@@ -30,6 +30,8 @@ pub struct EngineBuilder {
     mocks: Mocks,
     observer: Option<Arc<dyn Observer>>,
     settings: Settings,
+    clock: Clock,
+    seed: Option<u64>,
 }
 
 /// How many executions are in memory at most, unless another number is set.
@@ -51,12 +53,12 @@ impl EngineBuilder {
             http: Http::default(),
             mocks: Mocks::default(),
             observer: None,
+            clock: Clock::real(),
+            seed: None,
             settings: Settings {
                 what: "an engine".to_owned(),
                 lease: LEASE,
                 max_active: MAX_ACTIVE,
-                clock: Clock::real(),
-                seed: None,
                 client: false,
                 record: RECORD,
                 max_memory: MAX_MEMORY,
@@ -186,14 +188,14 @@ impl EngineBuilder {
 
     /// Where the time comes from; [`Clock::real`] unless set.
     pub fn clock(mut self, clock: Clock) -> EngineBuilder {
-        self.settings.clock = clock;
+        self.clock = clock;
         self
     }
 
     /// Makes chance the same in every run: what an execution draws (`States.UUID`, jitter, task tokens) follows from this
     /// number and its name. For tests: whoever knows both can answer its tasks.
     pub fn seed(mut self, seed: u64) -> EngineBuilder {
-        self.settings.seed = Some(seed);
+        self.seed = Some(seed);
         self
     }
 
@@ -209,6 +211,8 @@ impl EngineBuilder {
         let mut backends = Backends::new(functions, Arc::new(services));
         (backends.buckets, backends.mocks) = (self.buckets, self.mocks);
         (backends.aws, backends.http) = (self.aws, self.http);
-        Engine::new(self.store, self.identity, backends, self.observer, self.settings)
+        let client = Client::new(self.store).identity(self.identity).clock(self.clock).seed(self.seed);
+        let client = client.called(self.settings.what.clone()).lease(self.settings.lease);
+        Engine::new(client, backends, self.observer, self.settings)
     }
 }

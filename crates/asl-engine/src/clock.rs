@@ -253,6 +253,12 @@ impl Drop for Place<'_> {
     }
 }
 
+/// The wall clock; epoch milliseconds. Deadlines of executions are times in it; leases are not.
+pub(crate) fn wall_ms() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+}
+
 /// A deadline finer than a millisecond must not be met a moment early.
 pub(crate) fn whole_ms(at: Timestamp) -> i64 {
     let ms = at.millis();

@@ -1,7 +1,8 @@
 //! The state machines that tasks and rules start executions of: those the engine was given by name, and those of the catalogue.
 
+use crate::client::start::StartAs;
 use crate::definitions::load_stored;
-use crate::engine::{Inner, StartAs};
+use crate::engine::Inner;
 use asl_core::Failure;
 use asl_store::{After, Catalogue, StartedAs};
 use asl_syntax::Definition;
@@ -41,7 +42,7 @@ pub(crate) async fn find(inner: &Inner, wanted: &Wanted<'_>) -> Result<Found, Fa
     let catalogue = inner.store.catalogue().ok_or_else(none)?;
     let (plain, qualifier) = match name.split_once(':') {
         Some((_, qualifier)) => (arn[..arn.len() - qualifier.len() - 1].to_owned(), Some(qualifier)),
-        None if name == arn => (inner.identity.arn("states", &format!("stateMachine:{name}")), None),
+        None if name == arn => (inner.client.identity.arn("states", &format!("stateMachine:{name}")), None),
         None => (arn.to_owned(), None),
     };
     let row = catalogue.state_machine(&plain).await.map_err(unread)?.ok_or_else(none)?;

@@ -10,8 +10,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::{Semaphore, watch};
 
-use crate::engine::Phase;
 use crate::error::EngineError;
+use crate::phase::Phase;
 
 /// What a record may cost. A unit of work is some nanoseconds; the clock says what they really were ([`SLICE`]).
 pub(crate) const RECORD: Budget = Budget { steps: 10_000, work: 20_000_000, bytes: 8 * 1024 * 1024 };
@@ -48,7 +48,7 @@ impl Pace {
 }
 
 /// How many machines run at once off the threads that answer.
-pub(crate) fn places() -> Arc<Semaphore> {
+pub(crate) fn permits() -> Arc<Semaphore> {
     Arc::new(Semaphore::new(std::thread::available_parallelism().map_or(2, usize::from)))
 }
 
@@ -57,18 +57,18 @@ pub(crate) fn places() -> Arc<Semaphore> {
 /// # Errors
 /// [`EngineError::ShutDown`] when the process ends, [`EngineError::Panicked`] when the machine does.
 pub(crate) async fn heavy(
-    places: &Arc<Semaphore>,
+    permits: &Arc<Semaphore>,
     phase: watch::Receiver<Phase>,
     mut machine: Machine,
     now: Timestamp,
     budget: Budget,
 ) -> Result<(Machine, Step, Pace), EngineError> {
-    let place = places.clone().acquire_owned().await.map_err(|_| EngineError::ShutDown)?;
+    let permit = permits.clone().acquire_owned().await.map_err(|_| EngineError::ShutDown)?;
     let run = tokio::task::spawn_blocking(move || {
         let began = Instant::now();
         let goes_on = || began.elapsed() < SLICE && phase.borrow().takes_on();
         let step = machine.run_while(now, budget, goes_on);
-        drop(place);
+        drop(permit);
         (machine, step, Pace::after(began.elapsed()))
     });
     run.await.map_err(gone)
@@ -76,13 +76,13 @@ pub(crate) async fn heavy(
 
 /// Does other work of that kind there: a machine is rebuilt.
 pub(crate) async fn aside<T: Send + 'static>(
-    places: &Arc<Semaphore>,
+    permits: &Arc<Semaphore>,
     work: impl FnOnce() -> T + Send + 'static,
 ) -> Result<T, EngineError> {
-    let place = places.clone().acquire_owned().await.map_err(|_| EngineError::ShutDown)?;
+    let permit = permits.clone().acquire_owned().await.map_err(|_| EngineError::ShutDown)?;
     let done = tokio::task::spawn_blocking(move || {
         let done = work();
-        drop(place);
+        drop(permit);
         done
     });
     done.await.map_err(gone)

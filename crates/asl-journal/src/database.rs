@@ -101,6 +101,24 @@ impl Database {
         }
     }
 
+    /// How many transactions with records this handle has written since it was opened.
+    pub fn commits(&self) -> u64 {
+        match self {
+            Database::Sqlite(journal) => journal.commits(),
+            #[cfg(feature = "postgres")]
+            Database::Postgres(store) => store.commits(),
+        }
+    }
+
+    /// How many records this handle has written since it was opened.
+    pub fn records_written(&self) -> u64 {
+        match self {
+            Database::Sqlite(journal) => journal.records_written(),
+            #[cfg(feature = "postgres")]
+            Database::Postgres(store) => store.records_written(),
+        }
+    }
+
     /// The executions that have not ended, oldest first: what to go on with after a restart.
     ///
     /// # Errors
@@ -147,6 +165,19 @@ impl Database {
             Database::Sqlite(journal) => journal.purgeable(purge).await,
             #[cfg(feature = "postgres")]
             Database::Postgres(store) => store.purgeable(purge).await,
+        }
+    }
+
+    /// The names of the executions that this means and [`Database::purge`] keeps, because the database counts on from them. PostgreSQL
+    /// needs none for that.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn purge_keeps(&self, purge: &Purge) -> Result<Vec<String>, JournalError> {
+        match self {
+            Database::Sqlite(journal) => journal.purge_keeps(purge).await,
+            #[cfg(feature = "postgres")]
+            Database::Postgres(_) => Ok(Vec::new()),
         }
     }
 

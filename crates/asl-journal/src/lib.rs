@@ -69,8 +69,7 @@ mod sqlite;
 pub use asl_store::StoreError as JournalError;
 pub use asl_store::{
     Append, Claim, Claimed, Definition, Except, ExecutionId, ExecutionRow, Filter, Liveness, NewExecution, NewWorker,
-    Record, Recorded, Records, Signal as Mail, SignalId as MailId, Status, UnknownStatus, Verdict, Which, WorkerId,
-    WorkerRow,
+    Record, Recorded, Records, Signal, SignalId, Status, UnknownStatus, Verdict, Which, WorkerId, WorkerRow,
 };
 pub use database::{Database, is_url, open, shown};
 pub use kept::{Kept, KeptError};
@@ -82,3 +81,6 @@ pub use sqlite::maintain::Purge;
 pub use sqlite::open::{Durability, Options};
 pub use sqlite::watch::Watcher;
 pub use sqlite::{Journal, JournalWorker};
+/// The sqlx whose transactions a store on PostgreSQL takes a start into.
+#[cfg(feature = "postgres")]
+pub use sqlx;

@@ -232,7 +232,7 @@ async fn many_executions_are_read_each_with_its_own_damage() {
     let [one, two, three] = executions[..] else { unreachable!() };
     let stop = || Input::Stop(Failure::default());
     for (to, at) in [(three, 1), (one, 2), (three, 3)] {
-        journal.post(to, stop(), at).await.unwrap();
+        journal.leave(to, stop(), at).await.unwrap();
     }
     let mut conn = connect(&path).await;
     let damage = "UPDATE journal SET body = replace(body, '4', '5') WHERE execution = ? AND previous IS NOT NULL";
@@ -251,6 +251,6 @@ async fn many_executions_are_read_each_with_its_own_damage() {
     assert_eq!(*execution, two);
     assert!(error.to_string().contains("execution:fare:two is damaged"), "{error}");
     // The oldest two inputs; the third is read by whoever looks next.
-    assert_eq!([first.mail.len(), second.mail.len(), third.mail.len()], [1, 0, 1]);
-    assert_eq!(journal.mail(Some(three), 9).await.unwrap().len(), 2);
+    assert_eq!([first.signals.len(), second.signals.len(), third.signals.len()], [1, 0, 1]);
+    assert_eq!(journal.signals(Some(three), 9).await.unwrap().len(), 2);
 }

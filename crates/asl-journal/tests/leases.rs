@@ -77,7 +77,7 @@ fn not_owner(id: ExecutionId) -> String {
 }
 
 #[tokio::test]
-async fn mail_waits_and_is_deleted_with_the_record_that_has_it() {
+async fn a_signal_waits_and_is_deleted_with_the_record_that_has_it() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("a.db");
     let (owner, _) = join(&common::try_open(&path).await.unwrap()).await;
@@ -90,42 +90,42 @@ async fn mail_waits_and_is_deleted_with_the_record_that_has_it() {
         Input::Stop(Failure::new("Enough", "of \"it\"")),
     ];
     for input in &inputs {
-        sender.post(id, input.clone(), 5).await.unwrap();
+        sender.leave(id, input.clone(), 5).await.unwrap();
     }
-    let mail = owner.mail(None, 10).await.unwrap();
-    assert_eq!(mail.iter().map(|mail| mail.input.clone()).collect::<Vec<_>>(), inputs);
-    assert_eq!(mail[0].input, inputs[0]);
-    assert_eq!(owner.mail(None, 1).await.unwrap(), mail[..1]);
-    assert_eq!(sender.mail_of(id, 10).await.unwrap(), mail);
+    let signals = owner.signals(None, 10).await.unwrap();
+    assert_eq!(signals.iter().map(|signal| signal.input.clone()).collect::<Vec<_>>(), inputs);
+    assert_eq!(signals[0].input, inputs[0]);
+    assert_eq!(owner.signals(None, 1).await.unwrap(), signals[..1]);
+    assert_eq!(sender.signals_of(id, 10).await.unwrap(), signals);
     let (stranger, _) = join(&sender).await;
-    assert_eq!(stranger.mail(None, 10).await.unwrap(), [], "it is not another worker's");
-    stranger.discard(vec![mail[0].id]).await.unwrap();
-    assert_eq!(owner.mail(None, 10).await.unwrap().len(), 3, "another worker refuses nothing of it");
+    assert_eq!(stranger.signals(None, 10).await.unwrap(), [], "it is not another worker's");
+    stranger.discard(vec![signals[0].id]).await.unwrap();
+    assert_eq!(owner.signals(None, 10).await.unwrap().len(), 3, "another worker refuses nothing of it");
 
-    // A record that is refused leaves the mail where it is.
-    owner.append_mail(id, step(7, Value::Null), None, taken(&mail[..1])).await.unwrap_err();
-    assert_eq!(owner.mail(None, 10).await.unwrap().len(), 3);
-    owner.append_mail(id, step(3, Value::Null), None, taken(&mail[..1])).await.unwrap();
-    owner.discard(vec![mail[1].id]).await.unwrap();
-    assert_eq!(owner.mail(None, 10).await.unwrap(), mail[2..]);
-    assert_eq!(sender.verdict(mail[0].id).await.unwrap(), Some(true), "it is recorded");
-    assert_eq!(sender.verdict(mail[1].id).await.unwrap(), Some(false), "it was refused");
-    assert_eq!(sender.verdict(mail[2].id).await.unwrap(), None, "it waits");
+    // A record that is refused leaves the signals where they are.
+    owner.append_taking(id, step(7, Value::Null), None, taken(&signals[..1])).await.unwrap_err();
+    assert_eq!(owner.signals(None, 10).await.unwrap().len(), 3);
+    owner.append_taking(id, step(3, Value::Null), None, taken(&signals[..1])).await.unwrap();
+    owner.discard(vec![signals[1].id]).await.unwrap();
+    assert_eq!(owner.signals(None, 10).await.unwrap(), signals[2..]);
+    assert_eq!(sender.verdict(signals[0].id).await.unwrap(), Some(true), "it is recorded");
+    assert_eq!(sender.verdict(signals[1].id).await.unwrap(), Some(false), "it was refused");
+    assert_eq!(sender.verdict(signals[2].id).await.unwrap(), None, "it waits");
     // One is taken by the record that ends the execution, and the one behind it is not.
-    let last_one = sender.post(id, Input::TaskSucceeded { task: TaskId(1), output: Value::Null }, 6).await.unwrap();
+    let last_one = sender.leave(id, Input::TaskSucceeded { task: TaskId(1), output: Value::Null }, 6).await.unwrap();
     let (record, outcome) = last(4);
-    owner.append_mail(id, record, Some(&outcome), taken(&mail[2..])).await.unwrap();
-    assert_eq!(sender.verdict(mail[2].id).await.unwrap(), Some(true));
+    owner.append_taking(id, record, Some(&outcome), taken(&signals[2..])).await.unwrap();
+    assert_eq!(sender.verdict(signals[2].id).await.unwrap(), Some(true));
     assert_eq!(sender.verdict(last_one).await.unwrap(), Some(false));
-    assert_eq!(sender.mail_of(id, 10).await.unwrap(), [], "nobody takes in what is left");
+    assert_eq!(sender.signals_of(id, 10).await.unwrap(), [], "nobody takes in what is left");
     for id in [id, ExecutionId(77)] {
-        let refused = sender.post(id, inputs[1].clone(), 5).await.unwrap_err();
+        let refused = sender.leave(id, inputs[1].clone(), 5).await.unwrap_err();
         assert!(matches!(refused, JournalError::Ended { .. }), "{refused}");
     }
 }
 
-fn taken(mail: &[asl_journal::Mail]) -> Vec<Verdict> {
-    mail.iter().map(|mail| Verdict { mail: mail.id, taken: true }).collect()
+fn taken(signals: &[asl_journal::Signal]) -> Vec<Verdict> {
+    signals.iter().map(|signal| Verdict { signal: signal.id, taken: true }).collect()
 }
 
 #[tokio::test]
@@ -170,7 +170,7 @@ async fn every_renewal_is_another_beat() {
 async fn an_inbox_has_a_bound() {
     let journal = common::memory().await;
     let id = journal.create(new_execution("one")).await.unwrap();
-    let posts = (0..1001).map(|_| journal.post(id, Input::TaskHeartbeat { task: TaskId(1) }, 0).boxed());
+    let posts = (0..1001).map(|_| journal.leave(id, Input::TaskHeartbeat { task: TaskId(1) }, 0).boxed());
     let posted = futures_util::future::join_all(posts).await;
     assert_eq!(posted.iter().filter(|result| result.is_ok()).count(), 1000);
     assert!(posted.iter().any(|result| matches!(result, Err(JournalError::InboxFull { .. }))));

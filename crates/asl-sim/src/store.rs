@@ -127,8 +127,8 @@ impl Store {
 
     /// It is decided what becomes of signals: with the record that takes them in, or without one.
     pub(crate) fn decide(&mut self, verdicts: &[Verdict]) {
-        for Verdict { mail, taken } in verdicts {
-            if let Some(left) = self.inbox.remove(mail) {
+        for Verdict { signal, taken } in verdicts {
+            if let Some(left) = self.inbox.remove(signal) {
                 self.verdicts.push((left.ask, *taken));
             }
         }
@@ -151,7 +151,7 @@ impl Store {
         row.outcome = outcome;
         if row.outcome.is_some() {
             let left: Vec<Verdict> =
-                self.signals(exec).into_iter().map(|(mail, _)| Verdict { mail, taken: false }).collect();
+                self.signals(exec).into_iter().map(|(signal, _)| Verdict { signal, taken: false }).collect();
             self.decide(&left);
         }
         Ok(())

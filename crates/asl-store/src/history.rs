@@ -16,7 +16,7 @@ pub struct Recorded {
     /// Its records; or what is wrong with them.
     pub records: Result<Records, StoreError>,
     /// Signals that wait for it, oldest first.
-    pub mail: Vec<Signal>,
+    pub signals: Vec<Signal>,
 }
 
 /// The records of an execution that is read together with others.

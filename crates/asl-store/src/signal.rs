@@ -22,7 +22,7 @@ pub struct Signal {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Verdict {
     /// The signal's number.
-    pub mail: SignalId,
-    /// True when the record has it; false when it had no place in its execution any more.
+    pub signal: SignalId,
+    /// True when the record has it; false when it came too late.
     pub taken: bool,
 }

@@ -1,6 +1,7 @@
 //! The optimized integrations of Step Functions: services, actions, patterns, parameters (AWS developer guide:
 //! "Integrating optimized services").
 
+use crate::action::nearest_action;
 use crate::resource::Pattern;
 use asl_expr::nearest;
 
@@ -170,7 +171,7 @@ fn optimized_problem(service: &str, action: &str, pattern: Pattern) -> Option<St
         });
     };
     if !row.actions.contains(&action) {
-        return Some(match nearest(action, row.actions.iter().copied()) {
+        return Some(match nearest_action(action, row.actions.iter().copied()) {
             Some(near) => format!("did you mean `{service}:{near}`?"),
             None => format!("`{service}` has these actions: {}", row.actions.join(", ")),
         });
@@ -302,6 +303,7 @@ mod tests {
             ("s3", "getObject", true, WaitForTaskToken, ""),
             ("dynamdb", "putItem", false, RequestResponse, "did you mean the service `dynamodb`?"),
             ("dynamodb", "putItm", false, RequestResponse, "did you mean `dynamodb:putItem`?"),
+            ("dynamodb", "readItem", false, RequestResponse, "did you mean `dynamodb:getItem`?"),
             ("sqs", "sendMessage", false, Sync, "`sqs:sendMessage` cannot be used with .sync"),
             ("s3", "getObject", false, RequestResponse, "arn:aws:states:::aws-sdk:s3:getObject"),
             ("s3", "GetObject", true, RequestResponse, "`getObject`"),

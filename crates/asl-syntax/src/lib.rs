@@ -24,6 +24,7 @@
 //! Architecture Invariant: this crate knows nothing about running a definition, and does no I/O.
 #![forbid(unsafe_code)]
 
+mod action;
 mod check;
 mod diagnostic;
 mod explain;
@@ -41,6 +42,7 @@ mod source;
 mod tree;
 mod yaml;
 
+pub use action::nearest_action;
 pub use asl_expr::nearest;
 pub use asl_value::Span;
 pub use diagnostic::{Code, Diagnostic, Rule, Severity};

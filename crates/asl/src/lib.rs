@@ -35,6 +35,9 @@
 //! A service that other processes give work to calls [`Engine::serve`]: it takes on whatever [`Engine::submit`] writes down and
 //! whatever was interrupted. Several may share a database; each execution is run by one of them at a time.
 //!
+//! A process that only starts, stops, answers task tokens or waits needs no engine: a [`Client`] of the same database does that, without
+//! functions and without being a worker.
+//!
 //! Functions that are processes (those of a [`project`]) end with your program, whatever they do, if its `main` begins with
 //! [`parts::function::supervisor::serve_if_asked`].
 //!
@@ -57,7 +60,7 @@ pub use asl_core::{
     flow_of_machine,
 };
 pub use asl_engine::{
-    ActivityTask, CallError, ChangedCall, Clock, Difference, Divergence, Engine, EngineBuilder, EngineError,
+    ActivityTask, CallError, ChangedCall, Client, Clock, Difference, Divergence, Engine, EngineBuilder, EngineError,
     ExportError, Exported, Fork, Hold, Holder, Needed, Notice, Observer, ReplayError, Replayed, StartAs,
     StartExecution, Started, Trial, Unsupported, Update, Verdict, Whose, holders, map_run_children, pending, replay,
     replay_exported, replay_kept, stored_options, try_definition, try_kept,
@@ -77,8 +80,10 @@ pub mod parts {
     pub use asl_aws::{Secret, sign};
     pub use asl_core::event;
     pub use asl_function as function;
+    /// Of which [`crate::Engine::start_in`] takes transactions.
+    pub use asl_journal::sqlx;
     pub use asl_store as store;
     pub use asl_store::{ItemKey, ServiceTx, StoreError};
     pub use asl_syntax as syntax;
-    pub use asl_task::{aws, bucket, embedded, mock};
+    pub use asl_task::{aws, bucket, embedded, mock, s3};
 }

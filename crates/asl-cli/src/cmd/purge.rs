@@ -6,7 +6,7 @@ use crate::common::place;
 use crate::exit::{Exit, Trouble};
 use crate::render::text::{counted, json};
 use crate::terminal::{answer, say};
-use asl::{Filter, Map, Purge as Meant, Status, Timestamp, Value};
+use asl::{Map, Purge as Meant, Status, Timestamp, Value};
 use clap::Args;
 
 #[derive(Debug, Args)]
@@ -23,7 +23,7 @@ pub(crate) struct Purge {
     /// Delete them; without it, it is only said how many there are
     #[arg(long)]
     pub(crate) yes: bool,
-    /// JSON: {"executions", "deleted"}
+    /// JSON: {"executions", "deleted", "kept"}; the last are names
     #[arg(long)]
     pub(crate) json: bool,
     #[command(flatten)]
@@ -38,24 +38,26 @@ pub(crate) async fn purge(args: Purge) -> Result<Exit, Trouble> {
     let meant = Meant { ended_before, status: args.status, state_machine: args.of };
     let journal = place::read(&args.place).await?;
     let count = if args.yes { journal.purge(&meant).await? } else { journal.purgeable(&meant).await? };
-    let kept = journal.executions(&Filter { limit: Some(1), ..Filter::default() }).await?.pop().filter(|row| {
-        let is_of = |of: &String| row.state_machine == *of;
-        row.stopped.is_some_and(|stopped| stopped < meant.ended_before)
-            && meant.status.is_none_or(|status| status == row.status)
-            && meant.state_machine.as_ref().is_none_or(is_of)
-    });
+    let kept = journal.purge_keeps(&meant).await?;
     journal.close().await;
     let deleted = args.yes;
     if args.json {
-        answer(&json(&Map::from_iter([("executions", Value::from(count)), ("deleted", deleted.into())]).into()))?;
+        answer(&json(
+            &Map::from_iter([
+                ("executions", Value::from(count)),
+                ("deleted", deleted.into()),
+                ("kept", kept.iter().map(|name| Value::from(name.as_str())).collect::<Vec<_>>().into()),
+            ])
+            .into(),
+        ))?;
     } else {
         let what = if deleted { "deleted" } else { "would be deleted" };
         answer(&format!("{} {what}\n", counted(count, "execution")))?;
     }
-    if let Some(kept) = kept.filter(|_| !args.json) {
+    if !kept.is_empty() && !args.json {
         say(&format!(
-            "{}, the newest execution, is kept: the database counts on from it; `asl down` deletes all\n",
-            kept.name
+            "{} kept: the database counts on from what was started or written last; `asl down` deletes all\n",
+            are(&kept)
         ));
     }
     if count > 0 && !args.json {
@@ -66,4 +68,10 @@ pub(crate) async fn purge(args: Purge) -> Result<Exit, Trouble> {
         });
     }
     Ok(Exit::Done)
+}
+
+/// One or two names, with their verb.
+fn are(names: &[String]) -> String {
+    let verb = if names.len() == 1 { "is" } else { "are" };
+    format!("{} {verb}", names.join(" and "))
 }

@@ -5,7 +5,7 @@ use crate::common::input::read_json;
 use crate::common::place;
 use crate::exit::{Exit, Trouble};
 use crate::terminal::answer;
-use asl::{Database, Engine, EngineError, Failure};
+use asl::{Client, Database, EngineError, Failure};
 use clap::Args;
 
 #[derive(Debug, Args)]
@@ -55,34 +55,28 @@ pub(crate) struct Heartbeat {
 
 pub(crate) async fn success(args: Success) -> Result<Exit, Trouble> {
     let (_, output) = read_json("the output", &args.task_output)?;
-    let (engine, journal) = open(&args.place).await?;
-    end(engine.send_task_success(&args.task_token, output).await, &engine, journal, args.json).await
+    let (client, journal) = open(&args.place).await?;
+    end(client.send_task_success(&args.task_token, output).await, journal, args.json).await
 }
 
 pub(crate) async fn failure(args: Failed) -> Result<Exit, Trouble> {
-    let (engine, journal) = open(&args.place).await?;
+    let (client, journal) = open(&args.place).await?;
     let failure = Failure { error: args.error.map(Into::into), cause: args.cause.map(Into::into) };
-    end(engine.send_task_failure(&args.task_token, failure).await, &engine, journal, args.json).await
+    end(client.send_task_failure(&args.task_token, failure).await, journal, args.json).await
 }
 
 pub(crate) async fn heartbeat(args: Heartbeat) -> Result<Exit, Trouble> {
-    let (engine, journal) = open(&args.place).await?;
-    end(engine.send_task_heartbeat(&args.task_token).await, &engine, journal, args.json).await
+    let (client, journal) = open(&args.place).await?;
+    end(client.send_task_heartbeat(&args.task_token).await, journal, args.json).await
 }
 
 /// Whoever runs the execution decides about the answer; if nobody does, it is recorded here, and nothing runs.
-async fn open(place: &Place) -> Result<(Engine, Database), Trouble> {
+async fn open(place: &Place) -> Result<(Client, Database), Trouble> {
     let journal = place::change(&place::database(place)?).await?;
-    Ok((Engine::builder(journal.clone()).called("asl send-task").client().build(), journal))
+    Ok((Client::new(journal.clone()).called("asl send-task"), journal))
 }
 
-async fn end(
-    sent: Result<(), EngineError>,
-    engine: &Engine,
-    journal: Database,
-    as_json: bool,
-) -> Result<Exit, Trouble> {
-    engine.shutdown().await?;
+async fn end(sent: Result<(), EngineError>, journal: Database, as_json: bool) -> Result<Exit, Trouble> {
     journal.close().await;
     sent?;
     if as_json {

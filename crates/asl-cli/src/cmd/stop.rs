@@ -5,7 +5,7 @@ use crate::common::place;
 use crate::exit::{Exit, Trouble};
 use crate::render::text::json;
 use crate::terminal::{answer, say};
-use asl::{Engine, ExecutionRow, Failure, Status, aws};
+use asl::{Client, ExecutionRow, Failure, Status, aws};
 use clap::Args;
 use std::time::{Duration, Instant};
 
@@ -41,11 +41,11 @@ pub(crate) async fn stop(args: Stop) -> Result<Exit, Trouble> {
         journal.close().await;
         return told(&row, args.json);
     }
-    let engine = Engine::builder(journal.clone()).called("asl stop").client().build();
+    let client = Client::new(journal.clone()).called("asl stop");
     let failure = Failure { error: args.error.map(Into::into), cause: args.cause.map(Into::into) };
     let ended = tokio::time::timeout(PATIENCE, async {
         loop {
-            engine.stop(&row.arn, failure.clone()).await?;
+            client.stop(&row.arn, failure.clone()).await?;
             // The header alone is asked: to replay a long history would take longer than to end it.
             let asked = Instant::now();
             while asked.elapsed() < AGAIN {
@@ -62,7 +62,6 @@ pub(crate) async fn stop(args: Stop) -> Result<Exit, Trouble> {
         return Err(Trouble::new(message).hint("`asl list` shows which process that is; the stop waits for it"));
     };
     let row = ended?;
-    engine.shutdown().await?;
     journal.close().await;
     told(&row, args.json)
 }

@@ -8,7 +8,7 @@ use crate::common::place;
 use crate::exit::{Exit, Trouble};
 use crate::render::look::Look;
 use crate::terminal::say;
-use asl::{Database, Engine, Status};
+use asl::{Client, Database, Status};
 use clap::Args;
 use std::future::pending;
 use std::time::Duration;
@@ -31,8 +31,7 @@ pub(crate) async fn wait(args: Wait) -> Result<Exit, Trouble> {
     let mut interrupt = Interrupt::listen()?;
     let journal = place::read(&args.place).await?;
     let row = place::execution(&journal, args.execution.as_deref()).await?;
-    // It only reads, so it is no worker.
-    let engine = Engine::builder(journal.clone()).build();
+    let client = Client::new(journal.clone());
     let patience = args.timeout.map(|seconds| Duration::from_secs(seconds.into()));
     let enough = async {
         match patience {
@@ -47,7 +46,7 @@ pub(crate) async fn wait(args: Wait) -> Result<Exit, Trouble> {
     };
     let exit = tokio::select! {
         biased;
-        ended = engine.wait(&row.arn) => tell(&ended?, "execution")?,
+        ended = client.wait(&row.arn) => tell(&ended?, "execution")?,
         () = enough => {
             if patience < Some(TAKEN_ON) {
                 hint_if_nobody_runs(&journal, &row.arn).await;

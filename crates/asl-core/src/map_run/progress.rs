@@ -73,7 +73,7 @@ pub(super) fn run_mut(machine: &mut Machine, id: ScopeId) -> Option<&mut MapRun>
 }
 
 /// The map run of a scope that runs one.
-fn run_of(machine: &mut Machine, id: ScopeId) -> &mut MapRun {
+pub(super) fn run_of(machine: &mut Machine, id: ScopeId) -> &mut MapRun {
     run_mut(machine, id).expect("the scope of a map run has it")
 }
 
@@ -170,7 +170,7 @@ fn start_child(machine: &mut Machine, id: ScopeId) -> Result<(), StateError> {
     let state = &machine.definition.state(machine.scopes.get(id).state).name;
     machine.check_size(&input, || StateError::data_limit(state, "provided", "parameters"))?;
     let started = machine.now;
-    let Some(run) = run_mut(machine, id) else { return Ok(()) };
+    let run = run_of(machine, id);
     let child = run.next_child;
     run.next_item += items;
     run.next_child += 1;
@@ -186,7 +186,7 @@ fn start_child(machine: &mut Machine, id: ScopeId) -> Result<(), StateError> {
 
 /// The input of the next child, and how many items it takes.
 fn next_input(machine: &Machine, id: ScopeId) -> Result<(Value, usize), StateError> {
-    let Phase::MapRun(run) = &machine.scopes.get(id).phase else { return Ok((Value::Null, 1)) };
+    let Phase::MapRun(run) = &machine.scopes.get(id).phase else { panic!("a child is started by a map run") };
     batch_from(machine, id, run, run.next_item)
 }
 

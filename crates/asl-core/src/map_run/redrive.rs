@@ -1,7 +1,7 @@
 //! A map run is redriven with its execution: its unsuccessful children go on, and those that never started start
 //! (spec: RedriveExecution).
 
-use super::progress::{self, run_mut};
+use super::progress::{self, run_mut, run_of};
 use super::{MapCommand, MapRun, Stage};
 use crate::event::{EventKind, Failure};
 use crate::machine::Machine;
@@ -41,7 +41,7 @@ pub(crate) fn redrive(machine: &mut Machine, id: ScopeId, mut run: Box<MapRun>) 
 
 /// Redrives the next child that did not succeed. False when there is none.
 pub(super) fn go_on(machine: &mut Machine, id: ScopeId) -> bool {
-    let Some(run) = run_mut(machine, id) else { return false };
+    let run = run_of(machine, id);
     let Some((child, mut of)) = run.again.pop_first() else { return false };
     of.redrives += 1;
     let call = run.call(child, &of);

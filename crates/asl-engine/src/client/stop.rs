@@ -1,84 +1,107 @@
 //! Stopping an execution, whoever runs it, and whether or not anybody can read it.
 
-use super::signal::check_lengths;
-use crate::engine::{Engine, Inner};
+use super::answer::check_lengths;
+use super::unowned::Borrower;
+use crate::client::Client;
 use crate::error::EngineError;
 use crate::execution::protocol::{Recording, time_for};
 use crate::notice::Notice;
-use crate::replay::Redo;
-use crate::residency::Residence;
-use crate::{pace, replay};
 use asl_core::{Budget, Failure, Input, Machine, MapCommand};
-use asl_store::{Claim, ExecutionId, ExecutionRow, Status, Worker};
-use asl_syntax::Definition;
+use asl_store::{ExecutionRow, Status, Worker};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// How long the records of an execution may take to be read and replayed for its end to be recorded with them.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-impl Engine {
+/// What became of the stop of an execution that nobody was believed to run.
+pub(crate) enum Stopped {
+    /// Somebody runs it.
+    Elsewhere,
+    /// It has ended, and its map runs have these children out.
+    Ended(Vec<Arc<str>>),
+    /// It has ended in its header alone: its records could not be read.
+    Unread(EngineError),
+}
+
+impl Client {
     /// Stops an execution: it ends as `ABORTED`. One that has ended already is left as it is.
     ///
-    /// When this returns the stop is on disk. If another process runs the execution, that process takes the stop in;
-    /// if none does, this one does, also where the execution is set aside. One whose records or whose definition cannot be
+    /// When this returns the stop is on disk. If a process runs the execution, that process takes the stop in;
+    /// if none does, this client does, also where the execution is set aside. One whose records or whose definition cannot be
     /// read ends all the same: its header says so, and its history stays as it is.
     ///
     /// # Errors
-    /// When there is no such execution, error or cause are longer than AWS takes, or the journal fails.
+    /// When there is no such execution, error or cause are longer than AWS takes, or the store fails.
     pub async fn stop(&self, arn: &str, failure: Failure) -> Result<(), EngineError> {
         check_lengths(&failure)?;
-        let row = self.row(arn).await?;
-        if row.status == Status::Running && !self.stop_unowned(&row, &failure).await? {
-            self.deliver(&row, Input::Stop(failure)).await?;
+        let mut borrower = self.borrower();
+        let mut children = self.stop_one(&self.execution(arn).await?, failure, &mut borrower).await?;
+        while let Some(child) = children.pop() {
+            // One that was to start, and has not, is not there.
+            if let Some(row) = self.store.execution(&child).await? {
+                children.extend(self.stop_one(&row, Failure::default(), &mut borrower).await?);
+            }
         }
-        Ok(())
+        Ok(borrower.release().await?)
     }
 
-    /// Ends an execution that nobody runs, without its tasks being handed out for that. False when somebody runs it.
-    async fn stop_unowned(&self, row: &ExecutionRow, failure: &Failure) -> Result<bool, EngineError> {
-        let inner = &self.inner;
-        if inner.is_at_hand(row.id) || (row.set_aside.is_none() && self.is_elsewhere(row.id).await?) {
-            // No lease is taken for that.
-            return Ok(false);
+    /// Stops one; returns the children that are to be stopped with it, where their parent does not do that.
+    async fn stop_one(
+        &self,
+        row: &ExecutionRow,
+        failure: Failure,
+        borrower: &mut Borrower<'_>,
+    ) -> Result<Vec<Arc<str>>, EngineError> {
+        if row.status != Status::Running {
+            return Ok(Vec::new());
         }
-        let worker = &inner.leased().await?.worker;
-        let children = loop {
-            if inner.is_at_hand(row.id) {
-                return Ok(false);
+        match self.stop_unowned(row, &failure, borrower).await? {
+            Stopped::Elsewhere => self.leave(row, Input::Stop(failure)).await.map(|_| Vec::new()),
+            Stopped::Ended(children) => Ok(children),
+            Stopped::Unread(error) => {
+                tracing::warn!("{}", Notice::EndedUnread { execution: row.name.clone(), error });
+                Ok(Vec::new())
             }
-            // It may be on its way to be set aside, by this engine too.
-            let Some(row) = inner.store.execution_numbered(row.id).await? else { return Ok(true) };
+        }
+    }
+
+    /// Ends an execution that nobody runs, without its tasks being handed out for that.
+    pub(crate) async fn stop_unowned(
+        &self,
+        row: &ExecutionRow,
+        failure: &Failure,
+        borrower: &mut Borrower<'_>,
+    ) -> Result<Stopped, EngineError> {
+        if row.set_aside.is_none() && row.owner.is_some() && !self.is_unowned(row.id).await? {
+            // Nobody becomes a worker for that.
+            return Ok(Stopped::Elsewhere);
+        }
+        let worker = borrower.worker().await?;
+        loop {
+            // It may be on its way to be set aside.
+            let Some(row) = self.store.execution_numbered(row.id).await? else { return Ok(Stopped::Ended(Vec::new())) };
             if row.status != Status::Running {
-                return Ok(true);
+                return Ok(Stopped::Ended(Vec::new()));
             }
             if row.set_aside.is_some() {
-                inner.store.take_back(row.id).await?;
+                self.store.take_back(row.id).await?;
             }
-            let claim = Claim { only: Some(row.id), ..inner.claim(1).await? };
-            if worker.claim(claim).await?.is_empty() && row.owner != Some(worker.id()) {
-                return Ok(false);
+            // An attempt that could neither read nor end it has it already.
+            let is_own = row.owner == Some(worker.id());
+            if !is_own && worker.claim(self.claim_of(row.id).await?).await?.is_empty() {
+                return Ok(Stopped::Elsewhere);
             }
-            inner.residency().forget(row.id);
-            match self.end(worker, &row, failure).await {
-                Ok(children) => break children,
+            match self.end(&worker, &row, failure).await {
+                Ok(children) => return Ok(Stopped::Ended(children)),
                 Err(error) if error.passes() => return Err(error),
                 Err(error) => {
-                    if worker.end_unread(row.id, failure.clone(), inner.clock.now().millis()).await? {
-                        inner.notify(&Notice::EndedUnread { execution: row.name.clone(), error });
-                        break Vec::new();
+                    if worker.end_unread(row.id, failure.clone(), self.clock.now().millis()).await? {
+                        return Ok(Stopped::Unread(error));
                     }
                 }
             }
-        };
-        for child in children {
-            match Box::pin(self.stop(&child, Failure::default())).await {
-                // It was to start, and has not.
-                Ok(()) | Err(EngineError::NoSuchExecution(_)) => {}
-                Err(error) => return Err(error),
-            }
         }
-        Ok(true)
     }
 
     /// Ends it with a record; returns the children that its map runs have out.
@@ -88,52 +111,15 @@ impl Engine {
         row: &ExecutionRow,
         failure: &Failure,
     ) -> Result<Vec<Arc<str>>, EngineError> {
-        let mut machine = self.inner.rebuild(row, Some(PATIENCE)).await?;
+        let mut machine = self.rebuild(row, Some(PATIENCE)).await?;
         let children = children(&machine);
-        let (now, input) = (time_for(self.inner.clock.now(), &machine), Input::Stop(failure.clone()));
+        let (now, input) = (time_for(self.clock.now(), &machine), Input::Stop(failure.clone()));
         if let Some(input) = machine.accept(input, now) {
             let step = machine.run(now, Budget::steps(0));
             let stopped = Recording::of(&mut machine, now, vec![input], step);
             worker.append(row.id, stopped.record, machine.outcome(), Vec::new()).await?;
         }
         Ok(children)
-    }
-}
-
-impl Inner {
-    /// True when this engine has an execution, and can go on with it.
-    fn is_at_hand(&self, id: ExecutionId) -> bool {
-        !matches!(self.residency().get(id), None | Some(Residence::Broken(_)))
-    }
-
-    /// The machine of an execution, from its records; off the threads that answer.
-    pub(crate) async fn rebuild(&self, row: &ExecutionRow, patience: Option<Duration>) -> Result<Machine, EngineError> {
-        let definition = replay::definition(&*self.store, row).await.map_err(Arc::new)?;
-        self.rebuild_with(definition, row, patience).await
-    }
-
-    /// The same with a definition that is there already.
-    pub(crate) async fn rebuild_with(
-        &self,
-        definition: Arc<Definition>,
-        row: &ExecutionRow,
-        patience: Option<Duration>,
-    ) -> Result<Machine, EngineError> {
-        let began = Instant::now();
-        let mut redo = Redo::new(Machine::new(definition), row.arn.as_str().into());
-        let mut records = self.store.read_records(row.id).await?;
-        loop {
-            let piece = records.next().await?;
-            if piece.is_empty() {
-                return Ok(redo.done().0);
-            }
-            let in_time = move || patience.is_none_or(|patience| began.elapsed() < patience);
-            let taken = pace::aside(&self.heavy, move || redo.take(&piece, in_time).map(|()| redo));
-            redo = match taken.await? {
-                Ok(redo) => redo,
-                Err(ends) => return Err(Arc::new(ends.told(&*self.store, row).await).into()),
-            };
-        }
     }
 }
 

@@ -1,9 +1,9 @@
 //! Distributed Maps: items are read from folders, children run as executions of their own, results are written.
 
 use super::protocol::{News, Work};
-use crate::client::redrive;
+use super::redrive;
 use crate::clock::Hold;
-use crate::engine::{Engine, Inner, Place};
+use crate::engine::{Admission, Engine, Inner};
 use crate::error::EngineError;
 use asl_core::{ChildCall, Failure, Input, Machine, MapCommand, MapRunId, Outcome, ReadItems, items};
 use asl_store::{Definition as Stored, Status};
@@ -232,7 +232,7 @@ async fn follow(
         if unwanted.load(Ordering::SeqCst) {
             return Ok(None);
         }
-        let stored: Stored = crate::engine::stored(&definition, &execution.state_machine_name);
+        let stored: Stored = crate::client::start::stored(&definition, &execution.state_machine_name);
         let machine = Machine::new(definition);
         // Its parent's MaxConcurrency bounds how many there are.
         let input_bytes = execution.input.measure().bytes;
@@ -243,9 +243,9 @@ async fn follow(
                 break share;
             }
         };
-        let place = Place { permit: None, share };
-        match engine.inner.create(machine, execution, stored, None, place).await {
-            Ok(()) => {}
+        let admission = Admission { permit: None, share };
+        match engine.inner.create(machine, execution, stored, None, admission).await {
+            Ok(_) => {}
             // An engine that is being shut down was quicker.
             Err(EngineError::AlreadyExists { .. }) => row = engine.inner.store.execution(&arn).await?,
             Err(error) => return Err(error),

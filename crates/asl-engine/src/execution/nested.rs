@@ -1,7 +1,9 @@
 //! Executions that tasks start: found by their state machine's name or ARN, started once, waited for in the engine's own time.
 
+use crate::client::LOOK;
+use crate::client::start::StartExecution;
 use crate::clock::Hold;
-use crate::engine::{Engine, Inner, LOOK, NAP, StartExecution};
+use crate::engine::{Engine, Inner, NAP};
 use crate::error::EngineError;
 use crate::machines::{Found, find, told};
 use asl_core::Failure;
@@ -28,7 +30,7 @@ impl Executions for Nursery {
                 Ok(Begun { arn: started.arn, started_ms: row.started.millis() })
             }
             Err(EngineError::AlreadyExists { .. }) => {
-                let arn = engine.inner.identity.arn("states", &format!("execution:{state_machine}:{name}"));
+                let arn = engine.inner.client.identity.arn("states", &format!("execution:{state_machine}:{name}"));
                 let row = engine.row(&arn).await.map_err(|e| refused(&e))?;
                 if same(&engine.inner, &row, wanted).await? {
                     return Ok(Begun { arn: row.arn.as_str().into(), started_ms: row.started.millis() });

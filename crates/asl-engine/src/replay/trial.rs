@@ -188,7 +188,7 @@ impl Trying {
         // Of an execution that goes on nobody knows what comes after the last record.
         let Some(next) = next.filter(|next| !self.is_open() || *next <= self.facts.end) else { return false };
         self.now = self.now.max(next);
-        // All that is due goes in together, as it did then; a late one has no place any more.
+        // All that is due goes in together, as it did then; a late one is too late.
         let mut taken = false;
         while let Some(entry) = self.agenda.first_entry().filter(|entry| entry.key().0 <= self.now) {
             taken |= self.machine.handle(entry.remove(), self.now).is_ok();

@@ -1,17 +1,18 @@
 //! Executions that wait are not kept in memory: a number and a deadline are, and the rest is rebuilt from the records
 //! when the time has come or an input is there.
 
-use crate::client::signal::SIGNALS;
-use crate::engine::{Engine, Inner, Phase, Place};
+use crate::client::answer::SIGNALS;
+use crate::clock::wall_ms;
+use crate::engine::{Admission, Engine, Inner};
 use crate::error::EngineError;
 use crate::execution::Caller;
 use crate::execution::Driver;
 use crate::execution::protocol::{Arrived, From, Protocol};
 use crate::memory::Share;
 use crate::notice::Notice;
+use crate::phase::Phase;
 use crate::replay::ReplayError;
 use crate::residency::{Due, Residence};
-use crate::worker::lease;
 use crate::{pace, replay};
 use asl_core::Machine;
 use asl_store::{Claim, Claimed, ExecutionId, ExecutionRow, Recorded, Records, Signal, Status, Worker};
@@ -47,7 +48,7 @@ pub(crate) async fn run(inner: Weak<Inner>, due: Arc<Notify>, mut phase: watch::
                 share = engine.memory.enter(0) => share,
                 _ = phase.wait_for(|phase| !phase.takes_on()) => return,
             };
-            // Places become free together, for executions are loaded together; whoever is about to leave his leaves it now.
+            // Permits become free together, for executions are loaded together: an execution that is about to leave memory leaves it now.
             tokio::task::yield_now().await;
             let loads = engine.take_due(permit.ok(), share);
             tokio::spawn(async move { engine.load_all(loads).await });
@@ -66,7 +67,7 @@ pub(crate) async fn run(inner: Weak<Inner>, due: Arc<Notify>, mut phase: watch::
 fn left(due: Due) -> Duration {
     match due {
         Due::Now => Duration::ZERO,
-        Due::At(at_ms) => Duration::from_millis(u64::try_from(at_ms.saturating_sub(lease::wall_ms())).unwrap_or(0)),
+        Due::At(at_ms) => Duration::from_millis(u64::try_from(at_ms.saturating_sub(wall_ms())).unwrap_or(0)),
         Due::Never => NAP,
     }
 }
@@ -74,8 +75,8 @@ fn left(due: Due) -> Duration {
 /// An execution on its way into memory.
 pub(crate) struct Load {
     id: ExecutionId,
-    /// Its place there.
-    place: Place,
+    /// What it takes there.
+    admission: Admission,
     /// Inputs that are there already.
     signals: Vec<Arrived<Caller>>,
     on_trial: bool,
@@ -85,7 +86,7 @@ pub(crate) struct Load {
 struct Read {
     worker: Arc<dyn Worker>,
     row: ExecutionRow,
-    mail: Vec<Signal>,
+    waiting: Vec<Signal>,
     recorded: Result<(Arc<Definition>, Records), ReplayError>,
 }
 
@@ -97,8 +98,8 @@ impl Inner {
         }
         // An answer from outside does not wait for room: its task has waited long enough.
         let permit = self.slots.clone().try_acquire_owned().ok();
-        let place = Place { permit, share: self.memory.enter_now() };
-        self.load(Load { id, place, signals, on_trial: false }).await;
+        let admission = Admission { permit, share: self.memory.enter_now() };
+        self.load(Load { id, admission, signals, on_trial: false }).await;
         true
     }
 
@@ -108,20 +109,20 @@ impl Inner {
             return None;
         }
         let permit = self.slots.clone().try_acquire_owned().ok();
-        let place = Place { permit, share: self.memory.enter_now() };
-        Some(Load { id, place, signals: Vec::new(), on_trial: true })
+        let admission = Admission { permit, share: self.memory.enter_now() };
+        Some(Load { id, admission, signals: Vec::new(), on_trial: true })
     }
 
-    /// Those that are due, as far as there is room and they are read at once; the first has its place already.
+    /// Those that are due, as far as there is room and they are read at once; the first has its permit already.
     fn take_due(&self, permit: Option<OwnedSemaphorePermit>, share: Share) -> Vec<Load> {
         let mut loads: Vec<Load> = Vec::new();
         let (mut permit, mut share) = (permit, Some(share));
         while loads.len() < BATCH && (share.is_some() || self.memory.has_room()) {
-            let Some(id) = self.residency().take_due(lease::wall_ms()) else { break };
+            let Some(id) = self.residency().take_due(wall_ms()) else { break };
             let share = share.take().unwrap_or_else(|| self.memory.enter_now());
             loads.push(Load {
                 id,
-                place: Place { permit: permit.take(), share },
+                admission: Admission { permit: permit.take(), share },
                 signals: Vec::new(),
                 on_trial: false,
             });
@@ -167,7 +168,7 @@ impl Inner {
         for load in loads {
             // What belongs to somebody else by now is theirs to run.
             let own = recorded.remove(&load.id).filter(|found| found.row.owner == Some(worker.id()));
-            let Some(Recorded { row, records, mail }) = own else {
+            let Some(Recorded { row, records, signals: waiting }) = own else {
                 self.residency().forget(load.id);
                 self.settled(load.id);
                 continue;
@@ -179,7 +180,7 @@ impl Inner {
                 }),
             };
             let recorded = definition.and_then(|definition| Ok((definition, records?)));
-            read.push((load, Read { worker: worker.clone(), row, mail, recorded }));
+            read.push((load, Read { worker: worker.clone(), row, waiting, recorded }));
         }
         read
     }
@@ -197,8 +198,8 @@ impl Inner {
 
     /// Rebuilds the machine of an execution, which must be marked as on its way, and starts its driver.
     async fn go_on(self: &Arc<Inner>, load: Load, read: Read) {
-        let Load { id, mut place, mut signals, on_trial } = load;
-        let Read { worker, row, mail, recorded } = read;
+        let Load { id, mut admission, mut signals, on_trial } = load;
+        let Read { worker, row, waiting, recorded } = read;
         let (arn, deaths): (Arc<str>, _) = (row.arn.as_str().into(), row.deaths);
         let machine = match self.redo(recorded, &row).await {
             Ok(machine) => machine,
@@ -215,13 +216,13 @@ impl Inner {
         if !self.residency().goes_on_loading(id, &arn) {
             return self.settled(id);
         }
-        place.share.set(machine.held_bytes(), false);
-        let handed: HashSet<_> = mail.iter().map(|mail| mail.id).collect();
-        signals.extend(mail.into_iter().map(|mail| Arrived { input: mail.input, from: From::Inbox(mail.id) }));
+        admission.share.set(machine.held_bytes(), false);
+        let handed: HashSet<_> = waiting.iter().map(|signal| signal.id).collect();
+        signals.extend(waiting.into_iter().map(|Signal { id, input, .. }| Arrived { input, from: From::Inbox(id) }));
         let mut protocol = Protocol::resumed(machine);
         signals.into_iter().for_each(|arrived| protocol.signal(arrived));
         let protocol = if deaths > 0 { protocol.suspected(on_trial) } else { protocol };
-        let driver = Driver::resume(self.clone(), worker, protocol, id, place);
+        let driver = Driver::resume(self.clone(), worker, protocol, id, admission);
         self.launch(&arn, driver, handed);
     }
 
@@ -237,12 +238,12 @@ impl Inner {
             Records::Whole(records) => records,
             Records::Long => {
                 let _alone = self.long_loads.acquire().await.map_err(|_| EngineError::ShutDown)?;
-                return self.rebuild_with(definition, row, None).await;
+                return self.client.rebuild_with(definition, row, None).await;
             }
         };
         let (steps, arn) = (records.iter().map(|record| u64::from(record.steps)).sum::<u64>(), row.arn.as_str().into());
         let redo = move || replay::redo_all(Machine::new(definition), &records, &arn);
-        let rebuilt = if steps <= QUICK_STEPS { redo() } else { pace::aside(&self.heavy, redo).await? };
+        let rebuilt = if steps <= QUICK_STEPS { redo() } else { pace::aside(&self.client.heavy, redo).await? };
         Ok(rebuilt.map_err(Arc::new)?.0)
     }
 
@@ -251,7 +252,7 @@ impl Inner {
         self.settled(id);
         let name = arn.rsplit(':').next().unwrap_or(arn).to_owned();
         if error.passes() {
-            self.residency().evict(id, Due::At(lease::wall_ms() + AGAIN_MS));
+            self.residency().evict(id, Due::At(wall_ms() + AGAIN_MS));
             self.due.notify_one();
             if let Some(others) = self.told_again.admit() {
                 self.notify(&Notice::TriedAgain { execution: name, error, after_ms: AGAIN_MS, others });
@@ -319,8 +320,8 @@ impl Engine {
         }
         // Its parent has room, and waits for it.
         if inner.residency().begin_load(id) {
-            let place = Place { permit: None, share: inner.memory.enter_now() };
-            inner.load(Load { id, place, signals: Vec::new(), on_trial: false }).await;
+            let admission = Admission { permit: None, share: inner.memory.enter_now() };
+            inner.load(Load { id, admission, signals: Vec::new(), on_trial: false }).await;
         }
         Ok(true)
     }

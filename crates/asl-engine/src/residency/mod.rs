@@ -22,6 +22,7 @@
 pub(crate) mod load;
 pub(crate) mod trial;
 
+use crate::client::start::End;
 use crate::error::EngineError;
 use crate::execution::Caller;
 use crate::execution::protocol::Arrived;
@@ -30,9 +31,6 @@ use asl_store::{ExecutionId, SignalId};
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 use tokio::sync::{mpsc, watch};
-
-/// How an execution ended; `None` while it has not.
-pub(crate) type End = Option<Result<Outcome, EngineError>>;
 
 /// Of this many entries for waiting callers, those that nobody waits for any more are removed.
 const SWEEP: usize = 64;
@@ -174,6 +172,11 @@ impl Residency {
     /// Announces that an execution is about to be in the journal and that a driver follows.
     pub(crate) fn announce(&mut self, arn: &Arc<str>) {
         self.starting.insert(arn.clone());
+    }
+
+    /// Whether an execution is being created here.
+    pub(crate) fn is_starting(&self, arn: &str) -> bool {
+        self.starting.contains(arn)
     }
 
     /// It has its driver now, or could not be created.

@@ -1,11 +1,12 @@
 //! Suspects: executions whose owners died are loaded one trial after the other, so that the one that is to blame is found;
 //! one that was found is set aside.
 
-use crate::engine::{Inner, Phase};
+use crate::clock::wall_ms;
+use crate::engine::Inner;
 use crate::error::EngineError;
 use crate::notice::Notice;
+use crate::phase::Phase;
 use crate::residency::Due;
-use crate::worker::lease;
 use asl_store::quarantine::{self, Trials};
 use asl_store::{Claimed, ExecutionId};
 use std::sync::{Arc, MutexGuard, PoisonError, Weak};
@@ -127,7 +128,7 @@ impl Inner {
     /// Sets an execution aside, so that no worker runs it for a while, and says so.
     async fn set_aside(self: Arc<Inner>, id: ExecutionId, arn: Arc<str>, why: String, pause_ms: i64) {
         let name = arn.rsplit(':').next().unwrap_or(&arn).to_owned();
-        let again_ms = lease::wall_ms().saturating_add(pause_ms);
+        let again_ms = wall_ms().saturating_add(pause_ms);
         let own =
             async { self.leased().await?.worker.set_aside(id, why.clone(), again_ms).await.map_err(EngineError::from) };
         match own.await {

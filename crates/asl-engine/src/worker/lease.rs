@@ -8,17 +8,16 @@
 //! A worker that cannot renew its lease stops before the end of it, so that its functions are not at work beside those of
 //! its successor.
 
-use crate::engine::{Inner, Phase};
+use crate::client::unowned::{beat, registration};
+use crate::engine::Inner;
 use crate::error::{EngineError, passes};
+use crate::phase::Phase;
 use asl_expr::Timestamp;
-use asl_store::{ExecutionId, NewExecution, Registered, Registration, StoreError, Worker};
+use asl_store::{ExecutionId, NewExecution, Registered, StoreError, Worker};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError, Weak};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 use tokio::time::Instant;
-
-/// How long others wait before they take over from a worker that is silent, but seems to live.
-pub(crate) const LEASE: Duration = Duration::from_secs(30);
 
 /// What this engine holds while it runs executions.
 pub(crate) struct Lease {
@@ -36,21 +35,9 @@ type First = Option<Result<ExecutionId, StoreError>>;
 
 /// Makes this engine a worker, and writes the start of its first execution with that, if there is one.
 async fn register(inner: &Inner, first: Option<NewExecution>) -> Result<(Lease, First), EngineError> {
-    let settings = &inner.settings;
-    let registration = Registration {
-        what: settings.what.clone(),
-        process: std::process::id(),
-        beat: beat(settings.lease),
-        lease_ms: u64::try_from(settings.lease.as_millis()).unwrap_or(u64::MAX),
-    };
+    let registration = registration(&inner.settings.what, inner.settings.lease);
     let Registered { worker, first } = inner.store.register(registration, first).await?;
     Ok((Lease { worker }, first))
-}
-
-/// What a renewal writes: a number that was not there before. It is the time at which programs of before version 5 would take
-/// over, for they may still be at work beside this one.
-fn beat(lease: Duration) -> i64 {
-    wall_ms().saturating_add(i64::try_from(lease.as_millis()).unwrap_or(i64::MAX))
 }
 
 /// Renews the lease while the engine lives. When it cannot do so in time, or another has taken over, the engine stops.
@@ -153,10 +140,4 @@ impl Inner {
             lost
         });
     }
-}
-
-/// The wall clock; epoch milliseconds. Deadlines of executions are times in it; leases are not.
-pub(crate) fn wall_ms() -> i64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
 }

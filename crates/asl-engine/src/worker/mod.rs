@@ -8,8 +8,10 @@ pub(crate) mod lease;
 pub(crate) mod outbox;
 pub(crate) mod poller;
 
-use crate::engine::{Engine, Phase};
+use crate::clock::wall_ms;
+use crate::engine::Engine;
 use crate::error::EngineError;
+use crate::phase::Phase;
 use asl_store::{Store, StoreError, WorkerRow};
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -76,7 +78,7 @@ impl Engine {
 
     /// How many of those left in the journal are due, and come into memory as there is room.
     pub fn due(&self) -> usize {
-        self.inner.residency().due_count(lease::wall_ms(), usize::MAX)
+        self.inner.residency().due_count(wall_ms(), usize::MAX)
     }
 
     /// Shuts down in a bounded time: nothing new is taken on, tasks in flight may end for so long and what they answer is

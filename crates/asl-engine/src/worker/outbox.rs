@@ -1,9 +1,11 @@
 //! Deliveries from topics and buses to functions and state machines: taken from the outbox that the publishing transaction filled.
 
+use crate::client::start::StartExecution;
 use crate::clock::Hold;
-use crate::engine::{Engine, Inner, Phase, StartExecution};
+use crate::engine::{Engine, Inner};
 use crate::error::EngineError;
 use crate::machines::{self, Found};
+use crate::phase::Phase;
 use asl_core::Failure;
 use asl_expr::Timestamp;
 use asl_store::contract;
@@ -109,7 +111,7 @@ async fn deliver(inner: &Arc<Inner>, delivery: OutboxDelivery) -> Result<(), Eng
             let answer = inner.backends.functions.invoke(name, &delivery.payload, &delivery.id).await;
             (name.as_str(), answer.map(drop))
         }
-        // It waits for a place in memory, which may be this execution's own.
+        // It waits for a permit, which may be this execution's own.
         Target::StateMachine(arn) => (arn.as_str(), Box::pin(start(inner, arn, &delivery.id, &delivery.payload)).await),
     };
     drop(at_work);

@@ -2,13 +2,14 @@
 //!
 //! The store tells when anybody has written ([`asl_store::Changes`]), and nothing is read while nobody has.
 
-use crate::client::signal::SIGNALS;
-use crate::engine::{Inner, Phase};
+use crate::client::answer::SIGNALS;
+use crate::clock::wall_ms;
+use crate::engine::Inner;
 use crate::error::EngineError;
 use crate::execution::protocol::{Arrived, From};
 use crate::notice::Notice;
+use crate::phase::Phase;
 use crate::residency::{Due, Residence};
-use crate::worker::lease;
 use asl_store::{Changes, Claim, Signal, StoreError, Worker};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
@@ -169,10 +170,10 @@ impl Watch {
             Vec::new()
         };
         let except = inner.left().except();
-        if gone.is_empty() && !worker.claimable(&except, lease::wall_ms()).await? {
+        if gone.is_empty() && !worker.claimable(&except, wall_ms()).await? {
             return Ok(false);
         }
-        let now_ms = lease::wall_ms();
+        let now_ms = wall_ms();
         let free = if inner.memory.has_room() { inner.slots.available_permits() } else { 0 };
         let room = free - inner.residency().due_count(now_ms, free);
         if room == 0 && gone.is_empty() {
@@ -185,7 +186,7 @@ impl Watch {
         inner.clone().set_all_aside(condemned).await;
         // There may be more, also where none of these could run here.
         let except = inner.left().except();
-        worker.claimable(&except, lease::wall_ms()).await.map_err(EngineError::from)
+        worker.claimable(&except, wall_ms()).await.map_err(EngineError::from)
     }
 }
 

@@ -1,7 +1,7 @@
 //! Records of an execution, decoded in order; damage is told with the name of the execution.
 
 use super::codec::{Decoder, Row};
-use crate::{ExecutionId, ExecutionRow, JournalError, Mail, Record, Recorded, Records};
+use crate::{ExecutionId, ExecutionRow, JournalError, Record, Recorded, Records, Signal};
 use asl_store::{RecordReader, StoreError};
 use async_trait::async_trait;
 use std::collections::{HashMap, VecDeque};
@@ -91,10 +91,10 @@ impl<D: RowsAt> RecordReader for Pieces<D> {
 }
 
 /// Executions with what was read of each.
-pub(crate) fn recorded(headers: Vec<ExecutionRow>, sent: Vec<Mail>, mut chains: ChainsOf) -> Vec<Recorded> {
-    let mut mail: HashMap<ExecutionId, Vec<Mail>> = HashMap::new();
-    for letter in sent {
-        mail.entry(letter.execution).or_default().push(letter);
+pub(crate) fn recorded(headers: Vec<ExecutionRow>, sent: Vec<Signal>, mut chains: ChainsOf) -> Vec<Recorded> {
+    let mut signals: HashMap<ExecutionId, Vec<Signal>> = HashMap::new();
+    for signal in sent {
+        signals.entry(signal.execution).or_default().push(signal);
     }
     let recorded = headers.into_iter().map(|row| {
         let chain = chains.remove(&row.id).unwrap_or_else(|| Err(missing(row.id, 1)));
@@ -103,7 +103,7 @@ pub(crate) fn recorded(headers: Vec<ExecutionRow>, sent: Vec<Mail>, mut chains: 
             Chain::Long => Ok(Records::Long),
         });
         let records = records.map_err(|error| by_name(error, row.arn.as_str().into()));
-        Recorded { mail: mail.remove(&row.id).unwrap_or_default(), records, row }
+        Recorded { signals: signals.remove(&row.id).unwrap_or_default(), records, row }
     });
     recorded.collect()
 }

@@ -77,6 +77,10 @@ impl Store for PgStore {
         self.create_for(new, None).await
     }
 
+    async fn submit_in(&self, transaction: &mut (dyn std::any::Any + Send), new: NewExecution) -> Result<ExecutionId> {
+        self.submit_within(transaction, new).await
+    }
+
     async fn definition(&self, hash: &str) -> Result<Option<Definition>> {
         self.definition_of(hash).await
     }
@@ -86,7 +90,7 @@ impl Store for PgStore {
     }
 
     async fn signal(&self, execution: ExecutionId, input: Input, now_ms: i64) -> Result<SignalId> {
-        self.post(execution, input, now_ms).await
+        self.leave(execution, input, now_ms).await
     }
 
     async fn verdict(&self, signal: SignalId) -> Result<Option<bool>> {
@@ -94,7 +98,7 @@ impl Store for PgStore {
     }
 
     async fn signals(&self, execution: ExecutionId, limit: u32) -> Result<Vec<Signal>> {
-        self.mail_for(&[execution], limit).await
+        self.signals_for(&[execution], limit).await
     }
 
     async fn register(&self, worker: Registration, first: Option<NewExecution>) -> Result<Registered> {

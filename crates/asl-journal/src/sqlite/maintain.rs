@@ -23,11 +23,12 @@ pub struct Purge {
 /// So many executions are deleted in a transaction at most: others write in between.
 const AT_ONCE: u32 = 200;
 
-/// Those that are meant. What holds the highest number or position stays, because SQLite would give either again; a child of
+/// Those that somebody names.
+const NAMED: &str = "x.status <> 'RUNNING' AND x.stopped_ms < ?1 AND (?2 IS NULL OR x.status = ?2) \
+    AND (?3 IS NULL OR x.state_machine = ?3 OR substr(x.state_machine, 1, length(?3) + 1) = ?3 || '/')";
+/// Those of them that are deleted. What holds the highest number or position stays, because SQLite would give either again; a child of
 /// a map run stays as long as an execution of its state machine that may be its parent: a redrive goes on with both.
-const MEANT: &str = "x.status <> 'RUNNING' AND x.stopped_ms < ?1 AND (?2 IS NULL OR x.status = ?2) \
-    AND (?3 IS NULL OR x.state_machine = ?3 OR substr(x.state_machine, 1, length(?3) + 1) = ?3 || '/') \
-    AND x.id NOT IN (SELECT id FROM last) \
+const MEANT: &str = "x.id NOT IN (SELECT id FROM last) \
     AND NOT (instr(x.state_machine, '/') > 0 AND EXISTS ( \
         SELECT 1 FROM execution p WHERE p.state_machine = substr(x.state_machine, 1, instr(x.state_machine, '/') - 1) \
         AND p.started_ms <= x.started_ms AND (p.stopped_ms IS NULL OR p.stopped_ms >= x.started_ms) \
@@ -51,9 +52,29 @@ impl Journal {
         let (place, purge) = (self.place.clone(), purge.clone());
         in_the_background(move || {
             let conn = connect_to_read(&place, None)?;
-            let sql = format!("{LAST} SELECT count(*) FROM execution x WHERE {MEANT}");
+            let sql = format!("{LAST} SELECT count(*) FROM execution x WHERE {NAMED} AND {MEANT}");
             let count: i64 = conn.query_row(&sql, given(&purge), |row| row.get(0)).map_err(|e| place.failed(e))?;
             Ok(count.unsigned_abs())
+        })
+        .await
+    }
+
+    /// The names of the executions that this means and [`Journal::purge`] keeps, because the database counts on from them: the one that
+    /// was started last, and the one that wrote last.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn purge_keeps(&self, purge: &Purge) -> Result<Vec<String>, JournalError> {
+        let (place, purge) = (self.place.clone(), purge.clone());
+        in_the_background(move || {
+            let conn = connect_to_read(&place, None)?;
+            let sql = format!(
+                "{LAST} SELECT x.name FROM execution x WHERE {NAMED} AND x.id IN (SELECT id FROM last) ORDER BY x.id"
+            );
+            let names = conn
+                .prepare(&sql)
+                .and_then(|mut query| query.query_map(given(&purge), |row| row.get(0)).and_then(Iterator::collect));
+            names.map_err(|e| place.failed(e))
         })
         .await
     }
@@ -152,7 +173,8 @@ fn given(purge: &Purge) -> impl rusqlite::Params {
 fn delete(conn: &mut Connection, purge: &Purge) -> Result<u64, rusqlite::Error> {
     let tx = conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let ids: Vec<i64> = {
-        let sql = format!("{LAST} SELECT x.id FROM execution x WHERE {MEANT} ORDER BY x.id LIMIT {AT_ONCE}");
+        let sql =
+            format!("{LAST} SELECT x.id FROM execution x WHERE {NAMED} AND {MEANT} ORDER BY x.id LIMIT {AT_ONCE}");
         let mut meant = tx.prepare(&sql)?;
         let ids = meant.query_map(given(purge), |row| row.get(0))?;
         ids.collect::<Result<_, _>>()?

@@ -95,7 +95,7 @@ impl Store for Journal {
     }
 
     async fn signal(&self, execution: ExecutionId, input: Input, now_ms: i64) -> Result<SignalId> {
-        self.post(execution, input, now_ms).await
+        self.leave(execution, input, now_ms).await
     }
 
     async fn verdict(&self, signal: SignalId) -> Result<Option<bool>> {
@@ -103,7 +103,7 @@ impl Store for Journal {
     }
 
     async fn signals(&self, execution: ExecutionId, limit: u32) -> Result<Vec<Signal>> {
-        self.mail_of(execution, limit).await
+        self.signals_of(execution, limit).await
     }
 
     async fn register(&self, worker: Registration, first: Option<NewExecution>) -> Result<Registered> {
@@ -188,7 +188,7 @@ impl Worker for JournalWorker {
         outcome: Option<&Outcome>,
         taken: Vec<Verdict>,
     ) -> Result<()> {
-        self.append_mail(execution, record, outcome, taken).await
+        self.append_taking(execution, record, outcome, taken).await
     }
 
     async fn transact(&self, work: Box<dyn Work<Option<Append>>>) -> Result<Done> {
@@ -232,7 +232,7 @@ impl Worker for JournalWorker {
     }
 
     async fn inbox(&self, limit: u32) -> Result<Vec<Signal>> {
-        self.mail(None, limit).await
+        self.signals(None, limit).await
     }
 
     async fn discard(&self, signals: Vec<SignalId>) -> Result<()> {

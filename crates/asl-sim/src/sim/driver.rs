@@ -131,7 +131,7 @@ impl Sim<'_> {
             Todo::Run { now, budget } => return self.run_machine(exec, driver, now, budget),
             Todo::Write(write) => return self.write_record(exec, driver, *write),
             Todo::Discard(signals) => {
-                let refused = |mail| Verdict { mail, taken: false };
+                let refused = |signal| Verdict { signal, taken: false };
                 self.store.decide(&signals.into_iter().map(refused).collect::<Vec<_>>());
                 self.tell_verdicts();
             }

@@ -110,7 +110,7 @@ impl Sim<'_> {
 
     fn hand(&mut self, id: SignalId, exec: Exec, input: Input) {
         if self.has(Sabotage::EmptyInboxEarly) {
-            self.store.decide(&[asl_store::Verdict { mail: id, taken: true }]);
+            self.store.decide(&[asl_store::Verdict { signal: id, taken: true }]);
             self.tell_verdicts();
         }
         self.deliver(exec, Delivery::Signal(Arrived { input, from: From::Inbox(id) }));

@@ -169,10 +169,10 @@ impl InMemory {
             end(&mut kept.row, outcome, &record);
         }
         kept.records.push(record);
-        for Verdict { mail, taken } in taken {
-            state.signals.retain(|signal| signal.id != mail);
+        for Verdict { signal: id, taken } in taken {
+            state.signals.retain(|signal| signal.id != id);
             if self.keeps(Rule::Signals) {
-                state.verdicts.insert(mail, taken);
+                state.verdicts.insert(id, taken);
             }
         }
         state.committed();
@@ -301,11 +301,11 @@ impl Store for InMemory {
         let mut state = self.state();
         let (mut left, mut all) = (signals as usize, Vec::new());
         for id in executions {
-            let mail = state.signals.iter().filter(|signal| signal.execution == *id).take(left);
-            let mail: Vec<Signal> = mail.cloned().collect();
+            let signals = state.signals.iter().filter(|signal| signal.execution == *id).take(left);
+            let signals: Vec<Signal> = signals.cloned().collect();
             let Ok(kept) = state.kept(*id) else { continue };
-            left -= mail.len();
-            all.push(Recorded { row: kept.row.clone(), records: Ok(Records::Whole(kept.records.clone())), mail });
+            left -= signals.len();
+            all.push(Recorded { row: kept.row.clone(), records: Ok(Records::Whole(kept.records.clone())), signals });
         }
         Ok(all)
     }

@@ -265,7 +265,7 @@ impl Check<'_> {
         let second = self.ok("to signal", self.store.signal(id, beat, 6).await)?;
         let inbox = self.ok("to read the inbox", worker.inbox(10).await)?;
         self.holds(inbox.iter().map(|signal| signal.id).eq([first, second]), "the inbox is not what was sent")?;
-        let taken = vec![Verdict { mail: first, taken: true }];
+        let taken = vec![Verdict { signal: first, taken: true }];
         let late = worker.append(id, step(9, "x"), None, taken.clone()).await;
         self.refused("a record out of order", late, |error| matches!(error, StoreError::OutOfOrder { .. }))?;
         let waits = self.ok("to ask", self.store.verdict(first).await)?;

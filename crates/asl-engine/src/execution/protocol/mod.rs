@@ -27,245 +27,25 @@
 //! | `Leaving` | whether something came at the last moment | `Ready`; else it is over |
 //! | `Over` | | |
 
+mod act;
+mod contract;
 mod flight;
+mod recording;
 mod rest;
+mod stage;
 #[cfg(test)]
 mod tests;
 
+pub use contract::{Around, Arrived, From, Integrations, Mode, News, Shown, Todo, Write};
 use flight::InFlight;
 pub use flight::Work;
+pub use recording::{Recording, time_for};
+use stage::{Committed, Stage, Suspicion, Taken};
 
-use asl_core::{
-    Budget, Command, Effects, Event, Failure, Input, Machine, MapCommand, Note, Outcome, Progress, Step, TaskCall,
-    TaskId,
-};
+use asl_core::{Budget, Failure, Input, Machine, Progress, Step, TaskCall};
 use asl_expr::Timestamp;
-use asl_store::{Record, SignalId, Verdict};
+use asl_store::Verdict;
 use std::collections::VecDeque;
-
-/// How a call of a task is made.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Mode {
-    /// Inside the store's transaction: its effect is committed with the record that has its answer.
-    Transactional,
-    /// Outside, with an idempotency key: it may be made again after a crash.
-    Remote,
-    /// Outside; what is started goes on by itself and is followed to its end, by the next owner if this one hands over.
-    Job,
-}
-
-/// What the protocol asks about calls.
-pub trait Integrations {
-    /// How a call is made.
-    fn mode(&self, call: &TaskCall) -> Mode;
-    /// Whether a call whose start was answered already is made again when the execution is taken up: a job that has to be watched.
-    fn again(&self, call: &TaskCall) -> bool;
-    /// True when remote calls run inside this process, so that one that ends the process is the execution's doing.
-    fn run_here(&self) -> bool;
-}
-
-/// What the protocol knows of its surroundings when it decides.
-#[derive(Clone, Copy)]
-pub struct Around<'a> {
-    /// The clock. It may be set back; the machine's own time is not.
-    pub now: Timestamp,
-    /// The process ends what is in flight, and begins nothing.
-    pub draining: bool,
-    /// Others wait for a place in memory.
-    pub pressed: bool,
-    /// An execution that waits may leave memory: not where time is skipped, a wait is over at once there.
-    pub evicts: bool,
-    /// What a record may cost.
-    pub record: Budget,
-    /// What runs calls.
-    pub integrations: &'a dyn Integrations,
-}
-
-/// An input from outside, and who is told what becomes of it. `C` is how a caller is told.
-#[derive(Clone, Debug)]
-pub struct Arrived<C> {
-    /// What it says.
-    pub input: Input,
-    /// Where it came from.
-    pub from: From<C>,
-}
-
-/// Where a signal came from.
-#[derive(Clone, Debug)]
-pub enum From<C> {
-    /// A caller in this process.
-    Caller(C),
-    /// The inbox, which it leaves when it is recorded or refused.
-    Inbox(SignalId),
-}
-
-/// What work of this execution says: an input for its machine, and whether the work is over with that.
-#[derive(Clone, Debug)]
-pub struct News {
-    /// The input, if it has one.
-    pub input: Option<Input>,
-    /// What is over.
-    pub over: Option<Work>,
-}
-
-/// A thing to do.
-#[derive(Debug)]
-pub enum Todo<C> {
-    /// Write down that this execution is on trial: what it does next may end the process.
-    StandTrial,
-    /// It is not on trial any more.
-    Cleared,
-    /// Run the machine ([`Protocol::machine_mut`]) at this time, for at most this budget.
-    Run {
-        /// The time of the record.
-        now: Timestamp,
-        /// What the run may cost.
-        budget: Budget,
-    },
-    /// Commit this record, with the verdicts on the signals that it took in.
-    Write(Box<Write>),
-    /// Refuse signals of the inbox; there is nothing to record.
-    Discard(Vec<SignalId>),
-    /// Make this call inside the store's transaction, and commit it with the record of its answer ([`Recording::answer`]).
-    Transact(Box<TaskCall>),
-    /// Rebuild the machine from the records: what came since can never be written.
-    Rebuild,
-    /// Show what was committed to those who watch.
-    Show(Box<Shown>),
-    /// Make a call.
-    Call(Box<TaskCall>),
-    /// Give a call up.
-    Cancel(TaskId),
-    /// Do what a map run asks for.
-    Map(Box<MapCommand>),
-    /// Tell a caller what became of a signal: true when it is recorded, false when it had no place any more.
-    Tell(C, bool),
-    /// Nothing is to be done before something comes, or this time.
-    Wait {
-        /// When to call [`Protocol::next`] again at the latest.
-        until: Option<Timestamp>,
-    },
-    /// Take it out of memory, unless something has come meanwhile; it is due at this time.
-    Evict {
-        /// When it is to be taken up again, if no signal comes before.
-        due: Option<Timestamp>,
-    },
-    /// It has ended, and that is committed.
-    Finish(Outcome),
-    /// The process drains, and nothing of this execution is in flight: others go on with it.
-    HandOver,
-}
-
-/// What is to be committed.
-#[derive(Debug)]
-pub struct Write {
-    /// The record.
-    pub record: Record,
-    /// How the execution ends with it.
-    pub outcome: Option<Outcome>,
-    /// What becomes of signals of the inbox.
-    pub taken: Vec<Verdict>,
-}
-
-/// What was committed.
-#[derive(Debug)]
-pub struct Shown {
-    /// The time of the record.
-    pub now: Timestamp,
-    /// Its events.
-    pub events: Vec<Event>,
-    /// What the events do not say.
-    pub notes: Vec<Note>,
-}
-
-/// A run that is made into a record: the same for the start of an execution, a transaction, and a run of the protocol.
-#[derive(Debug)]
-pub struct Recording {
-    /// The record.
-    pub record: Record,
-    /// What else came of the run; its events are in the record.
-    pub effects: Effects,
-    /// How the run went.
-    pub step: Step,
-}
-
-impl Recording {
-    /// What a run gave.
-    pub fn of(machine: &mut Machine, now: Timestamp, inputs: Vec<Input>, step: Step) -> Recording {
-        let effects = machine.take_effects();
-        let record = Record { now, inputs, steps: step.steps, events: effects.events.clone() };
-        Recording { record, effects, step }
-    }
-
-    /// Hands a machine an answer, if that still has a place, and runs it: inside the transaction that makes the call.
-    pub fn answer(
-        machine: &mut Machine,
-        now: Timestamp,
-        answer: Option<Input>,
-        run: impl FnOnce(&mut Machine) -> Step,
-    ) -> Recording {
-        let inputs = answer.and_then(|input| machine.accept(input, now)).into_iter().collect();
-        let step = run(machine);
-        Recording::of(machine, now, inputs, step)
-    }
-
-    /// True when there is nothing to write.
-    fn is_nothing(&self) -> bool {
-        self.record.inputs.is_empty() && self.record.steps == 0 && self.record.events.is_empty()
-    }
-}
-
-/// The time of the next record. Where the clock was set back it is the machine's own, which does not go back: a record must say
-/// the time that its events have, or it would not replay.
-pub fn time_for(clock: Timestamp, machine: &Machine) -> Timestamp {
-    clock.max(machine.now())
-}
-
-/// What a record takes in, and who wants to hear of it.
-#[derive(Debug)]
-struct Taken<C> {
-    now: Timestamp,
-    inputs: Vec<Input>,
-    callers: Vec<(C, bool)>,
-    signals: Vec<Verdict>,
-}
-
-impl<C> Taken<C> {
-    fn nothing(now: Timestamp) -> Taken<C> {
-        Taken { now, inputs: Vec::new(), callers: Vec::new(), signals: Vec::new() }
-    }
-}
-
-/// A record that is committed, with what is to be done about it.
-#[derive(Debug)]
-struct Committed<C> {
-    now: Timestamp,
-    effects: Effects,
-    step: Step,
-    callers: Vec<(C, bool)>,
-}
-
-#[derive(Debug)]
-enum Stage<C> {
-    TakingUp,
-    Redriving,
-    Ready,
-    Running(Taken<C>),
-    Writing(Committed<C>, Vec<SignalId>),
-    Transacting,
-    Rebuilding,
-    Acting(Committed<C>),
-    Leaving,
-    Over,
-}
-
-/// A suspect until its next record: whether its end of the process is written down as its doing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Suspicion {
-    OnTrial,
-    /// It waits for something outside this process.
-    Waits,
-}
 
 /// What drives one execution. `C` is how a caller of a signal is told.
 #[derive(Debug)]
@@ -378,18 +158,18 @@ impl<C> Protocol<C> {
     /// The machine was run.
     pub fn ran(&mut self, step: Step) {
         let stage = std::mem::replace(&mut self.stage, Stage::Ready);
-        let Stage::Running(taken) = stage else { panic!("a run that nobody asked for, in {}", name(&stage)) };
+        let Stage::Running(taken) = stage else { panic!("a run that nobody asked for, in {}", stage.name()) };
         let Taken { now, inputs, callers, signals } = taken;
         let recording = Recording::of(&mut self.machine, now, inputs, step);
         if recording.is_nothing() {
             self.progress = recording.step.progress;
             if !signals.is_empty() {
-                self.todo.push_back(Todo::Discard(signals.into_iter().map(|verdict| verdict.mail).collect()));
+                self.todo.push_back(Todo::Discard(signals.into_iter().map(|verdict| verdict.signal).collect()));
             }
             return self.tell_callers(callers);
         }
         self.is_at_work();
-        let taken_in = signals.iter().map(|verdict| verdict.mail).collect();
+        let taken_in = signals.iter().map(|verdict| verdict.signal).collect();
         let Recording { record, effects, step } = recording;
         let outcome = self.machine.outcome().cloned();
         self.todo.push_back(Todo::Write(Box::new(Write { record, outcome, taken: signals })));
@@ -399,7 +179,7 @@ impl<C> Protocol<C> {
     /// The record is committed.
     pub fn written(&mut self) {
         let stage = std::mem::replace(&mut self.stage, Stage::Ready);
-        let Stage::Writing(committed, _) = stage else { panic!("a commit that nobody asked for, in {}", name(&stage)) };
+        let Stage::Writing(committed, _) = stage else { panic!("a commit that nobody asked for, in {}", stage.name()) };
         self.stage = Stage::Acting(committed);
     }
 
@@ -408,7 +188,7 @@ impl<C> Protocol<C> {
         assert!(
             matches!(self.stage, Stage::Transacting),
             "a transaction that nobody asked for, in {}",
-            name(&self.stage)
+            self.stage.name()
         );
         self.is_at_work();
         let Recording { record, effects, step } = committed;
@@ -426,14 +206,14 @@ impl<C> Protocol<C> {
                 self.tell_callers(refused.collect());
             }
             Stage::Transacting => {}
-            stage => panic!("nothing was to be written, in {}", name(&stage)),
+            stage => panic!("nothing was to be written, in {}", stage.name()),
         }
         self.todo.push_back(Todo::Rebuild);
     }
 
     /// The machine was rebuilt, and fails for this reason.
     pub fn rebuilt(&mut self, machine: Machine, failure: Failure, clock: Timestamp) {
-        assert!(matches!(self.stage, Stage::Rebuilding), "a machine that nobody asked for, in {}", name(&self.stage));
+        assert!(matches!(self.stage, Stage::Rebuilding), "a machine that nobody asked for, in {}", self.stage.name());
         self.machine = machine;
         let now = time_for(clock, &self.machine);
         let inputs = self.machine.accept(Input::Fail(failure), now).into_iter().collect();
@@ -443,29 +223,8 @@ impl<C> Protocol<C> {
 
     /// Something came while it was to leave memory: it stays.
     pub fn stays(&mut self) {
-        assert!(matches!(self.stage, Stage::Leaving), "it was not about to leave, in {}", name(&self.stage));
+        assert!(matches!(self.stage, Stage::Leaving), "it was not about to leave, in {}", self.stage.name());
         self.stage = Stage::Ready;
-    }
-
-    /// After a crash, or a time outside memory: what is open goes out again.
-    fn take_up(&mut self, around: &Around<'_>) {
-        let (tasks, map_work) = (self.machine.open_tasks(), self.machine.open_map_work());
-        let mut again = self.machine.submitted_tasks();
-        again.retain(|call| around.integrations.again(call));
-        // Nothing is done for one that is to end: not even what ended the process before it. But its children and jobs are
-        // stopped by its end, so they have to be known.
-        let ends = self.signals.iter().any(|arrived| matches!(arrived.input, Input::Stop(_)));
-        if ends {
-            let children = map_work.into_iter().filter(|work| matches!(work, MapCommand::Start(_)));
-            children.for_each(|command| self.map_work(command, around));
-            let jobs = again.into_iter().filter(|call| around.integrations.mode(call) == Mode::Job);
-            jobs.for_each(|call| self.dispatch(call, around));
-        } else {
-            tasks.into_iter().chain(again).for_each(|call| self.dispatch(call, around));
-            map_work.into_iter().for_each(|command| self.map_work(command, around));
-        }
-        // It may have been in the middle of something.
-        self.progress = Progress::Yielded;
     }
 
     fn decide(&mut self, around: &Around<'_>) {
@@ -511,7 +270,7 @@ impl<C> Protocol<C> {
         while self.inputs.front().is_some_and(&mut fits)
             && let Some(input) = self.inputs.pop_front()
         {
-            // A late answer has no place any more, and leaves no trace.
+            // A late answer is refused, and leaves no trace.
             taken.inputs.extend(self.machine.accept(input, now));
         }
         while self.signals.front().is_some_and(|arrived| fits(&arrived.input))
@@ -520,104 +279,10 @@ impl<C> Protocol<C> {
             let input = self.machine.accept(input, now);
             match from {
                 From::Caller(caller) => taken.callers.push((caller, input.is_some())),
-                From::Inbox(id) => taken.signals.push(Verdict { mail: id, taken: input.is_some() }),
+                From::Inbox(id) => taken.signals.push(Verdict { signal: id, taken: input.is_some() }),
             }
             taken.inputs.extend(input);
         }
         taken
-    }
-
-    /// What is committed may now be seen and done.
-    fn act(&mut self, committed: Committed<C>, around: &Around<'_>) {
-        let Committed { now, effects, step, callers } = committed;
-        self.progress = step.progress;
-        let Effects { events, commands, notes, .. } = effects;
-        self.todo.push_back(Todo::Show(Box::new(Shown { now, events, notes })));
-        for command in commands {
-            match command {
-                Command::RunTask(call) => self.dispatch(*call, around),
-                Command::CancelTask(task) => {
-                    self.transactional.retain(|call| call.id != task);
-                    if self.flight.remove(Work::Call(task)) {
-                        self.todo.push_back(Todo::Cancel(task));
-                    }
-                }
-                Command::Map(command) => self.map_work(command, around),
-                Command::Finish(_) => {}
-            }
-        }
-        self.settle(None);
-        self.tell_callers(callers);
-    }
-
-    fn dispatch(&mut self, call: TaskCall, around: &Around<'_>) {
-        if around.draining {
-            // The next owner hands it out.
-            return;
-        }
-        match around.integrations.mode(&call) {
-            Mode::Transactional => self.transactional.push_back(call),
-            Mode::Remote | Mode::Job => {
-                self.flight.insert(Work::Call(call.id));
-                if call.submitted.is_some() {
-                    self.flight.follows(call.id);
-                }
-                self.todo.push_back(Todo::Call(Box::new(call)));
-            }
-        }
-    }
-
-    fn map_work(&mut self, command: MapCommand, around: &Around<'_>) {
-        if around.draining {
-            return;
-        }
-        match &command {
-            MapCommand::Start(call) => self.flight.insert(Work::Child(call.run, call.child)),
-            MapCommand::Read(read) => self.flight.insert(Work::File(read.run)),
-            MapCommand::Write(write) => self.flight.insert(Work::File(write.run)),
-            // It is in flight until its end is heard of.
-            MapCommand::Stop { .. } => {}
-        }
-        self.todo.push_back(Todo::Map(Box::new(command)));
-    }
-
-    fn tell_callers(&mut self, callers: Vec<(C, bool)>) {
-        self.todo.extend(callers.into_iter().map(|(caller, has_place)| Todo::Tell(caller, has_place)));
-    }
-
-    /// It goes on: a suspect is on trial again.
-    fn stand_trial(&mut self) {
-        if self.suspicion == Some(Suspicion::Waits) {
-            self.suspicion = Some(Suspicion::OnTrial);
-            self.todo.push_back(Todo::StandTrial);
-        }
-    }
-
-    /// It is not to blame for what happens from now on: it has written a record, or waits for something outside.
-    fn settle(&mut self, then: Option<Suspicion>) {
-        if self.suspicion == Some(Suspicion::OnTrial) {
-            self.todo.push_back(Todo::Cleared);
-        }
-        self.suspicion = self.suspicion.and(then);
-    }
-
-    fn is_at_work(&mut self) {
-        self.linger_ms = rest::LINGER_MS;
-        self.idle_since = None;
-    }
-}
-
-fn name<C>(stage: &Stage<C>) -> &'static str {
-    match stage {
-        Stage::TakingUp => "TakingUp",
-        Stage::Redriving => "Redriving",
-        Stage::Ready => "Ready",
-        Stage::Running(_) => "Running",
-        Stage::Writing(..) => "Writing",
-        Stage::Transacting => "Transacting",
-        Stage::Rebuilding => "Rebuilding",
-        Stage::Acting(_) => "Acting",
-        Stage::Leaving => "Leaving",
-        Stage::Over => "Over",
     }
 }

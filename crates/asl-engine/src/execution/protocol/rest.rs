@@ -1,13 +1,14 @@
 //! What an execution does that has nothing to do: it waits in memory for a while, leaves it, or is handed over.
 
-use super::{Around, Protocol, Stage, Suspicion, Todo};
+use super::stage::{Stage, Suspicion};
+use super::{Around, Protocol, Todo};
 
 /// An execution that has waited so long for an answer stays in the store only, until its time comes; milliseconds. One that waits
 /// for its time alone stays no longer than it must.
 pub(super) const LINGER_MS: i64 = 250;
 /// So long where it was loaded just now, and is found to wait still; milliseconds.
 pub(super) const LINGER_LOADED_MS: i64 = 50;
-/// So long where others wait for its place; milliseconds.
+/// So long where others wait for its permit; milliseconds.
 const LINGER_PRESSED_MS: i64 = 5;
 /// An execution whose time comes so soon stays in memory; milliseconds. For each event of its history, which would have to be
 /// replayed, it is a millisecond more.

@@ -2,7 +2,8 @@
 
 use super::flight::InFlight;
 use super::*;
-use asl_core::{Execution, ExecutionType, MapRunId};
+use asl_core::{Execution, ExecutionType, MapRunId, TaskId};
+use asl_store::SignalId;
 use asl_syntax::{Options, Source, load};
 use asl_value::Value;
 use proptest::prelude::*;

@@ -54,7 +54,7 @@ impl PgStore {
         signals: u32,
     ) -> Result<Vec<Recorded>, JournalError> {
         let headers = self.headers_of(executions).await?;
-        let sent = self.mail_for(executions, signals).await?;
+        let sent = self.signals_for(executions, signals).await?;
         Ok(recorded(headers, sent, self.chains(executions, LONG_BYTES).await?))
     }
 

@@ -1,7 +1,7 @@
 //! Inputs for executions from processes that do not run them; see [`crate::sqlite`]'s inbox for what they are.
 
 use crate::postgres::PgStore;
-use crate::{ExecutionId, JournalError, MailId, WorkerId};
+use crate::{ExecutionId, JournalError, SignalId, WorkerId};
 use asl_core::Input;
 use sqlx::Row as _;
 
@@ -14,7 +14,12 @@ const FORGET: i64 = 64;
 
 impl PgStore {
     /// Leaves an input for whoever runs an execution.
-    pub(crate) async fn post(&self, execution: ExecutionId, input: Input, now_ms: i64) -> Result<MailId, JournalError> {
+    pub(crate) async fn leave(
+        &self,
+        execution: ExecutionId,
+        input: Input,
+        now_ms: i64,
+    ) -> Result<SignalId, JournalError> {
         let mut payload = None;
         let input = input.map(&mut |value| {
             payload = Some(value.to_string());
@@ -42,20 +47,20 @@ impl PgStore {
                 if id % FORGET == 0 {
                     store.query(forget).bind(id - VERDICTS).execute(&mut *tx).await?;
                 }
-                Ok(Ok(MailId(id)))
+                Ok(Ok(SignalId(id)))
             })
         })
         .await
     }
 
     /// Refuses inputs that have no place in their execution any more.
-    pub(crate) async fn discard_for(&self, worker: WorkerId, mail: Vec<MailId>) -> Result<(), JournalError> {
-        let mail: Vec<i64> = mail.into_iter().map(|mail| mail.0).collect();
+    pub(crate) async fn discard_for(&self, worker: WorkerId, signals: Vec<SignalId>) -> Result<(), JournalError> {
+        let signals: Vec<i64> = signals.into_iter().map(|signal| signal.0).collect();
         let sql = "WITH gone AS (DELETE FROM @inbox i USING @execution x WHERE i.id = ANY($1) AND x.id = i.execution \
                    AND x.owner = $2 RETURNING i.id) \
                    INSERT INTO @verdict (mail, taken) SELECT id, 0 FROM gone ON CONFLICT DO NOTHING";
         self.write_by(Some(worker), |tx| {
-            let query = self.query(sql).bind(mail.clone()).bind(worker.0);
+            let query = self.query(sql).bind(signals.clone()).bind(worker.0);
             Box::pin(async move { query.execute(tx).await.map(|_| Ok(())) })
         })
         .await

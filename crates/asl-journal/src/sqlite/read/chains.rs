@@ -58,16 +58,16 @@ impl Journal {
         }
     }
 
-    /// Everything that it takes to go on with these executions, with at most `mail_limit` inputs for all of them together.
+    /// Everything that it takes to go on with these executions, with at most `signal_limit` inputs for all of them together.
     /// Those that do not exist are not among the answers.
     ///
     /// # Errors
     /// When the database cannot be read.
-    pub async fn recorded(&self, executions: &[ExecutionId], mail_limit: u32) -> Result<Vec<Recorded>, JournalError> {
+    pub async fn recorded(&self, executions: &[ExecutionId], signal_limit: u32) -> Result<Vec<Recorded>, JournalError> {
         let numbers = Numbers::new(executions);
         let headers = self.headers_of(&numbers).await?;
         // What is sent meanwhile is left for whoever looks next: it is not lost.
-        let sent = self.mail_for(&numbers, mail_limit).await?;
+        let sent = self.signals_for(&numbers, signal_limit).await?;
         Ok(recorded(headers, sent, self.chains(&numbers, LONG_BYTES).await?))
     }
 

@@ -1,7 +1,7 @@
 //! The inbox, verdicts and the keys of task tokens, as readers see them.
 
 use super::headers::Numbers;
-use crate::{ExecutionId, Journal, JournalError, JournalWorker, Mail, MailId};
+use crate::{ExecutionId, Journal, JournalError, JournalWorker, Signal, SignalId};
 use asl_core::{Input, TokenKey};
 use asl_value::Value;
 use sqlx::Row as _;
@@ -12,29 +12,29 @@ impl Journal {
     ///
     /// # Errors
     /// When the database cannot be read.
-    pub async fn mail_of(&self, execution: ExecutionId, limit: u32) -> Result<Vec<Mail>, JournalError> {
-        self.mail_for(&Numbers::new(&[execution]), limit).await
+    pub async fn signals_of(&self, execution: ExecutionId, limit: u32) -> Result<Vec<Signal>, JournalError> {
+        self.signals_for(&Numbers::new(&[execution]), limit).await
     }
 
     /// The oldest inputs that wait for these executions, at most `limit`.
-    pub(crate) async fn mail_for(&self, executions: &Numbers, limit: u32) -> Result<Vec<Mail>, JournalError> {
+    pub(crate) async fn signals_for(&self, executions: &Numbers, limit: u32) -> Result<Vec<Signal>, JournalError> {
         let sql = "SELECT id, execution, input, payload FROM inbox \
                    WHERE execution IN (SELECT value FROM json_each(?)) ORDER BY id LIMIT ?";
         let mut conn = self.reader().await?;
-        self.letters(sqlx::query(sql).bind(&executions.0).bind(limit).fetch_all(&mut *conn).await)
+        self.signals_in(sqlx::query(sql).bind(&executions.0).bind(limit).fetch_all(&mut *conn).await)
     }
 
-    fn letters(&self, rows: Result<Vec<SqliteRow>, sqlx::Error>) -> Result<Vec<Mail>, JournalError> {
-        rows.and_then(|rows| rows.iter().map(mail).collect()).map_err(|e| self.place.failed(e))
+    fn signals_in(&self, rows: Result<Vec<SqliteRow>, sqlx::Error>) -> Result<Vec<Signal>, JournalError> {
+        rows.and_then(|rows| rows.iter().map(signal).collect()).map_err(|e| self.place.failed(e))
     }
 
     /// What became of an input; `None` while it waits in the inbox. Only of the last ten thousand inputs that is known.
     ///
     /// # Errors
     /// When the database cannot be read.
-    pub async fn verdict(&self, mail: MailId) -> Result<Option<bool>, JournalError> {
+    pub async fn verdict(&self, signal: SignalId) -> Result<Option<bool>, JournalError> {
         let mut conn = self.reader().await?;
-        let query = sqlx::query_scalar("SELECT taken FROM verdict WHERE mail = ?").bind(mail.0);
+        let query = sqlx::query_scalar("SELECT taken FROM verdict WHERE mail = ?").bind(signal.0);
         query.fetch_optional(&mut *conn).await.map_err(|e| self.place.failed(e))
     }
 
@@ -55,23 +55,23 @@ impl JournalWorker {
     ///
     /// # Errors
     /// When the database cannot be read.
-    pub async fn mail(&self, only: Option<ExecutionId>, limit: u32) -> Result<Vec<Mail>, JournalError> {
+    pub async fn signals(&self, only: Option<ExecutionId>, limit: u32) -> Result<Vec<Signal>, JournalError> {
         if let Some(execution) = only {
-            return self.mail_of(execution, limit).await;
+            return self.signals_of(execution, limit).await;
         }
         let sql = "SELECT i.id, i.execution, i.input, i.payload FROM inbox i JOIN execution x ON x.id = i.execution \
                    WHERE x.owner = ? ORDER BY i.id LIMIT ?";
         let mut conn = self.reader().await?;
-        self.letters(sqlx::query(sql).bind(self.id.0).bind(limit).fetch_all(&mut *conn).await)
+        self.signals_in(sqlx::query(sql).bind(self.id.0).bind(limit).fetch_all(&mut *conn).await)
     }
 }
 
-fn mail(row: &SqliteRow) -> Result<Mail, sqlx::Error> {
+fn signal(row: &SqliteRow) -> Result<Signal, sqlx::Error> {
     let decode = |e: String| sqlx::Error::Decode(e.into());
     let payload: Option<String> = row.try_get(3)?;
     let payload: Option<Value> =
         payload.map(|text| text.parse()).transpose().map_err(|e: asl_value::ParseError| decode(e.to_string()))?;
     let input: Input<u64> = serde_json::from_str(row.try_get(2)?).map_err(|e| decode(e.to_string()))?;
     let input = input.map(&mut |_| payload.clone().unwrap_or_default());
-    Ok(Mail { id: MailId(row.try_get(0)?), execution: ExecutionId(row.try_get(1)?), input })
+    Ok(Signal { id: SignalId(row.try_get(0)?), execution: ExecutionId(row.try_get(1)?), input })
 }

@@ -28,7 +28,7 @@ impl JournalWorker {
         record: Record,
         outcome: Option<&Outcome>,
     ) -> Result<(), JournalError> {
-        self.append_mail(execution, record, outcome, Vec::new()).await
+        self.append_taking(execution, record, outcome, Vec::new()).await
     }
 
     /// As [`JournalWorker::append`], and deletes these inputs from the inbox in the same transaction: the record has them, or
@@ -36,15 +36,15 @@ impl JournalWorker {
     ///
     /// # Errors
     /// As for [`JournalWorker::append`].
-    pub async fn append_mail(
+    pub async fn append_taking(
         &self,
         execution: ExecutionId,
         record: Record,
         outcome: Option<&Outcome>,
-        mail: Vec<Verdict>,
+        verdicts: Vec<Verdict>,
     ) -> Result<(), JournalError> {
         let append = Append { execution, record, outcome: outcome.cloned() };
-        let ticket = Ticket { owner: self.id, mail };
+        let ticket = Ticket { owner: self.id, verdicts };
         // Where it does not go on from what is known here, the writer has the last word.
         let tail = self.tails.take(execution);
         let ready = tail.and_then(|tail| Ready::new(&append.record, execution, tail).ok());

@@ -5,7 +5,7 @@ use crate::encoding::codec::Row;
 use crate::encoding::ready::Ready;
 use crate::encoding::standing::Standing;
 use crate::sqlite::catalogue::Change;
-use crate::sqlite::write::inbox::MailJob;
+use crate::sqlite::write::inbox::InboxJob;
 use crate::sqlite::write::known::{Known, Last, Remembered};
 use crate::sqlite::write::lease::LeaseJob;
 use crate::sqlite::write::quarantine::QuarantineJob;
@@ -28,7 +28,7 @@ pub(crate) type Appended = Box<(Append, Option<Ready>)>;
 #[derive(Clone, Debug)]
 pub(crate) struct Ticket {
     pub(crate) owner: WorkerId,
-    pub(crate) mail: Vec<Verdict>,
+    pub(crate) verdicts: Vec<Verdict>,
 }
 
 /// What the writer is asked for.
@@ -40,7 +40,7 @@ pub(crate) enum Job {
     Append(Appended, Ticket, Reply<Appended>),
     Transact(Box<dyn Transaction>, Option<WorkerId>),
     Lease(LeaseJob),
-    Mail(MailJob),
+    Inbox(InboxJob),
     Quarantine(QuarantineJob),
     /// Of the catalogue.
     Change(Box<dyn Change>),
@@ -56,7 +56,7 @@ impl Job {
             Job::Append(_, _, reply) => drop(reply.send(Err(error.clone()))),
             Job::Transact(transaction, _) => transaction.finish(Err(error.clone())),
             Job::Lease(job) => job.fail(error),
-            Job::Mail(job) => job.fail(error),
+            Job::Inbox(job) => job.fail(error),
             Job::Quarantine(job) => job.fail(error),
             Job::Change(change) => change.fail(error),
             Job::Close(done) => return Some(done),
@@ -82,7 +82,7 @@ pub(crate) struct Group {
     rows: Vec<(ExecutionId, Row)>,
     changed: Vec<(ExecutionId, Standing)>,
     /// Inputs of the inbox that records took in, or refused.
-    pub(crate) mail: Vec<Verdict>,
+    pub(crate) verdicts: Vec<Verdict>,
     pub(crate) appended: Vec<(Reply<Appended>, Appended)>,
     pub(crate) transactions: Vec<Box<dyn Transaction>>,
     /// Callers with other answers.
@@ -153,11 +153,12 @@ impl Group {
     }
 
     fn write_verdicts(&mut self, conn: &Connection) -> Result<(), rusqlite::Error> {
-        for Verdict { mail, taken } in self.mail.drain(..) {
+        for Verdict { signal, taken } in self.verdicts.drain(..) {
             if taken {
-                conn.prepare_cached("INSERT OR IGNORE INTO verdict (mail, taken) VALUES (?, 1)")?.execute([mail.0])?;
+                conn.prepare_cached("INSERT OR IGNORE INTO verdict (mail, taken) VALUES (?, 1)")?
+                    .execute([signal.0])?;
             }
-            conn.prepare_cached("DELETE FROM inbox WHERE id = ?")?.execute([mail.0])?;
+            conn.prepare_cached("DELETE FROM inbox WHERE id = ?")?.execute([signal.0])?;
         }
         Ok(())
     }

@@ -1,14 +1,14 @@
 //! Inputs for executions from processes that do not run them: a stop, the answer to a task token.
 //!
 //! They are on disk when the sender is told so. The worker that owns the execution reads them, and deletes them in the
-//! transaction that records them ([`JournalWorker::append_mail`]); those of an execution that ends are deleted with its end. With
-//! that goes a verdict, for the sender: the record has the input, or it had no place any more. So of two answers to one task
+//! transaction that records them ([`JournalWorker::append_taking`]); those of an execution that ends are deleted with its end. With
+//! that goes a verdict, for the sender: the record has the input, or it came too late. So of two answers to one task
 //! token one is taken, and both senders know which ([`Journal::verdict`]).
 
 use crate::JournalError;
 use crate::sqlite::write::group::{Group, Job, Reply};
 use crate::sqlite::write::writer::Writer;
-use crate::{ExecutionId, Journal, JournalWorker, MailId, WorkerId};
+use crate::{ExecutionId, Journal, JournalWorker, SignalId, WorkerId};
 use asl_core::Input;
 use rusqlite::{Connection, OptionalExtension};
 
@@ -18,16 +18,16 @@ const LIMIT: i64 = 1000;
 const VERDICTS: i64 = 10_000;
 
 /// What the writer is asked about the inbox.
-pub(crate) enum MailJob {
-    Post(ExecutionId, Input, i64, Reply<MailId>),
-    Discard(WorkerId, Vec<MailId>, Reply<()>),
+pub(crate) enum InboxJob {
+    Leave(ExecutionId, Input, i64, Reply<SignalId>),
+    Discard(WorkerId, Vec<SignalId>, Reply<()>),
 }
 
-impl MailJob {
+impl InboxJob {
     pub(crate) fn fail(self, error: &JournalError) {
         match self {
-            MailJob::Post(_, _, _, reply) => drop(reply.send(Err(error.clone()))),
-            MailJob::Discard(_, _, reply) => drop(reply.send(Err(error.clone()))),
+            InboxJob::Leave(_, _, _, reply) => drop(reply.send(Err(error.clone()))),
+            InboxJob::Discard(_, _, reply) => drop(reply.send(Err(error.clone()))),
         }
     }
 }
@@ -38,35 +38,35 @@ impl Journal {
     /// # Errors
     /// [`JournalError::Ended`] when the execution has ended or does not exist, [`JournalError::InboxFull`], or when the
     /// database cannot be written.
-    pub async fn post(&self, execution: ExecutionId, input: Input, now_ms: i64) -> Result<MailId, JournalError> {
-        self.ask(|reply| Job::Mail(MailJob::Post(execution, input, now_ms, reply))).await
+    pub async fn leave(&self, execution: ExecutionId, input: Input, now_ms: i64) -> Result<SignalId, JournalError> {
+        self.ask(|reply| Job::Inbox(InboxJob::Leave(execution, input, now_ms, reply))).await
     }
 }
 
 impl JournalWorker {
-    /// Deletes inputs that have no place in their execution any more: they are refused.
+    /// Deletes inputs that came too late: they are refused.
     ///
     /// # Errors
     /// [`JournalError::Fenced`] when another has taken over, or when the database cannot be written. What waits for an execution of
     /// another worker stays.
-    pub async fn discard(&self, mail: Vec<MailId>) -> Result<(), JournalError> {
-        self.ask(|reply| Job::Mail(MailJob::Discard(self.id, mail, reply))).await
+    pub async fn discard(&self, signals: Vec<SignalId>) -> Result<(), JournalError> {
+        self.ask(|reply| Job::Inbox(InboxJob::Discard(self.id, signals, reply))).await
     }
 }
 
 impl Writer {
     /// Does a job about the inbox; its caller is told with the group.
-    pub(crate) fn mail(&mut self, conn: &Connection, group: &mut Group, job: MailJob) -> Result<(), JournalError> {
+    pub(crate) fn inbox(&mut self, conn: &Connection, group: &mut Group, job: InboxJob) -> Result<(), JournalError> {
         match job {
-            MailJob::Post(execution, input, now_ms, reply) => {
-                let posted = post(conn, execution, input, now_ms).map_err(|e| self.place.failed(e));
-                group.tell(reply, posted)
+            InboxJob::Leave(execution, input, now_ms, reply) => {
+                let left = leave(conn, execution, input, now_ms).map_err(|e| self.place.failed(e));
+                group.tell(reply, left)
             }
-            MailJob::Discard(worker, mail, reply) => {
+            InboxJob::Discard(worker, signals, reply) => {
                 let sql = "DELETE FROM inbox WHERE id = ? AND execution IN (SELECT id FROM execution WHERE owner = ?)";
-                let delete = |id: MailId| conn.execute(sql, (id.0, worker.0)).map(|_| ());
+                let delete = |id: SignalId| conn.execute(sql, (id.0, worker.0)).map(|_| ());
                 let done = match self.fence(conn, Some(worker)) {
-                    Ok(Ok(())) => mail.into_iter().try_for_each(delete).map(Ok).map_err(|e| self.place.failed(e)),
+                    Ok(Ok(())) => signals.into_iter().try_for_each(delete).map(Ok).map_err(|e| self.place.failed(e)),
                     refused => refused,
                 };
                 group.tell(reply, done)
@@ -75,12 +75,12 @@ impl Writer {
     }
 }
 
-fn post(
+fn leave(
     conn: &Connection,
     execution: ExecutionId,
     input: Input,
     now_ms: i64,
-) -> Result<Result<MailId, JournalError>, rusqlite::Error> {
+) -> Result<Result<SignalId, JournalError>, rusqlite::Error> {
     let sql =
         "SELECT status = 'RUNNING', (SELECT count(*) FROM inbox WHERE execution = x.id) FROM execution x WHERE id = ?";
     let found = conn.query_row(sql, [execution.0], |row| <(bool, i64)>::try_from(row)).optional()?;
@@ -99,5 +99,5 @@ fn post(
     conn.execute(sql, (execution.0, text, payload, now_ms))?;
     let id = conn.last_insert_rowid();
     conn.execute("DELETE FROM verdict WHERE mail <= ?", [id - VERDICTS])?;
-    Ok(Ok(MailId(id)))
+    Ok(Ok(SignalId(id)))
 }

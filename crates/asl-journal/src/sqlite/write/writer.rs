@@ -80,7 +80,7 @@ impl Writer {
                 group.create(first, owner, created);
             }
             Job::Lease(job) => self.lease(conn, group, job)?,
-            Job::Mail(job) => self.mail(conn, group, job)?,
+            Job::Inbox(job) => self.inbox(conn, group, job)?,
             Job::Quarantine(job) => self.quarantine(conn, group, job)?,
             Job::Change(change) => change.make(conn, &self.place, group)?,
             Job::Append(mut job, ticket, reply) => {
@@ -89,7 +89,7 @@ impl Writer {
                 match next.and_then(|row| self.small_enough(conn, group, append.execution, row)) {
                     Ok(Ok(row)) => {
                         group.append(append, row, Some(ticket.owner));
-                        group.mail.extend(ticket.mail);
+                        group.verdicts.extend(ticket.verdicts);
                         group.appended.push((reply, job));
                     }
                     Ok(Err(error)) => drop(reply.send(Err(error))),

@@ -1,9 +1,9 @@
 use super::super::commit::{PATIENCE, QUEUE};
 use super::*;
 use crate::sqlite::write::group::{Created, Ticket};
-use crate::sqlite::write::inbox::MailJob;
+use crate::sqlite::write::inbox::InboxJob;
 use crate::sqlite::write::lease::LeaseJob;
-use crate::{Definition, Journal, MailId, NewExecution, NewWorker, Record, sqlite::schema};
+use crate::{Definition, Journal, NewExecution, NewWorker, Record, SignalId, sqlite::schema};
 use asl_core::{Execution, ExecutionType, Input};
 use asl_expr::Timestamp;
 use asl_store::ServiceTx;
@@ -129,7 +129,7 @@ fn append(queue: &mpsc::Sender<Job>, execution: ExecutionId, steps: u32, bytes: 
     let (reply, mut answer) = oneshot::channel();
     let record = Record { steps, inputs: vec![started(bytes)], ..new("", 0).record };
     let append = Append { execution, record, outcome: None };
-    let ticket = Ticket { owner, mail: Vec::new() };
+    let ticket = Ticket { owner, verdicts: Vec::new() };
     queue.try_send(Job::Append(Box::new((append, None)), ticket, reply)).ok().unwrap();
     Box::new(move || answer.try_recv().unwrap().map(|_| execution))
 }
@@ -285,7 +285,7 @@ fn a_failure_is_told_to_who_asked_about_leases_and_the_inbox() {
     let (reply, mut renewed) = oneshot::channel();
     writer.group(&mut conn, Job::Lease(LeaseJob::Renew(WorkerId(1), 0, reply)));
     let (reply, mut discarded) = oneshot::channel();
-    writer.group(&mut conn, Job::Mail(MailJob::Discard(WorkerId(1), vec![MailId(1)], reply)));
+    writer.group(&mut conn, Job::Inbox(InboxJob::Discard(WorkerId(1), vec![SignalId(1)], reply)));
     let told = [
         registered.try_recv().unwrap().unwrap_err(),
         renewed.try_recv().unwrap().unwrap_err(),

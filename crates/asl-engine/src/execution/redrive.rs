@@ -1,6 +1,6 @@
 //! Redrive: an execution that ended without success goes on from there (AWS: RedriveExecution).
 
-use crate::engine::{Engine, Place};
+use crate::engine::{Admission, Engine};
 use crate::error::EngineError;
 use crate::execution::Driver;
 use asl_store::{ExecutionRow, Status};
@@ -15,28 +15,28 @@ pub(crate) async fn asked(engine: &Engine, row: &ExecutionRow) -> Result<(), Eng
     let _hold = engine.inner.clock.hold();
     engine.inner.still_works()?;
     let permit = engine.inner.slots.clone().acquire_owned().await.map_err(|_| EngineError::ShutDown)?;
-    let place = Place { permit: Some(permit), share: engine.inner.memory.enter(0).await };
-    again(engine, row, place).await
+    let admission = Admission { permit: Some(permit), share: engine.inner.memory.enter(0).await };
+    again(engine, row, admission).await
 }
 
 /// Redrives an execution: when this returns the redrive is on disk, and the execution is at work.
-async fn again(engine: &Engine, row: &ExecutionRow, place: Place) -> Result<(), EngineError> {
+async fn again(engine: &Engine, row: &ExecutionRow, admission: Admission) -> Result<(), EngineError> {
     let inner = &engine.inner;
     // Two may ask for it at once.
     if !inner.residency().begin_load(row.id) {
         let why = asl_core::NotRedrivable::Running.to_string();
         return Err(EngineError::NotRedrivable { execution: row.name.clone(), why });
     }
-    let driver = redriven(engine, row, place).await.inspect_err(|_| {
+    let driver = redriven(engine, row, admission).await.inspect_err(|_| {
         inner.residency().forget(row.id);
     })?;
     inner.launch(&row.arn.as_str().into(), driver, HashSet::new());
     Ok(())
 }
 
-async fn redriven(engine: &Engine, row: &ExecutionRow, place: Place) -> Result<Driver, EngineError> {
+async fn redriven(engine: &Engine, row: &ExecutionRow, admission: Admission) -> Result<Driver, EngineError> {
     let worker = engine.inner.leased().await?.worker.clone();
-    let machine = engine.inner.rebuild(row, None).await?;
+    let machine = engine.inner.client.rebuild(row, None).await?;
     let missing = engine.unsupported(machine.definition());
     if !missing.is_empty() {
         return Err(EngineError::Unsupported(missing));
@@ -44,7 +44,7 @@ async fn redriven(engine: &Engine, row: &ExecutionRow, place: Place) -> Result<D
     let refused =
         |why: asl_core::NotRedrivable| EngineError::NotRedrivable { execution: row.name.clone(), why: why.to_string() };
     machine.redrivable(engine.inner.clock.now()).map_err(refused)?;
-    Driver::redrive(engine.inner.clone(), worker, machine, row.id, place).await
+    Driver::redrive(engine.inner.clone(), worker, machine, row.id, admission).await
 }
 
 /// Sees to it that a child of a map run was redriven as often as its map run wants. One that succeeded meanwhile, or that
@@ -61,8 +61,8 @@ pub(crate) async fn child(engine: &Engine, arn: &str, redrives: u64) -> Result<(
     }
     let Some(row) = engine.inner.store.execution(arn).await? else { return Ok(()) };
     // Its parent has room, and waits for it.
-    let place = Place { permit: None, share: engine.inner.memory.enter_now() };
-    match again(engine, &row, place).await {
+    let admission = Admission { permit: None, share: engine.inner.memory.enter_now() };
+    match again(engine, &row, admission).await {
         Err(EngineError::NotRedrivable { .. }) => Ok(()),
         other => other,
     }
