@@ -47,6 +47,8 @@ pub trait Observer: Send + Sync {
 pub struct Update<'a> {
     /// Whose.
     pub execution: &'a Execution,
+    /// What it runs: of a child of a Distributed Map, the definition around the Map.
+    pub definition: &'a Arc<Definition>,
     /// When.
     pub now: Timestamp,
     /// The new events.

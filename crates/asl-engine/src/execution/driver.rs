@@ -328,8 +328,9 @@ impl Driver {
     }
 
     fn show(&self, Shown { now, events, notes }: &Shown) {
-        if let (Some(observer), Some(execution)) = (&self.inner.observer, self.protocol.machine().execution()) {
-            observer.observe(&Update { execution, now: *now, events, notes });
+        let machine = self.protocol.machine();
+        if let (Some(observer), Some(execution)) = (&self.inner.observer, machine.execution()) {
+            observer.observe(&Update { execution, definition: machine.definition(), now: *now, events, notes });
         }
     }
 }
