@@ -222,3 +222,30 @@ fn check_states(place: &Place, ran: &Ran, fault: &str) {
         assert!(history["events"].as_array().unwrap().iter().any(exited), "{fault}: {state} was told to be done");
     }
 }
+
+/// A result in a bucket has its name when it is on disk, and not before.
+#[test]
+fn a_result_that_is_not_on_disk_has_no_name() {
+    const MAP: &str = r#"{"StartAt": "Each", "States": {"Each": {"Type": "Map", "End": true, "Label": "Each",
+      "ItemProcessor": {"ProcessorConfig": {"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"},
+                        "StartAt": "P", "States": {"P": {"Type": "Pass", "End": true}}},
+      "ResultWriter": {"Resource": "arn:aws:states:::s3:putObject", "Parameters": {"Bucket": "out", "Prefix": "run"}}}}}"#;
+    let folder = tempfile::tempdir().unwrap();
+    let Some(shim) = shim(folder.path()) else { return };
+    // The first is the write of the first file, the second its sync.
+    for at in [1, 2] {
+        let place = Place::empty();
+        place.write("map.asl.json", MAP);
+        place.write("asl.toml", "[buckets.out]\nPath = \"results\"\n");
+        place.write("results/.keep", "");
+        let mut command = place.command(&["run", "map.asl.json", "-i", "[1, 2]"]);
+        command.env("LD_PRELOAD", &shim).env("FAULT_FILES", "/results/");
+        command.env("FAULT_MODE", "eio").env("FAULT_AT", at.to_string());
+        let ran: Ran = command.output().unwrap().into();
+        ran.ends(1).says("States.ResultWriterFailed");
+        let found = Command::new("find").arg(place.path("results")).args(["-type", "f"]).output().unwrap();
+        let found = String::from_utf8(found.stdout).unwrap();
+        let named: Vec<&str> = found.lines().filter(|file| !file.ends_with(".keep")).collect();
+        assert_eq!(named, [""; 0], "operation {at}");
+    }
+}

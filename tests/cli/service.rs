@@ -4,6 +4,7 @@ mod common;
 
 use common::{Place, Ran};
 use serde_json::Value;
+use std::io::Read;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -236,11 +237,15 @@ fn another_worker_takes_over_from_one_that_was_killed() {
 #[test]
 fn a_drain_lets_tasks_end_and_begins_none() {
     let place = place();
-    let worker = Worker::start(&place);
+    let mut worker = Worker::start(&place);
+    let mut said = worker.0.stderr.take().unwrap();
     start(&place, "call", "one", r#"{"sleep": 1}"#);
     until("the call", || (calls(&place).len() == 1).then_some(()));
     worker.signal("-INT");
     assert_eq!(worker.ends_within(20), Some(0));
+    let mut told = String::new();
+    said.read_to_string(&mut told).unwrap();
+    assert!(told.contains("1 open execution is left to other workers"), "{told}");
     let history = place.asl(&["history", "one", "--json"]).json();
     let kinds: Vec<&str> =
         history["events"].as_array().unwrap().iter().map(|event| event["type"].as_str().unwrap()).collect();

@@ -11,6 +11,7 @@ mod load;
 mod machine;
 mod measure;
 mod postgres;
+mod postgres_saga;
 mod process;
 mod report;
 mod saga;
@@ -93,6 +94,7 @@ fn main() -> std::io::Result<ExitCode> {
         command::BENCHES,
         http::BENCHES,
         postgres::BENCHES,
+        postgres_saga::BENCHES,
     ]
     .concat()
     {

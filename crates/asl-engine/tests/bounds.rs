@@ -52,6 +52,7 @@ impl Observer for Told {
     fn observe(&self, _: &Update<'_>) {}
 
     fn notify(&self, notice: &Notice) {
+        eprintln!("told: {notice}");
         self.0.lock().unwrap().push(notice.to_string());
     }
 }
@@ -352,13 +353,14 @@ async fn a_poison_is_set_aside_and_taken_again_when_it_is_asked_for() {
             StartExecution { definition: definition.clone(), state_machine: "test", name: Some(&name), input: "{}" };
         client.submit(start).await.unwrap();
     }
-    let mut deaths = 0;
+    let (mut deaths, mut said) = (0, String::new());
     loop {
         let worker = Command::new(std::env::current_exe().unwrap())
             .args(["--exact", "works_until_it_is_poisoned", "--ignored", "--nocapture"])
             .env("ASL_POISONED", &path)
             .output()
             .unwrap();
+        said += &String::from_utf8_lossy(&worker.stderr);
         if worker.status.success() {
             break;
         }
@@ -366,6 +368,9 @@ async fn a_poison_is_set_aside_and_taken_again_when_it_is_asked_for() {
         assert!(deaths <= 20, "{}", String::from_utf8_lossy(&worker.stderr));
     }
     assert!(deaths >= 5, "{deaths} deaths");
+    for poison in ["poison-1", "poison-2"] {
+        assert!(said.contains(&format!("told: {poison} is set aside: ")), "{said}");
+    }
     for row in client.store().executions(&Filter::default()).await.unwrap() {
         let expected = match &row.name[..4] {
             "pois" => (Status::Running, true),

@@ -29,6 +29,34 @@ fn eval(text: &str) -> Result<String, String> {
     Ok(value.map_or("undefined".to_owned(), |v| v.to_string()))
 }
 
+/// What the reference answers, of patterns that the crate `regex` has not, or has otherwise.
+#[test]
+fn patterns_are_javascripts() {
+    let table = [
+        (r"$match('a,b;c,,d', /\w+(?=,)/).match", r#"["a","c"]"#),
+        (r"$replace('2024-01-02', /(?<y>\d+)-(?<m>\d+)/, '$2/$1')", r#""01/2024-02""#),
+        (r"$match('$12.5 and 30', /(?<=\$)[\d.]+/).match", r#""12.5""#),
+        (r"$match('$12.5 and 30', /(?<!\$)\b\d+/).match", r#"["5","30"]"#),
+        (r"$match('aa bb cd', /(\w)\1/).match", r#"["aa","bb"]"#),
+        (r"$match('foobarbar', /(?<a>bar)\k<a>/).match", r#""barbar""#),
+        (r"$match('abab', /(?:(a)|b)*/).groups", "[null]"),
+        (r"$match('zaacbbbcac', /(z)((a+)?(b+)?(c))*/).groups", r#"["z","ac","a",null,"c"]"#),
+        (r"$match('abcdef', /(?<=([abc]+)([abc]+))d/).groups", r#"["a","bc"]"#),
+        (r"$match('baaabac', /(?=(a+))a*b\1/)[0].index", "3"),
+        (r#"$match("x1\r\ny2", /^\w\d$/m).index"#, "[0,4]"),
+        (r#"$contains("a\u0085b", /a\sb/)"#, "false"),
+        ("$match('Straße ẞ ſ K', /[a-zß]+/i).match", r#"["Straße","K"]"#),
+        (r"$contains('password1', /^(?=.*\d)(?=.*[a-z]).{8,}$/)", "true"),
+    ];
+    for (text, expected) in table {
+        assert_eq!(eval(text).as_deref(), Ok(expected), "{text}");
+    }
+    let refused = "Invalid regular expression: /a++/: Nothing to repeat";
+    assert_eq!(eval("$match('a', /a++/)").unwrap_err(), refused);
+    let seen = Expression::parse("'a' ~> /a++/").unwrap().mistaken();
+    assert_eq!(seen.iter().map(|found| found.message.as_str()).collect::<Vec<_>>(), [refused]);
+}
+
 #[test]
 fn values() {
     let table = [

@@ -6,6 +6,7 @@
  *                  enospc that one and every later one that needs room fails with ENOSPC
  *                  kill   the process dies instead
  *                  torn   half of it is written, then the process dies
+ *   FAULT_FILES    a part of the paths of other files than the database's
  *   FAULT_COUNT    a file that gets one byte for each operation
  */
 #define _GNU_SOURCE
@@ -21,14 +22,15 @@
 
 static atomic_long done;
 
-/* asl.db, asl.db-wal, asl.db-shm. */
+/* asl.db, asl.db-wal, asl.db-shm, or what FAULT_FILES says. */
 static int is_ours(int fd) {
     char link[64], path[4096];
     snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
     ssize_t length = readlink(link, path, sizeof path - 1);
     if (length <= 0) return 0;
     path[length] = 0;
-    return strstr(path, "asl.db") != NULL;
+    const char *files = getenv("FAULT_FILES");
+    return strstr(path, files ? files : "asl.db") != NULL;
 }
 
 static void die(void) {

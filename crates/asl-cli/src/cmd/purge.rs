@@ -23,7 +23,7 @@ pub(crate) struct Purge {
     /// Delete them; without it, it is only said how many there are
     #[arg(long)]
     pub(crate) yes: bool,
-    /// JSON: {"executions", "deleted", "kept"}, the last the names of those that stay because they are the newest
+    /// JSON: {"executions", "deleted", "kept"}; the last are names
     #[arg(long)]
     pub(crate) json: bool,
     #[command(flatten)]

@@ -144,7 +144,11 @@ impl Engine {
         Ok(started)
     }
 
-    fn prepare(&self, start: StartExecution<'_>, about: &StartAs) -> Result<(Execution, Stored, Machine), EngineError> {
+    pub(crate) fn prepare(
+        &self,
+        start: StartExecution<'_>,
+        about: &StartAs,
+    ) -> Result<(Execution, Stored, Machine), EngineError> {
         self.check(&start.definition)?;
         self.client().prepare(start, about)
     }

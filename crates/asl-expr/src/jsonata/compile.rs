@@ -2,8 +2,8 @@
 
 use super::ast::{self, Expr, Kind, Op};
 use super::functions;
-use super::functions::regex::Pattern;
 use super::functions::signature::Signature;
+use super::pattern::Pattern;
 use super::program::{
     Action, Call, Comparison, Fields, Group, Item, Lambda, Node, Path, Program, Source, Stage, Step, Term, Then,
     Transform, TupleFrame, Variable,

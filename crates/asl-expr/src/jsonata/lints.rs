@@ -2,6 +2,7 @@
 
 use super::ast::{Expr, Kind, Op};
 use super::functions::{self, Builtin};
+use super::pattern::Pattern;
 
 /// Something in an expression that is an error whenever it is evaluated.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -56,6 +57,7 @@ impl<'a> Lint<'a> {
         let rest = self.text.get(expr.at..).unwrap_or_default();
         let len = match &expr.kind {
             Kind::Variable(name) => name.len() + 1,
+            Kind::Regex { pattern, flags } => pattern.len() + flags.trim_end_matches('g').len() + 2,
             Kind::String(_) => {
                 let quote = rest.chars().next();
                 let end = rest.char_indices().skip(1).find(|(_, c)| Some(*c) == quote);
@@ -83,6 +85,11 @@ impl<'a> Lint<'a> {
                         let help = "write the number without quotes, or make one with $number(); & joins texts";
                         self.note(side, "A number must be here, not a string".to_owned(), help.to_owned());
                     }
+                }
+            }
+            Kind::Regex { pattern, flags } => {
+                if let Some(refused) = Pattern::new(pattern, flags).refused() {
+                    self.note(expr, refused, "write a pattern that JavaScript takes".to_owned());
                 }
             }
             _ => {}

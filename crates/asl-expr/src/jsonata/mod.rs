@@ -45,6 +45,7 @@ mod lexer;
 mod lints;
 mod messages;
 mod parser;
+mod pattern;
 mod program;
 mod references;
 mod template;

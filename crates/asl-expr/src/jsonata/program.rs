@@ -2,8 +2,8 @@
 
 use super::ast::Op;
 use super::functions::Builtin;
-use super::functions::regex::Pattern;
 use super::functions::signature::Signature;
+use super::pattern::Pattern;
 use asl_value::Key;
 use std::sync::Arc;
 

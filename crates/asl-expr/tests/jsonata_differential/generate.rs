@@ -138,6 +138,9 @@ const REGEXES: &[&str] = &[
     "/(?:e)l/",
     "/b$/m",
     "/\\w+(?=,)/",
+    "/(?<!a)b|(?<=l)./i",
+    "/(\\w)\\1/",
+    "/(?:(a)|l|b)+/",
     "/./",
 ];
 /// Without exponents, over which the reference never comes to an end for numbers that are negative.

@@ -107,6 +107,21 @@ impl Run<'_> {
         self.finish(found, context)
     }
 
+    /// Calls a function that a function of the language was given. One of the expression has the context it was made in.
+    ///
+    /// # Errors
+    /// What it raises, and T1006 where it is none.
+    pub(in crate::jsonata) fn call_back(&self, function: &Val, args: Vec<Val>) -> Answer {
+        let made_in = match function {
+            Val::Function(function) => match &**function {
+                Function::Lambda(closure) => closure.input.clone(),
+                _ => Val::Undefined,
+            },
+            _ => Val::Undefined,
+        };
+        self.apply(function, args, &made_in)
+    }
+
     /// Makes the calls that are left to the caller.
     fn finish(&self, mut found: Val, context: &Val) -> Answer {
         while let Val::Thunk(thunk) = &found {

@@ -46,7 +46,7 @@ pub(super) struct Run<'e> {
     /// What functions were called by last, where that is not their name.
     pub(super) called: RefCell<Vec<(&'static str, Arc<str>)>>,
     /// The patterns that were paid for.
-    pub(super) patterns: RefCell<Vec<*const super::functions::regex::Pattern>>,
+    pub(super) patterns: RefCell<Vec<*const super::pattern::Pattern>>,
     /// The frames that functions keep.
     kept: RefCell<Vec<Weak<Frame>>>,
 }

@@ -18,7 +18,7 @@ fn back(call: &Call, function: &Val, first: Val, second: impl FnOnce() -> Val, t
     if arity >= 3 {
         args.push(third.clone());
     }
-    call.run.apply(function, args, &Val::Undefined)
+    call.run.call_back(function, args)
 }
 
 /// Calls `see` with every item and what the function gives for it, until it says that it is enough.
@@ -92,7 +92,7 @@ pub(super) fn reduce(call: &Call, args: &[Val]) -> Answer {
         if arity >= 4 {
             given.push(sequence.clone());
         }
-        result = call.run.apply(arg(args, 1), given, &Val::Undefined)?;
+        result = call.run.call_back(arg(args, 1), given)?;
     }
     Ok(result)
 }
@@ -136,7 +136,7 @@ pub(super) fn sort(call: &Call, args: &[Val]) -> Answer {
     }
     let item = |at: usize| List::get(list, at).unwrap_or_default();
     let places = call.run.sorted(list.len(), &mut |a, b| {
-        let found = call.run.apply(comparator, vec![item(a), item(b)], &Val::Undefined)?;
+        let found = call.run.call_back(comparator, vec![item(a), item(b)])?;
         Ok(truthy(&found))
     })?;
     call.run.taken(value, &places)

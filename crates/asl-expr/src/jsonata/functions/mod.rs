@@ -15,6 +15,7 @@ mod time;
 
 use super::eval::{Closure, Run, Transformer};
 use super::messages::{self, Fail};
+use super::pattern::Pattern;
 use super::program::Comparison;
 use super::value::Val;
 use signature::Signature;
@@ -36,7 +37,7 @@ pub(super) enum Function {
     Chain(Val, Val),
     /// One that was handed over: it knows no context.
     Wrapped(Val),
-    Regex(Arc<regex::Pattern>),
+    Regex(Arc<Pattern>),
     /// What gives the next match.
     Next(regex::Next),
     Transform(Transformer),

@@ -1,127 +1,11 @@
-//! Regular expressions: JavaScript's patterns, run by a matcher whose time is linear in the text.
+//! What takes a regular expression, and what one gives; `pattern` runs them.
 
-use super::{Answer, Call, Function, arg, coded, fail, number, string};
+use super::{Answer, Call, Function, arg, coded, number, string};
 use crate::jsonata::eval::Run;
 use crate::jsonata::messages::Fail;
+use crate::jsonata::pattern::{Found, Pattern};
 use crate::jsonata::value::{PLAIN, SEQUENCE, Val};
-use regex::{Captures, Regex, RegexBuilder};
-use std::fmt::Write as _;
-use std::sync::{Arc, OnceLock};
-
-/// How large a compiled pattern may be, in bytes.
-const COMPILED_BYTES: usize = 1 << 20;
-
-/// The pattern in the syntax of the crate `regex`: classes are ASCII, braces and brackets may stand for themselves.
-fn translate(pattern: &str, multi_line: bool) -> String {
-    let mut out = String::with_capacity(pattern.len() + 8);
-    let mut class = false;
-    let mut chars = pattern.char_indices().peekable();
-    while let Some((at, c)) = chars.next() {
-        match c {
-            '\\' => {
-                let Some((_, escaped)) = chars.next() else { break };
-                let hex = |count: usize, skip: usize| {
-                    let digits = pattern.get(at + skip..at + skip + count)?;
-                    digits.bytes().all(|b| b.is_ascii_hexdigit()).then(|| digits.to_owned())
-                };
-                match escaped {
-                    'd' => out.push_str(if class { "0-9" } else { "[0-9]" }),
-                    'w' => out.push_str(if class { "0-9A-Za-z_" } else { "[0-9A-Za-z_]" }),
-                    'D' => out.push_str("[^0-9]"),
-                    'W' => out.push_str("[^0-9A-Za-z_]"),
-                    's' => out.push_str(if class { "\\s\\x{FEFF}" } else { "[\\s\\x{FEFF}]" }),
-                    'S' => out.push_str("[^\\s\\x{FEFF}]"),
-                    'b' if class => out.push_str("\\x08"),
-                    'b' => out.push_str("(?-u:\\b)"),
-                    'B' => out.push_str("(?-u:\\B)"),
-                    '0' => out.push_str("\\x00"),
-                    'x' | 'u' if hex(if escaped == 'x' { 2 } else { 4 }, 2).is_some() => {
-                        let digits = hex(if escaped == 'x' { 2 } else { 4 }, 2).unwrap_or_default();
-                        let _ = write!(out, "\\x{{{digits}}}");
-                        digits.chars().for_each(|_| _ = chars.next());
-                    }
-                    // A reference to a group is left for the compiler to refuse.
-                    'n' | 'r' | 't' | 'f' | 'v' | '1'..='9' => out.extend(['\\', escaped]),
-                    other => out.push_str(&regex::escape(&other.to_string())),
-                }
-            }
-            '[' if class => out.push_str("\\["),
-            '[' => {
-                let rest = &pattern[at + 1..];
-                if rest.starts_with("^]") || rest.starts_with(']') {
-                    out.push_str(if rest.starts_with('^') { "[\\s\\S]" } else { "[^\\s\\S]" });
-                    (0..=usize::from(rest.starts_with('^'))).for_each(|_| _ = chars.next());
-                } else {
-                    class = true;
-                    out.push('[');
-                }
-            }
-            ']' if class => {
-                class = false;
-                out.push(']');
-            }
-            '&' | '~' if class => out.extend(['\\', c]),
-            '-' if class && chars.peek().is_some_and(|(_, next)| *next == '-') => out.push_str("\\-"),
-            '.' if !class => out.push_str("[^\\n\\r\\x{2028}\\x{2029}]"),
-            ']' => out.push_str("\\]"),
-            '{' if !class && !is_count(&pattern[at..]) => out.push_str("\\{"),
-            '}' if !class && !closes_count(&pattern[..at]) => out.push_str("\\}"),
-            '^' | '$' if !class && multi_line => {
-                let _ = write!(out, "(?m:{c})");
-            }
-            other => out.push(other),
-        }
-    }
-    out
-}
-
-/// `{2}`, `{2,}` or `{2,3}` at the start.
-fn is_count(text: &str) -> bool {
-    let Some((inner, _)) = text[1..].split_once('}') else { return false };
-    let (least, most) = inner.split_once(',').unwrap_or((inner, ""));
-    !least.is_empty() && least.bytes().chain(most.bytes()).all(|b| b.is_ascii_digit())
-}
-
-fn closes_count(before: &str) -> bool {
-    before.rfind('{').is_some_and(|at| is_count(&format!("{}}}", &before[at..])))
-}
-
-/// A regular expression, compiled when it is first used.
-#[derive(Debug)]
-pub(in crate::jsonata) struct Pattern {
-    text: String,
-    flags: String,
-    compiled: OnceLock<Result<Regex, regex::Error>>,
-}
-
-impl Pattern {
-    pub(in crate::jsonata) fn new(text: &str, flags: &str) -> Pattern {
-        Pattern { text: text.to_owned(), flags: flags.to_owned(), compiled: OnceLock::new() }
-    }
-
-    /// The compiled pattern. Each evaluation pays for it once, whether it was compiled before or not.
-    fn regex(&self, run: &Run<'_>) -> Result<&Regex, Fail> {
-        let me = std::ptr::from_ref(self);
-        let paid = run.patterns.borrow().contains(&me);
-        if !paid {
-            // Compiling costs about this much more than matching a character.
-            run.spend(2_000 + self.text.len() * 200)?;
-            run.patterns.borrow_mut().push(me);
-        }
-        let compiled = self.compiled.get_or_init(|| {
-            RegexBuilder::new(&translate(&self.text, self.flags.contains('m')))
-                .case_insensitive(self.flags.contains('i'))
-                .size_limit(COMPILED_BYTES)
-                .dfa_size_limit(COMPILED_BYTES)
-                .build()
-        });
-        match compiled {
-            Ok(regex) => Ok(regex),
-            Err(regex::Error::CompiledTooBig(_)) => super::too_large(),
-            Err(_) => fail(format!("Invalid regular expression: /{}/: not supported", self.text)),
-        }
-    }
-}
+use std::sync::Arc;
 
 /// What gives the match after one.
 pub(in crate::jsonata) struct Next {
@@ -162,8 +46,8 @@ pub(in crate::jsonata) fn next(run: &Run<'_>, next: &Next) -> Answer {
 
 fn found_from(run: &Run<'_>, pattern: &Arc<Pattern>, text: &Arc<str>, at: usize) -> Answer {
     run.spend(20 + (text.len() - at) / 4)?;
-    let Some(found) = pattern.regex(run)?.captures_at(text, at) else { return Ok(Val::Undefined) };
-    let whole = found.get(0).map_or(at..at, |m| m.range());
+    let Some(found) = pattern.ready(run)?.find(run, text, at)? else { return Ok(Val::Undefined) };
+    let whole = found.whole();
     let units = |at: usize| Val::Number(text[..at].encode_utf16().count() as f64);
     let (start, end) = (units(whole.start), units(whole.end));
     given_out(run, pattern, text, &found, (start, end))
@@ -174,10 +58,10 @@ fn given_out(
     run: &Run<'_>,
     pattern: &Arc<Pattern>,
     text: &Arc<str>,
-    found: &Captures,
+    found: &Found,
     (start, end): (Val, Val),
 ) -> Answer {
-    let whole = found.get(0).map_or(0..0, |m| m.range());
+    let whole = found.whole();
     let next = Function::Next(Next { pattern: Arc::clone(pattern), text: Arc::clone(text), at: whole.end });
     let mut record = run.record(5)?;
     record.insert("match".into(), Val::string(&text[whole]))?;
@@ -188,10 +72,10 @@ fn given_out(
     record.finish()
 }
 
-fn groups(run: &Run<'_>, found: &Captures) -> Answer {
+fn groups(run: &Run<'_>, found: &Found) -> Answer {
     let mut build = run.build();
-    for group in found.iter().skip(1) {
-        build.push(group.map_or(Val::Undefined, |m| Val::string(m.as_str())))?;
+    for index in 1..found.len() {
+        build.push(found.group(index).map_or(Val::Undefined, Val::string))?;
     }
     build.finish(PLAIN)
 }
@@ -204,18 +88,18 @@ fn matches(
     run: &Run<'_>,
     pattern: &Pattern,
     text: &str,
-    mut see: impl FnMut(&Captures) -> Result<bool, Fail>,
+    mut see: impl FnMut(&Found) -> Result<bool, Fail>,
 ) -> Result<(), Fail> {
-    let regex = pattern.regex(run)?;
+    let pattern = pattern.ready(run)?;
     run.spend(text.len() / 4)?;
-    let mut next = regex.captures_at(text, 0);
+    let mut next = pattern.find(run, text, 0)?;
     while let Some(found) = next {
         run.spend(16)?;
         let more = see(&found)?;
-        let end = found.get(0).map_or(text.len(), |m| m.end());
+        let end = found.whole().end;
         // The next one is looked for also where enough were found.
-        next = if end < text.len() { regex.captures_at(text, end) } else { None };
-        if next.as_ref().is_some_and(|next| next.get(0).is_some_and(|m| m.is_empty())) {
+        next = if end < text.len() { pattern.find(run, text, end)? } else { None };
+        if next.as_ref().is_some_and(|next| next.whole().is_empty()) {
             return coded("D1004", &[]);
         }
         if !more {
@@ -247,7 +131,7 @@ fn falsy(value: &Val) -> bool {
 /// Calls a matching function of the expression: on a text, or for the match after one.
 fn ask(call: &Call, function: &Val, text: Option<&Val>) -> Result<Option<Match>, Fail> {
     let args = text.map_or_else(Vec::new, |text| vec![text.clone()]);
-    described_by(&call.run.apply(function, args, &Val::Undefined)?)
+    described_by(&call.run.call_back(function, args)?)
 }
 
 /// The match that a matching function's answer tells of.
@@ -291,9 +175,9 @@ pub(super) fn contains(call: &Call, args: &[Val]) -> Answer {
     call.run.spend(text.len() / 8)?;
     let wanted = arg(args, 1);
     let found = match given(wanted) {
-        Some(pattern) => pattern.regex(call.run)?.is_match(text),
+        Some(pattern) => pattern.ready(call.run)?.is_match(call.run, text)?,
         None if wanted.is_function() => {
-            let answer = call.run.apply(wanted, vec![arg(args, 0).clone()], &Val::Undefined)?;
+            let answer = call.run.call_back(wanted, vec![arg(args, 0).clone()])?;
             // Whatever is not undefined is a match, and what is false is not looked at.
             falsy(&answer) || described_by(&answer)?.is_some()
         }
@@ -324,7 +208,7 @@ pub(super) fn find(call: &Call, args: &[Val]) -> Answer {
             Some(pattern) => {
                 let (mut seen_bytes, mut seen_units) = (0, 0);
                 matches(call.run, pattern, text, |found| {
-                    let whole = found.get(0).map_or(0..0, |m| m.range());
+                    let whole = found.whole();
                     seen_units += text[seen_bytes..whole.start].encode_utf16().count();
                     seen_bytes = whole.start;
                     out.push(described(call, &text[whole], seen_units, groups(call.run, found)?)?)?;
@@ -361,7 +245,7 @@ pub(super) fn split(call: &Call, args: &[Val]) -> Answer {
         Some(pattern) => {
             let (mut start, mut more) = (0, true);
             matches(call.run, pattern, text, |found| {
-                let whole = found.get(0).map_or(0..0, |m| m.range());
+                let whole = found.whole();
                 call.run.spend(2 + (whole.start - start) / 16)?;
                 parts.push(Val::string(&text[start..whole.start]))?;
                 start = whole.end;
@@ -456,12 +340,12 @@ pub(super) fn replace(call: &Call, args: &[Val]) -> Answer {
     let mut replacing = Replacing { call, text, out: String::new(), done: 0, count: 0.0, limit };
     match given(pattern) {
         Some(pattern) => matches(call.run, pattern, text, |found| {
-            let whole = found.get(0).map_or(0..0, |m| m.range());
+            let whole = found.whole();
             let put = match replacement {
                 Val::String(template) => {
                     let mut put = String::new();
                     call.run.budget.room(template.len())?;
-                    let group = |index: usize| found.get(index).map_or("", |m| m.as_str());
+                    let group = |index: usize| found.group(index).unwrap_or("");
                     substitute(template, &text[whole.clone()], &group, found.len() - 1, &mut put);
                     put
                 }
@@ -524,7 +408,7 @@ pub(super) fn replace(call: &Call, args: &[Val]) -> Answer {
 
 /// What a function gives in place of a match.
 fn replaced_by(call: &Call, function: &Val, found: Val) -> Result<String, Fail> {
-    match call.run.apply(function, vec![found], &Val::Undefined)? {
+    match call.run.call_back(function, vec![found])? {
         Val::String(text) => Ok(text.as_ref().to_owned()),
         other => coded("D3012", &[("value", string::json_of(&other))]),
     }
