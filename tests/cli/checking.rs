@@ -176,3 +176,67 @@ fn what_was_meant_is_guessed() {
         assert!(told.stdout.contains(expected), "{resource}: {expected}\n{}{}", told.stdout, told.stderr);
     }
 }
+
+#[test]
+fn every_task_is_listed_with_what_runs_it() {
+    let place = Place::empty();
+    place.write(
+        "asl.toml",
+        "[functions.Here]\nRuntime = 'python'\nFile = 'here.py'\n[functions.Score]\nCommand = ['cat']\n[queues.Q]\n\
+         [aws]\nRegion = 'eu-central-1'\n[aws.endpoints]\nssm = 'http://127.0.0.1:9'\n\
+         [backends]\n'aws-sdk:ssm' = 'aws'\nathena = 'aws'\nbatch = 'mock'\n",
+    );
+    place.write("here.py", "");
+    let task = |name: &str, resource: &str, parameters: &str| {
+        format!(r#""{name}": {{"Type": "Task", "Resource": "{resource}", "Parameters": {parameters}, "Next": "End"}}"#)
+    };
+    let arn = "arn:aws:states:::";
+    let states = [
+        task("Charge", "arn:aws:lambda:us-east-1:000000000000:function:Here", "{}"),
+        task("Score", &format!("{arn}lambda:invoke"), r#"{"FunctionName": "Score"}"#),
+        task("Send", &format!("{arn}sqs:sendMessage"), r#"{"QueueUrl": "Q", "MessageBody": "x"}"#),
+        task("Read", &format!("{arn}aws-sdk:ssm:getParameter"), r#"{"Name": "x"}"#),
+        task("Query", &format!("{arn}athena:startQueryExecution.sync"), r#"{"QueryString": "x"}"#),
+        task("Submit", &format!("{arn}batch:submitJob"), r#"{"JobName": "x", "JobDefinition": "x", "JobQueue": "x"}"#),
+        task("Label", &format!("{arn}aws-sdk:rekognition:detectLabels"), "{}"),
+        r#""End": {"Type": "Succeed"}"#.to_owned(),
+    ];
+    let definition = format!(r#"{{"StartAt": "Charge", "States": {{{}}}}}"#, states.join(",\n"));
+    place.write("all.asl.json", &definition);
+    let ran = place.asl(&["check", "--tasks"]);
+    ran.ends(0);
+    let rows: Vec<Vec<&str>> = ran
+        .stdout
+        .lines()
+        .take(8)
+        .map(|line| line.split("  ").map(str::trim).filter(|c| !c.is_empty()).collect())
+        .collect();
+    let expected = [
+        ["STATE", "TASK", "RUN BY"],
+        ["Charge", "function:Here", "function Here"],
+        ["Score", "lambda:invoke", "command Score"],
+        ["Send", "sqs:sendMessage", "embedded"],
+        ["Read", "aws-sdk:ssm:getParameter", "http://127.0.0.1:9"],
+        ["Query", "athena:startQueryExecution.sync", "AWS eu-central-1"],
+        ["Submit", "batch:submitJob", "mock"],
+        ["Label", "aws-sdk:rekognition:detectLabels", "nothing"],
+    ];
+    assert_eq!(rows, expected, "{}", ran.stdout);
+    assert!(ran.stdout.lines().take(8).all(|line| line.len() <= 80), "{}", ran.stdout);
+    for part in
+        ["nothing runs 1 of 7:", "  Label: aws-sdk:rekognition:detectLabels", "add `\"aws-sdk:rekognition\" = \"aws\"`"]
+    {
+        assert!(ran.stdout.contains(part), "{part}: {}", ran.stdout);
+    }
+    let told = place.asl(&["check", "--tasks", "--json", "all.asl.json"]).json();
+    let runners: Vec<&str> = told["tasks"].as_array().unwrap().iter().map(|t| t["runner"].as_str().unwrap()).collect();
+    assert_eq!(runners, ["function", "command", "embedded", "aws", "aws", "mock", "nothing"]);
+    assert_eq!(told["tasks"][3]["by"], json!("http://127.0.0.1:9"));
+
+    place.write("bad.asl.json", BAD);
+    place
+        .asl(&["check", "--tasks", "bad.asl.json"])
+        .ends(2)
+        .says("bad.asl.json: 1 error; `asl check bad.asl.json` shows where");
+    place.asl(&["check", "--tasks", "--format", "sarif"]).ends(2).says("--tasks has no such format");
+}

@@ -1,6 +1,7 @@
 //! `kill -9` of the real worker at random moments, with a world outside that counts.
 //!
-//! `ASL_KILLS=500 ASL_KILL_SEED=7 cargo test -p asl-cli --test kill` for more of it, or for the same moments again.
+//! `ASL_KILLS=500 ASL_KILL_SEED=7 cargo test -p asl-cli --test kill` for more of it, or for the same moments again; with
+//! `ASL_KILL_SAGAS=5` sagas started before each kill.
 
 mod common;
 
@@ -87,21 +88,33 @@ fn messages(place: &Place, queue: &str) -> Vec<String> {
 
 #[test]
 fn whatever_moment_a_worker_is_killed_at() {
-    kill(Place::empty(), 2);
+    kill(Place::empty(), &Storm { most: 2, kills: 20, sagas: 1, pause_ms: 800 });
 }
 
 /// As many machines would: four workers on one server.
 #[test]
 fn whatever_moment_a_worker_is_killed_at_on_postgres() {
     if let Some(place) = Place::on_postgres("kill") {
-        kill(place, 4);
+        kill(place, &Storm { most: 4, kills: 40, sagas: 5, pause_ms: 250 });
     }
 }
 
+/// What is done to a database, unless the environment says otherwise.
+struct Storm {
+    /// How many workers there are at once, in the second half.
+    most: usize,
+    kills: u64,
+    /// How many sagas are started before each kill.
+    sagas: u64,
+    /// How long it is from the starts to the kill at most.
+    pause_ms: u64,
+}
+
 /// First there is one worker at a time; later there are `most`, and the others take over.
-fn kill(place: Place, most: usize) {
-    let (kills, seed) = (setting("ASL_KILLS", 20), setting("ASL_KILL_SEED", 0x5eed));
-    println!("ASL_KILLS={kills} ASL_KILL_SEED={seed}");
+fn kill(place: Place, storm: &Storm) {
+    let (kills, seed) = (setting("ASL_KILLS", storm.kills), setting("ASL_KILL_SEED", 0x5eed));
+    let sagas = setting("ASL_KILL_SAGAS", storm.sagas);
+    println!("ASL_KILLS={kills} ASL_KILL_SAGAS={sagas} ASL_KILL_SEED={seed}");
     for (file, text) in [("saga.asl.json", SAGA), ("world.py", WORLD), ("asl.toml", PROJECT)] {
         place.write(file, text);
     }
@@ -111,18 +124,18 @@ fn kill(place: Place, most: usize) {
     let mut workers = Vec::new();
     let start_worker = || place.command(&["worker", "-q"]).stdout(Stdio::null()).spawn().unwrap();
     for round in 0..kills {
-        let wanted = if round < kills / 2 { 1 } else { most };
+        let wanted = if round < kills / 2 { 1 } else { storm.most };
         while workers.len() < wanted {
             workers.push(start_worker());
         }
-        let name = format!("saga-{round:03}");
-        std::thread::sleep(Duration::from_millis(dice.below(200)));
-        let start = ["start", "saga.asl.json", "--name", &name, "-i", "-"];
-        let started = place.asl_with_stdin(&start, r#"{"items": [1, 2, 3]}"#);
-        // From here on it is acknowledged.
-        assert!(started.ends(0).stdout.ends_with(&format!(":{name}\n")));
-        names.push(name);
-        std::thread::sleep(Duration::from_millis(dice.below(800)));
+        std::thread::sleep(Duration::from_millis(dice.below(storm.pause_ms / 4)));
+        std::thread::scope(|scope| {
+            let named = (0..sagas).map(|n| format!("saga-{round:04}-{n}"));
+            let starts: Vec<_> = named.map(|name| scope.spawn(|| start(&place, name))).collect();
+            // From here on they are acknowledged.
+            names.extend(starts.into_iter().map(|started| started.join().unwrap()));
+        });
+        std::thread::sleep(Duration::from_millis(dice.below(storm.pause_ms)));
         let mut killed = workers.swap_remove(dice.below(workers.len() as u64) as usize);
         killed.kill().unwrap();
         killed_at.push(now());
@@ -138,6 +151,13 @@ fn kill(place: Place, most: usize) {
         worker.wait().unwrap();
     }
     check(&place, &names, &killed_at);
+}
+
+fn start(place: &Place, name: String) -> String {
+    let start = ["start", "saga.asl.json", "--name", &name, "-i", "-"];
+    let started = place.asl_with_stdin(&start, r#"{"items": [1, 2, 3]}"#);
+    assert!(started.ends(0).stdout.ends_with(&format!(":{name}\n")));
+    name
 }
 
 fn check(place: &Place, names: &[String], killed_at: &[f64]) {

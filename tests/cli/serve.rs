@@ -103,7 +103,7 @@ impl Connection {
 fn place() -> Place {
     let place = Place::empty();
     let function = "[functions.Greet]\nRuntime = \"python\"\nFile = \"greet.py\"\n";
-    place.write("asl.toml", &format!("[queues.Jobs]\n\n{function}"));
+    place.write("asl.toml", &format!("[queues.Jobs]\n\n[buckets]\ndata = \"data\"\n\n{function}"));
     place.write("greet.py", "def lambda_handler(event, context):\n    return f\"Hello, {event['name']}!\"\n");
     place
 }
@@ -195,25 +195,33 @@ fn other_machines_are_let_in_with_keys_only() {
     assert_eq!((status, &told["message"]), (400, &json!("Missing Authentication Token")));
 }
 
-/// Where `.ci/run` installs boto3.
-fn boto3() -> Option<PathBuf> {
-    let python = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/boto3-1.44.8/bin/python");
-    if python.is_file() {
-        return Some(python);
+/// Where `.ci/run` installs a client.
+fn client(path: &str) -> Option<PathBuf> {
+    let client = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target").join(path);
+    if client.exists() {
+        return Some(client);
     }
-    assert!(std::env::var_os("ASL_NO_SKIP").is_none(), "{} is not there", python.display());
-    eprintln!("skipped: boto3 is not installed; .ci/run installs it in {}", python.display());
+    assert!(std::env::var_os("ASL_NO_SKIP").is_none(), "{} is not there", client.display());
+    eprintln!("skipped: {path} is not installed; .ci/run installs it in {}", client.display());
     None
 }
 
+const BOTO3: &str = "boto3-1.44.8/bin/python";
+
 fn runs(script: &str) {
-    let Some(python) = boto3() else { return };
+    let Some(python) = client(BOTO3) else { return };
+    runs_with(&python, script, None);
+}
+
+fn runs_with(interpreter: &Path, script: &str, client: Option<&Path>) {
     let place = place();
+    std::fs::create_dir(place.path("data")).unwrap();
     let served = Served::start(&place, &[]);
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/clients").join(script);
     let url = format!("http://{}", served.address);
-    let ran =
-        Command::new(python).arg(script).arg(url).env("AWS_DISABLE_HOST_PREFIX_INJECTION", "true").output().unwrap();
+    let mut command = Command::new(interpreter);
+    command.arg(script).arg(url).args(client).env("AWS_DISABLE_HOST_PREFIX_INJECTION", "true");
+    let ran = command.output().unwrap();
     let told = String::from_utf8_lossy(&ran.stderr);
     assert!(ran.status.success(), "{}{told}", String::from_utf8_lossy(&ran.stdout));
 }
@@ -226,6 +234,23 @@ fn boto3_calls_every_operation() {
 #[test]
 fn boto3_talks_to_what_workflows_talk_to() {
     runs("services.py");
+}
+
+#[test]
+fn boto3_stores_objects() {
+    runs("s3.py");
+}
+
+#[test]
+fn the_aws_cli_calls_every_operation() {
+    let Some(aws) = client("awscli-1.46.3/bin/aws") else { return };
+    runs_with(Path::new("python3"), "cli.py", Some(&aws));
+}
+
+#[test]
+fn the_javascript_sdk_calls_every_operation() {
+    let Some(modules) = client("aws-sdk-js-3.1164.0/node_modules") else { return };
+    runs_with(Path::new("node"), "sdk.mjs", Some(&modules));
 }
 
 #[test]

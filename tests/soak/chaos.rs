@@ -22,6 +22,8 @@ pub(crate) struct Chaos<'p> {
     workers: Vec<Child>,
     disk: Option<PathBuf>,
     clock: Option<PathBuf>,
+    /// How far the clock is ahead once it is calm; seconds.
+    ahead_s: u64,
     count: BTreeMap<&'static str, u32>,
     /// The most memory that a worker had; bytes.
     pub(crate) most_memory: u64,
@@ -38,8 +40,8 @@ impl<'p> Chaos<'p> {
                 println!("SKIPPED: {what}");
             }
         }
-        let mut chaos =
-            Chaos { place, dice, wanted, workers: Vec::new(), disk, clock, count: BTreeMap::new(), most_memory: 0 };
+        let (workers, count) = (Vec::new(), BTreeMap::new());
+        let mut chaos = Chaos { place, dice, wanted, workers, disk, clock, ahead_s: 0, count, most_memory: 0 };
         chaos.fill();
         chaos
     }
@@ -61,14 +63,19 @@ impl<'p> Chaos<'p> {
 
     /// From here on nothing is done to anybody. The clock stands where no timer that was set is in the future.
     pub(crate) fn calm(&mut self) {
-        if let Some(clock) = &self.clock {
-            std::fs::write(clock, "+90000s\n").unwrap();
-        }
+        self.skip_a_day();
         for mut worker in std::mem::take(&mut self.workers) {
             let _ = worker.kill();
             let _ = worker.wait();
         }
         self.fill();
+    }
+
+    /// A day and an hour more pass for all workers; false when their clock cannot be set.
+    pub(crate) fn skip_a_day(&mut self) -> bool {
+        self.ahead_s += 90_000;
+        let clock = self.clock.as_ref();
+        clock.map(|clock| std::fs::write(clock, format!("+{}s\n", self.ahead_s)).unwrap()).is_some()
     }
 
     /// Makes sure that all workers live.

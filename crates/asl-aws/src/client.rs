@@ -144,6 +144,22 @@ impl Client {
         self.0.call(service, operation, parameters, token, signer, None).await
     }
 
+    /// Sends a request once, signed by `signer`.
+    pub(crate) async fn once(
+        &self,
+        endpoint: &Endpoint,
+        unsigned: &HttpRequest,
+        signer: Signer<'_>,
+    ) -> Result<Response, CallError> {
+        let sent = self.0.attempt(endpoint, unsigned, signer, &self.0.settings.limits).await?;
+        sent.map_err(|error| http(endpoint, &error.message))
+    }
+
+    /// The address of a service, where it is not AWS's own.
+    pub async fn address(&self, service: &Service) -> Option<String> {
+        self.0.address(service).await
+    }
+
     /// The region that calls go to.
     ///
     /// # Errors

@@ -75,10 +75,16 @@ impl Endpoint {
             style,
         };
         if let Some(address) = address {
-            (endpoint.secure, endpoint.host, endpoint.base) = parse(address)?;
+            endpoint.at(address)?;
             endpoint.signing_region = or(rule.map(|r| &*r.signing_region), region);
         }
         Ok(endpoint)
+    }
+
+    /// Sends what is meant for it to an address of the user's own.
+    pub(crate) fn at(&mut self, address: &str) -> Result<(), EndpointError> {
+        (self.secure, self.host, self.base) = parse(address)?;
+        Ok(())
     }
 
     /// Puts what a request's parameters say into the host: a prefix, an S3 bucket, an access point. An address of the

@@ -10,6 +10,7 @@
 //! Nothing here knows ASL, executions or histories.
 #![forbid(unsafe_code)]
 
+mod api;
 pub mod blob;
 mod check;
 mod client;
@@ -26,6 +27,7 @@ pub mod system;
 pub mod time;
 mod uri;
 
+pub use api::ApiRequest;
 pub use check::{check, unknown};
 pub use client::{Answer, CallError, Client, Settings};
 pub use credentials::Role;

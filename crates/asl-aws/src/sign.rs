@@ -93,10 +93,14 @@ pub fn sign(request: &mut HttpRequest, credentials: &Credentials, scope: &Scope)
 /// The signature of a canonical request, hexadecimal: `date` is `20150830T123600Z`, `range` `20150830/us-east-1/iam/aws4_request`.
 /// A client signs with it, and a server verifies with it.
 pub fn signature(secret: &Secret, date: &str, range: &str, canonical: &str) -> String {
-    let text = [ALGORITHM, date, range, &sha256(canonical.as_bytes())].join("\n");
+    signature_of(secret, range, &[ALGORITHM, date, range, &sha256(canonical.as_bytes())].join("\n"))
+}
+
+/// The signature of a text that stands for what is signed: a canonical request's, or that of a chunk of a body.
+pub fn signature_of(secret: &Secret, range: &str, text: &str) -> String {
     let secret = format!("AWS4{}", secret.expose());
     let key = range.split('/').fold(secret.into_bytes(), |key, part| keyed(&key, part));
-    hex(&keyed(&key, &text))
+    hex(&keyed(&key, text))
 }
 
 /// A path as most services have it in a canonical request: what is sent, encoded once more.

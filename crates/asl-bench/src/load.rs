@@ -61,6 +61,11 @@ pub(crate) fn wait() -> Arc<Definition> {
 
 /// Five calls of the function `Step`, each of which is asked again when it fails, and compensated at last.
 pub(crate) fn saga() -> Arc<Definition> {
+    definition(&saga_text())
+}
+
+/// Its text.
+pub(crate) fn saga_text() -> serde_json::Value {
     let step = |next: Option<&str>| {
         let mut state = json!({
             "Type": "Task", "Resource": "arn:aws:states:::lambda:invoke", "TimeoutSeconds": 60,
@@ -74,11 +79,11 @@ pub(crate) fn saga() -> Arc<Definition> {
         }
         state
     };
-    definition(&json!({"StartAt": "Register", "States": {
+    json!({"StartAt": "Register", "States": {
         "Register": step(Some("Charge")), "Charge": step(Some("Credit")), "Credit": step(Some("Complete")),
         "Complete": step(Some("Notify")), "Notify": step(None),
         "Compensate": {"Type": "Fail", "Error": "Compensated"},
-    }}))
+    }})
 }
 
 /// Starts an execution, and returns when it is on disk; its ARN.
@@ -134,14 +139,27 @@ pub(crate) async fn in_flight<F>(
     work: impl Fn(usize) -> F + Clone + Send + 'static,
 ) -> Done
 where
-    F: Future<Output = ()> + Send,
+    F: Future<Output = ()> + Send + 'static,
+{
+    in_flight_with(vec![(); flight], amount, move |(), number| work(number)).await
+}
+
+/// The same, with something for each of those in flight that goes from one piece of work to the next: its connection.
+pub(crate) async fn in_flight_with<S, F>(
+    lanes: Vec<S>,
+    amount: Amount,
+    work: impl Fn(S, usize) -> F + Clone + Send + 'static,
+) -> Done
+where
+    S: Send + 'static,
+    F: Future<Output = S> + Send + 'static,
 {
     let next = Arc::new(AtomicUsize::new(0));
     let begun = Instant::now();
-    let mut lanes = tokio::task::JoinSet::new();
-    for _ in 0..flight {
+    let mut running = tokio::task::JoinSet::new();
+    for mut lane in lanes {
         let (next, work) = (next.clone(), work.clone());
-        lanes.spawn(async move {
+        running.spawn(async move {
             let mut times = Vec::new();
             loop {
                 let number = next.fetch_add(1, Ordering::Relaxed);
@@ -153,12 +171,12 @@ where
                     return times;
                 }
                 let start = Instant::now();
-                work(number).await;
+                lane = work(lane, number).await;
                 times.push(start.elapsed().as_secs_f64() * 1000.0);
             }
         });
     }
-    let times_ms = lanes.join_all().await.concat();
+    let times_ms = running.join_all().await.concat();
     Done { count: times_ms.len(), seconds: begun.elapsed().as_secs_f64(), times_ms }
 }
 

@@ -5,11 +5,13 @@ mod command;
 mod durable;
 mod functions;
 mod growth;
+mod http;
 mod inprocess;
 mod load;
 mod machine;
 mod measure;
 mod postgres;
+mod postgres_saga;
 mod process;
 mod report;
 mod saga;
@@ -90,7 +92,9 @@ fn main() -> std::io::Result<ExitCode> {
         inprocess::BENCHES,
         functions::BENCHES,
         command::BENCHES,
+        http::BENCHES,
         postgres::BENCHES,
+        postgres_saga::BENCHES,
     ]
     .concat()
     {

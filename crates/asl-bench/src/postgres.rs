@@ -26,20 +26,20 @@ pub(crate) const BENCHES: &[Bench] = &[
 const STARTS: usize = 400;
 
 /// A schema that is there while this is.
-struct Place {
+pub(crate) struct Place {
     conn: PgConnection,
     schema: String,
 }
 
 impl Place {
-    async fn new() -> Place {
+    pub(crate) async fn new() -> Place {
         static COUNT: AtomicUsize = AtomicUsize::new(0);
         let schema = format!("bench{}_{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
         let url = URL.get().expect("--db was given");
         Place { conn: PgConnection::connect(url).await.expect("connects"), schema }
     }
 
-    async fn store(&self) -> PgStore {
+    pub(crate) async fn store(&self) -> PgStore {
         let url = URL.get().expect("--db was given");
         let joint = if url.contains('?') { '&' } else { '?' };
         PgStore::open(&format!("{url}{joint}schema={}", self.schema)).await.expect("opens")
@@ -49,7 +49,7 @@ impl Place {
         self.conn.execute(sqlx::AssertSqlSafe(sql.replace('@', &self.schema))).await.expect("runs");
     }
 
-    async fn ask<T>(&mut self, sql: &str) -> T
+    pub(crate) async fn ask<T>(&mut self, sql: &str) -> T
     where
         T: for<'r> sqlx::Decode<'r, sqlx::Postgres> + sqlx::Type<sqlx::Postgres>,
     {
@@ -75,7 +75,7 @@ impl Place {
         start.elapsed()
     }
 
-    async fn drop(mut self) {
+    pub(crate) async fn drop(mut self) {
         self.run("DROP SCHEMA @ CASCADE").await;
     }
 }

@@ -58,6 +58,11 @@ impl Engine {
         Ok((messages.iter().map(|message| services.message_json(message)).collect(), next))
     }
 
+    /// The folders that stand for buckets.
+    pub fn buckets(&self) -> &asl_task::bucket::Buckets {
+        &self.inner.backends.buckets
+    }
+
     /// Calls an operation of an embedded service in the service's own protocol: `service` is `sqs`, `sns`, `dynamodb` or `events`,
     /// `operation` its name there (`SendMessage`), `parameters` the members of the request and `request_id` the id that the answer
     /// shows, a UUID. The answer has the members of the response. When this returns, its effect is on disk; deliveries that it owes

@@ -1,13 +1,24 @@
 //! Activities: their tasks wait in order, each for one worker, and survive the process.
 
+mod common;
+
 use asl_core::{Event, EventKind, Failure, Outcome};
 use asl_engine::{ActivityTask, Engine, EngineError, StartExecution, Started, replay};
-use asl_journal::{Journal, Options as JournalOptions};
 use asl_syntax::{Definition, Options, Source, load};
 use asl_task::embedded::{Identity, Services, ServicesSpec};
 use asl_value::Value;
+use common::{Home, on_every_store};
 use std::sync::Arc;
 use std::time::Duration;
+
+on_every_store! {
+    tasks_are_taken_in_order_and_answered,
+    a_worker_that_waits_is_told_at_once_and_each_task_has_one_worker,
+    what_waits_survives_the_process_and_is_given_once,
+    a_task_of_an_execution_that_has_ended_is_given_to_nobody,
+    a_worker_that_falls_silent_loses_its_task,
+    an_activity_that_does_not_exist_is_told_by_name,
+}
 
 const ARN: &str = "arn:aws:states:us-east-1:000000000000:activity:ask";
 const LONG: Duration = Duration::from_secs(60);
@@ -25,8 +36,8 @@ fn services(toml: &str) -> Services {
     Services::new(&spec, Identity::new("us-east-1", "000000000000")).unwrap()
 }
 
-fn engine(journal: Journal) -> Engine {
-    Engine::builder(journal).services(services("[activities.ask]")).build()
+async fn engine(home: &Home) -> Engine {
+    Engine::builder(home.open().await.store()).services(services("[activities.ask]")).build()
 }
 
 async fn start(engine: &Engine, definition: &Arc<Definition>, input: &str) -> Started {
@@ -52,9 +63,8 @@ async fn scheduled(engine: &Engine, started: &Started) {
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn tasks_are_taken_in_order_and_answered() {
-    let engine = engine(Journal::in_memory().await.unwrap());
+async fn tasks_are_taken_in_order_and_answered(home: Home) {
+    let engine = engine(&home).await;
     let asks = asks("");
     let first = start(&engine, &asks, r#"{"n": 1}"#).await;
     scheduled(&engine, &first).await;
@@ -81,9 +91,8 @@ async fn tasks_are_taken_in_order_and_answered() {
     assert_eq!(engine.get_activity_task(ARN, None, Duration::ZERO).await.unwrap(), None);
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_worker_that_waits_is_told_at_once_and_each_task_has_one_worker() {
-    let engine = engine(Journal::in_memory().await.unwrap());
+async fn a_worker_that_waits_is_told_at_once_and_each_task_has_one_worker(home: Home) {
+    let engine = engine(&home).await;
     let workers: Vec<_> = (0..8)
         .map(|n| {
             let engine = engine.clone();
@@ -108,13 +117,10 @@ async fn a_worker_that_waits_is_told_at_once_and_each_task_has_one_worker() {
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn what_waits_survives_the_process_and_is_given_once() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("asl.db");
+async fn what_waits_survives_the_process_and_is_given_once(home: Home) {
     let asks = asks("");
     let (waits, taken, token) = {
-        let engine = engine(Journal::open(&path, JournalOptions::default()).await.unwrap());
+        let engine = engine(&home).await;
         let taken = start(&engine, &asks, "1").await;
         let token = next(&engine, "a").await.token;
         let waits = start(&engine, &asks, "2").await;
@@ -122,7 +128,7 @@ async fn what_waits_survives_the_process_and_is_given_once() {
         engine.shutdown().await.unwrap();
         (waits, taken, token)
     };
-    let engine = engine(Journal::open(&path, JournalOptions::default()).await.unwrap());
+    let engine = engine(&home).await;
     assert_eq!(engine.resume().await.unwrap().len(), 2);
     let task = next(&engine, "b").await;
     assert_eq!(task.input, "2");
@@ -134,9 +140,8 @@ async fn what_waits_survives_the_process_and_is_given_once() {
     assert_eq!(history(&engine, &waits).await.iter().filter(|kind| *kind == "ActivityScheduled").count(), 1);
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_task_of_an_execution_that_has_ended_is_given_to_nobody() {
-    let engine = engine(Journal::in_memory().await.unwrap());
+async fn a_task_of_an_execution_that_has_ended_is_given_to_nobody(home: Home) {
+    let engine = engine(&home).await;
     let asks = asks("");
     let stopped = start(&engine, &asks, "1").await;
     scheduled(&engine, &stopped).await;
@@ -146,9 +151,8 @@ async fn a_task_of_an_execution_that_has_ended_is_given_to_nobody() {
     assert_eq!(next(&engine, "a").await.input, "2");
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_worker_that_falls_silent_loses_its_task() {
-    let engine = Engine::builder(Journal::in_memory().await.unwrap()).services(services("[activities.ask]"));
+async fn a_worker_that_falls_silent_loses_its_task(home: Home) {
+    let engine = Engine::builder(home.open().await.store()).services(services("[activities.ask]"));
     let engine = engine.skip_time().build();
     // Until the worker has its task, no time is skipped.
     let hold = engine.clock().hold();
@@ -161,9 +165,8 @@ async fn a_worker_that_falls_silent_loses_its_task() {
     assert!(history(&engine, &started).await.contains(&"ActivityTimedOut".to_owned()));
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn an_activity_that_does_not_exist_is_told_by_name() {
-    let journal = Journal::in_memory().await.unwrap();
+async fn an_activity_that_does_not_exist_is_told_by_name(home: Home) {
+    let journal = home.open().await.store();
     let strict = Engine::builder(journal.clone()).build();
     let told = strict.unsupported(&asks(""));
     assert_eq!(

@@ -1,18 +1,37 @@
 //! What the engine promises to whoever embeds it: write first then act, resume, replay, stop, callbacks, deliveries.
 
+mod common;
+
 use asl_core::{Event, EventKind, Failure, Outcome, TaskId};
 use asl_engine::{Engine, EngineBuilder, EngineError, Observer, ReplayError, StartExecution, Started, Update, replay};
-use asl_journal::{Filter, Journal, Options as JournalOptions, Status};
+use asl_journal::{Filter, Status};
 use asl_store::contract::transact;
 use asl_syntax::{Definition, Options, Source, load};
 use asl_task::bucket::Buckets;
 use asl_task::embedded::{Identity, Receive, Services, ServicesSpec};
 use asl_task::function::Handler;
 use asl_value::Value;
+use common::{Home, on_every_store};
 use std::path::Path;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use tokio::sync::Notify;
+
+on_every_store! {
+    what_a_function_can_see_is_written_before_it_is_called,
+    an_execution_goes_on_after_its_engine_is_gone,
+    a_stopped_execution_is_aborted_and_its_function_given_up,
+    a_history_that_was_tampered_with_does_not_replay,
+    a_callback_finds_its_task_by_the_token_and_a_false_one_does_not,
+    a_topic_reaches_a_function_once,
+    what_cannot_start_leaves_nothing_behind,
+    mocked_states_need_no_backend_and_answer_by_invocation,
+    a_distributed_map_runs_its_children_as_executions_of_their_own,
+    a_distributed_map_goes_on_after_its_engine_is_gone,
+    an_undeclared_bucket_is_refused_by_name,
+    many_at_once_share_commits_and_all_replay,
+    observers_see_every_event_once_and_in_order,
+}
 
 fn definition(states: &str) -> Arc<Definition> {
     let source = Source::new("test", format!(r#"{{"StartAt": "A", "States": {{{states}}}}}"#));
@@ -25,8 +44,8 @@ fn call(function: &str, rest: &str) -> Arc<Definition> {
     definition(&format!(r#""A": {{"Type": "Task", "Resource": "{arn}", {rest} "End": true}}"#))
 }
 
-async fn memory() -> EngineBuilder {
-    Engine::builder(Journal::in_memory().await.unwrap())
+async fn memory(home: &Home) -> EngineBuilder {
+    Engine::builder(home.open().await.store())
 }
 
 async fn start(engine: &Engine, definition: &Arc<Definition>, input: &str) -> Result<Started, EngineError> {
@@ -73,9 +92,8 @@ impl Handler for Echo {
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn what_a_function_can_see_is_written_before_it_is_called() {
-    let journal = Journal::in_memory().await.unwrap();
+async fn what_a_function_can_see_is_written_before_it_is_called(home: Home) {
+    let journal = home.open().await.store();
     let seen = Arc::new(Mutex::new(Vec::new()));
     let (reader, shared) = (journal.clone(), seen.clone());
     let look = move |event: Value| {
@@ -96,25 +114,18 @@ async fn what_a_function_can_see_is_written_before_it_is_called() {
     );
 }
 
-async fn file(path: &Path) -> Journal {
-    Journal::open(path, JournalOptions::default()).await.unwrap()
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn an_execution_goes_on_after_its_engine_is_gone() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("asl.db");
+async fn an_execution_goes_on_after_its_engine_is_gone(home: Home) {
     let (called, ids) = (Arc::new(Notify::new()), Arc::new(Mutex::new(Vec::new())));
     let definition = call("Work", r#""ResultPath": "$.result","#);
 
     let hangs = Hangs { called: called.clone(), ids: ids.clone() };
-    let first = Engine::builder(file(&path).await).function("Work", hangs).build();
+    let first = Engine::builder(home.open().await.store()).function("Work", hangs).build();
     let started = start(&first, &definition, r#"{"n": 1}"#).await.unwrap();
     called.notified().await;
     first.shutdown().await.unwrap();
     assert!(matches!(first.wait(&started.arn).await, Err(EngineError::ShutDown)));
 
-    let second = Engine::builder(file(&path).await).function("Work", Echo(ids.clone())).build();
+    let second = Engine::builder(home.open().await.store()).function("Work", Echo(ids.clone())).build();
     assert_eq!(second.resume().await.unwrap(), std::slice::from_ref(&started.arn));
     let outcome = second.wait(&started.arn).await.unwrap();
     assert_eq!(outcome, Outcome::Succeeded(r#"{"n": 1, "result": {"n": 1}}"#.parse().unwrap()));
@@ -130,8 +141,7 @@ async fn an_execution_goes_on_after_its_engine_is_gone() {
     assert!(second.resume().await.unwrap().is_empty(), "nothing is open any more");
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_stopped_execution_is_aborted_and_its_function_given_up() {
+async fn a_stopped_execution_is_aborted_and_its_function_given_up(home: Home) {
     struct Dropped(Arc<Notify>);
     impl Drop for Dropped {
         fn drop(&mut self) {
@@ -148,7 +158,7 @@ async fn a_stopped_execution_is_aborted_and_its_function_given_up() {
             std::future::pending().await
         }
     };
-    let engine = memory().await.function("Hang", hang).build();
+    let engine = memory(&home).await.function("Hang", hang).build();
     let started = start(&engine, &call("Hang", ""), "{}").await.unwrap();
     called.notified().await;
     engine.stop(&started.arn, Failure::new("Enough", "it takes too long")).await.unwrap();
@@ -160,9 +170,8 @@ async fn a_stopped_execution_is_aborted_and_its_function_given_up() {
     assert!(matches!(engine.stop("arn:none", Failure::default()).await, Err(EngineError::NoSuchExecution(_))));
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_history_that_was_tampered_with_does_not_replay() {
-    let engine = memory().await.build();
+async fn a_history_that_was_tampered_with_does_not_replay(home: Home) {
+    let engine = memory(&home).await.build();
     let pass = definition(r#""A": {"Type": "Pass", "Next": "B"}, "B": {"Type": "Pass", "End": true}"#);
     let started = start(&engine, &pass, r#"{"x": 1}"#).await.unwrap();
     engine.wait(&started.arn).await.unwrap();
@@ -171,7 +180,8 @@ async fn a_history_that_was_tampered_with_does_not_replay() {
     let EventKind::StateEntered { input, .. } = &mut record.events[3].kind else { panic!("{:?}", record.events) };
     *input = Value::from("forged");
 
-    let forged = Journal::in_memory().await.unwrap();
+    let other = home.fresh();
+    let forged = other.open().await.store();
     let stored = engine.store().definition(&row.definition).await.unwrap().unwrap();
     let asl_core::Input::Start(execution) = record.inputs[0].clone() else { panic!() };
     let outcome = Some(engine.wait(&started.arn).await.unwrap());
@@ -184,7 +194,7 @@ async fn a_history_that_was_tampered_with_does_not_replay() {
     };
     forged.submit(new).await.unwrap();
     let row = forged.execution(&started.arn).await.unwrap().unwrap();
-    match replay(&forged, &row).await {
+    match replay(&*forged, &row).await {
         Err(ReplayError::Divergence(divergence)) => {
             assert_eq!(divergence.event, 4);
             assert!(divergence.to_string().contains("forged"), "{divergence}");
@@ -193,9 +203,8 @@ async fn a_history_that_was_tampered_with_does_not_replay() {
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_callback_finds_its_task_by_the_token_and_a_false_one_does_not() {
-    let engine = memory().await.services(services("[queues.Jobs]")).build();
+async fn a_callback_finds_its_task_by_the_token_and_a_false_one_does_not(home: Home) {
+    let engine = memory(&home).await.services(services("[queues.Jobs]")).build();
     let wait = definition(
         r#""A": {"Type": "Task", "Resource": "arn:aws:states:::sqs:sendMessage.waitForTaskToken", "End": true,
             "Parameters": {"QueueUrl": "Jobs", "MessageBody": {"token.$": "$$.Task.Token"}}}"#,
@@ -233,8 +242,7 @@ async fn a_callback_finds_its_task_by_the_token_and_a_false_one_does_not() {
     replay(engine.store(), &row).await.unwrap();
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_topic_reaches_a_function_once() {
+async fn a_topic_reaches_a_function_once(home: Home) {
     let calls = Arc::new(AtomicU32::new(0));
     let count = calls.clone();
     let (told, heard) = (Arc::new(Notify::new()), Arc::new(Mutex::new(Value::Null)));
@@ -251,7 +259,7 @@ async fn a_topic_reaches_a_function_once() {
         Protocol = "lambda"
         Endpoint = "Audit"
     "#;
-    let engine = memory().await.services(services(spec)).function("Audit", function).build();
+    let engine = memory(&home).await.services(services(spec)).function("Audit", function).build();
     let publish = definition(
         r#""A": {"Type": "Task", "Resource": "arn:aws:states:::sns:publish", "End": true,
             "Parameters": {"TopicArn": "News", "Message.$": "$"}}"#,
@@ -264,9 +272,8 @@ async fn a_topic_reaches_a_function_once() {
     assert_eq!(calls.load(Ordering::SeqCst), 1, "a delivery that was made is not made again");
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn what_cannot_start_leaves_nothing_behind() {
-    let engine = memory().await.services(services("[tables.Fares]\nHashKey = \"id\"")).build();
+async fn what_cannot_start_leaves_nothing_behind(home: Home) {
+    let engine = memory(&home).await.services(services("[tables.Fares]\nHashKey = \"id\"")).build();
     let pass = definition(r#""A": {"Type": "Pass", "End": true}"#);
     let named = |name, input| StartExecution { definition: pass.clone(), state_machine: "test", name, input };
     let (long, large) = ("x".repeat(81), format!("\"{}\"", "x".repeat(262_143)));
@@ -298,14 +305,13 @@ async fn what_cannot_start_leaves_nothing_behind() {
     start(&engine, &table("Fares"), "{}").await.unwrap();
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn mocked_states_need_no_backend_and_answer_by_invocation() {
+async fn mocked_states_need_no_backend_and_answer_by_invocation(home: Home) {
     let config = r#"{
         "StateMachines": {"test": {"TestCases": {"Flaky": {"A": "Flaky"}}}},
         "MockedResponses": {"Flaky": {"0": {"Throw": {"Error": "Busy", "Cause": "later"}}, "1": {"Return": {"id": 7}}}}
     }"#;
     let mocks = asl_task::mock::Mocks::load(config, "test", "Flaky").unwrap();
-    let engine = memory().await.mocks(mocks).build();
+    let engine = memory(&home).await.mocks(mocks).build();
     let states = r#""A": {"Type": "Task", "Resource": "arn:aws:states:::glue:startJobRun.sync", "End": true,
         "Parameters": {"JobName": "j"}, "Catch": [{"ErrorEquals": ["Busy"], "Next": "A"}]}"#;
     let started = start(&engine, &definition(states), "{}").await.unwrap();
@@ -329,11 +335,10 @@ fn items(folder: &Path) -> Buckets {
     Buckets::new([("in".to_owned(), folder.to_owned())].into())
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_distributed_map_runs_its_children_as_executions_of_their_own() {
+async fn a_distributed_map_runs_its_children_as_executions_of_their_own(home: Home) {
     let folder = tempfile::tempdir().unwrap();
     let double = |n: Value| async move { Ok(Value::from(2 * n.as_i64().unwrap())) };
-    let engine = memory().await.buckets(items(folder.path())).function("Work", double).build();
+    let engine = memory(&home).await.buckets(items(folder.path())).function("Work", double).build();
     let started = start(&engine, &definition(DISTRIBUTED), "{}").await.unwrap();
     assert_eq!(engine.wait(&started.arn).await.unwrap(), Outcome::Succeeded("[2, 4, 6]".parse().unwrap()));
     let all = engine.store().executions(&Filter::default()).await.unwrap();
@@ -344,18 +349,17 @@ async fn a_distributed_map_runs_its_children_as_executions_of_their_own() {
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_distributed_map_goes_on_after_its_engine_is_gone() {
+async fn a_distributed_map_goes_on_after_its_engine_is_gone(home: Home) {
     let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("asl.db");
     let (called, ids) = (Arc::new(Notify::new()), Arc::new(Mutex::new(Vec::new())));
     let hangs = Hangs { called: called.clone(), ids: ids.clone() };
-    let first = Engine::builder(file(&path).await).buckets(items(folder.path())).function("Work", hangs).build();
+    let first =
+        Engine::builder(home.open().await.store()).buckets(items(folder.path())).function("Work", hangs).build();
     let started = start(&first, &definition(DISTRIBUTED), "{}").await.unwrap();
     called.notified().await;
     first.shutdown().await.unwrap();
 
-    let second = Engine::builder(file(&path).await)
+    let second = Engine::builder(home.open().await.store())
         .buckets(items(folder.path()))
         .function("Work", |n: Value| async move { Ok(n) })
         .build();
@@ -365,19 +369,16 @@ async fn a_distributed_map_goes_on_after_its_engine_is_gone() {
     assert_eq!(all.len(), 4, "the children of before went on, no others were made");
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn an_undeclared_bucket_is_refused_by_name() {
-    let engine = memory().await.function("Work", |n: Value| async move { Ok(n) }).build();
+async fn an_undeclared_bucket_is_refused_by_name(home: Home) {
+    let engine = memory(&home).await.function("Work", |n: Value| async move { Ok(n) }).build();
     let message = start(&engine, &definition(DISTRIBUTED), "{}").await.unwrap_err().to_string();
     assert!(message.contains("[buckets.in]"), "{message}");
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn many_at_once_share_commits_and_all_replay() {
+async fn many_at_once_share_commits_and_all_replay(home: Home) {
     const MANY: usize = 200;
-    let folder = tempfile::tempdir().unwrap();
-    let journal = file(&folder.path().join("asl.db")).await;
-    let engine = Engine::builder(journal.clone())
+    let journal = home.open().await;
+    let engine = Engine::builder(journal.store())
         .services(services("[tables.Fares]\nHashKey = \"id\""))
         .function("Charge", |event: Value| async move { Ok(event) })
         .build();
@@ -412,8 +413,7 @@ async fn many_at_once_share_commits_and_all_replay() {
 }
 
 /// Everything an observer is told was in the journal by then.
-#[tokio::test(flavor = "multi_thread")]
-async fn observers_see_every_event_once_and_in_order() {
+async fn observers_see_every_event_once_and_in_order(home: Home) {
     struct Watch(Mutex<Vec<u64>>);
     impl Observer for Watch {
         fn observe(&self, update: &Update<'_>) {
@@ -421,7 +421,7 @@ async fn observers_see_every_event_once_and_in_order() {
         }
     }
     let watch = Arc::new(Watch(Mutex::default()));
-    let engine = memory().await.observer(watch.clone()).function("Echo", |e: Value| async { Ok(e) }).build();
+    let engine = memory(&home).await.observer(watch.clone()).function("Echo", |e: Value| async { Ok(e) }).build();
     let started = start(&engine, &call("Echo", ""), "{}").await.unwrap();
     engine.wait(&started.arn).await.unwrap();
     assert_eq!(*watch.0.lock().unwrap(), [1, 2, 3, 4, 5, 6, 7]);

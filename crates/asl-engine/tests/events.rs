@@ -1,14 +1,23 @@
 //! Events from a workflow: with a task token to a queue, and through a rule to another state machine; and what clients call.
 
+mod common;
+
 use asl_core::Outcome;
 use asl_engine::{CallError, Engine, StartExecution, Started};
 use asl_expr::Timestamp;
-use asl_journal::{Filter, Journal};
-use asl_store::{Catalogue, StateMachineRow};
+use asl_journal::Filter;
+use asl_store::StateMachineRow;
 use asl_syntax::{Definition, Options, Source, load};
 use asl_task::embedded::{Identity, Services, ServicesSpec};
 use asl_value::{Map, Value};
+use common::{Home, on_every_store};
 use std::sync::Arc;
+
+on_every_store! {
+    an_event_carries_a_token_that_a_client_of_a_queue_sends_back,
+    a_rule_starts_a_state_machine_of_the_catalogue,
+    what_a_service_refuses_leaves_nothing,
+}
 
 const PROJECT: &str = r#"
     [queues.Asked]
@@ -36,10 +45,10 @@ fn puts(source: &str, resource: &str, detail: &str) -> Arc<Definition> {
     ))
 }
 
-fn engine(journal: &Journal) -> Engine {
+async fn engine(home: &Home) -> Engine {
     let spec: ServicesSpec = toml::from_str(PROJECT).unwrap();
     let services = Services::new(&spec, Identity::new("us-east-1", "000000000000")).unwrap();
-    Engine::builder(journal.clone()).services(services).build()
+    Engine::builder(home.open().await.store()).services(services).build()
 }
 
 async fn start(engine: &Engine, definition: &Arc<Definition>, machine: &str) -> Started {
@@ -59,9 +68,8 @@ async fn receive(engine: &Engine) -> Map {
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn an_event_carries_a_token_that_a_client_of_a_queue_sends_back() {
-    let engine = engine(&Journal::in_memory().await.unwrap());
+async fn an_event_carries_a_token_that_a_client_of_a_queue_sends_back(home: Home) {
+    let engine = engine(&home).await;
     let waits = puts("workflow", ".waitForTaskToken", r#"{"token.$": "$$.Task.Token"}"#);
     let started = start(&engine, &waits, "test").await;
     let event: Value = receive(&engine).await.get("Body").unwrap().as_str().unwrap().parse().unwrap();
@@ -73,10 +81,9 @@ async fn an_event_carries_a_token_that_a_client_of_a_queue_sends_back() {
     assert_eq!(engine.wait(&started.arn).await.unwrap(), Outcome::Succeeded(Value::from("yes")));
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_rule_starts_a_state_machine_of_the_catalogue() {
-    let journal = Journal::in_memory().await.unwrap();
-    let engine = engine(&journal);
+async fn a_rule_starts_a_state_machine_of_the_catalogue(home: Home) {
+    let journal = home.open().await.store();
+    let engine = engine(&home).await;
     // One execution, so that the database has the definition.
     let other = start(&engine, &definition(r#"{"Type": "Pass", "End": true}"#), "other").await;
     engine.wait(&other.arn).await.unwrap();
@@ -94,7 +101,7 @@ async fn a_rule_starts_a_state_machine_of_the_catalogue() {
         created: Timestamp::from_millis(1),
         updated: None,
     };
-    assert!(journal.create_state_machine(&machine).await.unwrap());
+    assert!(journal.catalogue().unwrap().create_state_machine(&machine).await.unwrap());
     let started = start(&engine, &puts("starter", "", r#"{"k": [1]}"#), "test").await;
     assert_eq!(engine.wait(&started.arn).await.unwrap().status(), "SUCCEEDED");
     engine.shutdown().await.unwrap();
@@ -103,9 +110,8 @@ async fn a_rule_starts_a_state_machine_of_the_catalogue() {
     assert_eq!(by_rule.len(), 1, "started once, though the engine ended in between");
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn what_a_service_refuses_leaves_nothing() {
-    let engine = engine(&Journal::in_memory().await.unwrap());
+async fn what_a_service_refuses_leaves_nothing(home: Home) {
+    let engine = engine(&home).await;
     let call = |operation: &'static str, parameters: &str| {
         let (engine, parameters) = (engine.clone(), parameters.parse::<Value>().unwrap());
         async move { engine.call_service("sqs", operation, parameters, "id").await }

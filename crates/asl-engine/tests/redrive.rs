@@ -1,14 +1,23 @@
 //! Redrive: an execution that ended without success goes on from there, survives a crash meanwhile, and replays.
 
+mod common;
+
 use asl_core::{EventKind, Failure, Outcome};
 use asl_engine::{Engine, EngineError, StartExecution, Started, replay};
-use asl_journal::{Filter, Journal, Options as JournalOptions, Status};
+use asl_journal::{Filter, Status};
+use asl_store::Store;
 use asl_syntax::{Definition, Options, Source, load};
 use asl_value::Value;
-use std::path::Path;
+use common::{Home, on_every_store};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use tokio::sync::Notify;
+
+on_every_store! {
+    a_failed_execution_goes_on_and_its_row_says_so,
+    children_of_a_map_run_go_on_with_their_parent,
+    a_redrive_survives_its_engine,
+}
 
 fn definition(states: &str) -> Arc<Definition> {
     let source = Source::new("test", format!(r#"{{"StartAt": "A", "States": {{{states}}}}}"#));
@@ -19,7 +28,7 @@ fn definition(states: &str) -> Arc<Definition> {
 const WORK: &str = r#""Type": "Task", "Resource": "arn:aws:lambda:us-east-1:000000000000:function:Work", "End": true"#;
 
 /// An engine whose function fails the first `failures` times, and says how often it was called.
-fn engine(journal: &Journal, failures: u32, calls: &Arc<AtomicU32>) -> Engine {
+fn engine(journal: &Arc<dyn Store>, failures: u32, calls: &Arc<AtomicU32>) -> Engine {
     let calls = calls.clone();
     let work = move |event: Value| {
         let call = calls.fetch_add(1, Ordering::SeqCst);
@@ -40,9 +49,8 @@ async fn refused(engine: &Engine, arn: &str) -> String {
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_failed_execution_goes_on_and_its_row_says_so() {
-    let journal = Journal::in_memory().await.unwrap();
+async fn a_failed_execution_goes_on_and_its_row_says_so(home: Home) {
+    let journal = home.open().await.store();
     let calls = Arc::default();
     let engine = engine(&journal, 2, &calls);
     let started = start(&engine, &definition(&format!(r#""A": {{{WORK}}}"#)), "[1]").await;
@@ -62,14 +70,13 @@ async fn a_failed_execution_goes_on_and_its_row_says_so() {
     assert!((1..).zip(&events).all(|(id, event)| event.id == id), "the numbers go on");
     let redriven = |kind: &EventKind| matches!(kind, EventKind::ExecutionRedriven { .. });
     assert_eq!(events.iter().filter(|event| redriven(&event.kind)).count(), 2);
-    let replayed = replay(&journal, &row).await.unwrap();
+    let replayed = replay(&*journal, &row).await.unwrap();
     assert_eq!((replayed.events, replayed.outcome), (events.len(), Some(Outcome::Succeeded("[1]".parse().unwrap()))));
     assert_eq!(refused(&engine, &started.arn).await, "Execution is SUCCEEDED and cannot be redriven");
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn children_of_a_map_run_go_on_with_their_parent() {
-    let journal = Journal::in_memory().await.unwrap();
+async fn children_of_a_map_run_go_on_with_their_parent(home: Home) {
+    let journal = home.open().await.store();
     let calls = Arc::default();
     let engine = engine(&journal, 1, &calls);
     let map = format!(
@@ -89,19 +96,12 @@ async fn children_of_a_map_run_go_on_with_their_parent() {
     assert_eq!(rows.iter().map(|row| row.redrive_count).collect::<Vec<_>>(), [0, 1], "newest first");
     for row in journal.executions(&Filter::default()).await.unwrap() {
         assert_eq!(row.status, Status::Succeeded);
-        replay(&journal, &row).await.unwrap();
+        replay(&*journal, &row).await.unwrap();
     }
     assert_eq!(calls.load(Ordering::SeqCst), 3);
 }
 
-async fn file(path: &Path) -> Journal {
-    Journal::open(path, JournalOptions::default()).await.unwrap()
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_redrive_survives_its_engine() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("asl.db");
+async fn a_redrive_survives_its_engine(home: Home) {
     let definition = definition(&format!(r#""A": {{"Type": "Pass", "Next": "B"}}, "B": {{{WORK}}}"#));
     let called = Arc::new(Notify::new());
     let (told, calls) = (called.clone(), Arc::new(AtomicU32::new(0)));
@@ -116,7 +116,7 @@ async fn a_redrive_survives_its_engine() {
             Err::<Value, _>(Failure::new("Broken", "the first time"))
         }
     };
-    let journal = file(&path).await;
+    let journal = home.open().await.store();
     let first = Engine::builder(journal.clone()).function("Work", work).build();
     let started = start(&first, &definition, "{}").await;
     assert!(matches!(first.wait(&started.arn).await.unwrap(), Outcome::Failed(_)));
@@ -126,8 +126,9 @@ async fn a_redrive_survives_its_engine() {
     first.shutdown().await.unwrap();
     journal.close().await;
 
-    let journal = file(&path).await;
-    assert_eq!(journal.open_executions().await.unwrap()[0].redrive_count, 1);
+    let database = home.open().await;
+    let journal = database.store();
+    assert_eq!(database.open_executions().await.unwrap()[0].redrive_count, 1);
     let second = engine(&journal, 0, &Arc::default());
     assert_eq!(second.resume().await.unwrap(), std::slice::from_ref(&started.arn));
     assert_eq!(second.wait(&started.arn).await.unwrap(), Outcome::Succeeded("{}".parse().unwrap()));

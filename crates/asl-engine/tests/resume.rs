@@ -1,23 +1,28 @@
 //! What is not done again when an execution goes on after a crash, and how it goes on after a write that failed.
 
+mod common;
+
 use asl_core::{EventKind, Failure, Outcome};
 use asl_engine::{Engine, EngineError, Notice, Observer, StartExecution, Update, replay};
 use asl_journal::{Durability, Journal, JournalError, Options as JournalOptions};
 use asl_syntax::{Definition, Options, Source, load};
 use asl_task::embedded::{Identity, Services, ServicesSpec};
 use asl_value::Value;
-use std::path::Path;
+use common::{Home, on_every_store};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use tokio::sync::Semaphore;
+
+on_every_store! {
+    the_call_of_a_callback_that_was_answered_is_not_made_again,
+}
 
 fn definition(states: &str) -> Arc<Definition> {
     let source = Source::new("test", format!(r#"{{"StartAt": "A", "States": {{{states}}}}}"#));
     load(&source, &Options::default()).definition.unwrap()
 }
 
-async fn engine(path: &Path, calls: &Arc<AtomicU32>) -> Engine {
-    let options = JournalOptions { durability: Durability::Normal, ..JournalOptions::default() };
+async fn engine(home: &Home, calls: &Arc<AtomicU32>) -> Engine {
     let spec: ServicesSpec = toml::from_str("[queues.Jobs]").unwrap();
     let services = Services::new(&spec, Identity::new("us-east-1", "000000000000")).unwrap();
     let calls = calls.clone();
@@ -25,7 +30,7 @@ async fn engine(path: &Path, calls: &Arc<AtomicU32>) -> Engine {
         calls.fetch_add(1, Ordering::SeqCst);
         async { Ok::<_, Failure>(Value::Null) }
     };
-    Engine::builder(Journal::open(path, options).await.unwrap()).services(services).function("Ask", count).build()
+    Engine::builder(home.open().await.store()).services(services).function("Ask", count).build()
 }
 
 async fn messages(engine: &Engine) -> usize {
@@ -43,8 +48,7 @@ async fn messages(engine: &Engine) -> usize {
 }
 
 /// The effect of a callback's call is recorded when the call is answered; after that only its token is awaited.
-#[tokio::test(flavor = "multi_thread")]
-async fn the_call_of_a_callback_that_was_answered_is_not_made_again() {
+async fn the_call_of_a_callback_that_was_answered_is_not_made_again(home: Home) {
     for (resource, parameters) in [
         ("sqs:sendMessage", r#"{"QueueUrl": "Jobs", "MessageBody": {"t.$": "$$.Task.Token"}}"#),
         ("lambda:invoke", r#"{"FunctionName": "Ask", "Payload": {"t.$": "$$.Task.Token"}}"#),
@@ -53,10 +57,9 @@ async fn the_call_of_a_callback_that_was_answered_is_not_made_again() {
             r#""A": {{"Type": "Task", "Resource": "arn:aws:states:::{resource}.waitForTaskToken", "End": true,
                 "Parameters": {parameters}}}"#
         ));
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("asl.db");
+        let home = home.fresh();
         let calls = Arc::new(AtomicU32::new(0));
-        let first = engine(&path, &calls).await;
+        let first = engine(&home, &calls).await;
         let start = StartExecution { definition: wait, state_machine: "test", name: Some("one"), input: "{}" };
         let started = first.start(start).await.unwrap();
         let submitted = |kind: &EventKind| format!("{kind:?}").contains("Submitted");
@@ -67,7 +70,7 @@ async fn the_call_of_a_callback_that_was_answered_is_not_made_again() {
         first.shutdown().await.unwrap();
         first.store().close().await;
 
-        let second = engine(&path, &calls).await;
+        let second = engine(&home, &calls).await;
         second.resume().await.unwrap();
         // What it would do again, it would do before it takes this in.
         second.stop(&started.arn, Failure::default()).await.unwrap();

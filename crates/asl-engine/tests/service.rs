@@ -1,5 +1,7 @@
 //! Engines beside each other on one database: each is a process as far as the other can tell.
 
+mod common;
+
 use asl_core::{Failure, Outcome};
 use asl_engine::{Engine, EngineBuilder, EngineError, StartExecution, Started, holders, replay};
 use asl_journal::{Claim, Filter, Journal, JournalError, NewWorker, Options as JournalOptions, Status};
@@ -7,10 +9,19 @@ use asl_syntax::{Definition, Options, Source, load};
 use asl_task::bucket::Buckets;
 use asl_task::function::Handler;
 use asl_value::Value;
+use common::{Home, on_every_store};
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::sync::Notify;
+
+on_every_store! {
+    a_process_that_stops_what_another_runs_becomes_no_worker,
+    a_worker_takes_on_what_is_submitted_and_nothing_twice,
+    resume_takes_only_what_nobody_runs,
+    a_drain_waits_for_what_is_in_flight_but_not_for_ever,
+    a_distributed_map_goes_on_in_several_processes,
+}
 
 fn definition(states: &str) -> Arc<Definition> {
     let source = Source::new("test", format!(r#"{{"StartAt": "A", "States": {{{states}}}}}"#));
@@ -27,6 +38,10 @@ fn call() -> Arc<Definition> {
 
 async fn builder(path: &Path) -> EngineBuilder {
     Engine::builder(Journal::open(path, JournalOptions::default()).await.unwrap())
+}
+
+async fn on(home: &Home) -> EngineBuilder {
+    Engine::builder(home.open().await.store())
 }
 
 fn starting<'a>(definition: &Arc<Definition>, name: &'a str) -> StartExecution<'a> {
@@ -88,24 +103,18 @@ async fn what_a_dead_worker_left_is_found_by_who_begins() {
 }
 
 /// A process that only stops what another one runs owns nothing, so it takes no lease, and makes none of its deliveries.
-#[tokio::test(flavor = "multi_thread")]
-async fn a_process_that_stops_what_another_runs_becomes_no_worker() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("asl.db");
-    let owner = builder(&path).await.build();
+async fn a_process_that_stops_what_another_runs_becomes_no_worker(home: Home) {
+    let owner = on(&home).await.build();
     let started = start(&owner, &definition(r#""A": {"Type": "Wait", "Seconds": 3600, "End": true}"#), "one").await;
-    let client = builder(&path).await.called("a client").client().build();
+    let client = on(&home).await.called("a client").client().build();
     client.stop(&started.arn, Failure::default()).await.unwrap();
     assert_eq!(owner.wait(&started.arn).await.unwrap().status(), "ABORTED");
     let workers: Vec<String> = client.store().workers().await.unwrap().into_iter().map(|worker| worker.what).collect();
     assert_eq!(workers, ["an engine"]);
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_worker_takes_on_what_is_submitted_and_nothing_twice() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("asl.db");
-    let submitter = builder(&path).await.build();
+async fn a_worker_takes_on_what_is_submitted_and_nothing_twice(home: Home) {
+    let submitter = on(&home).await.build();
     let count = Arc::new(Mutex::new(Vec::new()));
     let mut workers = Vec::new();
     for _ in 0..2 {
@@ -114,12 +123,12 @@ async fn a_worker_takes_on_what_is_submitted_and_nothing_twice() {
             seen.lock().unwrap().push(event["n"].clone());
             async move { Ok(event) }
         };
-        let worker = builder(&path).await.function("Work", work).max_active(5).build();
+        let worker = on(&home).await.function("Work", work).max_active(5).build();
         worker.serve().await.unwrap();
         workers.push(worker);
     }
     let call = call();
-    let accepts = builder(&path).await.function("Work", |event: Value| async move { Ok(event) }).build();
+    let accepts = on(&home).await.function("Work", |event: Value| async move { Ok(event) }).build();
     let mut arns = Vec::new();
     for n in 0..40 {
         let input = format!(r#"{{"n": {n}}}"#);
@@ -239,16 +248,13 @@ fn sqlx_lock(path: &Path) -> std::process::Child {
     child
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn resume_takes_only_what_nobody_runs() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("asl.db");
+async fn resume_takes_only_what_nobody_runs(home: Home) {
     let gate = Gate::default();
-    let first = builder(&path).await.function("Work", gate.clone()).called("the first").build();
+    let first = on(&home).await.function("Work", gate.clone()).called("the first").build();
     let started = start(&first, &call(), "one").await;
     gate.called.notified().await;
 
-    let second = builder(&path).await.function("Work", gate.clone()).build();
+    let second = on(&home).await.function("Work", gate.clone()).build();
     assert_eq!(second.resume().await.unwrap(), Vec::<Arc<str>>::new());
     let alive: Vec<_> = holders(second.store()).await.unwrap().into_iter().filter(|h| h.alive).collect();
     assert_eq!((alive[0].worker.what.as_str(), alive[0].executions), ("the first", 1));
@@ -272,16 +278,13 @@ async fn resume_takes_only_what_nobody_runs() {
     assert_eq!((ids.len(), &ids[1]), (3, &ids[2]));
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_drain_waits_for_what_is_in_flight_but_not_for_ever() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("asl.db");
+async fn a_drain_waits_for_what_is_in_flight_but_not_for_ever(home: Home) {
     let gate = Gate::default();
     let twice = definition(
         r#""A": {"Type": "Task", "Resource": "arn:aws:lambda:us-east-1:000000000000:function:Work", "Next": "B"},
            "B": {"Type": "Task", "Resource": "arn:aws:lambda:us-east-1:000000000000:function:Work", "End": true}"#,
     );
-    let engine = builder(&path).await.function("Work", gate.clone()).build();
+    let engine = on(&home).await.function("Work", gate.clone()).build();
     let started = start(&engine, &twice, "one").await;
     gate.called.notified().await;
     let draining = tokio::spawn({
@@ -296,7 +299,7 @@ async fn a_drain_waits_for_what_is_in_flight_but_not_for_ever() {
     let row = engine.store().execution(&started.arn).await.unwrap().unwrap();
     assert_eq!((row.status, row.last_event), (Status::Running, 9), "what came was written, and the next step too");
 
-    let engine = builder(&path).await.function("Work", gate.clone()).build();
+    let engine = on(&home).await.function("Work", gate.clone()).build();
     engine.resume().await.unwrap();
     gate.called.notified().await;
     let began = std::time::Instant::now();
@@ -313,14 +316,12 @@ const DISTRIBUTED: &str = r#""A": {"Type": "Map", "Label": "Each", "MaxConcurren
                    "C": {"Type": "Wait", "Seconds": 2, "End": true}}}}"#;
 
 /// Parent and children may end up in different processes, and with less room than there are of them.
-#[tokio::test(flavor = "multi_thread")]
-async fn a_distributed_map_goes_on_in_several_processes() {
+async fn a_distributed_map_goes_on_in_several_processes(home: Home) {
     let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("asl.db");
     std::fs::write(folder.path().join("items.json"), "[1, 2, 3, 4, 5, 6]").unwrap();
     let buckets = Buckets::new([("in".to_owned(), folder.path().to_owned())].into());
     let gate = Gate::default();
-    let first = builder(&path).await.buckets(buckets.clone()).function("Work", gate.clone()).build();
+    let first = on(&home).await.buckets(buckets.clone()).function("Work", gate.clone()).build();
     let started = start(&first, &definition(DISTRIBUTED), "one").await;
     until("four calls", async || gate.ids.lock().unwrap().len() == 4).await;
     first.shutdown().await.unwrap();
@@ -328,7 +329,7 @@ async fn a_distributed_map_goes_on_in_several_processes() {
     let mut workers = Vec::new();
     for _ in 0..2 {
         let work = |n: Value| async move { Ok(n) };
-        let worker = builder(&path).await.buckets(buckets.clone()).function("Work", work).max_active(2).build();
+        let worker = on(&home).await.buckets(buckets.clone()).function("Work", work).max_active(2).build();
         worker.serve().await.unwrap();
         workers.push(worker);
     }

@@ -1,6 +1,8 @@
 //! What engines that share a database owe each other: one answer to a token, one owner whatever the clocks say, and nothing
 //! taken that cannot be run.
 
+mod common;
+
 use asl_core::{Execution, Failure, Input, Outcome};
 use asl_engine::{
     Clock, Engine, EngineBuilder, EngineError, Notice, Observer, StartExecution, Started, Update, holders,
@@ -9,10 +11,17 @@ use asl_journal::{Journal, JournalError, Options as JournalOptions, Status};
 use asl_syntax::{Definition, Options, Source, load};
 use asl_task::function::Handler;
 use asl_value::Value;
+use common::{Home, on_every_store};
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::sync::Notify;
+
+on_every_store! {
+    one_of_many_answers_is_taken_and_each_sender_knows_whose,
+    an_answer_does_not_wait_for_room,
+    a_token_does_not_follow_from_what_others_see,
+}
 
 const TOKEN: &str = r#""A": {"Type": "Task", "End": true, "TimeoutSeconds": 3000,
     "Resource": "arn:aws:states:::lambda:invoke.waitForTaskToken",
@@ -28,6 +37,10 @@ fn definition(states: &str) -> Arc<Definition> {
 
 async fn builder(path: &Path) -> EngineBuilder {
     Engine::builder(open(path).await)
+}
+
+async fn on(home: &Home) -> EngineBuilder {
+    Engine::builder(home.open().await.store())
 }
 
 async fn open(path: &Path) -> Journal {
@@ -111,15 +124,12 @@ async fn answer_at_once(engines: &[Engine], token: &str) -> u64 {
     taken[0]
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn one_of_many_answers_is_taken_and_each_sender_knows_whose() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("asl.db");
+async fn one_of_many_answers_is_taken_and_each_sender_knows_whose(home: Home) {
     let work = Work::default();
-    let owner = builder(&path).await.function("Work", work.clone()).build();
+    let owner = on(&home).await.function("Work", work.clone()).build();
     let mut others = Vec::new();
     for _ in 0..4 {
-        others.push(builder(&path).await.client().build());
+        others.push(on(&home).await.client().build());
     }
     let same: Vec<Engine> = (0..6).map(|_| owner.clone()).collect();
     let mixed: Vec<Engine> = others.iter().chain([&owner, &owner]).cloned().collect();
@@ -196,14 +206,10 @@ async fn an_answer_needs_nobody_who_runs_the_execution() {
     assert_eq!(*work.calls.lock().unwrap(), 2, "no call was made again");
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn an_answer_does_not_wait_for_room() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("asl.db");
+async fn an_answer_does_not_wait_for_room(home: Home) {
     let work = Work::default();
     let gate = Work { open: Some(Arc::default()), ..Work::default() };
-    let owner =
-        builder(&path).await.function("Work", work.clone()).function("Gate", gate.clone()).max_active(1).build();
+    let owner = on(&home).await.function("Work", work.clone()).function("Gate", gate.clone()).max_active(1).build();
     let waits = start(&owner, TOKEN, "waits").await;
     work.called.notified().await;
     until("it to leave memory", async || owner.load() == (0, 1)).await;
@@ -211,19 +217,16 @@ async fn an_answer_does_not_wait_for_room() {
     gate.called.notified().await;
     let token = work.tokens.lock().unwrap().pop().unwrap();
     let began = std::time::Instant::now();
-    builder(&path).await.client().build().send_task_success(&token, Value::Null).await.unwrap();
+    on(&home).await.client().build().send_task_success(&token, Value::Null).await.unwrap();
     assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
     owner.wait(&waits.arn).await.unwrap();
     gate.open.unwrap().notify_one();
     owner.wait(&busy.arn).await.unwrap();
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_token_does_not_follow_from_what_others_see() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("asl.db");
+async fn a_token_does_not_follow_from_what_others_see(home: Home) {
     let work = Work::default();
-    let engine = builder(&path).await.function("Work", work.clone()).build();
+    let engine = on(&home).await.function("Work", work.clone()).build();
     let started = start(&engine, TOKEN, "one").await;
     work.called.notified().await;
     let genuine = work.tokens.lock().unwrap().pop().unwrap();

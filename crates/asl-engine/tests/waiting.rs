@@ -2,15 +2,24 @@
 //!
 //! `ASL_WAITING=100000 cargo test -p asl-engine --release --test waiting -- --nocapture` for larger figures.
 
+mod common;
+
 use asl_core::{Failure, Input, Outcome, TaskId};
 use asl_engine::{Engine, EngineError, StartExecution, Started};
-use asl_journal::{Durability, Journal, Options as JournalOptions, Status};
+use asl_journal::Status;
 use asl_syntax::{Definition, Options, Source, load};
 use asl_task::embedded::{Identity, Services};
 use asl_value::Value;
-use std::path::Path;
+use common::{Home, on_every_store};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+
+on_every_store! {
+    waiting_costs_a_header_and_a_restart_recovers_in_batches,
+    one_that_waits_comes_back_when_its_time_has_come,
+    more_than_may_be_in_memory_all_end,
+    one_that_waits_for_a_token_comes_back_for_its_answer,
+}
 
 /// What a waiting execution may cost; bytes.
 const BOUND: usize = 500;
@@ -26,10 +35,8 @@ fn definition(states: &str) -> Arc<Definition> {
     loaded.definition.unwrap_or_else(|| panic!("{:#?}", loaded.diagnostics))
 }
 
-async fn engine(path: &Path) -> Engine {
-    // What is measured does not depend on the disk.
-    let options = JournalOptions { durability: Durability::Normal, ..JournalOptions::default() };
-    Engine::builder(Journal::open(path, options).await.unwrap()).max_active(MAX_ACTIVE).build()
+async fn engine(home: &Home) -> Engine {
+    Engine::builder(home.open().await.store()).max_active(MAX_ACTIVE).build()
 }
 
 async fn start(engine: &Engine, definition: &Arc<Definition>, input: &str) -> Started {
@@ -72,13 +79,14 @@ fn resident() -> Option<usize> {
     Some(statm.split(' ').nth(1)?.parse::<usize>().ok()? * 4096)
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn waiting_costs_a_header_and_a_restart_recovers_in_batches() {
+/// Memory is of the whole process: one store at a time.
+static MEASURING: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
+
+async fn waiting_costs_a_header_and_a_restart_recovers_in_batches(home: Home) {
+    let _measuring = MEASURING.lock().await;
     let count: usize = std::env::var("ASL_WAITING").ok().and_then(|text| text.parse().ok()).unwrap_or(5_000);
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("asl.db");
     let wait = definition(r#""A": {"Type": "Wait", "Seconds": 36000, "End": true}"#);
-    let first = engine(&path).await;
+    let first = engine(&home).await;
     // Caches and queues grow to their size first.
     start_many(&first, &wait, WARM).await;
     let (before, began) = (resident(), Instant::now());
@@ -93,7 +101,7 @@ async fn waiting_costs_a_header_and_a_restart_recovers_in_batches() {
     first.shutdown().await.unwrap();
     drop(first);
 
-    let second = engine(&path).await;
+    let second = engine(&home).await;
     let began = Instant::now();
     let resumed = second.resume().await.unwrap();
     assert_eq!(resumed.len(), WARM + count);
@@ -107,10 +115,8 @@ async fn waiting_costs_a_header_and_a_restart_recovers_in_batches() {
     second.shutdown().await.unwrap();
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn one_that_waits_comes_back_when_its_time_has_come() {
-    let folder = tempfile::tempdir().unwrap();
-    let engine = engine(&folder.path().join("asl.db")).await;
+async fn one_that_waits_comes_back_when_its_time_has_come(home: Home) {
+    let engine = engine(&home).await;
     let wait = definition(
         r#""A": {"Type": "Wait", "Seconds": 2, "Next": "B"}, "B": {"Type": "Wait", "Seconds": 2, "End": true}"#,
     );
@@ -131,10 +137,8 @@ async fn one_that_waits_comes_back_when_its_time_has_come() {
     engine.shutdown().await.unwrap();
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn more_than_may_be_in_memory_all_end() {
-    let folder = tempfile::tempdir().unwrap();
-    let journal = Journal::open(&folder.path().join("asl.db"), JournalOptions::default()).await.unwrap();
+async fn more_than_may_be_in_memory_all_end(home: Home) {
+    let journal = home.open().await.store();
     let engine = Engine::builder(journal).max_active(3).build();
     let wait = definition(r#""A": {"Type": "Wait", "Seconds": 1, "End": true}"#);
     let starts = (0..12).map(|_| {
@@ -150,11 +154,8 @@ async fn more_than_may_be_in_memory_all_end() {
     engine.shutdown().await.unwrap();
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn one_that_waits_for_a_token_comes_back_for_its_answer() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("asl.db");
-    let journal = Journal::open(&path, JournalOptions::default()).await.unwrap();
+async fn one_that_waits_for_a_token_comes_back_for_its_answer(home: Home) {
+    let journal = home.open().await.store();
     let spec = toml::from_str("[queues.Jobs]").unwrap();
     let services = Services::new(&spec, Identity::new("us-east-1", "000000000000")).unwrap();
     let engine = Engine::builder(journal).services(services).build();
@@ -180,7 +181,7 @@ async fn one_that_waits_for_a_token_comes_back_for_its_answer() {
     assert_eq!(engine.wait(arn).await.unwrap(), Outcome::Succeeded(Value::from(1)));
     assert!(matches!(engine.send_task_success(token, Value::from(2)).await, Err(EngineError::TaskTimedOut)));
     let (arn, token) = &tokens[1];
-    let other = Engine::builder(Journal::open(&path, JournalOptions::default()).await.unwrap()).build();
+    let other = Engine::builder(home.open().await.store()).build();
     other.send_task_success(token, Value::from(3)).await.unwrap();
     assert!(matches!(other.send_task_success(token, Value::from(4)).await, Err(EngineError::TaskTimedOut)));
     assert_eq!(other.wait(arn).await.unwrap(), Outcome::Succeeded(Value::from(3)));

@@ -101,6 +101,24 @@ impl Database {
         }
     }
 
+    /// How many transactions with records this handle has written since it was opened.
+    pub fn commits(&self) -> u64 {
+        match self {
+            Database::Sqlite(journal) => journal.commits(),
+            #[cfg(feature = "postgres")]
+            Database::Postgres(store) => store.commits(),
+        }
+    }
+
+    /// How many records this handle has written since it was opened.
+    pub fn records_written(&self) -> u64 {
+        match self {
+            Database::Sqlite(journal) => journal.records_written(),
+            #[cfg(feature = "postgres")]
+            Database::Postgres(store) => store.records_written(),
+        }
+    }
+
     /// The executions that have not ended, oldest first: what to go on with after a restart.
     ///
     /// # Errors

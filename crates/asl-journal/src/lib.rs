@@ -81,3 +81,6 @@ pub use sqlite::maintain::Purge;
 pub use sqlite::open::{Durability, Options};
 pub use sqlite::watch::Watcher;
 pub use sqlite::{Journal, JournalWorker};
+/// The sqlx whose transactions a store on PostgreSQL takes a start into.
+#[cfg(feature = "postgres")]
+pub use sqlx;

@@ -45,7 +45,7 @@ async fn fill(database: &Database) {
                 id: "m".into(),
                 group_id: Some("g".into()),
                 dedup_id: None,
-                body: "b".into(),
+                body: "b\u{0}\u{1}\u{1}\u{2}".into(),
                 attributes: Value::empty_object(),
                 source: None,
                 sent_at_ms: 1,
@@ -87,6 +87,11 @@ async fn histories_are_moved_to_the_byte_and_back() {
     for database in [&server, &back] {
         let feed = database.records_after(Default::default(), 1000).await.unwrap();
         assert_eq!(feed.len(), 802);
+        let bodies = transact(&**database, |tx| {
+            Box::pin(async move { Ok::<_, asl_journal::JournalError>(tx.messages("q", 0, 9).await?) })
+        });
+        let bodies: Vec<String> = bodies.await.unwrap().into_iter().map(|message| message.body).collect();
+        assert_eq!(bodies, ["b\u{0}\u{1}\u{1}\u{2}"], "U+0000, which the server's text cannot hold, has come along");
         let worker = database.register(registration(), None).await.unwrap().worker;
         let waits = database.execution("waits").await.unwrap().unwrap().id;
         let claim = Claim { only: Some(waits), limit: 1, ..Claim::default() };

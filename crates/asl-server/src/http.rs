@@ -32,6 +32,8 @@ pub struct Limits {
     pub requests: usize,
     /// The bytes of one body.
     pub body_bytes: usize,
+    /// The bytes of one body that is an object for S3.
+    pub object_bytes: usize,
     /// The bytes of all bodies that are being read or worked on.
     pub all_bytes: usize,
     /// How long a head, or a body, may take to arrive.
@@ -46,6 +48,7 @@ impl Default for Limits {
             connections: 16_384,
             requests: 4096,
             body_bytes: 8 << 20,
+            object_bytes: 64 << 20,
             all_bytes: 256 << 20,
             read: Duration::from_secs(30),
             drain: Duration::from_secs(10),
@@ -323,7 +326,8 @@ async fn connection(stream: TcpStream, shared: Arc<Shared>, mut ended: watch::Re
 impl Shared {
     async fn answer(&self, request: Request<Incoming>) -> Response<Sent> {
         let (parts, body) = request.into_parts();
-        let most = self.limits.body_bytes;
+        let is_object = crate::endpoint::is_for_s3(&parts);
+        let most = if is_object { self.limits.object_bytes } else { self.limits.body_bytes };
         let told = parts.headers.get(hyper::header::CONTENT_LENGTH).and_then(|length| length.to_str().ok());
         let told: Option<usize> = told.and_then(|length| length.parse().ok());
         if told.is_some_and(|length| length > most) {

@@ -38,6 +38,7 @@ use crate::signal::{Signal, SignalId, Verdict};
 use crate::worker::{Claim, Claimed, Except, WorkerRow};
 use asl_core::{Event, Failure, Input, Outcome, TokenKey};
 use async_trait::async_trait;
+use std::any::Any;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::future::Future;
@@ -92,6 +93,17 @@ pub trait Store: Send + Sync + fmt::Debug {
     /// Starts the history of an execution for others: no worker owns it until one claims it. [`StoreError::AlreadyExists`] when
     /// its ARN is taken.
     async fn submit(&self, new: NewExecution) -> Result<ExecutionId, StoreError>;
+    /// As [`Store::submit`], in a transaction that the caller has open on this store's database: the execution is there once the caller
+    /// has committed, and never if not. `transaction` is what the store's own driver has for it; a store that has none refuses.
+    async fn submit_in(
+        &self,
+        transaction: &mut (dyn Any + Send),
+        new: NewExecution,
+    ) -> Result<ExecutionId, StoreError> {
+        let _ = (transaction, new);
+        let what = "takes nothing into a transaction of its caller: only a store on PostgreSQL does".to_owned();
+        Err(StoreError::Address { place: self.name().into(), what })
+    }
     /// The definition with this hash.
     async fn definition(&self, hash: &str) -> Result<Option<Definition>, StoreError>;
     /// The key of an execution's task tokens, without reading its history. None for one that began before there were keys.

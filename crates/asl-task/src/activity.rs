@@ -7,6 +7,7 @@
 
 use crate::backend::Missing;
 use crate::integration::{Integration, Mode};
+use crate::runner::Runner;
 use asl_store::{Message, ServiceTx, StoreError};
 use asl_syntax::model::Payload;
 use asl_value::Value;
@@ -26,6 +27,10 @@ pub(crate) struct Activity {
 impl Integration for Activity {
     fn title(&self) -> String {
         format!("workers of the activity {}", self.name)
+    }
+
+    fn runner(&self, _: Option<&Payload>) -> Runner {
+        Runner::Activity(self.name.clone())
     }
 
     fn mode(&self) -> Mode {

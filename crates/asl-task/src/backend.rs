@@ -215,8 +215,12 @@ impl Backends {
         let name = name.trim_end_matches(pattern.suffix());
         match (sdk, Optimized::find(service)) {
             (true, _) => Err(Missing::unasked(name, &format!("aws-sdk:{service}"))),
-            (false, Some(_)) => Err(Missing::unasked(name, service)),
-            (false, None) => Err(Missing::backend(name)),
+            // What `aws` would not run either says so at once.
+            (false, found) if found.is_some() || &**service == "apigateway" => {
+                self.aws.action(service, action, sdk, pattern)?;
+                Err(Missing::unasked(name, service))
+            }
+            (false, _) => Err(Missing::backend(name)),
         }
     }
 

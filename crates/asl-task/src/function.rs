@@ -3,6 +3,7 @@
 use crate::backend::Missing;
 use crate::embedded::Identity;
 use crate::integration::{Call, Integration, Mode};
+use crate::runner::Runner;
 use crate::sdk::http_metadata;
 use asl_core::Failure;
 use asl_function::{Functions, Invocation, InvokeError};
@@ -181,6 +182,10 @@ impl Integration for ByArn {
         format!("the function {}", function_name(&self.arn))
     }
 
+    fn runner(&self, _: Option<&Payload>) -> Runner {
+        Runner::Function(Some(function_name(&self.arn).into()))
+    }
+
     fn mode(&self) -> Mode {
         Mode::Remote
     }
@@ -198,6 +203,11 @@ impl Integration for ByArn {
 impl Integration for Invoke {
     fn title(&self) -> String {
         "a function".to_owned()
+    }
+
+    fn runner(&self, parameters: Option<&Payload>) -> Runner {
+        let name = parameters.and_then(|p| p.literal("FunctionName")).and_then(Value::as_str);
+        Runner::Function(name.map(|name| function_name(name).into()))
     }
 
     fn mode(&self) -> Mode {

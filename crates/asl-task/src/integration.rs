@@ -1,6 +1,7 @@
 //! What runs a `Resource`: one trait, so that a new kind of task is a new file.
 
 use crate::backend::Missing;
+use crate::runner::Runner;
 use asl_core::Failure;
 use asl_store::{ServiceTx, StoreError};
 use asl_syntax::model::Payload;
@@ -57,6 +58,12 @@ pub enum Progress {
 pub trait Integration: fmt::Debug + Send + Sync {
     /// What runs it, for people: `the function Charge`, `AWS, sqs:sendMessage`.
     fn title(&self) -> String;
+
+    /// What runs a task with these parameters, for people who ask before anything runs.
+    fn runner(&self, parameters: Option<&Payload>) -> Runner {
+        let _ = parameters;
+        Runner::Embedded
+    }
 
     /// When its effect is committed. [`Mode::Transactional`] implements [`Integration::call_within`], the others
     /// [`Integration::call`]; [`Mode::Job`] also [`Integration::poll`] and [`Integration::stop`].

@@ -18,9 +18,11 @@ pub mod http;
 mod integration;
 pub mod mock;
 mod registry;
-mod s3;
+mod runner;
+pub mod s3;
 mod sdk;
 
 pub use backend::{Backends, Missing, Unsupported};
 pub use follow::follow;
 pub use integration::{Backend, Call, Integration, Mode, Moment, Progress};
+pub use runner::{Runner, TaskRunner};

@@ -80,8 +80,10 @@ pub mod parts {
     pub use asl_aws::{Secret, sign};
     pub use asl_core::event;
     pub use asl_function as function;
+    /// Of which [`crate::Engine::start_in`] takes transactions.
+    pub use asl_journal::sqlx;
     pub use asl_store as store;
     pub use asl_store::{ItemKey, ServiceTx, StoreError};
     pub use asl_syntax as syntax;
-    pub use asl_task::{aws, bucket, embedded, mock};
+    pub use asl_task::{aws, bucket, embedded, mock, s3};
 }

@@ -59,6 +59,8 @@ pub struct Started {
     pub arn: Arc<str>,
     /// Its name.
     pub name: Arc<str>,
+    /// When it started, when it was started here.
+    pub(crate) at: Option<Timestamp>,
     /// Where its end is told, when it was started here.
     pub(crate) end: Option<watch::Receiver<End>>,
 }
@@ -66,7 +68,12 @@ pub struct Started {
 impl Started {
     /// An execution that exists already. `wait_for` finds where its end is told.
     pub fn known(arn: &str, name: &str) -> Started {
-        Started { arn: arn.into(), name: name.into(), end: None }
+        Started { arn: arn.into(), name: name.into(), at: None, end: None }
+    }
+
+    /// When it started, as its header says; `None` for one that another value or another process started.
+    pub fn at(&self) -> Option<Timestamp> {
+        self.at
     }
 }
 

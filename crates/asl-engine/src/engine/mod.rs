@@ -116,13 +116,12 @@ impl Engine {
         let start_bytes = start.input.len();
         let (execution, definition, machine) = self.prepare(start, &about)?;
         let end = Some(self.inner.residency().subscribe(&execution.arn));
-        let started = Started { arn: execution.arn.clone(), name: execution.name.clone(), end };
+        let mut started = Started { end, ..Started::known(&execution.arn, &execution.name) };
         let permit = self.inner.slots.clone().acquire_owned().await.map_err(|_| EngineError::ShutDown)?;
         let share = self.inner.memory.enter(start_bytes).await;
         self.inner.still_works()?;
-        self.inner
-            .create(machine, execution, definition, about.started_as, None, Admission { permit: Some(permit), share })
-            .await?;
+        let admission = Admission { permit: Some(permit), share };
+        started.at = Some(self.inner.create(machine, execution, definition, about.started_as, None, admission).await?);
         Ok(started)
     }
 

@@ -8,6 +8,7 @@ use crate::phase::Phase;
 use crate::residency::Active;
 use crate::worker::outbox;
 use asl_core::{Execution, Machine, Outcome, Rerun};
+use asl_expr::Timestamp;
 use asl_store::{Claimed, Definition as Stored, ExecutionId, SignalId, StartedAs, StoreError};
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -75,7 +76,7 @@ impl Inner {
         self.backends.functions.shutdown().await;
     }
 
-    /// Creates an execution and lets it go, also when whoever asked for it does not wait for that.
+    /// Creates an execution and lets it go, also when the caller does not wait for that. Says when it started.
     pub(crate) async fn create(
         self: &Arc<Inner>,
         machine: Machine,
@@ -84,14 +85,17 @@ impl Inner {
         started_as: Option<StartedAs>,
         rerun: Option<Rerun>,
         admission: Admission,
-    ) -> Result<(), EngineError> {
+    ) -> Result<Timestamp, EngineError> {
         let inner = self.clone();
         let creating = tokio::spawn(async move {
             let arn = execution.arn.clone();
             inner.residency().announce(&arn);
             let created =
                 Driver::create(inner.clone(), machine, execution, definition, started_as, rerun, admission).await;
-            let created = created.map(|driver| inner.launch(&arn, driver, HashSet::new()));
+            let created = created.map(|(driver, at)| {
+                inner.launch(&arn, driver, HashSet::new());
+                at
+            });
             inner.residency().announced(&arn);
             created
         });

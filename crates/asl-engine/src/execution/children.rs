@@ -245,7 +245,7 @@ async fn follow(
         };
         let admission = Admission { permit: None, share };
         match engine.inner.create(machine, execution, stored, None, None, admission).await {
-            Ok(()) => {}
+            Ok(_) => {}
             // An engine that is being shut down was quicker.
             Err(EngineError::AlreadyExists { .. }) => row = engine.inner.store.execution(&arn).await?,
             Err(error) => return Err(error),

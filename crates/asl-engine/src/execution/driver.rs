@@ -67,7 +67,7 @@ enum Came {
 }
 
 impl Driver {
-    /// Starts an execution: definition, header and first record are written together.
+    /// Starts an execution: definition, header and first record are written together. Also says when it started.
     pub(crate) async fn create(
         inner: Arc<Inner>,
         mut machine: Machine,
@@ -76,7 +76,7 @@ impl Driver {
         started_as: Option<StartedAs>,
         rerun: Option<Rerun>,
         admission: Admission,
-    ) -> Result<Driver, EngineError> {
+    ) -> Result<(Driver, Timestamp), EngineError> {
         let now = inner.clock.now();
         let mut pace = Pace::Light;
         let run = |machine: &mut Machine| pace.run_here(machine, now, inner.settings.record);
@@ -84,7 +84,8 @@ impl Driver {
         new.started_as = started_as;
         let name = new.execution.name.clone();
         let (worker, id) = inner.write_start(new).await.map_err(|error| error.of_name(&name))?;
-        Ok(Driver { pace, ..Driver::new(inner, worker, Protocol::created(machine, first), id, admission) })
+        let driver = Driver::new(inner, worker, Protocol::created(machine, first), id, admission);
+        Ok((Driver { pace, ..driver }, now))
     }
 
     /// Continues an execution whose machine was rebuilt from its records.

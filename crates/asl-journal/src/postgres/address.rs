@@ -54,7 +54,8 @@ impl Address {
         }
         let plain = format!("{base}?{}", others.join("&"));
         let options = PgConnectOptions::from_str(&plain).map_err(|error| wrong(error.to_string()))?;
-        let options = options.application_name("asl").disable_statement_logging();
+        // Poolers know no `extra_float_digits`, and what is wanted with it has been the default since PostgreSQL 12.
+        let options = options.application_name("asl").disable_statement_logging().extra_float_digits(None);
         let options = if is_direct { options } else { options.statement_cache_capacity(0) };
         let place = match options.get_socket() {
             Some(socket) => socket.display().to_string(),

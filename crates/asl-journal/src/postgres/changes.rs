@@ -1,6 +1,7 @@
 //! Whether anybody has committed. One task for all who wait in a process asks the server for its newest transaction; notifications
 //! only make it ask sooner.
 
+use super::metrics::TELL;
 use super::{Inner, PgStore};
 use crate::JournalError;
 use asl_store::Changes;
@@ -9,7 +10,7 @@ use sqlx::Row as _;
 use sqlx::postgres::PgListener;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::sync::watch;
 
 /// How often it is asked whether anybody has written, while somebody does; and otherwise.
@@ -68,6 +69,7 @@ impl Changes for Followed {
 /// Asks for as long as there is a handle; not while nobody waits.
 async fn ask(store: Weak<Inner>) {
     let (mut seen, mut quiet, mut listener, mut pause) = (String::new(), 0, None, Duration::ZERO);
+    let (mut told, mut told_at) = (None, Instant::now());
     loop {
         let hinted = match &mut listener {
             None => {
@@ -87,6 +89,9 @@ async fn ask(store: Weak<Inner>) {
         let store = PgStore { inner, owner: None };
         if store.address.is_direct && listener.is_none() {
             listener = listen(&store).await;
+        }
+        if told_at.elapsed() >= TELL {
+            (told, told_at) = (store.tell_metrics(told).await, Instant::now());
         }
         // The first transaction that has not ended, or not begun: another number means that one has ended.
         match store.fetch("SELECT pg_snapshot_xmax(pg_current_snapshot())::text", |query| query).await {

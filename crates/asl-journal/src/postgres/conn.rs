@@ -134,6 +134,7 @@ impl PgStore {
             };
             match done.await {
                 Ok(Ok(Some(value))) => {
+                    self.counts.transactions.add(1);
                     self.committed();
                     return Ok(value);
                 }
@@ -145,7 +146,8 @@ impl PgStore {
                     }
                     Class::Lost if backoff.is_over() => return Err(self.place.failed(error)),
                     Class::Final => return Err(self.place.failed(error)),
-                    Class::Conflict | Class::Lost => {}
+                    Class::Conflict => self.counts.conflicts.add(1),
+                    Class::Lost => self.counts.lost.add(1),
                 },
             }
             backoff.pause().await;

@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// How many executions are remembered, and how many bytes of payloads of all of them; others are looked up.
-const ENDS: usize = 8192;
+const ENDS: usize = 4096;
 const ENDS_BYTES: usize = 32 * 1024 * 1024;
 
 /// The end of the history of an execution that runs. The writer of the next record takes it, and puts it back moved on.

@@ -11,11 +11,13 @@ mod ends;
 mod error;
 mod liveness;
 mod maintain;
+mod metrics;
 mod moving;
 mod read;
 mod schema;
 mod store;
 mod write;
+mod zeros;
 
 pub use store::PgWorker;
 
@@ -26,11 +28,12 @@ use conn::PATIENCE;
 use ends::Ends;
 use error::Place;
 use liveness::Observer;
+use metrics::Counts;
 use sqlx::postgres::PgPoolOptions;
 use sqlx::{ConnectOptions, Connection, Executor, PgConnection, PgPool};
 use std::fmt;
 use std::ops::Deref;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
@@ -57,6 +60,7 @@ pub struct Shared {
     address: Address,
     place: Place,
     counts: Counts,
+    record_bytes: AtomicUsize,
     news: News,
 }
 
@@ -71,14 +75,6 @@ pub struct Inner {
     writers: Mutex<Vec<JoinHandle<()>>>,
     observer: Observer,
     is_read_only: bool,
-}
-
-/// What was written since the store was opened.
-#[derive(Debug)]
-struct Counts {
-    groups: AtomicU64,
-    records: AtomicU64,
-    record_bytes: AtomicUsize,
 }
 
 impl Deref for PgStore {
@@ -103,12 +99,16 @@ impl fmt::Debug for PgStore {
     }
 }
 
-/// A connection of its own.
+/// A connection for groups of records. Their statements are long, and planned once. What is right for them is known here better than
+/// there: rows of headers are found by their keys, one after the other, however small a table looked when the plan was made.
 pub(crate) async fn connect(address: &Address) -> Result<PgConnection, sqlx::Error> {
     let mut conn = address.options.connect().await?;
     if address.is_direct {
-        // The statements of groups are long, and their plans the same for few rows and many.
-        conn.execute("SET plan_cache_mode = force_generic_plan").await?;
+        conn.execute(
+            "SET plan_cache_mode = force_generic_plan; SET enable_seqscan = off; SET enable_hashjoin = off; \
+             SET enable_mergejoin = off; SET jit = off",
+        )
+        .await?;
     }
     Ok(conn)
 }
@@ -148,12 +148,9 @@ impl PgStore {
         let pool =
             PgPoolOptions::new().max_connections(CONNECTIONS).acquire_timeout(PATIENCE).test_before_acquire(false);
         let pool = pool.connect_lazy_with(address.options.clone());
-        let counts = Counts {
-            groups: AtomicU64::new(0),
-            records: AtomicU64::new(0),
-            record_bytes: AtomicUsize::new(RECORD_BYTES),
-        };
-        let shared = Arc::new(Shared { address, place, counts, news: News::default() });
+        let counts = Counts::default();
+        let record_bytes = AtomicUsize::new(RECORD_BYTES);
+        let shared = Arc::new(Shared { address, place, counts, record_bytes, news: News::default() });
         let (mut jobs, mut writers) = (None, Vec::new());
         if !is_read_only {
             let (sender, queue) = mpsc::channel(QUEUE);
@@ -175,12 +172,12 @@ impl PgStore {
 
     /// How many groups of records this handle has written since it was opened.
     pub fn commits(&self) -> u64 {
-        self.counts.groups.load(Ordering::Relaxed)
+        self.counts.groups.now()
     }
 
     /// How many records this handle has written since it was opened.
     pub fn records_written(&self) -> u64 {
-        self.counts.records.load(Ordering::Relaxed)
+        self.counts.records.now()
     }
 
     fn may_write(&self) -> Result<(), JournalError> {

@@ -3,7 +3,7 @@
 use super::PgStore;
 use super::conn::{Query, text};
 use super::schema::rebase;
-use super::write::group::shown;
+use super::zeros::{escaped, shown, unescaped};
 use crate::moving::{Cell, Kind, Moved, PAGE_ROWS, Page, TABLES, Table, disowned, keys, names};
 use crate::{ExecutionRow, JournalError};
 use sqlx::postgres::PgRow;
@@ -49,7 +49,11 @@ impl PgStore {
             query = bind_one(query, key);
         }
         let rows = query.fetch_all(tx).await?;
-        let cells = |row: &PgRow| table.columns.iter().enumerate().map(|(n, (_, kind))| cell(row, n, *kind)).collect();
+        let read = |row: &PgRow, n: usize, kind| match (cell(row, n, kind)?, is_escaped(table, n)) {
+            (Cell::Text(text), true) => Ok(Cell::Text(unescaped(text))),
+            (cell, _) => Ok(cell),
+        };
+        let cells = |row: &PgRow| table.columns.iter().enumerate().map(|(n, (_, kind))| read(row, n, *kind)).collect();
         rows.iter().map(cells).collect()
     }
 
@@ -97,7 +101,8 @@ impl PgStore {
         let sql = format!("INSERT INTO @{} ({}) SELECT * FROM unnest({types})", table.name, names(table));
         let mut query = self.query(&sql);
         for (n, (_, kind)) in table.columns.iter().enumerate() {
-            query = bind_column(query, &rows, n, *kind);
+            let stored = |text: &str| if is_escaped(table, n) { escaped(text.to_owned()) } else { shown(text) };
+            query = bind_column(query, &rows, n, *kind, stored);
         }
         query.execute(tx).await.map(drop)
     }
@@ -127,6 +132,11 @@ impl PgStore {
     }
 }
 
+/// The body of a message is any text.
+fn is_escaped(table: &Table, column: usize) -> bool {
+    table.name == "message" && table.columns[column].0 == "body"
+}
+
 fn cell(row: &PgRow, n: usize, kind: Kind) -> Result<Cell, sqlx::Error> {
     Ok(match kind {
         Kind::Int => row.try_get::<Option<i64>, _>(n)?.map_or(Cell::Null, Cell::Int),
@@ -147,7 +157,13 @@ fn bind_one<'q>(query: Query<'q>, cell: &Cell) -> Query<'q> {
 }
 
 /// A column of many rows. SQLite lets a whole number stand where a fraction may.
-fn bind_column<'q>(query: Query<'q>, rows: &[Vec<Cell>], n: usize, kind: Kind) -> Query<'q> {
+fn bind_column<'q>(
+    query: Query<'q>,
+    rows: &[Vec<Cell>],
+    n: usize,
+    kind: Kind,
+    stored: impl Fn(&str) -> String,
+) -> Query<'q> {
     let cells = rows.iter().map(|row| &row[n]);
     match kind {
         Kind::Int => {
@@ -162,7 +178,7 @@ fn bind_column<'q>(query: Query<'q>, rows: &[Vec<Cell>], n: usize, kind: Kind) -
             query.bind(cells.map(real).collect::<Vec<_>>())
         }
         Kind::Text => {
-            let text = |cell: &Cell| if let Cell::Text(text) = cell { Some(shown(text)) } else { None };
+            let text = |cell: &Cell| if let Cell::Text(text) = cell { Some(stored(text)) } else { None };
             query.bind(cells.map(text).collect::<Vec<_>>())
         }
         Kind::Bytes => {

@@ -77,6 +77,10 @@ impl Store for PgStore {
         self.create_for(new, None).await
     }
 
+    async fn submit_in(&self, transaction: &mut (dyn std::any::Any + Send), new: NewExecution) -> Result<ExecutionId> {
+        self.submit_within(transaction, new).await
+    }
+
     async fn definition(&self, hash: &str) -> Result<Option<Definition>> {
         self.definition_of(hash).await
     }

@@ -94,6 +94,17 @@ impl Server {
         Some(Server { url: String::from_utf8(made.stdout).unwrap().trim().to_owned(), folder })
     }
 
+    /// The URL through PgBouncer in transaction mode; none, said aloud, where it is not installed.
+    pub(crate) fn pooler(&self) -> Option<String> {
+        let made = script(&["pooler", self.folder.path().to_str().unwrap()]);
+        if !made.status.success() {
+            assert!(std::env::var_os("ASL_NO_SKIP").is_none(), "{made:?}");
+            eprintln!("skipped: no PgBouncer can be started here: {}", String::from_utf8_lossy(&made.stderr));
+            return None;
+        }
+        Some(String::from_utf8(made.stdout).unwrap().trim().to_owned())
+    }
+
     /// Kills it, and starts it again on the same port.
     pub(crate) fn restart(&self) {
         let made = script(&["restart", self.folder.path().to_str().unwrap()]);

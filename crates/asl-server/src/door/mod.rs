@@ -3,12 +3,14 @@
 //! Without keys anybody may, from programs: a server without keys is reached by its own machine alone. A page of another site that a
 //! browser shows is turned away in any case: its requests name that site as their origin.
 
+mod chunked;
 mod keys;
 mod signature;
 
 use crate::http::Received;
 use crate::wire::ApiError;
 use asl::Timestamp;
+use bytes::Bytes;
 use keys::Keys;
 use sha2::{Digest, Sha256};
 use std::sync::Arc;
@@ -48,6 +50,20 @@ impl Door {
         let Some(key) = self.keys.as_ref().and_then(|keys| keys.find(id)) else { return false };
         // Hashes are compared: how long that takes tells nothing of the secret.
         Sha256::digest(key.secret.expose()) == Sha256::digest(secret)
+    }
+
+    /// The body of a request that was let in, as it was before it was cut into chunks for sending.
+    ///
+    /// # Errors
+    /// The chunks are not in order, or not signed as they have to be.
+    pub(crate) fn body(&self, request: &Received) -> Result<Bytes, ApiError> {
+        if !chunked::is(request) {
+            return Ok(request.body.clone());
+        }
+        let Some(keys) = &self.keys else { return chunked::read(request, None) };
+        let claim = signature::claim(request)?;
+        let key = keys.find(&claim.access_key).ok_or_else(signature::unknown)?;
+        chunked::read(request, Some((&key.secret, &claim)))
     }
 
     /// Lets a request in at this time.

@@ -16,30 +16,26 @@ const LONGEST: i64 = 7 * 24 * 3600;
 
 /// What a request says of its signature.
 #[derive(Default)]
-struct Claim<'r> {
-    access_key: Cow<'r, str>,
+pub(super) struct Claim<'r> {
+    pub(super) access_key: Cow<'r, str>,
     /// `20150830/us-east-1/states/aws4_request`
-    range: Cow<'r, str>,
+    pub(super) range: Cow<'r, str>,
     /// The names of the headers that are signed, separated by semicolons.
     headers: Cow<'r, str>,
-    signature: Cow<'r, str>,
-    date: Cow<'r, str>,
+    pub(super) signature: Cow<'r, str>,
+    pub(super) date: Cow<'r, str>,
     /// Of a presigned request: for how many seconds it is good.
     expires: Option<i64>,
     token: Option<Cow<'r, str>>,
 }
 
-fn refuse(code: &str, message: impl Into<String>) -> ApiError {
+pub(super) fn refuse(code: &str, message: impl Into<String>) -> ApiError {
     ApiError::framework(code, message)
 }
 
 /// Verifies a request's signature, its time and its token.
 pub(super) fn verify(request: &Received, keys: &Keys, now: Timestamp) -> Result<(), ApiError> {
-    let claim = match header(request, "authorization") {
-        Some(header_text) => in_header(request, header_text)?,
-        None => in_query(request)?,
-    };
-    let unknown = || refuse("UnrecognizedClientException", "The security token included in the request is invalid.");
+    let claim = claim(request)?;
     let key = keys.find(&claim.access_key).ok_or_else(unknown)?;
     let token_fits = match (&key.token, &claim.token) {
         (None, None) => true,
@@ -53,11 +49,27 @@ pub(super) fn verify(request: &Received, keys: &Keys, now: Timestamp) -> Result<
     let made = signature(&key.secret, &claim.date, &claim.range, &canonical(request, &claim)?);
     match same(&made, &claim.signature) {
         true => Ok(()),
-        false => Err(refuse(
-            "InvalidSignatureException",
-            "The request signature we calculated does not match the signature you provided. Check your AWS Secret Access Key and signing method. Consult the service documentation for details.",
-        )),
+        false => Err(not_ours()),
     }
+}
+
+/// What a request says of its signature.
+pub(super) fn claim(request: &Received) -> Result<Claim<'_>, ApiError> {
+    match header(request, "authorization") {
+        Some(text) => in_header(request, text),
+        None => in_query(request),
+    }
+}
+
+pub(super) fn unknown() -> ApiError {
+    refuse("UnrecognizedClientException", "The security token included in the request is invalid.")
+}
+
+pub(super) fn not_ours() -> ApiError {
+    refuse(
+        "InvalidSignatureException",
+        "The request signature we calculated does not match the signature you provided. Check your AWS Secret Access Key and signing method. Consult the service documentation for details.",
+    )
 }
 
 fn header<'r>(request: &'r Received, name: &str) -> Option<&'r str> {
@@ -189,6 +201,8 @@ fn canonical(request: &Received, claim: &Claim<'_>) -> Result<String, ApiError> 
     let body = match told {
         // S3 and some others may leave the body out.
         Some("UNSIGNED-PAYLOAD") => "UNSIGNED-PAYLOAD".to_owned(),
+        // The chunks are signed one by one: `chunked` looks at those.
+        Some(cut) if is_s3 && super::chunked::is(request) => cut.to_owned(),
         None if claim.expires.is_some() && is_s3 => "UNSIGNED-PAYLOAD".to_owned(),
         _ => Sha256::digest(&request.body).iter().map(|byte| format!("{byte:02x}")).collect(),
     };
@@ -196,7 +210,7 @@ fn canonical(request: &Received, claim: &Claim<'_>) -> Result<String, ApiError> 
 }
 
 /// Whether two texts are the same. How long that takes does not tell where they differ.
-fn same(one: &str, other: &str) -> bool {
+pub(super) fn same(one: &str, other: &str) -> bool {
     let differs = one.bytes().zip(other.bytes()).fold(0, |differs, (a, b)| differs | (a ^ b));
     one.len() == other.len() && std::hint::black_box(differs) == 0
 }

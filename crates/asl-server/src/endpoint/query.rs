@@ -87,7 +87,7 @@ impl Node {
 }
 
 /// A field of a form: plus is a blank.
-fn decode(text: &str) -> String {
+pub(super) fn decode(text: &str) -> String {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
     while let Some((first, behind)) = rest.split_first() {

@@ -91,8 +91,11 @@ impl Api {
         let input = input(p)?;
         let resolved = self.resolve(p.required("stateMachineArn")).await?;
         let started = self.begin(resolved, p, input).await?;
-        let row = self.execution(&started.arn).await?;
-        Ok(aws::start_execution(&row.arn, row.started).as_object().cloned().unwrap_or_default())
+        let at = match started.at() {
+            Some(at) => at,
+            None => self.execution(&started.arn).await?.started,
+        };
+        Ok(aws::start_execution(&started.arn, at).as_object().cloned().unwrap_or_default())
     }
 
     pub(super) async fn describe_execution(&self, p: Params<'_>) -> Answer {

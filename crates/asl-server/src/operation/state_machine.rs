@@ -64,7 +64,9 @@ impl Api {
             updated: None,
         };
         let _changing = self.changing.lock().await;
-        let row = if self.catalogue().create_state_machine(&row).await? {
+        let created = self.catalogue().create_state_machine(&row).await?;
+        self.known.changed();
+        let row = if created {
             self.catalogue().tag(&arn, &tags, &[]).await?;
             row
         } else {
@@ -127,7 +129,9 @@ impl Api {
         }
         row.revision_id = Some(uuid::Uuid::new_v4().to_string());
         row.updated = Some(self.now());
-        if !self.catalogue().update_state_machine(&row, there.revision_id.as_deref()).await? {
+        let updated = self.catalogue().update_state_machine(&row, there.revision_id.as_deref()).await;
+        self.known.changed();
+        if !updated? {
             let message = "The state machine is being updated by another request. Try again.";
             return Err(ApiError::new("ConflictException", message));
         }
@@ -190,6 +194,7 @@ impl Api {
             "DELETING".clone_into(&mut row.status);
             self.catalogue().update_state_machine(&row, revision.as_deref()).await?;
         }
+        self.known.changed();
         Ok(Map::new())
     }
 
@@ -210,6 +215,7 @@ impl Api {
                 }
                 if self.running(&row.arn).await?.is_empty() {
                     self.catalogue().delete_state_machine(&row.arn).await?;
+                    self.known.changed();
                 }
             }
             match rows.last() {
@@ -244,7 +250,9 @@ impl Api {
             created: self.now(),
             updated: None,
         };
-        Ok(self.catalogue().create_state_machine(&row).await?)
+        let created = self.catalogue().create_state_machine(&row).await?;
+        self.known.changed();
+        Ok(created)
     }
 
     fn default_role(&self, name: &str) -> String {
@@ -265,7 +273,7 @@ fn described_without_version(p: Params<'_>, publish: bool) -> Result<(), ApiErro
 
 /// What an ARN that starts executions names: a definition, as of a version where there is one.
 pub(crate) struct Resolved {
-    pub(crate) machine: StateMachineRow,
+    pub(crate) machine: Arc<StateMachineRow>,
     pub(crate) definition: Arc<asl::Definition>,
     pub(crate) role_arn: String,
     pub(crate) revision_id: Option<String>,
@@ -286,7 +294,7 @@ impl Api {
         if named.label.is_some() {
             return Err(MachineArn::unqualified(text).err().unwrap_or_else(|| no_machine(text)));
         }
-        let machine = self.catalogue().state_machine(&named.arn).await?.ok_or_else(|| no_machine(text))?;
+        let machine = self.machine_to_start(&named.arn).await?.ok_or_else(|| no_machine(text))?;
         if machine.status == "DELETING" {
             return Err(deleting(&named.arn));
         }

@@ -2,11 +2,14 @@
 #![allow(dead_code, unreachable_pub, reason = "each test takes what it needs")]
 
 use asl::parts::embedded::Identity;
-use asl::{Clock, Engine, Journal, Map, Value};
+use asl::parts::store::Store;
+use asl::{Clock, Database, Engine, Journal, JournalOptions, Map, Value};
 use asl_server::door::Door;
 use asl_server::{Limits, Server};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 use tokio::runtime::Runtime;
 use tokio::sync::oneshot;
@@ -16,6 +19,26 @@ pub(crate) const PREFIX: &str = "arn:aws:states:us-east-1:123456789012";
 pub(crate) const ROLE: &str = "arn:aws:iam::123456789012:role/r";
 pub(crate) const PASS: &str = r#"{"StartAt":"A","States":{"A":{"Type":"Pass","End":true}}}"#;
 pub(crate) const WAIT: &str = r#"{"StartAt":"A","States":{"A":{"Type":"Wait","Seconds":3600,"End":true}}}"#;
+
+/// A store in memory; in the tests of `on_postgres.rs` a schema of its own on the server that `ASL_TEST_POSTGRES` names (`.ci/postgres`
+/// starts one).
+async fn store() -> Arc<dyn Store> {
+    static COUNT: AtomicUsize = AtomicUsize::new(0);
+    if env!("CARGO_CRATE_NAME") == "on_postgres" {
+        match std::env::var("ASL_TEST_POSTGRES") {
+            Ok(url) => {
+                let schema = format!("v{}_{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
+                let database = Database::open(format!("{url}?schema={schema}"), JournalOptions::default()).await;
+                return database.unwrap().store();
+            }
+            Err(_) => {
+                assert!(std::env::var_os("ASL_NO_SKIP").is_none(), "ASL_TEST_POSTGRES is not set");
+                eprintln!("skipped: PostgreSQL needs ASL_TEST_POSTGRES=postgres://...; in memory instead");
+            }
+        }
+    }
+    Arc::new(Journal::in_memory().await.unwrap())
+}
 
 /// A server that runs until it is dropped.
 pub(crate) struct Place {
@@ -52,8 +75,7 @@ impl Place {
         let identity = Identity::new("us-east-1", "123456789012");
         let (stop, stopped) = oneshot::channel();
         let (address, engine, served) = runtime.block_on(async {
-            let journal = Journal::in_memory().await.unwrap();
-            let engine = build(Engine::builder(journal).identity(identity.clone())).build();
+            let engine = build(Engine::builder(store().await).identity(identity.clone())).build();
             engine.serve().await.unwrap();
             let server = serve(Server::new(engine.clone(), identity));
             let bound = server.bind(SocketAddr::from(([127, 0, 0, 1], 0))).await.unwrap();

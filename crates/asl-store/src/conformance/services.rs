@@ -175,7 +175,7 @@ async fn messages_are_kept_whole(tx: &mut dyn ServiceTx) -> Result<(), StoreErro
     let mut full = Message {
         group_id: Some("g".into()),
         dedup_id: Some("d".into()),
-        body: "line\nbreak, é, 'quotes' and \u{1F600}".into(),
+        body: "line\nbreak, é, 'quotes', \u{1F600}, and U+0000: \u{0}\u{1}\u{1}\u{2}".into(),
         attributes: r#"{"a": {"DataType": "String", "StringValue": "x"}}"#.parse().unwrap_or_default(),
         source: Some("arn:aws:sqs:us-east-1:1:q".into()),
         first_received_at_ms: Some(5),

@@ -5,6 +5,7 @@
 use super::optimized::Action;
 use crate::backend::Missing;
 use crate::integration::{Call, Integration, Mode, Progress};
+use crate::runner::Runner;
 use asl_core::Failure;
 use asl_syntax::model::Payload;
 use asl_value::{Map, Value};
@@ -348,6 +349,10 @@ impl fmt::Debug for Job {
 impl Integration for Job {
     fn title(&self) -> String {
         format!("AWS, {self:?}")
+    }
+
+    fn runner(&self, parameters: Option<&Payload>) -> Runner {
+        self.start.runner(parameters)
     }
 
     fn mode(&self) -> Mode {

@@ -4,6 +4,7 @@ use super::optimized::with_metadata;
 use super::{Aws, role, unanswered};
 use crate::backend::Missing;
 use crate::integration::{Call, Integration, Mode};
+use crate::runner::Runner;
 use asl_aws::model::{self, Service};
 use asl_aws::protocol::Fault;
 use asl_aws::{Answer, CallError};
@@ -43,6 +44,10 @@ impl Integration for Invoke {
         format!("AWS, {self:?}")
     }
 
+    fn runner(&self, _: Option<&Payload>) -> Runner {
+        Runner::Aws("lambda".into())
+    }
+
     fn mode(&self) -> Mode {
         Mode::Remote
     }
@@ -64,6 +69,10 @@ impl Integration for Invoke {
 impl Integration for Function {
     fn title(&self) -> String {
         format!("AWS, {self:?}")
+    }
+
+    fn runner(&self, _: Option<&Payload>) -> Runner {
+        Runner::Aws("lambda".into())
     }
 
     fn mode(&self) -> Mode {

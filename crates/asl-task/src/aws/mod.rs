@@ -2,8 +2,10 @@
 //!
 //! Nothing leaves the machine unasked: a service is called only where [`Choices`] say `aws`.
 
+mod bedrock;
 mod choice;
 mod emr;
+mod gateway;
 pub(crate) mod job;
 mod lambda;
 mod optimized;
@@ -74,6 +76,20 @@ impl Aws {
         &self.0.choices
     }
 
+    /// Where calls of a service go, for people: an address, or `AWS` with the region.
+    pub async fn reached(&self, service: &str) -> String {
+        let client = self.client();
+        let own = match model::service(service) {
+            Some(service) => client.address(&service).await,
+            None => None,
+        };
+        match (own, client.region().await) {
+            (Some(address), _) => address,
+            (None, Ok(region)) => format!("AWS {region}"),
+            (None, Err(_)) => "AWS, without a region".to_owned(),
+        }
+    }
+
     pub(crate) fn client(&self) -> Client {
         let system = || self.0.system.get_or_init(|| Arc::new(Real::default())).clone();
         self.0.client.get_or_init(|| Client::new(system(), self.0.settings.clone())).clone()
@@ -94,6 +110,11 @@ impl Aws {
         }
         if (service, action) == ("lambda", "invoke") {
             return Ok(Backend::new(lambda::Invoke { aws: self.clone() }));
+        }
+        match (service, action) {
+            ("apigateway", "invoke") => return Ok(Backend::new(gateway::Invoke { aws: self.clone() })),
+            ("bedrock", "invokeModel") => return bedrock::InvokeModel::find(self).map(Backend::new),
+            _ => {}
         }
         let start = optimized::Action::find(self, service, action, pattern)?;
         if !matches!(pattern, Pattern::Sync | Pattern::Sync2) {

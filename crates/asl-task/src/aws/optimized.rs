@@ -4,6 +4,7 @@ use super::emr::Alias;
 use super::{Aws, role, unanswered};
 use crate::backend::Missing;
 use crate::integration::{Call, Integration, Mode};
+use crate::runner::Runner;
 use crate::sdk::http_metadata;
 use asl_aws::model::{self, Service};
 use asl_aws::protocol::Fault;
@@ -111,9 +112,20 @@ impl Action {
             Some(Action { aws: aws.clone(), optimized, service: model, action: action.to_owned(), waits })
         });
         found.ok_or_else(|| Missing {
-            message: format!("{service}:{action} is not called at AWS yet"),
-            hint: Some("use its `aws-sdk` form, or run it under a mock".to_owned()),
+            message: format!("{service}:{action} is more than one call of AWS, and is not carried out here"),
+            hint: Some(instead(service).to_owned()),
         })
+    }
+
+    /// An operation of a service that the table does not have.
+    pub(super) fn of(aws: &Aws, optimized: &'static Optimized, action: &str) -> Result<Action, Missing> {
+        let service = model::service(optimized.resource).filter(|service| service.operation(action).is_some());
+        let (aws, action) = (aws.clone(), action.to_owned());
+        let service = service.ok_or_else(|| Missing {
+            message: format!("{}:{action} is not in the table of AWS's operations", optimized.name),
+            hint: None,
+        })?;
+        Ok(Action { aws, optimized, service, action, waits: false })
     }
 
     /// Calls an action of the service; the result is without what the SDK leaves of the exchange.
@@ -154,6 +166,18 @@ impl Action {
     }
 }
 
+/// What to do instead of an action that is not carried out here.
+fn instead(service: &str) -> &'static str {
+    match service {
+        "eks" => "call the cluster's API from a function, or run it under a mock",
+        "elasticmapreduce" => {
+            "use aws-sdk:emr:listInstanceFleets or listInstanceGroups for the id, and aws-sdk:emr:modifyInstanceFleet or \
+             modifyInstanceGroups, or run it under a mock"
+        }
+        _ => "use its `aws-sdk` form, or run it under a mock",
+    }
+}
+
 /// Parameters that make a repeated start meet the first, and that the model does not call an idempotency token.
 const KEYED: [(&str, &str, &str); 4] = [
     ("states", "startExecution", "Name"),
@@ -178,6 +202,10 @@ fn partial(service: &str, result: &Value, waits: bool) -> Option<Failure> {
 impl Integration for Action {
     fn title(&self) -> String {
         format!("AWS, {self:?}")
+    }
+
+    fn runner(&self, _: Option<&Payload>) -> Runner {
+        Runner::Aws(self.optimized.resource.into())
     }
 
     fn mode(&self) -> Mode {

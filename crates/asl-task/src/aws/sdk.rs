@@ -3,6 +3,7 @@
 use super::{Aws, role, unanswered, unknown};
 use crate::backend::Missing;
 use crate::integration::{Call, Integration, Mode};
+use crate::runner::Runner;
 use asl_aws::model::Service;
 use asl_aws::{CallError, dialect};
 use asl_core::Failure;
@@ -47,6 +48,10 @@ impl Action {
 impl Integration for Action {
     fn title(&self) -> String {
         format!("AWS, {self:?}")
+    }
+
+    fn runner(&self, _: Option<&Payload>) -> Runner {
+        Runner::Aws((&*self.service.resource).into())
     }
 
     fn mode(&self) -> Mode {

@@ -25,12 +25,20 @@ pub(super) fn read(answered: Incoming, authorized: &Authorized) -> Result<Value,
         let cause = format!("The response has the content type {kind}, and {binary} is not supported: it is not text");
         return Err(Failure::new("States.Runtime", cause));
     }
-    let body = text(&answered);
+    let told = shown(status, &answered.headers, &answered.body);
+    Ok(hidden(told, authorized))
+}
+
+/// A response as a result: `{Headers, ResponseBody, StatusCode, StatusText}`.
+pub(crate) fn shown(status: u16, all: &[(String, String)], body: &[u8]) -> Value {
+    let kind = all.iter().find(|(name, _)| name.eq_ignore_ascii_case("content-type")).map(|(_, kind)| kind);
+    let kind = kind.map(|kind| kind.to_ascii_lowercase()).unwrap_or_default();
+    let body = String::from_utf8_lossy(body).into_owned();
     let parsed = (kind.is_empty() || kind.contains("json")).then(|| body.parse::<Value>().ok()).flatten();
     let body = parsed.unwrap_or_else(|| Value::from(body));
     let mut headers: Vec<(String, Vec<Value>)> = vec![];
-    for (name, value) in &answered.headers {
-        let value = Value::from(authorized.hide(value));
+    for (name, value) in all {
+        let value = Value::from(value.as_str());
         match headers.iter_mut().find(|(n, _)| n == name) {
             Some((_, values)) => values.push(value),
             None => headers.push((name.clone(), vec![value])),
@@ -38,12 +46,12 @@ pub(super) fn read(answered: Incoming, authorized: &Authorized) -> Result<Value,
     }
     let headers = Map::from_iter(headers.iter().map(|(name, values)| (name.as_str(), Value::from(values.clone()))));
     let reason = StatusCode::from_u16(status).ok().and_then(|s| s.canonical_reason()).unwrap_or_default();
-    Ok(Value::from_iter([
+    Value::from_iter([
         ("Headers", Value::from(headers)),
-        ("ResponseBody", hidden(body, authorized)),
+        ("ResponseBody", body),
         ("StatusCode", Value::from(i64::from(status))),
         ("StatusText", Value::from(reason)),
-    ]))
+    ])
 }
 
 /// A value without the secrets in its texts and names.

@@ -12,10 +12,14 @@ mod form;
 mod request;
 mod transport;
 
+pub(crate) use answer::shown;
+pub(crate) use request::is_blocked;
+
 pub use connection::{ApiKey, Basic, ConnectionSpec, Grant, OAuth, SecretSource, Text};
 
 use crate::backend::Missing;
 use crate::integration::{Backend, Call, Integration, Mode};
+use crate::runner::Runner;
 use asl_core::Failure;
 use asl_syntax::model::Payload;
 use asl_value::Value;
@@ -85,6 +89,10 @@ struct Invoke(Http);
 impl Integration for Invoke {
     fn title(&self) -> String {
         "an HTTP request".to_owned()
+    }
+
+    fn runner(&self, _: Option<&Payload>) -> Runner {
+        Runner::Http
     }
 
     fn mode(&self) -> Mode {

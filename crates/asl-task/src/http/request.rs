@@ -38,7 +38,7 @@ pub(super) struct Outgoing {
 }
 
 /// Whether a task may set a header.
-pub(super) fn is_blocked(name: &str) -> bool {
+pub(crate) fn is_blocked(name: &str) -> bool {
     let name = name.to_ascii_lowercase();
     BLOCKED.contains(&format!(" {name} ")) || BLOCKED_STARTS.iter().any(|start| name.starts_with(start))
 }

@@ -35,6 +35,9 @@ const HEADERS: [&str; 5] = ["ContentType", "CacheControl", "ContentDisposition",
 /// The most bytes of an object that a task can have: a longer one is too large for a state's data, and is told to be.
 const MOST_BYTES: u64 = asl_core::PAYLOAD_LIMIT as u64 + 1;
 
+/// The most bytes of an object that are sent to a client in one answer.
+const MOST_SENT: u64 = 64 << 20;
+
 /// Whether there is an operation of that name.
 pub(crate) fn has(action: &str) -> bool {
     OPERATIONS.contains(&action)
@@ -47,11 +50,15 @@ pub(crate) struct S3 {
     pub(crate) action: Arc<str>,
 }
 
-/// S3 refuses: the exception's name as the SDK for Java has it, HTTP status and message.
-struct Refused {
-    name: &'static str,
-    status: u16,
-    message: String,
+/// S3 refuses.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refused {
+    /// The exception's name as the SDK for Java has it, `S3` where it has none of its own.
+    pub name: &'static str,
+    /// The HTTP status.
+    pub status: u16,
+    /// The message.
+    pub message: String,
 }
 
 fn refused(name: &'static str, status: u16, message: impl Into<String>) -> Refused {
@@ -95,6 +102,24 @@ impl Integration for S3 {
     }
 }
 
+/// An operation for a client that speaks S3's protocol: bodies are bytes, and stand beside the members. Blocks on the file system.
+///
+/// # Errors
+/// What S3 refuses, and an object that is too long for one answer.
+pub fn call(buckets: &Buckets, action: &str, parameters: &Value, body: &[u8]) -> Result<(Map, Vec<u8>), Refused> {
+    let store = Store { buckets, parameters };
+    match action {
+        "getObject" => {
+            let (answer, length, content) = store.content(MOST_SENT)?;
+            let long =
+                || format!("{length} bytes are more than are sent at once: ask for them in ranges of {MOST_SENT}");
+            if length > MOST_SENT { Err(refused("S3", 400, long())) } else { Ok((answer, content)) }
+        }
+        "putObject" => Ok((store.put(body)?, Vec::new())),
+        _ => Ok((run(buckets, action, parameters)?, Vec::new())),
+    }
+}
+
 fn run(buckets: &Buckets, action: &str, parameters: &Value) -> Result<Map, Refused> {
     let store = Store { buckets, parameters };
     match action {
@@ -104,7 +129,7 @@ fn run(buckets: &Buckets, action: &str, parameters: &Value) -> Result<Map, Refus
     match action {
         "getObject" => store.get(),
         "headObject" => store.described(&mut store.object(store.text("Key")?)?),
-        "putObject" => store.put(),
+        "putObject" => store.put(store.body().as_bytes()),
         "copyObject" => store.copy(),
         "deleteObject" => {
             buckets.delete(store.bucket()?, store.text("Key")?).map_err(unable)?;
@@ -164,6 +189,14 @@ impl<'a> Store<'a> {
     }
 
     fn get(&self) -> Result<Map, Refused> {
+        let (mut answer, _, body) = self.content(MOST_BYTES)?;
+        answer.insert("Body", String::from_utf8_lossy(&body).into_owned());
+        Ok(answer)
+    }
+
+    /// What is told of an object, how many bytes of it were asked for, and these, but no more than so many.
+    fn content(&self, most: u64) -> Result<(Map, u64, Vec<u8>), Refused> {
+        self.bucket()?;
         let mut object = self.object(self.text("Key")?)?;
         let mut answer = self.described(&mut object)?;
         let range = match self.parameters["Range"].as_str() {
@@ -176,14 +209,13 @@ impl<'a> Store<'a> {
         let failed = |e: std::io::Error| unable(e.to_string());
         object.file.seek(SeekFrom::Start(from)).map_err(failed)?;
         let mut body = Vec::new();
-        object.file.take(length.min(MOST_BYTES)).read_to_end(&mut body).map_err(failed)?;
+        object.file.take(length.min(most)).read_to_end(&mut body).map_err(failed)?;
         if range.is_some() {
             answer.insert("ContentLength", Value::from(length));
             let last = from + length.saturating_sub(1);
             answer.insert("ContentRange", format!("bytes {from}-{last}/{}", object.size));
         }
-        answer.insert("Body", String::from_utf8_lossy(&body).into_owned());
-        Ok(answer)
+        Ok((answer, length, body))
     }
 
     fn given_headers(&self) -> Map {
@@ -197,21 +229,25 @@ impl<'a> Store<'a> {
         given.filter_map(|(name, value)| Some((name.to_lowercase(), value.as_str()?))).collect()
     }
 
-    fn put(&self) -> Result<Map, Refused> {
-        let (bucket, key) = (self.bucket()?, self.text("Key")?);
-        let body = match &self.parameters["Body"] {
+    /// The content that a task stores.
+    fn body(&self) -> String {
+        match &self.parameters["Body"] {
             Value::Null => String::new(),
             Value::String(text) => text.to_string(),
             other => other.to_string(),
-        };
+        }
+    }
+
+    fn put(&self, body: &[u8]) -> Result<Map, Refused> {
+        let (bucket, key) = (self.bucket()?, self.text("Key")?);
         let there = || self.buckets.object(bucket, key).map_err(unable);
         if self.parameters["IfNoneMatch"].as_str() == Some("*") && there()?.is_some() {
             let text = "At least one of the pre-conditions you specified did not hold";
             return Err(refused("S3", 412, text));
         }
         let (headers, metadata) = (self.given_headers(), self.given_metadata());
-        self.buckets.put_object(bucket, key, &mut body.as_bytes(), &headers, &metadata).map_err(unable)?;
-        Ok(Map::from_iter([("ETag", format!("\"{}\"", crate::embedded::md5_hex(body.as_bytes())))]))
+        self.buckets.put_object(bucket, key, &mut &*body, &headers, &metadata).map_err(unable)?;
+        Ok(Map::from_iter([("ETag", format!("\"{}\"", crate::embedded::md5_hex(body)))]))
     }
 
     fn copy(&self) -> Result<Map, Refused> {

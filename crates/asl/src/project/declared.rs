@@ -37,18 +37,22 @@ impl Project {
                 let message = format!("state `{}` cannot run here: {}", unsupported.state, missing.message);
                 let mut problem = Problem::new(source.name(), source.original(), message);
                 problem.span = place(&places, source, definition, &backends, unsupported);
-                problem.help = missing.hint.as_ref().map(|hint| match (&self.file, &self.stack) {
-                    (Some(file), _) => hint.replace("the project file", &shown(file)),
-                    (None, Some(stack)) => hint.replace(
-                        "the project file",
-                        &format!("an asl.toml beside {}, or a resource to it", stack.name),
-                    ),
-                    (None, None) => hint.replace("the project file", "a file asl.toml beside the definition"),
-                });
+                problem.help = missing.hint.as_ref().map(|hint| self.placed(hint));
                 problem
             })
             .collect();
         if problems.is_empty() { Ok(()) } else { Err(ProjectError { problems }) }
+    }
+
+    /// A hint that says which file is the project file.
+    pub(super) fn placed(&self, hint: &str) -> String {
+        match (&self.file, &self.stack) {
+            (Some(file), _) => hint.replace("the project file", &shown(file)),
+            (None, Some(stack)) => {
+                hint.replace("the project file", &format!("an asl.toml beside {}, or a resource to it", stack.name))
+            }
+            (None, None) => hint.replace("the project file", "a file asl.toml beside the definition"),
+        }
     }
 
     /// The resource of the template that keeps a state from running, told at its place there: the state names it.

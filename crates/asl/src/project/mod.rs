@@ -43,6 +43,7 @@ mod samconfig;
 #[cfg(feature = "schema")]
 mod schema;
 mod stack;
+mod tasks;
 mod template;
 
 pub use error::{Problem, ProjectError};
@@ -51,6 +52,7 @@ pub use retention::Retention;
 #[cfg(feature = "schema")]
 pub use schema::schema;
 pub use stack::StackOptions;
+pub use tasks::ProjectTask;
 pub use template::{Declared, Definition as DefinitionPlace, Machine};
 
 use asl_function::{Code, FunctionSpec, Functions, LogSink};

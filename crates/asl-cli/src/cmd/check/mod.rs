@@ -2,6 +2,7 @@
 
 mod find;
 mod report;
+mod tasks;
 
 use crate::args::Stack;
 use crate::common::definition::{note, unshown};
@@ -29,6 +30,9 @@ pub(crate) struct Check {
     /// Of a template, only this state machine: its logical id or name
     #[arg(long, value_name = "NAME")]
     pub(crate) state_machine: Option<String>,
+    /// List every Task with what runs it, or what to add so that something does
+    #[arg(long)]
+    pub(crate) tasks: bool,
     /// What to answer with
     #[arg(long, short, value_enum, default_value_t = Shape::Text)]
     pub(crate) format: Shape,
@@ -57,6 +61,12 @@ pub(crate) enum Shape {
 
 pub(crate) fn check(args: Check) -> Result<Exit, Trouble> {
     let shape = if args.json { Shape::Json } else { args.format };
+    if args.tasks {
+        return match shape {
+            Shape::Text | Shape::Json => tasks::tasks(&args, shape),
+            Shape::Sarif | Shape::Github => Err(Trouble::new("--tasks has no such format").hint("use text or json")),
+        };
+    }
     let mut all: Vec<Checked> = Vec::new();
     for target in find::targets(&args.files)? {
         let checked = match &target {
@@ -144,18 +154,21 @@ fn definitions(file: &Path, args: &Check) -> Result<Vec<Checked>, Trouble> {
 }
 
 fn from_stdin(args: &Check) -> Result<Checked, Trouble> {
-    let text = read_stdin("the definition")?;
+    let opened = opened_stdin(args, &read_stdin("the definition")?)?;
+    Ok(definition(find::STDIN.to_owned(), &opened))
+}
+
+/// A definition that came on stdin, in the project of this folder.
+fn opened_stdin(args: &Check, text: &str) -> Result<Opened, Trouble> {
     let format = if text.trim_start().starts_with('{') { Format::Json } else { Format::Yaml };
     let named = place::named_project(args.project.as_deref());
     let project = Project::of_definition_with(Path::new(find::STDIN), named.as_deref(), &args.stack.options())?;
     let (source, needs) = match project.file {
-        Some(_) => (project.source(find::STDIN, &text)?, Vec::new()),
-        None => project.unbound(find::STDIN, &text),
+        Some(_) => (project.source(find::STDIN, text)?, Vec::new()),
+        None => project.unbound(find::STDIN, text),
     };
     let options = Options { format, ..Options::default() };
-    let opened =
-        Opened { project, name: "stdin".to_owned(), logical_id: None, source, options, notes: Vec::new(), needs };
-    Ok(definition(find::STDIN.to_owned(), &opened))
+    Ok(Opened { project, name: "stdin".to_owned(), logical_id: None, source, options, notes: Vec::new(), needs })
 }
 
 /// A definition: what is wrong with it, and what keeps it from running here.

@@ -158,8 +158,6 @@ impl Run<'_> {
                     Val::Function(function) => match &**function {
                         // Its signature was for its own callers.
                         Function::Lambda(closure) => self.body(closure, filled),
-                        // The call of the partial application names the function, if it does.
-                        Function::Builtin(builtin) => builtin.call(self, filled, context),
                         _ => self.apply_once(of, filled, context),
                     },
                     _ => coded("T1006").raise(),

@@ -153,8 +153,8 @@ impl PgStore {
         answer.await.map_err(|_| JournalError::Closed)
     }
 
-    fn small_enough(&self, execution: ExecutionId, row: Row) -> Result<Row, JournalError> {
-        let (bytes, limit) = (row.body.len(), self.counts.record_bytes.load(Ordering::Relaxed));
+    pub(crate) fn small_enough(&self, execution: ExecutionId, row: Row) -> Result<Row, JournalError> {
+        let (bytes, limit) = (row.body.len(), self.record_bytes.load(Ordering::Relaxed));
         if bytes > limit { Err(JournalError::TooLarge { execution, bytes, limit }) } else { Ok(row) }
     }
 

@@ -4,7 +4,7 @@
 //! gathers in the queue. A connection that is lost is had again, and the group is sent once more: what the first one wrote is found by its
 //! chain, so nobody is answered before it is known what became of the record.
 
-use super::group::{Entry, Goes, Place, write};
+use super::group::{Entry, Goes, Place, Within, write};
 use crate::ExecutionId;
 use crate::JournalError;
 use crate::postgres::conn::{ATTEMPTS, Backoff};
@@ -13,7 +13,6 @@ use crate::postgres::{Shared, connect};
 use sqlx::{Connection, PgConnection};
 use std::collections::HashSet;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use tokio::sync::{Mutex, mpsc, oneshot};
 
 /// How many records may wait; beyond that callers wait to queue theirs.
@@ -115,9 +114,8 @@ async fn send(shared: &Shared, conn: &mut Option<PgConnection>, mut group: Vec<J
         };
         match once(live, shared, &group).await {
             Ok(places) => {
-                let records = places.iter().flatten().count() as u64;
-                shared.counts.groups.fetch_add(1, Ordering::Relaxed);
-                shared.counts.records.fetch_add(records, Ordering::Relaxed);
+                shared.counts.groups.add(1);
+                shared.counts.records.add(places.iter().flatten().count());
                 shared.news.tell();
                 for (job, place) in group.into_iter().zip(places) {
                     answer(job, Ok(place), again);
@@ -127,10 +125,12 @@ async fn send(shared: &Shared, conn: &mut Option<PgConnection>, mut group: Vec<J
             Err(error) => match class(&error) {
                 Class::Conflict if attempts < ATTEMPTS => {
                     attempts += 1;
+                    shared.counts.conflicts.add(1);
                     backoff.pause().await;
                 }
                 Class::Lost => {
                     tracing::warn!(%error, "the connection to {} was lost while {} records were written", shared.place.0, group.len());
+                    shared.counts.lost.add(1);
                     *conn = None;
                     again = true;
                     backoff.pause().await;
@@ -156,11 +156,11 @@ async fn once(conn: &mut PgConnection, shared: &Shared, group: &[Job]) -> Result
     let entries: Vec<&Entry> = group.iter().map(|job| &job.entry).collect();
     let (schema, is_direct) = (&*shared.address.schema, shared.address.is_direct);
     if is_direct {
-        return write(conn, schema, true, &entries).await;
+        return write(conn, schema, true, Within::Own, &entries).await;
     }
     // Behind a pooler a statement is prepared and run on one server only inside a transaction.
     let mut tx = conn.begin().await?;
-    let places = write(&mut tx, schema, false, &entries).await?;
+    let places = write(&mut tx, schema, false, Within::Own, &entries).await?;
     tx.commit().await?;
     Ok(places)
 }

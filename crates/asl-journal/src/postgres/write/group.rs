@@ -3,13 +3,18 @@
 //! - `fence` holds the rows of the workers that write (`FOR KEY SHARE`): a takeover, which locks such a row for update, comes before the
 //!   statement, which then writes nothing for that worker, or after it.
 //! - `born` are new executions; an ARN that is taken gives no row.
-//! - `moved` moves the ends of chains, and only from where the writer believes that they are.
+//! - `moved` moves the ends of chains, and only from where the writer believes that they are; each row carries its record along.
 //! - `written` inserts the records of what was born or moved, and of nothing else.
 //!
 //! What is not among the rows that come back was not written. Rows are only inserted but for the two headers of an execution.
+//!
+//! No part joins another part row by row: the server believes that an array has ten elements, and would compare each row of a group
+//! with each other one. What has to be among the rows of another part is asked with `(x IN (SELECT ..)) IS TRUE`, which is a look into
+//! a hash table: a bare `IN` is made a join.
 
 use super::super::conn::text;
 use super::super::schema::PLACE_BITS;
+use super::super::zeros::shown;
 use crate::encoding::codec::Row;
 use crate::encoding::standing::Standing;
 use crate::{Definition, ExecutionId, Verdict, WorkerId};
@@ -38,6 +43,15 @@ pub(crate) enum Goes {
     First { execution: Arc<Execution>, definition: Arc<Definition>, started_ms: i64, started_as: Option<String> },
     /// Behind the record at this position.
     After { execution: ExecutionId, position: i64 },
+}
+
+/// Whose the transaction is that a group is written in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Within {
+    /// The group's: nothing else of it is in the journal.
+    Own,
+    /// Another's: it may have written records before.
+    Another,
 }
 
 /// Where a record was written.
@@ -83,13 +97,8 @@ impl Statement {
 
 macro_rules! columns {
     ($statement:expr, $rows:expr, $($column:expr),+ $(,)?) => {
-        $($statement.column($rows.iter().map($column))?;)+
+        $($statement.column($rows.map($column))?;)+
     };
-}
-
-/// PostgreSQL's text has no U+0000; in headers, which people read, another sign stands for it. Records have it escaped.
-pub(crate) fn shown(text: &str) -> String {
-    text.replace('\0', "\u{fffd}")
 }
 
 /// Writes records, in one transaction of its own or in the one that is open. What comes back for each says where it is; none, that it was
@@ -98,6 +107,7 @@ pub(crate) async fn write(
     conn: &mut PgConnection,
     schema: &str,
     is_prepared: bool,
+    within: Within,
     entries: &[&Entry],
 ) -> Result<Vec<Option<Place>>, sqlx::Error> {
     let numbered = || entries.iter().zip(0i32..);
@@ -121,31 +131,41 @@ pub(crate) async fn write(
     owners.dedup();
     s.part("WITH fence AS (SELECT w.id FROM @worker w WHERE w.id = ANY(?::int8[]) AND w.gone = 0 FOR KEY SHARE)");
     s.value(owners)?;
-    let _ = write!(
-        s.sql,
-        ", place AS MATERIALIZED (SELECT (pg_current_xact_id()::text::int8 + s.base) << {PLACE_BITS} AS base FROM @store s)"
-    );
-    records(&mut s, &nexts, entries)?;
-    let mut written = Vec::new();
+    let place = format!("SELECT (pg_current_xact_id()::text::int8 + s.base) << {PLACE_BITS} AS base FROM @store s");
+    let _ = match within {
+        Within::Own => write!(s.sql, ", place AS MATERIALIZED ({place})"),
+        Within::Another => write!(
+            s.sql,
+            ", place AS MATERIALIZED (SELECT coalesce((SELECT max(j.position) + 1 FROM @journal j WHERE j.position >= f.base \
+             AND j.position < f.base + (1 << {PLACE_BITS})), f.base) AS base FROM ({place}) f)"
+        ),
+    };
+    let (mut written, mut kept) = (Vec::new(), Vec::new());
     if !firsts.is_empty() {
         beginnings(&mut s, &firsts)?;
-        written.push("SELECT execution, n FROM begun");
+        written.push("SELECT n, execution, NULL::int8, number, first_event, event_count, checksum, body FROM begun");
+        kept.push("SELECT n, execution FROM begun");
     }
     if !nexts.is_empty() {
         ends(&mut s, &nexts)?;
-        written.push("SELECT execution, n FROM moved");
+        written.push("SELECT n, execution, previous, number, first_event, event_count, checksum, body FROM moved");
+        kept.push("SELECT n, execution FROM moved");
     }
     let _ = write!(
         s.sql,
-        ", k AS MATERIALIZED ({}), written AS (INSERT INTO @journal \
+        ", written AS (INSERT INTO @journal \
          (position, execution, previous, number, first_event, event_count, checksum, body) \
-         SELECT p.base + r.n, k.execution, r.previous, r.number, r.first_event, r.event_count, r.checksum, r.body \
-         FROM k JOIN rec r ON r.n = k.n CROSS JOIN place p)",
+         SELECT p.base + r.n, r.execution, r.previous, r.number, r.first_event, r.event_count, r.checksum, r.body \
+         FROM ({}) AS r(n, execution, previous, number, first_event, event_count, checksum, body) CROSS JOIN place p)",
         written.join(" UNION ALL ")
     );
     let tells = nexts.iter().any(|(_, entry, ..)| !entry.mail.is_empty());
     headers(&mut s, &nexts)?;
-    s.part(" SELECT k.n, k.execution, p.base + k.n FROM k CROSS JOIN place p");
+    let _ = write!(
+        s.sql,
+        " SELECT k.n, k.execution, p.base + k.n FROM ({}) k CROSS JOIN place p",
+        kept.join(" UNION ALL ")
+    );
     if tells {
         // A hint for those who wait for verdicts, once for the group.
         s.sql.push_str(" CROSS JOIN (SELECT pg_notify('asl', '')) hint");
@@ -165,34 +185,6 @@ fn signed(n: u64) -> i64 {
     n.cast_signed()
 }
 
-/// The rows of `journal`.
-fn records(
-    s: &mut Statement,
-    nexts: &[(i32, &Entry, ExecutionId, i64)],
-    entries: &[&Entry],
-) -> Result<(), sqlx::Error> {
-    s.part(
-        ", rec AS MATERIALIZED (SELECT * FROM unnest(?::int4[], ?::int8[], ?::int8[], ?::int8[], ?::int8[], ?::int8[], ?::text[]) \
-         AS r(n, previous, number, first_event, event_count, checksum, body))",
-    );
-    let mut previous: Vec<Option<i64>> = vec![None; entries.len()];
-    for (n, _, _, position) in nexts {
-        previous[*n as usize] = Some(*position);
-    }
-    s.value((0..entries.len() as i32).collect::<Vec<i32>>())?;
-    s.value(previous)?;
-    columns!(
-        s,
-        entries,
-        |entry| signed(entry.row.number),
-        |entry| signed(entry.row.first_event),
-        |entry| signed(entry.row.event_count),
-        |entry| i64::from(entry.row.checksum),
-        |entry| entry.row.body.as_str(),
-    );
-    Ok(())
-}
-
 /// A new execution: its place in the group, what it is and runs, when it started, and what its caller named.
 type First<'e> = (i32, &'e Entry, &'e Execution, &'e Definition, i64, Option<&'e str>);
 
@@ -206,24 +198,26 @@ fn beginnings(s: &mut Statement, firsts: &[First<'_>]) -> Result<(), sqlx::Error
          SELECT d.* FROM unnest(?::text[], ?::text[], ?::text[], ?::int8[]) AS d(hash, name, text, created_ms) \
          WHERE NOT EXISTS (SELECT 1 FROM @definition o WHERE o.hash = d.hash) ON CONFLICT DO NOTHING)",
     );
-    columns!(s, definitions, |d| &*d.0.hash, |d| &*d.0.name, |d| &*d.0.text, |d| d.1);
+    columns!(s, definitions.iter(), |d| &*d.0.hash, |d| &*d.0.name, |d| &*d.0.text, |d| d.1);
     s.part(
-        ", c AS MATERIALIZED (SELECT * FROM unnest(?::int4[], ?::text[], ?::text[], ?::text[], ?::text[], ?::text[], ?::text[], \
-         ?::int8[], ?::int8[], ?::text[], ?::text[], ?::int8[], ?::bytea[], ?::text[]) AS c(n, arn, name, state_machine, \
-         state_machine_arn, definition, status, started_ms, stopped_ms, error, cause, owner, token_key, started_as) \
-         WHERE owner IS NULL OR owner IN (SELECT id FROM fence)), \
+        ", c AS MATERIALIZED (SELECT nextval('@execution_id') AS id, u.* FROM unnest(?::int4[], ?::text[], ?::text[], ?::text[], \
+         ?::text[], ?::text[], ?::text[], ?::int8[], ?::int8[], ?::text[], ?::text[], ?::int8[], ?::bytea[], ?::text[], \
+         ?::int8[], ?::int8[], ?::int8[], ?::int8[], ?::text[]) AS u(n, arn, name, state_machine, \
+         state_machine_arn, definition, status, started_ms, stopped_ms, error, cause, owner, token_key, started_as, \
+         number, first_event, event_count, checksum, body) WHERE owner IS NULL OR owner IN (SELECT id FROM fence)), \
          born AS (INSERT INTO @execution (id, arn, name, state_machine, state_machine_arn, definition, status, started_ms, \
-         stopped_ms, error, cause, owner, token_key, started_as) SELECT nextval('@execution_id'), arn, name, state_machine, \
+         stopped_ms, error, cause, owner, token_key, started_as) SELECT id, arn, name, state_machine, \
          state_machine_arn, definition, status, started_ms, stopped_ms, error, cause, owner, token_key, started_as FROM c \
-         ON CONFLICT (arn) DO NOTHING RETURNING id, arn), \
-         begun AS (SELECT b.id AS execution, c.n FROM born b JOIN c ON c.arn = b.arn), \
+         ON CONFLICT (arn) DO NOTHING RETURNING id), \
+         begun AS MATERIALIZED (SELECT c.id AS execution, c.n, c.number, c.first_event, c.event_count, c.checksum, c.body \
+         FROM c WHERE (c.id IN (SELECT id FROM born)) IS TRUE), \
          listed AS (INSERT INTO @latest (execution, position, number, first) \
-         SELECT g.execution, p.base + g.n, 1, p.base + g.n FROM begun g CROSS JOIN place p)",
+         SELECT g.execution, p.base + g.n, g.number, p.base + g.n FROM begun g CROSS JOIN place p)",
     );
     let standing = |first: &First<'_>| first.1.standing.clone();
     columns!(
         s,
-        firsts,
+        firsts.iter(),
         |first| first.0,
         |first| &*first.2.arn,
         |first| &*first.2.name,
@@ -239,6 +233,20 @@ fn beginnings(s: &mut Statement, firsts: &[First<'_>]) -> Result<(), sqlx::Error
         |first| first.2.token_key.as_ref().map(|key| key.bytes().to_vec()),
         |first| first.5.map(str::to_owned),
     );
+    rows(s, firsts.iter().map(|first| &first.1.row))
+}
+
+/// The columns of records: their numbers, checksums and texts.
+fn rows<'e>(s: &mut Statement, rows: impl Iterator<Item = &'e Row> + Clone) -> Result<(), sqlx::Error> {
+    columns!(
+        s,
+        rows.clone(),
+        |row| signed(row.number),
+        |row| signed(row.first_event),
+        |row| signed(row.event_count),
+        |row| i64::from(row.checksum),
+        |row| row.body.as_str(),
+    );
     Ok(())
 }
 
@@ -246,15 +254,16 @@ fn beginnings(s: &mut Statement, firsts: &[First<'_>]) -> Result<(), sqlx::Error
 fn ends(s: &mut Statement, nexts: &[(i32, &Entry, ExecutionId, i64)]) -> Result<(), sqlx::Error> {
     s.part(
         ", moved AS (UPDATE @latest l SET position = p.base + a.n, number = a.number, deaths = 0 \
-         FROM unnest(?::int4[], ?::int8[], ?::int8[], ?::int8[], ?::int8[]) AS a(n, execution, expected, number, owner) \
-         CROSS JOIN place p WHERE l.execution = a.execution AND l.position = a.expected \
-         AND a.owner IN (SELECT id FROM fence) RETURNING l.execution, a.n)",
+         FROM unnest(?::int4[], ?::int8[], ?::int8[], ?::int8[], ?::int8[], ?::int8[], ?::int8[], ?::int8[], ?::text[]) \
+         AS a(n, execution, expected, owner, number, first_event, event_count, checksum, body) CROSS JOIN place p \
+         WHERE l.execution = a.execution AND l.position = a.expected AND (a.owner IN (SELECT id FROM fence)) IS TRUE \
+         RETURNING l.execution, a.n, a.expected AS previous, a.number, a.first_event, a.event_count, a.checksum, a.body)",
     );
-    columns!(s, nexts, |next| next.0, |next| next.2.0, |next| next.3, |next| signed(next.1.row.number), |next| next
+    columns!(s, nexts.iter(), |next| next.0, |next| next.2.0, |next| next.3, |next| next
         .1
         .owner
-        .map(|worker| worker.0),);
-    Ok(())
+        .map(|worker| worker.0));
+    rows(s, nexts.iter().map(|next| &next.1.row))
 }
 
 /// The headers that further records change, and the inputs of the inbox that are decided with them.
@@ -271,12 +280,12 @@ fn headers(s: &mut Statement, nexts: &[(i32, &Entry, ExecutionId, i64)]) -> Resu
              redriven_ms = coalesce(s.redriven_ms, x.redriven_ms), \
              owner = CASE WHEN s.redriven_ms IS NULL THEN x.owner ELSE s.owner END \
              FROM unnest(?::int8[], ?::text[], ?::int8[], ?::text[], ?::text[], ?::int8[], ?::int8[]) \
-             AS s(execution, status, stopped_ms, error, cause, redriven_ms, owner) JOIN moved m ON m.execution = s.execution \
-             WHERE x.id = s.execution RETURNING x.id)",
+             AS s(execution, status, stopped_ms, error, cause, redriven_ms, owner) \
+             WHERE x.id = s.execution AND (s.execution IN (SELECT execution FROM moved)) IS TRUE RETURNING x.id)",
         );
         columns!(
             s,
-            stands,
+            stands.iter(),
             |stand| stand.0,
             |stand| stand.1.status,
             |stand| stand.1.stopped_ms,
@@ -291,9 +300,11 @@ fn headers(s: &mut Statement, nexts: &[(i32, &Entry, ExecutionId, i64)]) -> Resu
     if !mail.is_empty() {
         s.part(
             ", letters AS (SELECT t.mail, t.taken FROM unnest(?::int8[], ?::int8[], ?::int8[]) AS t(mail, execution, taken) \
-             JOIN moved m ON m.execution = t.execution)",
+             WHERE (t.execution IN (SELECT execution FROM moved)) IS TRUE)",
         );
-        columns!(s, mail, |(_, verdict)| verdict.signal.0, |(id, _)| *id, |(_, verdict)| i64::from(verdict.taken));
+        columns!(s, mail.iter(), |(_, verdict)| verdict.signal.0, |(id, _)| *id, |(_, verdict)| i64::from(
+            verdict.taken
+        ));
         decided.push("SELECT mail AS id, taken FROM letters");
     }
     if !decided.is_empty() {

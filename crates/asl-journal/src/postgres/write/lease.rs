@@ -1,8 +1,8 @@
 //! Who runs which execution: workers and their claims. The fence is in [`super::group`].
 
-use super::group::shown;
 use crate::postgres::PgStore;
 use crate::postgres::conn::Query;
+use crate::postgres::zeros::shown;
 use crate::quarantine::{NOBODY, deaths_after};
 use crate::{Claim, Claimed, Except, ExecutionId, JournalError, NewWorker, WorkerId};
 use sqlx::postgres::PgRow;
@@ -87,6 +87,8 @@ impl PgStore {
             Box::pin(async move { store.take_over(tx, worker, &claim).await.map(Ok) })
         });
         let taken = taken.await?;
+        self.counts.claims.add(1);
+        self.counts.claimed.add(taken.len());
         self.ends.forget(taken.iter().map(|claimed| claimed.id));
         Ok(taken)
     }
@@ -100,7 +102,9 @@ impl PgStore {
         let rows = self.query(sql).bind(gone.to_vec()).bind(own.0).fetch_all(&mut *tx).await?;
         let found: Vec<i64> = rows.iter().map(|row| row.try_get(0)).collect::<Result<_, _>>()?;
         let sql = "UPDATE @worker SET gone = $1 WHERE id = ANY($2) AND gone = 0";
-        self.query(sql).bind(DIED).bind(found).execute(tx).await.map(drop)
+        let marked = self.query(sql).bind(DIED).bind(found).execute(tx).await?;
+        self.counts.takeovers.add(marked.rows_affected() as usize);
+        Ok(())
     }
 
     async fn take_over(

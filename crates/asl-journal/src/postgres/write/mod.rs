@@ -8,6 +8,7 @@ pub(crate) mod lease;
 mod quarantine;
 mod service;
 mod transact;
+mod within;
 
 pub(crate) use commit::{Job, QUEUE, run};
 pub(crate) use transact::Ending;

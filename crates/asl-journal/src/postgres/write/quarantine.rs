@@ -1,7 +1,7 @@
 //! Executions that are set aside, taken again, ended unread: the rows of [`crate::quarantine`].
 
-use super::group::shown;
 use crate::postgres::PgStore;
+use crate::postgres::zeros::shown;
 use crate::quarantine::NOBODY;
 use crate::{ExecutionId, JournalError, WorkerId};
 use asl_core::Failure;

@@ -5,6 +5,7 @@
 
 use crate::postgres::PgStore;
 use crate::postgres::conn::Query;
+use crate::postgres::zeros::{escaped, unescaped};
 use asl_store::{Dedup, ItemKey, ItemRange, Message, QueueState, ServiceTx, StoreError};
 use asl_value::Value;
 use async_trait::async_trait;
@@ -80,7 +81,7 @@ fn message(row: &PgRow) -> Result<Message, sqlx::Error> {
         id: row.try_get(2)?,
         group_id: row.try_get(3)?,
         dedup_id: row.try_get(4)?,
-        body: row.try_get(5)?,
+        body: unescaped(row.try_get(5)?),
         attributes: json(row, 6)?,
         source: row.try_get(7)?,
         sent_at_ms: row.try_get(8)?,
@@ -99,7 +100,7 @@ fn columns<'q>(query: Query<'q>, message: &Message) -> Query<'q> {
         .bind(m.id)
         .bind(m.group_id)
         .bind(m.dedup_id)
-        .bind(m.body)
+        .bind(escaped(m.body))
         .bind(m.attributes.to_string())
         .bind(m.source)
         .bind(m.sent_at_ms)

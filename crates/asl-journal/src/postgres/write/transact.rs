@@ -77,7 +77,14 @@ impl PgStore {
                     }
                     Class::Lost if backoff.is_over() => Some(self.place.failed(error)),
                     Class::Final => Some(self.place.failed(error)),
-                    Class::Conflict | Class::Lost => None,
+                    Class::Conflict => {
+                        self.counts.conflicts.add(1);
+                        None
+                    }
+                    Class::Lost => {
+                        self.counts.lost.add(1);
+                        None
+                    }
                 },
             };
             if let Some(error) = failed {
@@ -142,6 +149,7 @@ impl PgStore {
         if let Some((append, end)) = moved_on {
             self.go_on(append.execution, end, &append);
         }
+        self.counts.transactions.add(1);
         self.committed();
         Ok(Attempt::Done(Done::Committed))
     }
@@ -165,7 +173,8 @@ impl PgStore {
             Ok(next) => next,
             Err(refused) => return Ok(Err(refused)),
         };
-        let places = group::write(tx, &self.address.schema, self.address.is_direct, &[&entry]).await?;
+        let places =
+            group::write(tx, &self.address.schema, self.address.is_direct, group::Within::Own, &[&entry]).await?;
         Ok(Ok(places.first().copied().flatten().map(|place| End { position: place.position, ..end })))
     }
 }
