@@ -3,7 +3,7 @@
 use crate::event::EventId;
 use crate::input::{Rejected, Rerun};
 use crate::machine::Machine;
-use crate::scope::{Phase, ScopeId};
+use crate::scope::{Phase, Scope, ScopeId};
 use crate::timers::Timer;
 use asl_syntax::model::FlowId;
 
@@ -27,11 +27,10 @@ impl Machine {
 
     /// Ends what a state waits for, if that is nothing but a time.
     pub(crate) fn hurry(&mut self, entered: EventId) -> Result<(), Rejected> {
-        let waits = |id: &ScopeId| {
-            self.scopes.get(*id).timers.iter().any(|key| self.timers.get(*key) == Some(Timer::Wake(*id)))
-        };
-        let of_event = self.scopes.alive().filter(|(_, scope)| scope.entered == entered).map(|(id, _)| id);
-        let id = of_event.filter(waits).next().ok_or(Rejected::NotWaiting)?;
+        let wakes = |id: ScopeId| move |timer: Option<Timer>| timer == Some(Timer::Wake(id));
+        let waits = |id: ScopeId, scope: &Scope| scope.timers.iter().map(|key| self.timers.get(*key)).any(wakes(id));
+        let found = self.scopes.alive().find(|(id, scope)| scope.entered == entered && waits(*id, scope));
+        let id = found.map(|(id, _)| id).ok_or(Rejected::NotWaiting)?;
         self.cancel_timer(id, Timer::Wake(id));
         self.wake(id);
         Ok(())
