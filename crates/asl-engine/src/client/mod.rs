@@ -126,8 +126,15 @@ impl Client {
         let started = Started::known(&execution.arn, &execution.name);
         let now = self.clock.now();
         let run = |machine: &mut Machine| machine.run(now, Budget::steps(0));
+<<<<<<< HEAD
         let (new, _) = begin(now, &mut machine, execution, definition, run)?;
         Ok((started, new))
+=======
+        let (new, _) = begin(now, &mut machine, execution, definition, None, run)?;
+        let submitted = self.store.submit(new).await;
+        submitted.map_err(|error| EngineError::from(error).of_name(&started.name))?;
+        Ok(started)
+>>>>>>> e28afa57625db16238764da640c3888b6d64095e
     }
 
     /// The header of an execution, by its ARN or its name.
