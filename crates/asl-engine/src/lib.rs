@@ -25,6 +25,7 @@ mod phase;
 mod replay;
 mod residency;
 mod services;
+mod start_in;
 mod worker;
 
 pub use activity::ActivityTask;

@@ -10,7 +10,6 @@
 pub(crate) mod answer;
 pub(crate) mod children;
 pub(crate) mod start;
-mod start_in;
 pub(crate) mod stop;
 pub(crate) mod unowned;
 
@@ -20,7 +19,7 @@ use crate::error::EngineError;
 use crate::replay::Redo;
 use crate::{pace, replay};
 use asl_core::{Budget, Event, Failure, Machine, Outcome};
-use asl_store::{Description, ExecutionRow, NewExecution, Status, Store};
+use asl_store::{Description, ExecutionRow, Status, Store};
 use asl_syntax::Definition;
 use asl_task::embedded::Identity;
 use std::fmt;
@@ -114,27 +113,14 @@ impl Client {
     /// # Errors
     /// When the name or the input is not acceptable, or the store cannot be written. Then nothing has started.
     pub async fn submit(&self, start: StartExecution<'_>) -> Result<Started, EngineError> {
-        let (started, new) = self.submission(start)?;
-        let submitted = self.store.submit(new).await;
-        submitted.map_err(|error| EngineError::from(error).of_name(&started.name))?;
-        Ok(started)
-    }
-
-    /// A start for others, which no step of the machine is part of.
-    fn submission(&self, start: StartExecution<'_>) -> Result<(Started, NewExecution), EngineError> {
         let (execution, definition, mut machine) = self.prepare(start, &StartAs::default())?;
         let started = Started::known(&execution.arn, &execution.name);
         let now = self.clock.now();
         let run = |machine: &mut Machine| machine.run(now, Budget::steps(0));
-<<<<<<< HEAD
-        let (new, _) = begin(now, &mut machine, execution, definition, run)?;
-        Ok((started, new))
-=======
         let (new, _) = begin(now, &mut machine, execution, definition, None, run)?;
         let submitted = self.store.submit(new).await;
         submitted.map_err(|error| EngineError::from(error).of_name(&started.name))?;
         Ok(started)
->>>>>>> e28afa57625db16238764da640c3888b6d64095e
     }
 
     /// The header of an execution, by its ARN or its name.

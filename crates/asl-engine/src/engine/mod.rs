@@ -157,7 +157,7 @@ impl Engine {
         self.client().prepare(start, about)
     }
 
-    pub(crate) fn check(&self, definition: &Definition) -> Result<(), EngineError> {
+    fn check(&self, definition: &Definition) -> Result<(), EngineError> {
         match self.unsupported(definition) {
             unsupported if unsupported.is_empty() => Ok(()),
             unsupported => Err(EngineError::Unsupported(unsupported)),
