@@ -102,8 +102,9 @@ impl Connection {
 
 fn place() -> Place {
     let place = Place::empty();
+    std::fs::create_dir(place.path("data")).unwrap();
     let function = "[functions.Greet]\nRuntime = \"python\"\nFile = \"greet.py\"\n";
-    place.write("asl.toml", &format!("[queues.Jobs]\n\n[buckets]\ndata = \"data\"\n\n{function}"));
+    place.write("asl.toml", &format!("[queues.Jobs]\n\n[buckets.data]\nPath = \"data\"\n\n{function}"));
     place.write("greet.py", "def lambda_handler(event, context):\n    return f\"Hello, {event['name']}!\"\n");
     place
 }
@@ -215,7 +216,6 @@ fn runs(script: &str) {
 
 fn runs_with(interpreter: &Path, script: &str, client: Option<&Path>) {
     let place = place();
-    std::fs::create_dir(place.path("data")).unwrap();
     let served = Served::start(&place, &[]);
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/clients").join(script);
     let url = format!("http://{}", served.address);

@@ -6,7 +6,7 @@ import sys
 import time
 
 url, aws = sys.argv[1:]
-env = {**os.environ, "AWS_ENDPOINT_URL": url, "AWS_DISABLE_HOST_PREFIX_INJECTION": "true", "AWS_REGION": "us-east-1",
+env = {**os.environ, "AWS_ENDPOINT_URL": url, "AWS_DISABLE_HOST_PREFIX_INJECTION": "true", "AWS_DEFAULT_REGION": "us-east-1",
        "AWS_ACCESS_KEY_ID": "any", "AWS_SECRET_ACCESS_KEY": "key", "AWS_PAGER": "", "AWS_CONFIG_FILE": os.devnull}
 called = set()
 

@@ -7,7 +7,7 @@ import time
 import boto3
 from botocore.config import Config
 
-config = Config(s3={"addressing_style": "path"}, inject_host_prefix=False, retries={"max_attempts": 1})
+config = Config(signature_version="s3v4", s3={"addressing_style": "path"}, inject_host_prefix=False, retries={"max_attempts": 1})
 where = dict(endpoint_url=sys.argv[1], region_name="us-east-1", aws_access_key_id="any", aws_secret_access_key="key", config=config)
 s3, sfn = boto3.client("s3", **where), boto3.client("stepfunctions", **where)
 

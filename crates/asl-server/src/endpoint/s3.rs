@@ -147,7 +147,7 @@ fn of_bucket(api: &Api, action: &str, bucket: &str) -> Option<Result<Answered, R
     match (action, known) {
         ("createBucket", true) => Some(Ok(reply(200, Bytes::new()))),
         ("createBucket", false) => {
-            let message = format!("Buckets are folders that the project declares: [buckets] {bucket} = \"folder\"");
+            let message = format!("Buckets are folders that the project declares: [buckets.{bucket}] with its Path");
             Some(Err(Refused { name: "AccessDenied", status: 403, message }))
         }
         ("getBucketLocation", true) => Some(Ok(document("LocationConstraint", |out| {
