@@ -5,7 +5,7 @@ use asl_function::Code;
 use asl_syntax::model::Definition;
 use asl_task::function::FunctionSet;
 use asl_task::mock::Mocks;
-use asl_task::{Runner, TaskRunner};
+use asl_task::{Missing, Runner, TaskRunner};
 use std::sync::Arc;
 
 /// A Task state, and what runs it.
@@ -20,7 +20,7 @@ pub struct ProjectTask {
     /// Which function or activity, which address.
     pub by: Option<String>,
     /// Why nothing runs it, and what to do about it.
-    pub problem: Option<(String, Option<String>)>,
+    pub problem: Option<Missing>,
 }
 
 impl Project {
@@ -55,7 +55,8 @@ impl Project {
                 }
                 Ok(Runner::Mock) => "mock",
                 Err(missing) => {
-                    problem = Some((missing.message, missing.hint.map(|hint| self.placed(&hint))));
+                    let hint = missing.hint.map(|hint| self.placed(&hint));
+                    problem = Some(Missing { hint, ..missing });
                     "nothing"
                 }
             };

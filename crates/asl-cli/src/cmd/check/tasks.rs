@@ -105,7 +105,7 @@ fn rows(listed: &Listed) -> impl Iterator<Item = Vec<String>> {
 
 /// What keeps tasks from running, each once, with what to do about it; behind the table, where nothing is cut.
 fn missing(all: &[Listed], count: usize, look: Look) -> String {
-    let mut told: Vec<(&(String, Option<String>), Vec<&str>)> = Vec::new();
+    let mut told: Vec<(_, Vec<&str>)> = Vec::new();
     for task in all.iter().flat_map(|listed| &listed.tasks) {
         let Some(problem) = &task.problem else { continue };
         match told.iter_mut().find(|(other, _)| *other == problem) {
@@ -118,9 +118,9 @@ fn missing(all: &[Listed], count: usize, look: Look) -> String {
     }
     let unrun = told.iter().map(|(_, states)| states.len()).sum::<usize>();
     let mut out = format!("\n{}\n", look.warn(&format!("nothing runs {unrun} of {count}:")));
-    for ((message, hint), states) in told {
-        out += &format!("  {}: {message}\n", states.join(", "));
-        out += &hint.as_ref().map(|hint| format!("    {hint}\n")).unwrap_or_default();
+    for (problem, states) in told {
+        out += &format!("  {}: {}\n", states.join(", "), problem.message);
+        out += &problem.hint.as_ref().map(|hint| format!("    {hint}\n")).unwrap_or_default();
     }
     out
 }
@@ -134,9 +134,9 @@ fn as_json(all: &[Listed]) -> String {
         entry.insert("resource", &*task.resource);
         entry.insert("runner", task.runner);
         task.by.iter().for_each(|by| drop(entry.insert("by", by.as_str())));
-        if let Some((message, hint)) = &task.problem {
-            entry.insert("message", message.as_str());
-            hint.iter().for_each(|hint| drop(entry.insert("help", hint.as_str())));
+        if let Some(problem) = &task.problem {
+            entry.insert("message", problem.message.as_str());
+            problem.hint.iter().for_each(|hint| drop(entry.insert("help", hint.as_str())));
         }
         Value::from(entry)
     };
