@@ -188,7 +188,7 @@ fn every_task_is_listed_with_what_runs_it() {
     );
     place.write("here.py", "");
     let task = |name: &str, resource: &str, parameters: &str| {
-        format!(r#""{name}": {{"Type": "Task", "Resource": "{resource}", "Parameters": {parameters}, "Next": "End"}}"#)
+        format!(r#""{name}": {{"Type": "Task", "Resource": "{resource}", "Parameters": {parameters}, "Next": "NEXT"}}"#)
     };
     let arn = "arn:aws:states:::";
     let states = [
@@ -201,6 +201,9 @@ fn every_task_is_listed_with_what_runs_it() {
         task("Label", &format!("{arn}aws-sdk:rekognition:detectLabels"), "{}"),
         r#""End": {"Type": "Succeed"}"#.to_owned(),
     ];
+    let names = ["Score", "Send", "Read", "Query", "Submit", "Label", "End", ""];
+    let states = states.iter().zip(names).map(|(state, next)| state.replace("NEXT", next));
+    let states: Vec<String> = states.collect();
     let definition = format!(r#"{{"StartAt": "Charge", "States": {{{}}}}}"#, states.join(",\n"));
     place.write("all.asl.json", &definition);
     let ran = place.asl(&["check", "--tasks"]);

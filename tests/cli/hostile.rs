@@ -130,6 +130,7 @@ const COMMANDS: &[&[&str]] = &[
     &["describe", "begun"],
     &["describe", "begun", "--json"],
     &["redrive", "bad"],
+    &["rerun", "bad", "--from", "HOSTILE"],
     &["resume", "HOSTILE"],
     &["resume"],
     &["worker", "HOSTILE"],

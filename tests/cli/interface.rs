@@ -30,6 +30,7 @@ fn help_says_what_the_repository_says() {
         "history",
         "replay",
         "redrive",
+        "rerun",
         "queue",
         "queue receive",
         "queue peek",

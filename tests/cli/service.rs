@@ -245,7 +245,7 @@ fn a_drain_lets_tasks_end_and_begins_none() {
     assert_eq!(worker.ends_within(20), Some(0));
     let mut told = String::new();
     said.read_to_string(&mut told).unwrap();
-    assert!(told.contains("1 open execution is left to other workers"), "{told}");
+    assert!(told.contains("stopped; 1 open execution in "), "{told}");
     let history = place.asl(&["history", "one", "--json"]).json();
     let kinds: Vec<&str> =
         history["events"].as_array().unwrap().iter().map(|event| event["type"].as_str().unwrap()).collect();

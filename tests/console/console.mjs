@@ -54,13 +54,36 @@ const machines = {
       Refused: { Type: "Fail", Error: "Payment.Refused", Cause: `The bank refused 420 EUR ${hostile}` },
     },
   },
+  naps: {
+    StartAt: "Nap",
+    States: {
+      Nap: { Type: "Wait", Seconds: 86400, Next: "Broken" },
+      Broken: {
+        Type: "Task", Resource: "arn:aws:states:::dynamodb:putItem", Parameters: { TableName: "payments", Item: { wrong: { S: "no key" } } },
+        Retry: [{ ErrorEquals: ["States.ALL"], IntervalSeconds: 86400, MaxAttempts: 1 }], End: true,
+      },
+    },
+  },
   long: {
     StartAt: "Count", States: { Count: { Type: "Map", ItemsPath: "$.items", MaxConcurrency: 1, ItemProcessor: { StartAt: "Step", States: { Step: pass(null) } }, End: true } },
   },
 };
 
 const folder = mkdtempSync(join(tmpdir(), "asl-console-"));
-writeFileSync(join(folder, "asl.toml"), "[queues.approvals]\n[tables.payments]\nHashKey = \"id\"\n");
+writeFileSync(join(folder, "asl.toml"), `[queues.approvals]
+[queues.work]
+[queues.fed]
+[tables.payments]
+HashKey = "id"
+[topics.news]
+[[topics.news.Subscriptions]]
+Protocol = "sqs"
+Endpoint = "fed"
+[functions.greet]
+Runtime = "python"
+File = "greet.py"
+`);
+writeFileSync(join(folder, "greet.py"), "def lambda_handler(event, context):\n    return {'text': 'hello ' + event['who']}\n");
 const server = spawn(resolve(asl), ["serve", "--port", "0", "--project", join(folder, "asl.toml"), "--db", join(folder, "x.db")], { cwd: folder });
 let said = "";
 const address = await new Promise((done, failed) => {
@@ -187,6 +210,121 @@ try {
     await page.click("button:has-text('Start the execution')");
     await page.waitForSelector("#now:has-text('Ask the clerk')");
   });
+  await test("the slider goes through the events by keyboard, and all views follow", async (page) => {
+    await page.goto(at("saga", "trip-5") + "?event=1");
+    await page.keyboard.press("s");
+    for (let times = 0; times < 5; times += 1) await page.keyboard.press("ArrowRight");
+    await page.waitForURL(/event=6/);
+    await page.waitForSelector("#data h3:has-text('Event 6')");
+    assert.equal(await text(page, "#events a[aria-current=true]"), "6");
+    assert.equal(await page.evaluate("document.activeElement.id"), "scrubber");
+  });
+  await test("a Wait and a retry are told to come now", async (page) => {
+    await start("naps", "tired", {});
+    await page.goto(at("naps", "tired"));
+    await page.click("text=Go on now…");
+    await page.click("button:has-text('Now')");
+    await page.waitForSelector("#now:has-text('retry 1 comes')");
+    await page.click("text=Retry now…");
+    await page.click("button:has-text('Now')");
+    await page.waitForSelector("#head .status.failed");
+  });
+  await test("rerun from a state with another input: a new execution that says what it came from", async (page) => {
+    await page.goto(at("saga", "trip-4") + "?state=Charge");
+    await page.click("text=Rerun from here…");
+    await page.fill("#data textarea[name=input]", '{"mine": 1}');
+    await page.click("#data button:has-text('Rerun')");
+    await page.waitForSelector("#now:has-text('Payment.Refused')");
+    assert.match(await text(page, "#head"), /rerun of trip-4 from Charge/);
+    assert.equal(await page.locator("#events td:has-text('ParallelStateEntered')").count(), 0);
+    await page.click("#head a:has-text('trip-4')");
+    await page.waitForSelector("h1:has-text('trip-4')");
+  });
+  await test("tags are shown, set and removed", async (page) => {
+    await page.goto(`${address}/console/machine/${PREFIX}:stateMachine:saga`);
+    await page.click("text=Set a tag…");
+    await page.fill("input[name=key]", "team");
+    await page.fill("input[name=value]", hostile.slice(0, 20));
+    await page.click("button:has-text('Set the tag')");
+    // The characters of a tag are AWS's: markup is refused, and shown as text.
+    if (!(await page.locator("#tags li").count())) {
+      await page.goto(`${address}/console/machine/${PREFIX}:stateMachine:saga`);
+      await page.click("text=Set a tag…");
+      await page.fill("input[name=key]", "team");
+      await page.fill("input[name=value]", "travel");
+      await page.click("button:has-text('Set the tag')");
+    }
+    await page.waitForSelector("#tags li:has-text('team =')");
+    await page.click("#tags li >> text=Remove…");
+    await page.click("button:has-text('Remove the tag')");
+    await page.waitForFunction("!document.querySelector('#tags li')");
+  });
+  await test("a table: items are put, looked at by pages, and deleted after a question", async (page) => {
+    await page.goto(address);
+    await page.click("text=Tables, queues, topics, functions");
+    await page.click("a:has-text('payments')");
+    for (const id of ["one", hostile]) {
+      await page.click("text=Put an item…");
+      await page.fill("textarea[name=Item]", JSON.stringify({ id: { S: id }, note: { S: hostile } }));
+      await page.click("button:has-text('Put the item')");
+      await page.waitForSelector(`#items summary:has-text(${JSON.stringify(id.slice(0, 5))})`);
+    }
+    assert.equal(await page.locator("#items > details").count(), 2);
+    await page.click("#items > details:has(summary:text-matches('one')) summary:has-text('Delete…')");
+    await page.click("#items button:visible:has-text('Delete the item')");
+    await page.waitForFunction("document.querySelectorAll('#items > details').length === 1");
+    for (let number = 0; number < 60; number += 1) {
+      const answer = await fetch(address, { method: "POST", headers: { "x-amz-target": "DynamoDB_20120810.PutItem" }, body: JSON.stringify({ TableName: "payments", Item: { id: { S: `n${number}` } } }) });
+      assert.equal(answer.status, 200);
+    }
+    await page.reload();
+    assert.equal(await page.locator("#items > details").count(), 50);
+    await page.click("#items .pager a:has-text('next')");
+    await page.waitForFunction("document.querySelectorAll('#items > details').length === 11");
+  });
+  await test("a queue: send, look without receiving, receive, put back, delete, purge", async (page) => {
+    await page.goto(`${address}/console/queue/work`);
+    for (const body of [hostile, "second"]) {
+      await page.click("text=Send a message…");
+      await page.fill("textarea[name=MessageBody]", body);
+      await page.click("button:has-text('Send the message')");
+      await page.waitForSelector(`#messages pre:has-text(${JSON.stringify(body.slice(0, 6))})`);
+    }
+    assert.match(await text(page, ".facts"), /2 messages can be received/);
+    await page.click("text=Receive…");
+    await page.click("button:has-text('Receive messages')");
+    await page.waitForSelector("h1:has-text('Received')");
+    assert.equal(await page.locator("#messages > details").count(), 2);
+    await page.click("#messages > details >> nth=0 >> button:has-text('Put back')");
+    await page.waitForSelector(".facts:has-text('1 messages can be received, 1 are being worked on')");
+    await page.click("text=Receive…");
+    await page.click("button:has-text('Receive messages')");
+    await page.click("#messages summary:has-text('Delete…')");
+    await page.click("button:has-text('Delete the message')");
+    await page.waitForFunction("document.querySelectorAll('#messages > details').length === 1");
+    await page.click("text=Purge…");
+    await page.click("button:has-text('Delete all messages')");
+    await page.waitForFunction("document.querySelectorAll('#messages > details').length === 0");
+  });
+  await test("a topic: publish, and what is subscribed has it", async (page) => {
+    await page.goto(`${address}/console/services`);
+    await page.click("a:has-text('news')");
+    await page.waitForSelector("#subscriptions summary:has-text('fed')");
+    await page.click("text=Publish…");
+    await page.fill("textarea[name=Message]", "hello there");
+    await page.click("button:has-text('Publish the message')");
+    await page.goto(`${address}/console/queue/fed`);
+    await page.waitForSelector("#messages pre:has-text('hello there')");
+  });
+  await test("a function is invoked, and what it answers is shown", async (page) => {
+    await page.goto(`${address}/console/function/greet`);
+    await page.fill("textarea[name=Payload]", '{"who": "me"}');
+    await page.click("button:has-text('Invoke the function')");
+    await page.waitForSelector("#answer pre:has-text('hello me')");
+    await page.fill("textarea[name=Payload]", "{}");
+    await page.click("button:has-text('Invoke the function')");
+    await page.waitForSelector("#answer pre:has-text('KeyError')");
+  });
   await test("a budget: bytes over the wire, time to first view, 20,000 events", async (page) => {
     const sizes = [];
     page.on("response", (answer) => answer.url().includes("/live") || sizes.push(answer.body().then((body) => body.length, () => 0)));
@@ -200,7 +338,7 @@ try {
     await page.waitForSelector("#events td:has-text('ExecutionSucceeded')");
   });
   for (const scheme of ["light", "dark"]) {
-    for (const [name, address_, width] of [["home", address, 1400], ["failed", at("saga", "trip-12") + "?state=Charge", 1400], ["narrow", at("saga", "trip-12"), 390], ["machine", `${address}/console/machine/${PREFIX}:stateMachine:saga`, 1400]]) {
+    for (const [name, address_, width] of [["home", address, 1400], ["failed", at("saga", "trip-12") + "?state=Charge", 1400], ["narrow", at("saga", "trip-12"), 390], ["machine", `${address}/console/machine/${PREFIX}:stateMachine:saga`, 1400], ["services", `${address}/console/services`, 390], ["table", `${address}/console/table/payments`, 1400]]) {
       await test(`no accessibility violation: ${name}, ${scheme}`, async (page) => {
         await page.emulateMedia({ colorScheme: scheme });
         await page.setViewportSize({ width, height: 1000 });

@@ -47,6 +47,8 @@ pub(crate) enum Command {
     SendTaskHeartbeat(crate::cmd::send_task::Heartbeat),
     /// Go on with an execution that failed, timed out or was aborted, from where that happened
     Redrive(crate::cmd::redrive::Redrive),
+    /// Do an execution again from a state on, as a new execution: with the input that the state had, or another one
+    Rerun(crate::cmd::rerun::Rerun),
     /// List executions, newest first
     List(crate::cmd::list::List),
     /// Show what happened in an execution

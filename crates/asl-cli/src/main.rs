@@ -40,6 +40,7 @@ fn main() -> ExitCode {
         Command::Run(_)
             | Command::Resume(_)
             | Command::Redrive(_)
+            | Command::Rerun(_)
             | Command::Worker(_)
             | Command::Serve(_)
             | Command::Function(_)
@@ -80,6 +81,7 @@ fn dispatch(args: Args) -> Result<Exit, exit::Trouble> {
         Command::SendTaskFailure(args) => one.block_on(cmd::send_task::failure(args)),
         Command::SendTaskHeartbeat(args) => one.block_on(cmd::send_task::heartbeat(args)),
         Command::Redrive(redrive) => cores.block_on(cmd::redrive::redrive(redrive)),
+        Command::Rerun(rerun) => cores.block_on(cmd::rerun::rerun(rerun)),
         Command::List(list) => one.block_on(cmd::list::list(list)),
         Command::History(history) => one.block_on(cmd::history::history(history)),
         Command::Replay(replay) => one.block_on(cmd::replay::replay(replay)),

@@ -57,12 +57,32 @@ pub struct Execution<P = Value> {
     pub input: P,
 }
 
+/// Where an execution begins that does a part of another one again.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rerun<P = Value> {
+    /// The ARN of the other one.
+    pub of: Arc<str>,
+    /// The state, one of the top level.
+    pub state: Arc<str>,
+    /// What the state gets.
+    pub input: P,
+    /// The variables that are set there, an object.
+    pub variables: P,
+}
+
 /// A fact from outside.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Input<P = Value> {
     /// The execution starts. The first input, and only that.
     Start(Box<Execution<P>>),
+    /// The execution begins at another state than the definition says. Comes right after `Start`, before the first step.
+    Rerun(Box<Rerun<P>>),
+    /// The end of a Wait, or the next retry, comes now instead of when its time has come.
+    Hurry {
+        /// The event that entered the state that waits.
+        entered: EventId,
+    },
     /// An activity exists and the task waits for a worker.
     TaskScheduled {
         /// The task.
@@ -167,6 +187,10 @@ impl Input {
         let mut add = |value: &Value| bytes += value.measure().bytes;
         match self {
             Input::Start(execution) => add(&execution.input),
+            Input::Rerun(rerun) => {
+                add(&rerun.input);
+                add(&rerun.variables);
+            }
             Input::TaskSubmitted { output, .. }
             | Input::TaskSucceeded { output, .. }
             | Input::ChildDone { outcome: Outcome::Succeeded(output), .. }
@@ -198,6 +222,13 @@ impl<P> Input<P> {
                 input_text: e.input_text,
                 input: f(e.input),
             })),
+            Input::Rerun(rerun) => Input::Rerun(Box::new(Rerun {
+                of: rerun.of,
+                state: rerun.state,
+                input: f(rerun.input),
+                variables: f(rerun.variables),
+            })),
+            Input::Hurry { entered } => Input::Hurry { entered },
             Input::TaskScheduled { task } => Input::TaskScheduled { task },
             Input::TaskRejected { task, cause } => Input::TaskRejected { task, cause },
             Input::TaskStarted { task, worker } => Input::TaskStarted { task, worker },
@@ -229,6 +260,10 @@ pub enum Rejected {
     NoSuchMapRun(MapRunId),
     /// A child starts of a Map that the definition does not have.
     NoSuchMap,
+    /// The definition has no state of that name at its top level.
+    NoSuchState,
+    /// The state waits for no time: it was left, or does something else by now.
+    NotWaiting,
     /// `Start` came twice, or another input came before it.
     OutOfOrder,
     /// It cannot be redriven.
@@ -246,6 +281,10 @@ impl fmt::Display for Rejected {
                 write!(f, "map run {n} is not waiting for that: it is over, or its child was stopped")
             }
             Rejected::NoSuchMap => f.write_str("the definition has no Distributed Map of that label"),
+            Rejected::NoSuchState => f.write_str("the definition has no state of that name at its top level"),
+            Rejected::NotWaiting => {
+                f.write_str("the state waits for no time: it was left, or does something else by now")
+            }
             Rejected::NotRedrivable(why) => why.fmt(f),
             Rejected::OutOfOrder => f.write_str("an execution starts once, and before anything else"),
         }

@@ -292,6 +292,8 @@ impl Machine {
                 let flow = map_run::flow_of(&self.definition, &execution).ok_or(Rejected::NoSuchMap)?;
                 self.start(*execution, flow);
             }
+            Input::Rerun(rerun) => return self.begin_elsewhere(&rerun),
+            Input::Hurry { entered } => return self.hurry(entered),
             Input::Stop(failure) => {
                 self.abort_map_runs();
                 self.end(Outcome::Aborted(failure), 0);

@@ -1,5 +1,6 @@
 //! What an execution does, or waits for, at the moment.
 
+use crate::event::EventId;
 use crate::input::TaskCall;
 use crate::machine::Machine;
 use crate::map_run::MapRun;
@@ -18,6 +19,8 @@ pub struct Pending {
     pub state: Arc<str>,
     /// The Map iterations around it, outermost first: the Map's name and the index.
     pub iterations: Vec<(Arc<str>, u64)>,
+    /// The event that entered it; 0 before that.
+    pub entered: EventId,
     /// When it was entered.
     pub since: Timestamp,
     /// What it is at.
@@ -87,7 +90,7 @@ impl Machine {
         let state = Machine::state_of(&self.definition, scope).name.clone();
         // What is about to enter its state has not been there before.
         let since = if matches!(scope.phase, Phase::Enter) { self.now } else { scope.entered_at };
-        Pending { state, iterations: iterations(self, id), since, doing }
+        Pending { state, iterations: iterations(self, id), entered: scope.entered, since, doing }
     }
 
     /// `None` for a scope that waits for others.

@@ -63,6 +63,20 @@ pub enum EngineError {
         /// Why: AWS's words for it, where it has some.
         why: String,
     },
+    /// No other execution can begin with a part of this one.
+    #[error("'{execution}' cannot be rerun: {why}")]
+    NotRerun {
+        /// Its name.
+        execution: String,
+        /// Why.
+        why: String,
+    },
+    /// The state does not wait for a time.
+    #[error("nothing of '{execution}' is brought forward: the state does not wait for a time any more")]
+    NotWaiting {
+        /// Its name.
+        execution: String,
+    },
     /// The task token names no task that waits.
     #[error("the task token is not valid: no execution here has given it out")]
     InvalidToken,
@@ -110,6 +124,8 @@ impl EngineError {
             EngineError::NotRedrivable { .. } => Some(
                 "only executions that failed, timed out or were aborted in the last 14 days can be; `asl run` starts anew",
             ),
+            EngineError::NotRerun { .. } => Some("`asl history` shows which states it came to, and what they got"),
+            EngineError::NotWaiting { .. } => Some("`asl describe` says what it waits for now"),
             EngineError::Store(error) => error.hint(),
             _ => None,
         }

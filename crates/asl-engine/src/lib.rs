@@ -37,6 +37,7 @@ pub use client::start::{StartAs, StartExecution, Started};
 pub use clock::{Clock, Hold};
 pub(crate) use definitions::load_stored;
 pub use definitions::stored_options;
+pub use engine::rerun::{RerunAs, rerun_of};
 pub use engine::{Engine, Observer, Update};
 pub use error::EngineError;
 pub use execution::protocol;

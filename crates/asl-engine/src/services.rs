@@ -3,7 +3,7 @@
 use crate::engine::Engine;
 use crate::error::EngineError;
 use asl_store::contract;
-use asl_task::embedded::{Dialect, ServiceCall, WireError};
+use asl_task::embedded::{AccessError, Dialect, ServiceCall, WireError};
 use asl_value::{Map, Value};
 
 /// Why a call of a client came to nothing.
@@ -31,6 +31,36 @@ impl Engine {
     /// The folders that stand for buckets.
     pub fn buckets(&self) -> &asl_task::bucket::Buckets {
         &self.inner.backends.buckets
+    }
+
+    /// The names of the functions that tasks can call here, in order.
+    pub fn function_names(&self) -> Vec<String> {
+        let mut names: Vec<String> = self.inner.backends.functions.names().map(str::to_owned).collect();
+        names.sort();
+        names
+    }
+
+    /// Looks at messages of a queue behind a position, visible or not, in the shape of `ReceiveMessage`, without receiving them.
+    /// Gives where to go on from, where there may be more.
+    ///
+    /// # Errors
+    /// When there is no such queue, or the database cannot be read.
+    pub async fn peek_messages(
+        &self,
+        queue: &str,
+        after: i64,
+        limit: u32,
+    ) -> Result<(Vec<Value>, Option<i64>), AccessError> {
+        let (services, queue, now_ms) =
+            (self.inner.backends.services.clone(), queue.to_owned(), self.inner.clock.now().millis());
+        let asked = services.clone();
+        let messages = contract::inspect(&*self.inner.store, move |tx| {
+            let (asked, queue) = (asked.clone(), queue.clone());
+            Box::pin(async move { asked.peek_messages(tx, &queue, after, limit, now_ms).await })
+        });
+        let messages = messages.await?;
+        let next = messages.last().filter(|_| messages.len() == limit as usize).map(|message| message.position);
+        Ok((messages.iter().map(|message| services.message_json(message)).collect(), next))
     }
 
     /// Calls an operation of an embedded service in the service's own protocol: `service` is `sqs`, `sns`, `dynamodb` or `events`,

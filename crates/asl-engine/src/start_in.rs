@@ -27,7 +27,7 @@ impl Engine {
         let started = Started::known(&execution.arn, &execution.name);
         let now = self.clock().now();
         let run = |machine: &mut Machine| machine.run(now, Budget::steps(0));
-        let (new, _) = begin(now, &mut machine, execution, definition, run)?;
+        let (new, _) = begin(now, &mut machine, execution, definition, None, run)?;
         let submitted = self.store().submit_in(transaction, new).await;
         submitted.map_err(|error| EngineError::from(error).of_name(&started.name))?;
         Ok(started)

@@ -81,6 +81,27 @@ async fn the_call_of_a_callback_that_was_answered_is_not_made_again(home: Home) 
     }
 }
 
+/// Another process that writes, and takes longer than anybody has patience for.
+async fn hold(path: &Path, options: JournalOptions) -> (std::sync::mpsc::Sender<()>, tokio::task::JoinHandle<()>) {
+    let other = Journal::open(path, options).await.unwrap();
+    let (release, released) = std::sync::mpsc::channel::<()>();
+    let locked = Arc::new(Semaphore::new(0));
+    let is_locked = locked.clone();
+    let lock = tokio::spawn(async move {
+        let held = other.transact(move |_| {
+            Box::pin(async move {
+                is_locked.add_permits(1);
+                // It has the writer's thread to itself.
+                let _ = released.recv();
+                Ok::<_, JournalError>(())
+            })
+        });
+        held.await.unwrap();
+    });
+    locked.acquire().await.unwrap().forget();
+    (release, lock)
+}
+
 /// Remembers what people are told.
 #[derive(Default)]
 struct Told(Mutex<Vec<String>>);
@@ -116,38 +137,18 @@ async fn after_a_write_that_failed_the_same_engine_goes_on() {
                 Ok::<_, Failure>(Value::Null)
             }
         };
-        let told = Arc::new(Told::default());
-        let engine = Engine::builder(Journal::open(&path, options.clone()).await.unwrap()).function("Ask", ask);
-        let engine = engine.observer(told.clone()).build();
+        let engine = Engine::builder(Journal::open(&path, options.clone()).await.unwrap()).function("Ask", ask).build();
         let definition = definition(&states);
         let start = StartExecution { definition, state_machine: "test", name: Some("one"), input: "[1]" };
         let started = engine.start(start).await.unwrap();
         called.acquire().await.unwrap().forget();
 
-        // Another process writes, and takes longer than anybody has patience for.
-        let other = Journal::open(&path, options).await.unwrap();
-        let (locked, (release, released)) = (Semaphore::new(0), std::sync::mpsc::channel::<()>());
-        let locked = Arc::new(locked);
-        let is_locked = locked.clone();
-        let lock = tokio::spawn(async move {
-            let held = other.transact(move |_| {
-                Box::pin(async move {
-                    is_locked.add_permits(1);
-                    // It has the writer's thread to itself.
-                    let _ = released.recv();
-                    Ok::<_, JournalError>(())
-                })
-            });
-            held.await.unwrap();
-        });
-        locked.acquire().await.unwrap().forget();
+        let (release, lock) = hold(&path, options).await;
         go.add_permits(1);
         for _ in 0..2 {
             let error = engine.wait(&started.arn).await.unwrap_err();
             assert!(matches!(error, EngineError::Store(JournalError::Locked { .. })), "{error}");
         }
-        let said = told.0.lock().unwrap().join("\n");
-        assert!(said.contains(" cannot go on now and is tried again in "), "{said}");
         release.send(()).unwrap();
         lock.await.unwrap();
 
@@ -155,4 +156,41 @@ async fn after_a_write_that_failed_the_same_engine_goes_on() {
         engine.resume().await.unwrap();
         assert!(matches!(engine.wait(&started.arn).await.unwrap(), Outcome::Succeeded(_)));
     }
+}
+
+/// A worker says what it cannot write, and goes on by itself when the database can be written again.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_worker_says_what_it_cannot_write() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("asl.db");
+    let options = JournalOptions { durability: Durability::Normal, busy_timeout_ms: 50 };
+    let (told, go) = (Arc::new(Told::default()), Arc::new(Semaphore::new(0)));
+    let gate = go.clone();
+    let ask = move |_: Value| {
+        let gate = gate.clone();
+        async move {
+            gate.acquire().await.unwrap().forget();
+            Ok::<_, Failure>(Value::Null)
+        }
+    };
+    let journal = Journal::open(&path, options.clone()).await.unwrap();
+    let engine = Engine::builder(journal).function("Ask", ask).observer(told.clone()).build();
+    engine.serve().await.unwrap();
+    let states =
+        r#""A": {"Type": "Task", "Resource": "arn:aws:lambda:us-east-1:000000000000:function:Ask", "End": true}"#;
+    let definition = definition(states);
+    let start = StartExecution { definition, state_machine: "test", name: Some("one"), input: "{}" };
+    let started = engine.start(start).await.unwrap();
+    let (release, lock) = hold(&path, options).await;
+    // It is called again after what could not be written.
+    go.add_permits(2);
+    let began = std::time::Instant::now();
+    while !told.0.lock().unwrap().iter().any(|said| said.starts_with("one cannot go on now and is tried again in ")) {
+        assert!(began.elapsed() < std::time::Duration::from_secs(20), "{:?}", told.0);
+        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+    }
+    release.send(()).unwrap();
+    lock.await.unwrap();
+    assert!(matches!(engine.wait(&started.arn).await.unwrap(), Outcome::Succeeded(_)));
+    engine.shutdown().await.unwrap();
 }

@@ -16,6 +16,7 @@ pub(crate) mod purge;
 pub(crate) mod queue;
 pub(crate) mod redrive;
 pub(crate) mod replay;
+pub(crate) mod rerun;
 pub(crate) mod resume;
 pub(crate) mod run;
 pub(crate) mod send_task;

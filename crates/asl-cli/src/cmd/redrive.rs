@@ -6,6 +6,7 @@ use crate::common::interrupt::Interrupt;
 use crate::common::mocks;
 use crate::common::place;
 use crate::exit::{Exit, Trouble};
+use crate::render::blame::Sources;
 use crate::render::look::Look;
 use crate::render::progress::Progress;
 use asl::parts::mock::Mocks;
@@ -35,7 +36,7 @@ pub(crate) struct Redrive {
 pub(crate) async fn redrive(args: Redrive) -> Result<Exit, Trouble> {
     let mut project = place::project(&args.place)?;
     project.aws = args.backends.over(&project.aws);
-    let progress = Arc::new(Progress::new(None, Look::of_stderr()));
+    let progress = Arc::new(Progress::new(None, Look::of_stderr()).placed(Sources::of(&project)));
     let functions = project.functions(log_sink(&progress, &project, args.quiet))?;
     let mut interrupt = Interrupt::listen()?;
     let journal = place::change(&place::database_of(&args.place, &project)).await?;

@@ -6,6 +6,7 @@ use crate::common::interrupt::Interrupt;
 use crate::common::mocks;
 use crate::common::place;
 use crate::exit::{Exit, Trouble, error};
+use crate::render::blame::Sources;
 use crate::render::look::Look;
 use crate::render::progress::Progress;
 use crate::render::text::json;
@@ -44,7 +45,7 @@ pub(crate) async fn resume(args: Resume) -> Result<Exit, Trouble> {
     let look = Look::of_stderr();
     let mut project = place::project(&args.place)?;
     project.aws = args.backends.over(&project.aws);
-    let progress = Arc::new(Progress::new(None, look));
+    let progress = Arc::new(Progress::new(None, look).placed(Sources::of(&project)));
     let functions = project.functions(log_sink(&progress, &project, args.quiet))?;
     let mut interrupt = Interrupt::listen()?;
     let journal = place::change(&place::database_of(&args.place, &project)).await?;

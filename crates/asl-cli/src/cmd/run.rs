@@ -9,6 +9,7 @@ use crate::common::mocks;
 use crate::common::place;
 use crate::common::threads::Threads;
 use crate::exit::{Exit, Trouble};
+use crate::render::blame::Sources;
 use crate::render::look::Look;
 use crate::render::progress::Progress;
 use crate::terminal::say;
@@ -66,7 +67,7 @@ pub(crate) fn run(args: Run) -> Result<Exit, Trouble> {
         note(&opened.notes, look);
         mention(&args.definition, warnings, look);
     }
-    let progress = Arc::new(Progress::new(Some(&definition), look).placed(source));
+    let progress = Arc::new(Progress::new(Some(&definition), look).placed(Sources::of(project).and(source)));
     let functions = project.functions(log_sink(&progress, project, args.quiet))?;
     let mocks = match &args.mock {
         Some(file) => {

@@ -1,6 +1,6 @@
 //! `asl serve`: AWS Step Functions' API over HTTP. It is a worker as `asl worker` is one.
 
-use super::worker::{Log, functions, keep};
+use super::worker::{functions, keep};
 use crate::args::{BackendChoices, Place};
 use crate::common::definition::note;
 use crate::common::engine::engine;
@@ -8,6 +8,8 @@ use crate::common::find::below;
 use crate::common::interrupt::Interrupt;
 use crate::common::place;
 use crate::exit::{Exit, Trouble};
+use crate::render::blame::Sources;
+use crate::render::log::Log;
 use crate::render::look::Look;
 use crate::render::snippet::Finding;
 use crate::terminal::say;
@@ -70,7 +72,7 @@ pub(crate) async fn serve(mut args: Serve) -> Result<Exit, Trouble> {
     let mut project = place::project_or_here(&args.place)?;
     let door = door(&args, &project)?;
     project.aws = args.backends.over(&project.aws);
-    let log = Arc::new(Log::new(Look::of_stderr(), args.quiet));
+    let log = Arc::new(Log::new(Look::of_stderr(), args.quiet, Sources::of(&project)));
     if !args.quiet {
         note(project.notes(), log.look);
     }

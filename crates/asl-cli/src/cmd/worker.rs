@@ -7,19 +7,19 @@ use crate::common::engine::engine;
 use crate::common::interrupt::Interrupt;
 use crate::common::place;
 use crate::exit::{Exit, Trouble, error};
+use crate::render::blame::Sources;
+use crate::render::log::Log;
 use crate::render::look::Look;
-use crate::render::text::{counted, one_line};
-use crate::talk;
+use crate::render::text::counted;
 use crate::terminal::say;
 use asl::parts::function::LogLine;
 use asl::parts::mock::Mocks;
 use asl::project::{Project, Retention};
-use asl::{Database, Engine, EventKind, FunctionSet, Notice, Observer, Timestamp, Update};
+use asl::{Database, Engine, FunctionSet, Timestamp};
 use clap::Args;
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant, SystemTime};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
 
 /// What other processes see.
 pub(crate) const WORKER: &str = "asl worker";
@@ -50,7 +50,7 @@ pub(crate) struct WorkerArgs {
 pub(crate) async fn worker(mut args: WorkerArgs) -> Result<Exit, Trouble> {
     args.place.project = args.file.take().or(args.place.project);
     let mut project = load(&args)?;
-    let log = Arc::new(Log::new(Look::of_stderr(), args.quiet));
+    let log = Arc::new(Log::new(Look::of_stderr(), args.quiet, Sources::of(&project)));
     let mut functions = functions(&project, &log)?;
     let mut signals = Interrupt::listen()?;
     let database = place::database_of(&args.place, &project);
@@ -195,99 +195,4 @@ async fn drain(
     journal.close().await;
     log.say(&format!("stopped; {} in {}\n", counted(open, "open execution"), place::shorter(database).display()));
     Ok(Exit::Done)
-}
-
-/// A line for each beginning and each end. Children of a Distributed Map are counted: there may be a million of them.
-pub(crate) struct Log {
-    pub(crate) look: Look,
-    pub(crate) quiet: bool,
-    children: Mutex<Children>,
-}
-
-/// How often the count of children is told.
-const TELL_CHILDREN: Duration = Duration::from_secs(5);
-
-/// The children that have ended since they were last told of, by their Map: `fare/Each`.
-struct Children {
-    ended: BTreeMap<Arc<str>, (u64, u64)>,
-    told: Instant,
-}
-
-impl Log {
-    pub(crate) fn new(look: Look, quiet: bool) -> Log {
-        Log { look, quiet, children: Mutex::new(Children { ended: BTreeMap::new(), told: Instant::now() }) }
-    }
-
-    pub(crate) fn say(&self, text: &str) {
-        if !self.quiet {
-            say(text);
-        }
-    }
-
-    pub(crate) fn function(&self, name: &str, text: &str) {
-        let text = one_line(text, None);
-        talk::wait_for_room();
-        self.say(&format!("  {} {text}\n", self.look.dim(&format!("{name} |"))));
-    }
-
-    fn child(&self, map: &Arc<str>, event: &EventKind) {
-        let mut children = self.children.lock().unwrap_or_else(PoisonError::into_inner);
-        let (ended, failed) = children.ended.entry(map.clone()).or_default();
-        *ended += 1;
-        *failed += u64::from(!matches!(event, EventKind::ExecutionSucceeded { .. }));
-        if children.told.elapsed() >= TELL_CHILDREN {
-            self.tell_children(&mut children);
-        }
-    }
-
-    fn tell_children(&self, children: &mut Children) {
-        for (map, (ended, failed)) in std::mem::take(&mut children.ended) {
-            let failed = if failed > 0 { self.look.bad(&format!(", {failed} of them failed")) } else { String::new() };
-            let children = if ended == 1 { "1 child".to_owned() } else { format!("{ended} children") };
-            self.say(&format!("{}  {children} ended{failed}\n", self.look.strong(&map)));
-        }
-        children.told = Instant::now();
-    }
-}
-
-impl Observer for Log {
-    /// What is wrong is said whatever was asked for.
-    fn notify(&self, notice: &Notice) {
-        match notice {
-            Notice::GaveBack { .. } => self.say(&format!("{notice}\n")),
-            trouble => say(&format!("{}: {trouble}\n", self.look.warn("warning"))),
-        }
-    }
-
-    fn observe(&self, update: &Update<'_>) {
-        let name = &update.execution.name;
-        let machine = &update.execution.state_machine_name;
-        if machine.contains('/') {
-            let end = update.events.iter().find(|event| event.kind.ends_execution());
-            end.into_iter().for_each(|event| self.child(machine, &event.kind));
-            return;
-        }
-        let machine = self.look.strong(machine);
-        // The first event is written by whoever starts it.
-        if update.events.first().is_some_and(|event| event.id <= 2) {
-            self.say(&format!("{machine}  {name}  started\n"));
-        }
-        for event in update.events {
-            let end = match &event.kind {
-                EventKind::MapRunSucceeded | EventKind::MapRunFailed(_) => {
-                    self.tell_children(&mut self.children.lock().unwrap_or_else(PoisonError::into_inner));
-                    continue;
-                }
-                EventKind::ExecutionSucceeded { .. } => self.look.good("succeeded"),
-                EventKind::ExecutionFailed(failure) => {
-                    let error = one_line(failure.error.as_deref().unwrap_or("no error name"), None);
-                    format!("{}: {error}", self.look.bad("failed"))
-                }
-                EventKind::ExecutionTimedOut(_) => self.look.bad("timed out"),
-                EventKind::ExecutionAborted(_) => self.look.bad("aborted"),
-                _ => continue,
-            };
-            self.say(&format!("{machine}  {name}  {end}\n"));
-        }
-    }
 }

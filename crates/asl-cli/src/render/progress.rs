@@ -2,15 +2,15 @@
 //!
 //! A line is: the state, what happened to it, more about that. Names of iterations end in their index, `Quote[2]`.
 
+use super::blame::{Sources, failure_of};
 use super::look::Look;
 use super::pending;
 use super::text::{duration, gist, one_line};
 use super::trail::Trail;
 use crate::talk;
 use crate::terminal::say;
-use asl::parts::syntax::Source;
-use asl::{Definition, Event, EventKind, Failure, Note, Notice, Observer, Pending, Places, Update};
-use asl_core::event::{IterationStage, TaskStage};
+use asl::{Definition, Event, EventKind, Failure, Note, Notice, Observer, Pending, Update};
+use asl_core::event::IterationStage;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -26,7 +26,7 @@ const MAX_WAITS: usize = 5;
 pub(crate) struct Progress {
     look: Look,
     name_width: usize,
-    places: Option<Places>,
+    sources: Option<Sources>,
     trails: Mutex<HashMap<Arc<str>, Trail>>,
 }
 
@@ -35,21 +35,21 @@ impl Progress {
     pub(crate) fn new(definition: Option<&Definition>, look: Look) -> Progress {
         let names = definition.into_iter().flat_map(|definition| &definition.states);
         let widest = names.map(|state| state.name.chars().count()).max().unwrap_or(20);
-        Progress { look, name_width: widest.clamp(12, MAX_NAME), places: None, trails: Mutex::default() }
+        Progress { look, name_width: widest.clamp(12, MAX_NAME), sources: None, trails: Mutex::default() }
     }
 
-    /// Errors are told with their places in this file.
-    pub(crate) fn placed(self, source: &Source) -> Progress {
-        Progress { places: Some(Places::of(source)), ..self }
+    /// Errors are told with their places in these files.
+    pub(crate) fn placed(self, sources: Sources) -> Progress {
+        Progress { sources: Some(sources), ..self }
     }
 
     /// Where the definition makes an error: `--> order.asl.json:12:9`.
-    fn place(&self, state: &str, location: &str, failure: &Failure) {
-        let text = |part: &Option<Arc<str>>| part.clone().unwrap_or_default();
-        let Some(places) = &self.places else { return };
-        let Some(span) = places.blamed(state, location, &text(&failure.error), &text(&failure.cause)) else { return };
+    fn place(&self, of: &Update<'_>, state: &str, location: &str, failure: &Failure) {
+        let Some(place) = self.sources.as_ref().and_then(|sources| sources.place(of, state, location, failure)) else {
+            return;
+        };
         let width = self.name_width + 2 + WHAT;
-        say(&format!("  {:width$}  {}\n", "", self.look.dim(&format!("--> {}", places.shown(span)))));
+        say(&format!("  {:width$}  {}\n", "", self.look.dim(&format!("--> {place}"))));
     }
 
     /// A line that a function printed.
@@ -105,21 +105,21 @@ impl Progress {
     }
 
     /// The state that event `id` is the last of failed, and no event says so.
-    fn silent(&self, trail: &mut Trail, id: u64, failure: Option<&Failure>) {
+    fn silent(&self, of: &Update<'_>, trail: &mut Trail, id: u64, failure: Option<&Failure>) {
         let Some(name) = trail.state(id).filter(|_| trail.fails_silently(id)) else { return };
         let label = trail.label(id, &name);
         match failure {
             Some(failure) => {
                 self.failed(&label, failure);
                 if !trail.is_fail(id) {
-                    self.place(&name, "", failure);
+                    self.place(of, &name, "", failure);
                 }
             }
             None => self.line(&label, "failed", Look::bad, ""),
         }
     }
 
-    fn event(&self, trail: &mut Trail, event: &Event, notes: &mut Vec<&Note>) {
+    fn event(&self, of: &Update<'_>, trail: &mut Trail, event: &Event, notes: &mut Vec<&Note>) {
         trail.add(event);
         match &event.kind {
             EventKind::StateEntered { name, .. } => {
@@ -135,12 +135,14 @@ impl Progress {
                     }
                 }
             }
-            EventKind::MapIteration { stage: IterationStage::Failed, .. } => self.silent(trail, event.previous, None),
+            EventKind::MapIteration { stage: IterationStage::Failed, .. } => {
+                self.silent(of, trail, event.previous, None)
+            }
             EventKind::MapIteration { stage: IterationStage::Aborted, name, index } => {
                 self.line(&format!("{name}[{index}]"), "aborted", Look::warn, "");
             }
             EventKind::StateAborted(_) | EventKind::ParallelStateFailed | EventKind::MapStateFailed => {
-                self.silent(trail, event.previous, None);
+                self.silent(of, trail, event.previous, None);
                 let Some(name) = trail.state(event.id) else { return };
                 let (what, paint): (_, fn(Look, &str) -> String) = match event.kind {
                     EventKind::StateAborted(_) => ("aborted", Look::warn),
@@ -149,7 +151,7 @@ impl Progress {
                 self.line(&trail.label(event.id, &name), what, paint, "");
             }
             // What failed without an event of its own: a Choice without a way, a Fail, a Pass with a wrong path.
-            EventKind::ExecutionFailed(failure) => self.silent(trail, event.previous, Some(failure)),
+            EventKind::ExecutionFailed(failure) => self.silent(of, trail, event.previous, Some(failure)),
             kind => {
                 // The error of an expression may follow what its state itself follows.
                 let named =
@@ -160,7 +162,7 @@ impl Progress {
                 let label = trail.label(event.id, &name);
                 self.failed(&label, failure);
                 let location = if let EventKind::EvaluationFailed { location, .. } = kind { location } else { "" };
-                self.place(&name, location, failure);
+                self.place(of, &name, location, failure);
                 if let Some(at) =
                     notes.iter().position(|note| matches!(note, Note::Retry { state, .. } if *state == name))
                 {
@@ -204,7 +206,7 @@ impl Observer for Progress {
         let mut notes: Vec<&Note> = update.notes.iter().collect();
         let mut ended = false;
         for event in update.events {
-            self.event(trail, event, &mut notes);
+            self.event(update, trail, event, &mut notes);
             if event.kind.ends_execution() {
                 notes.drain(..).for_each(|note| self.note(note.state(), note));
                 self.end(&update.execution.state_machine_name, trail, event);
@@ -226,22 +228,6 @@ fn take<'n>(notes: &mut Vec<&'n Note>, name: &str) -> Option<&'n Note> {
     Some(notes.remove(at))
 }
 
-fn failure_of(kind: &EventKind) -> Option<&Failure> {
-    match kind {
-        EventKind::Task {
-            stage:
-                TaskStage::Failed(failure)
-                | TaskStage::TimedOut(failure)
-                | TaskStage::ScheduleFailed(failure)
-                | TaskStage::StartFailed(failure)
-                | TaskStage::SubmitFailed(failure),
-            ..
-        } => Some(failure),
-        EventKind::EvaluationFailed { failure, .. } | EventKind::MapRunFailed(failure) => Some(failure),
-        _ => None,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -252,6 +238,9 @@ mod tests {
     fn what_has_ended_is_forgotten() {
         let progress = Progress::new(None, Look { color: false, width: None });
         let now = Timestamp::from_millis(0);
+        let machine = r#"{"StartAt":"A","States":{"A":{"Type":"Succeed"}}}"#;
+        let machine = asl::StateMachine::from_json("m", machine).unwrap();
+        let definition = machine.definition();
         let tell = |name: &str, id: u64, kind: EventKind| {
             let text: Arc<str> = name.into();
             let execution = Execution {
@@ -268,7 +257,7 @@ mod tests {
                 input: Value::Null,
             };
             let events = [Event { id, previous: id - 1, timestamp: now, kind }];
-            progress.observe(&Update { execution: &execution, now, events: &events, notes: &[] });
+            progress.observe(&Update { execution: &execution, definition, now, events: &events, notes: &[] });
             progress.trails.lock().unwrap_or_else(PoisonError::into_inner).len()
         };
         let started = || EventKind::ExecutionStarted { input: "{}".into(), role_arn: "".into() };

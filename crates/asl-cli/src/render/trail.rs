@@ -92,6 +92,16 @@ impl Trail {
         self.step(id).and_then(|step| step.enters.as_ref()).is_some_and(|(state, _)| *state == StateType::Fail)
     }
 
+    /// The event before `id` is the last of a Fail.
+    pub(crate) fn is_fail_at(&self, id: u64) -> bool {
+        self.step(id).is_some_and(|step| self.is_fail(step.previous))
+    }
+
+    /// How many events are kept.
+    pub(crate) fn len(&self) -> usize {
+        self.steps.len()
+    }
+
     fn step(&self, id: u64) -> Option<&Place> {
         let at = id.checked_sub(self.before)?.checked_sub(1)?;
         self.steps.get(usize::try_from(at).ok()?)

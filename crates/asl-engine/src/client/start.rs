@@ -3,7 +3,7 @@
 use crate::client::Client;
 use crate::error::EngineError;
 use crate::execution::protocol::Recording;
-use asl_core::{Execution, ExecutionType, Input, Machine, Outcome, Step, TokenKey};
+use asl_core::{Execution, ExecutionType, Input, Machine, Outcome, Rerun, Step, TokenKey};
 use asl_expr::Timestamp;
 use asl_store::{Definition as Stored, NewExecution, StartedAs};
 use asl_syntax::Definition;
@@ -95,13 +95,7 @@ impl Client {
     }
 
     fn identify(&self, start: &StartExecution<'_>, name: &str, chance: Chance) -> Result<Execution, EngineError> {
-        if start.input.len() > asl_core::PAYLOAD_LIMIT {
-            return Err(EngineError::InputTooLarge { bytes: start.input.len() });
-        }
-        let input: Value = start.input.parse().map_err(EngineError::InvalidInput)?;
-        if input.measure().depth > asl_core::DEPTH_LIMIT {
-            return Err(EngineError::InputTooDeep);
-        }
+        let input = parse_input(start.input)?;
         let machine = start.state_machine;
         let identity = &self.identity;
         Ok(Execution {
@@ -120,19 +114,39 @@ impl Client {
     }
 }
 
+/// An input, within AWS's limits and ours.
+pub(crate) fn parse_input(text: &str) -> Result<Value, EngineError> {
+    if text.len() > asl_core::PAYLOAD_LIMIT {
+        return Err(EngineError::InputTooLarge { bytes: text.len() });
+    }
+    let input: Value = text.parse().map_err(EngineError::InvalidInput)?;
+    if input.measure().depth > asl_core::DEPTH_LIMIT {
+        return Err(EngineError::InputTooDeep);
+    }
+    Ok(input)
+}
+
 /// The first run of an execution, to be written.
 pub(crate) fn begin(
     now: Timestamp,
     machine: &mut Machine,
     execution: Execution,
     definition: Stored,
+    rerun: Option<Rerun>,
     run: impl FnOnce(&mut Machine) -> Step,
 ) -> Result<(NewExecution, Recording), EngineError> {
     let start = Input::Start(Box::new(execution.clone()));
     let taken = |_| EngineError::AlreadyExists { name: execution.name.to_string() };
     machine.handle(start.clone(), now).map_err(taken)?;
+    let mut inputs = vec![start];
+    if let Some(rerun) = rerun {
+        let (execution, begins_at) = (execution.name.to_string(), Input::Rerun(Box::new(rerun)));
+        let refused = |why: asl_core::Rejected| EngineError::NotRerun { execution, why: why.to_string() };
+        machine.handle(begins_at.clone(), now).map_err(refused)?;
+        inputs.push(begins_at);
+    }
     let step = run(machine);
-    let first = Recording::of(machine, now, vec![start], step);
+    let first = Recording::of(machine, now, inputs, step);
     let (record, outcome) = (first.record.clone(), machine.outcome().cloned());
     let new = NewExecution {
         definition: Arc::new(definition),

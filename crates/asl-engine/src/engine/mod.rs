@@ -3,7 +3,9 @@
 //! `parts` is what its parts share, `run` gives executions their drivers, `signals` and `wait` reach those in memory; whatever else is
 //! asked of an engine its client does ([`Engine::client`]).
 
+mod hurry;
 mod parts;
+pub(crate) mod rerun;
 mod run;
 mod signals;
 mod wait;
@@ -45,6 +47,8 @@ pub trait Observer: Send + Sync {
 pub struct Update<'a> {
     /// Whose.
     pub execution: &'a Execution,
+    /// What it runs: of a child of a Distributed Map, the definition around the Map.
+    pub definition: &'a Arc<Definition>,
     /// When.
     pub now: Timestamp,
     /// The new events.
@@ -119,7 +123,7 @@ impl Engine {
         let share = self.inner.memory.enter(start_bytes).await;
         self.inner.still_works()?;
         let admission = Admission { permit: Some(permit), share };
-        started.at = Some(self.inner.create(machine, execution, definition, about.started_as, admission).await?);
+        started.at = Some(self.inner.create(machine, execution, definition, about.started_as, None, admission).await?);
         Ok(started)
     }
 
@@ -129,7 +133,7 @@ impl Engine {
         let started = Started::known(&execution.arn, &execution.name);
         self.inner.still_works()?;
         let admission = Admission { permit: None, share: self.inner.memory.enter_now() };
-        self.inner.create(machine, execution, definition, about.started_as, admission).await?;
+        self.inner.create(machine, execution, definition, about.started_as, None, admission).await?;
         Ok(started)
     }
 

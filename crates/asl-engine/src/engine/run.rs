@@ -7,7 +7,7 @@ use crate::notice::Notice;
 use crate::phase::Phase;
 use crate::residency::Active;
 use crate::worker::outbox;
-use asl_core::{Execution, Machine, Outcome};
+use asl_core::{Execution, Machine, Outcome, Rerun};
 use asl_expr::Timestamp;
 use asl_store::{Claimed, Definition as Stored, ExecutionId, SignalId, StartedAs, StoreError};
 use std::collections::HashSet;
@@ -83,13 +83,15 @@ impl Inner {
         execution: Execution,
         definition: Stored,
         started_as: Option<StartedAs>,
+        rerun: Option<Rerun>,
         admission: Admission,
     ) -> Result<Timestamp, EngineError> {
         let inner = self.clone();
         let creating = tokio::spawn(async move {
             let arn = execution.arn.clone();
             inner.residency().announce(&arn);
-            let created = Driver::create(inner.clone(), machine, execution, definition, started_as, admission).await;
+            let created =
+                Driver::create(inner.clone(), machine, execution, definition, started_as, rerun, admission).await;
             let created = created.map(|(driver, at)| {
                 inner.launch(&arn, driver, HashSet::new());
                 at

@@ -244,7 +244,7 @@ async fn follow(
             }
         };
         let admission = Admission { permit: None, share };
-        match engine.inner.create(machine, execution, stored, None, admission).await {
+        match engine.inner.create(machine, execution, stored, None, None, admission).await {
             Ok(_) => {}
             // An engine that is being shut down was quicker.
             Err(EngineError::AlreadyExists { .. }) => row = engine.inner.store.execution(&arn).await?,

@@ -11,7 +11,7 @@ use crate::memory::Share;
 use crate::pace::{self, Pace};
 use crate::phase::Phase;
 use crate::residency::{Active, Due};
-use asl_core::{Budget, Execution, Machine, Outcome, Progress, Step, TaskId};
+use asl_core::{Budget, Execution, Machine, Outcome, Progress, Rerun, Step, TaskId};
 use asl_expr::Timestamp;
 use asl_store::{Definition as Stored, ExecutionId, StartedAs, Worker};
 use asl_syntax::Definition;
@@ -74,12 +74,13 @@ impl Driver {
         execution: Execution,
         definition: Stored,
         started_as: Option<StartedAs>,
+        rerun: Option<Rerun>,
         admission: Admission,
     ) -> Result<(Driver, Timestamp), EngineError> {
         let now = inner.clock.now();
         let mut pace = Pace::Light;
         let run = |machine: &mut Machine| pace.run_here(machine, now, inner.settings.record);
-        let (mut new, first) = begin(now, &mut machine, execution, definition, run)?;
+        let (mut new, first) = begin(now, &mut machine, execution, definition, rerun, run)?;
         new.started_as = started_as;
         let name = new.execution.name.clone();
         let (worker, id) = inner.write_start(new).await.map_err(|error| error.of_name(&name))?;
@@ -327,8 +328,9 @@ impl Driver {
     }
 
     fn show(&self, Shown { now, events, notes }: &Shown) {
-        if let (Some(observer), Some(execution)) = (&self.inner.observer, self.protocol.machine().execution()) {
-            observer.observe(&Update { execution, now: *now, events, notes });
+        let machine = self.protocol.machine();
+        if let (Some(observer), Some(execution)) = (&self.inner.observer, machine.execution()) {
+            observer.observe(&Update { execution, definition: machine.definition(), now: *now, events, notes });
         }
     }
 }

@@ -39,6 +39,8 @@ pub(super) struct Ran {
 #[derive(Debug, Default)]
 pub(super) struct Facts {
     pub(super) start: Option<(Execution, Timestamp)>,
+    /// The state it began at, where that is not the definition's first.
+    pub(super) begins_at: Option<Input>,
     pub(super) calls: HashMap<Caller, VecDeque<Called>>,
     /// The map runs of each state, in order.
     pub(super) runs: HashMap<Arc<str>, VecDeque<Ran>>,
@@ -105,6 +107,9 @@ impl Gatherer {
     fn input(&mut self, input: &Input, now: Timestamp) {
         match input {
             Input::Start(execution) => self.facts.start = Some(((**execution).clone(), now)),
+            // How long the other definition waits is its own affair.
+            Input::Hurry { .. } => {}
+            Input::Rerun(_) => self.facts.begins_at = Some(input.clone()),
             Input::Stop(_) | Input::Fail(_) | Input::Redrive => {
                 let since = self.facts.start.as_ref().map_or(now, |(_, start)| *start);
                 self.facts.orders.push((now.millis() - since.millis(), input.clone()));

@@ -162,6 +162,10 @@ impl Trying {
         if let Err(rejected) = self.machine.handle(Input::Start(Box::new(execution)), start) {
             return self.trial(Some(Verdict::CannotStart(rejected.to_string())));
         }
+        let begins_at = self.facts.begins_at.take();
+        if let Some(Err(rejected)) = begins_at.map(|begins_at| self.machine.handle(begins_at, start)) {
+            return self.trial(Some(Verdict::CannotStart(rejected.to_string())));
+        }
         while self.needed.is_none() {
             let progress = self.machine.run(self.now, crate::pace::RECORD).progress;
             let effects = self.machine.take_effects();

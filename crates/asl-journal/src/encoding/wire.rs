@@ -154,6 +154,13 @@ impl<'a> Body<'a> {
     fn input(&mut self, input: &'a Input) {
         match input {
             Input::Start(execution) => self.variant("start", |w| w.execution(execution)),
+            Input::Rerun(rerun) => self.variant("rerun", |w| {
+                w.text("of", &rerun.of);
+                w.text("state", &rerun.state);
+                w.payload("input", &rerun.input);
+                w.payload("variables", &rerun.variables);
+            }),
+            Input::Hurry { entered } => self.variant("hurry", |w| w.number("entered", *entered)),
             Input::TaskScheduled { task } => self.variant("task_scheduled", |w| w.number("task", task.0)),
             Input::TaskRejected { task, cause } => self.variant("task_rejected", |w| {
                 w.number("task", task.0);

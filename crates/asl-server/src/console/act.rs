@@ -4,16 +4,25 @@ use super::execution;
 use super::fields::Fields;
 use super::guard::back;
 use super::html::Html;
-use super::{Visitor, respond};
+use super::{Visitor, respond, services};
 use crate::http::{Answered, Received};
 use crate::wire::ApiError;
-use asl::Map;
+use asl::{Map, Value};
 
 /// What pages may ask for.
-const OPERATIONS: [&str; 5] =
-    ["RedriveExecution", "SendTaskFailure", "SendTaskSuccess", "StartExecution", "StopExecution"];
+const OPERATIONS: [&str; 9] = [
+    "RedriveExecution",
+    "RerunExecution",
+    "SendTaskFailure",
+    "SendTaskSuccess",
+    "SkipWait",
+    "StartExecution",
+    "StopExecution",
+    "TagResource",
+    "UntagResource",
+];
 /// Fields of a form that are no members of the operation.
-const OWN: [&str; 3] = ["page", "back", "operation"];
+pub(super) const OWN: [&str; 3] = ["page", "back", "operation"];
 
 /// Does what a form asks for, and leads back to where it stands.
 pub(super) async fn act(visitor: &Visitor<'_>, request: &Received) -> Result<Answered, ApiError> {
@@ -30,11 +39,31 @@ pub(super) async fn act(visitor: &Visitor<'_>, request: &Received) -> Result<Ans
         return Err(ApiError::framework("AccessDeniedException", message));
     }
     let asked = form.get("operation").unwrap_or_default();
+    if let Some((service, operation)) = asked.split_once(':') {
+        return services::act(visitor, &form, service, operation).await;
+    }
     let operation = OPERATIONS.into_iter().find(|known| *known == asked);
     let operation = operation.ok_or_else(|| ApiError::validation("The console does not do that."))?;
     let members = form.iter().filter(|(name, value)| !OWN.contains(name) && !value.is_empty());
-    let answer = visitor.api.call(operation, &Map::from_iter(members)).await?;
-    let started = answer.get("executionArn").and_then(|arn| arn.as_str()).filter(|_| operation == "StartExecution");
+    let mut request = Map::from_iter(members);
+    match operation {
+        "TagResource" => {
+            let (key, value) = (form.get("key").unwrap_or_default(), form.get("value").unwrap_or_default());
+            let tag = Value::from(Map::from_iter([("key", key), ("value", value)]));
+            request = Map::from_iter([("resourceArn", form.get("resourceArn").unwrap_or_default())]);
+            request.insert("tags", vec![tag]);
+        }
+        "UntagResource" => {
+            request.insert("tagKeys", vec![Value::from(form.get("tagKeys").unwrap_or_default())]);
+        }
+        "SkipWait" => {
+            request.insert("eventId", form.get("eventId").and_then(|event| event.parse::<u64>().ok()));
+        }
+        _ => {}
+    }
+    let answer = visitor.api.call(operation, &request).await?;
+    let begins = ["StartExecution", "RerunExecution"].contains(&operation);
+    let started = answer.get("executionArn").and_then(|arn| arn.as_str()).filter(|_| begins);
     let to = started.map_or_else(|| back(form.get("back")), execution::address);
     Ok(respond::see_other(&to))
 }
@@ -83,6 +112,13 @@ pub(super) fn asking(h: &mut Html, visitor: &Visitor<'_>, what: &str, inside: im
 pub(super) fn line(h: &mut Html, label: &str, name: &'static str, value: &str) {
     h.tag("label", &[], |h| {
         h.text(label).void("input", &[("name", name), ("value", value), ("autocomplete", "off")]);
+    });
+}
+
+/// A field to enter a text in.
+pub(super) fn text(h: &mut Html, label: &str, name: &'static str) {
+    h.tag("label", &[], |h| {
+        h.text(label).leaf("textarea", &[("name", name), ("rows", "4"), ("required", "")], "");
     });
 }
 

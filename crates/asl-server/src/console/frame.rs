@@ -48,6 +48,9 @@ impl Page {
                             h.leaf("span", &[("aria-hidden", "true")], "/").link(address, text);
                         }
                     });
+                    h.tag("nav", &[("aria-label", "Services")], |h| {
+                        h.link("/console/services", "Tables, queues, topics, functions");
+                    });
                     search(h, visitor);
                 });
                 h.leaf("p", &[("id", "gone"), ("role", "status"), ("aria-live", "polite")], "");

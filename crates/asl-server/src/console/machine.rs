@@ -10,7 +10,7 @@ use crate::operation::kind_of;
 use crate::wire::ApiError;
 use asl::parts::store::{After, StateMachineRow};
 use asl::parts::syntax::{Diagnostic, Options, Severity, Source, load};
-use asl::{Filter, stored_options};
+use asl::{Filter, Map, Value, stored_options};
 use asl_render::{layout, svg};
 
 /// How many inputs are offered, versions and aliases listed, executions shown.
@@ -47,6 +47,7 @@ pub(super) async fn page(visitor: &Visitor<'_>, arn: &str) -> Result<Page, ApiEr
         replay::form(h, visitor, &row, &words::pretty_text(&text));
     });
     h.tag("div", &[("class", "views")], |h| definition(h, &row, &text));
+    tags(h, visitor, &row).await?;
     versions(h, visitor, &row).await?;
     h.tag("section", &[("class", "card"), ("id", "executions")], |h| {
         h.leaf("h2", &[], "Last executions");
@@ -152,6 +153,38 @@ pub(super) fn source(h: &mut Html, source: &Source, found: &[Diagnostic], text: 
             }
         }
     });
+}
+
+/// Its tags, and the forms that change them.
+async fn tags(h: &mut Html, visitor: &Visitor<'_>, row: &StateMachineRow) -> Result<(), ApiError> {
+    let told = visitor.api.call("ListTagsForResource", &Map::from_iter([("resourceArn", &*row.arn)])).await?;
+    let tags = told.get("tags").and_then(Value::as_array).unwrap_or_default();
+    let here = address(&row.arn);
+    h.tag("section", &[("class", "card"), ("id", "tags")], |h| {
+        h.leaf("h2", &[], "Tags");
+        h.tag("ul", &[], |h| {
+            for tag in tags {
+                let text = |name: &str| tag[name].as_str().unwrap_or_default();
+                h.tag("li", &[], |h| {
+                    h.text(&format!("{} = {}", text("key"), text("value")));
+                    let of = [("resourceArn", &*row.arn), ("tagKeys", text("key")), ("back", &*here)];
+                    act::asking(h, visitor, "Remove…", |h| {
+                        act::form(h, visitor, "UntagResource", &of, |h| {
+                            h.leaf("button", &[("class", "danger")], "Remove the tag");
+                        });
+                    });
+                });
+            }
+        });
+        act::asking(h, visitor, "Set a tag…", |h| {
+            act::form(h, visitor, "TagResource", &[("resourceArn", &*row.arn), ("back", &*here)], |h| {
+                act::line(h, "Key", "key", "");
+                act::line(h, "Value", "value", "");
+                h.leaf("button", &[("class", "primary")], "Set the tag");
+            });
+        });
+    });
+    Ok(())
 }
 
 async fn versions(h: &mut Html, visitor: &Visitor<'_>, row: &StateMachineRow) -> Result<(), ApiError> {

@@ -6,7 +6,7 @@
 //!
 //! - [`html`], [`fields`], [`respond`]: what goes out and comes in; nothing from an execution is ever markup.
 //! - [`guard`]: which browser may see the pages, and which page may act.
-//! - [`home`], [`machine`], [`execution`], [`replay`]: the pages, [`live`] what keeps them so; [`story`] reads a history for them.
+//! - [`home`], [`machine`], [`execution`], [`replay`], [`services`]: the pages, [`live`] what keeps them so; [`story`] reads a history for them.
 
 mod act;
 mod execution;
@@ -19,6 +19,7 @@ mod live;
 mod machine;
 mod replay;
 mod respond;
+mod services;
 mod story;
 mod words;
 
@@ -140,6 +141,21 @@ impl Visitor<'_> {
         }
         if let Some(arn) = of("/console/replay/") {
             return Ok(self.show(replay::page(self, &arn).await?));
+        }
+        if path == "/console/services" {
+            return Ok(self.show(services::overview(self).await?));
+        }
+        if let Some(name) = of("/console/table/") {
+            return Ok(self.show(services::table(self, &name).await?));
+        }
+        if let Some(name) = of("/console/queue/") {
+            return Ok(self.show(services::queue(self, &name).await?));
+        }
+        if let Some(name) = of("/console/topic/") {
+            return Ok(self.show(services::topic(self, &name).await?));
+        }
+        if let Some(name) = of("/console/function/") {
+            return Ok(self.show(services::function(self, &name)?));
         }
         Err(ApiError::no_resource(path))
     }

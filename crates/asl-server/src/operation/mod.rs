@@ -9,6 +9,7 @@ mod express;
 mod history;
 mod known;
 mod map_run;
+mod rerun;
 mod state_machine;
 mod tag;
 mod task;
@@ -17,7 +18,7 @@ mod version;
 
 pub use state_machine::Declared;
 
-use crate::wire::{ApiError, check, render, table};
+use crate::wire::{ApiError, check, own, render, table};
 use asl::parts::embedded::Identity;
 use asl::parts::store::{Catalogue, Store};
 use asl::{Engine, EngineError, JournalError, Map, Timestamp};
@@ -81,7 +82,7 @@ impl Api {
 
     /// Answers a request.
     pub(crate) async fn call(&self, operation: &str, request: &Map) -> Answer {
-        let facts = table().operations.get(operation);
+        let facts = table().operations.get(operation).or_else(|| own().operations.get(operation));
         let unknown = || ApiError::framework("UnknownOperationException", format!("Unknown operation {operation}"));
         let facts = facts.ok_or_else(unknown)?;
         check(&facts.input, request)?;
@@ -115,9 +116,11 @@ impl Api {
             "ListTagsForResource" => Box::pin(self.list_tags(p)).await,
             "PublishStateMachineVersion" => Box::pin(self.publish_version(p)).await,
             "RedriveExecution" => Box::pin(self.redrive_execution(p)).await,
+            "RerunExecution" => Box::pin(self.rerun_execution(p)).await,
             "SendTaskFailure" => Box::pin(self.send_task_failure(p)).await,
             "SendTaskHeartbeat" => Box::pin(self.send_task_heartbeat(p)).await,
             "SendTaskSuccess" => Box::pin(self.send_task_success(p)).await,
+            "SkipWait" => Box::pin(self.skip_wait(p)).await,
             "StartExecution" => Box::pin(self.start_execution(p)).await,
             "StartSyncExecution" => Box::pin(self.start_sync_execution(p)).await,
             "StopExecution" => Box::pin(self.stop_execution(p)).await,
@@ -168,9 +171,12 @@ impl From<EngineError> for ApiError {
             EngineError::Store(error) => error.into(),
             EngineError::NotRedrivable { why, .. } => ApiError::new("ExecutionNotRedrivable", why),
             EngineError::NoSuchExecution(arn) => no_execution(&arn),
-            EngineError::Unsupported(_) | EngineError::TooLong { .. } | EngineError::SetAside { .. } => {
-                ApiError::validation(error.to_string())
-            }
+            EngineError::Unsupported(_)
+            | EngineError::TooLong { .. }
+            | EngineError::SetAside { .. }
+            | EngineError::NotRerun { .. }
+            | EngineError::NotWaiting { .. } => ApiError::validation(error.to_string()),
+            EngineError::AlreadyExists { .. } => ApiError::new("ExecutionAlreadyExists", error.to_string()),
             EngineError::InvalidName { name, .. } => ApiError::new("InvalidName", format!("Invalid Name: '{name}'")),
             EngineError::InvalidInput(_) | EngineError::InputTooLarge { .. } | EngineError::InputTooDeep => {
                 ApiError::new("InvalidExecutionInput", format!("Invalid State Machine Execution Input: '{error}'"))

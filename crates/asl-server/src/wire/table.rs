@@ -76,6 +76,12 @@ pub fn table() -> &'static Table {
     &TABLE
 }
 
+/// The operations that AWS does not have.
+pub(crate) fn own() -> &'static Table {
+    static OWN: LazyLock<Table> = LazyLock::new(|| read(include_str!("own.txt")));
+    &OWN
+}
+
 enum Place {
     Nowhere,
     Operation(&'static str),

@@ -2,7 +2,7 @@
 
 use super::opened::{Opened, Wanted};
 use super::{Project, ProjectError};
-use asl_syntax::Definition;
+use asl_syntax::{Definition, Source};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -18,7 +18,18 @@ impl Project {
     /// `.yaml`, `.yml`) in the project's folder or below it, but for folders that are projects of their own. Where there is no
     /// project file, only the folder itself is looked into. `None` where there is none, and why it cannot be loaded as an error.
     pub fn state_machine(&self, name: &str) -> Option<Result<Arc<Definition>, String>> {
-        let opened = match self.machines() {
+        self.opened_by(name).map(load)
+    }
+
+    /// Where the definition of the state machine with this name stands, if it is still `text`, substitutions made; `None` where there
+    /// is no such file, or it says something else by now.
+    pub fn source_of(&self, name: &str, text: &str) -> Option<Source> {
+        let source = self.opened_by(name)?.ok()?.source;
+        (**source.text() == *text).then_some(source)
+    }
+
+    fn opened_by(&self, name: &str) -> Option<Result<Opened, ProjectError>> {
+        Some(match self.machines() {
             [] => {
                 let depth = if self.file.is_some() { DEPTH } else { 0 };
                 let file = definition_below(&self.root, name, depth)?;
@@ -28,8 +39,7 @@ impl Project {
                 self.open_machine(name)
             }
             _ => return None,
-        };
-        Some(load(opened))
+        })
     }
 }
 

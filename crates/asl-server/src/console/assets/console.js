@@ -105,6 +105,27 @@ document.addEventListener("input", (event) => {
   field.setAttribute("aria-invalid", why ? "true" : "false");
 });
 
+// The slider goes through the events, as fast as the server shows them; it stays in place itself.
+let scrubTo = "";
+let scrubs = false;
+document.addEventListener("input", async (event) => {
+  if (event.target.id !== "scrubber") return;
+  const to = new URL(location.href);
+  for (const name of ["state", "page", "of"]) to.searchParams.delete(name);
+  to.searchParams.set("event", event.target.value);
+  scrubTo = to.pathname + to.search;
+  if (scrubs) return;
+  scrubs = true;
+  while (scrubTo) {
+    const next = scrubTo;
+    scrubTo = "";
+    history.replaceState(null, "", next);
+    put(await read(next), false);
+    shown();
+  }
+  scrubs = false;
+});
+
 // Keys.
 const KEYS = {
   "/": ["search executions", () => find("#search").focus()],
@@ -115,6 +136,7 @@ const KEYS = {
   e: ["to the events, or executions", () => go("#events, #executions")],
   d: ["to the data, or definition", () => go("#data, #definition")],
   h: ["home", () => { location.href = "/"; }],
+  s: ["to the slider through the events: left and right", () => find("#scrubber").focus()],
   "?": ["these keys", help],
 };
 function go(selector) {
@@ -153,7 +175,7 @@ function help() {
   box.showModal();
 }
 document.addEventListener("keydown", (event) => {
-  const typing = event.target.matches?.("input, textarea, select, [contenteditable]");
+  const typing = event.target.matches?.("input:not([type=range]), textarea, select, [contenteditable]");
   if (typing && event.key === "Escape") event.target.blur();
   if (typing || event.ctrlKey || event.metaKey || event.altKey || find("dialog[open]")) return;
   const key = KEYS[event.key];

@@ -2,6 +2,7 @@
 //! of nothing, the execution's own.
 
 use super::Shown;
+use crate::console::act;
 use crate::console::html::Html;
 use crate::console::story::{Attempt, failure};
 use crate::console::words;
@@ -69,6 +70,7 @@ fn of_visit(h: &mut Html, shown: &Shown<'_>, at: usize) {
         }
     }
     if let Some(input) = shown.story.input(at) {
+        rerun(h, shown, &visit.state, visit.depth, &words::pretty(input));
         value(h, "Input", &words::pretty(input));
     }
     let many = visit.attempts.len();
@@ -88,6 +90,27 @@ fn of_visit(h: &mut Html, shown: &Shown<'_>, at: usize) {
             h.leaf("p", &[("class", "quiet")], "It was not left, so it has no output.");
         }
     }
+}
+
+/// Begins a new execution at this state, where it is one of the top level.
+fn rerun(h: &mut Html, shown: &Shown<'_>, state: &str, depth: usize, input: &str) {
+    if depth > 0 || shown.row.is_child() {
+        return;
+    }
+    h.tag("div", &[("class", "actions")], |h| {
+        act::asking(h, shown.visitor, "Rerun from here…", |h| {
+            h.leaf("p", &[], "A new execution begins at this state, with the variables that were set before. Tasks are called again.");
+            let of = [("executionArn", shown.row.arn.as_str()), ("state", state)];
+            act::form(h, shown.visitor, "RerunExecution", &of, |h| {
+                act::json(h, "Input of the state, JSON", "input", input);
+                h.tag("label", &[], |h| {
+                    h.text("Another definition (may be empty: the one that it ran)");
+                    h.leaf("textarea", &[("name", "definition"), ("rows", "3"), ("spellcheck", "false")], "");
+                });
+                h.leaf("button", &[("class", "primary")], "Rerun");
+            });
+        });
+    });
 }
 
 fn call(h: &mut Html, shown: &Shown<'_>, attempt: &Attempt, which: String) {

@@ -34,6 +34,21 @@ pub(super) fn view(h: &mut Html, shown: &Shown<'_>) {
     });
 }
 
+/// A slider through the events; the other views follow. Without JavaScript it is a form.
+pub(super) fn scrubber(h: &mut Html, shown: &Shown<'_>) {
+    let Some(last) = shown.story.events.last() else { return };
+    let chosen = shown.chosen.event.or(shown.chosen.visit.map(|visit| shown.story.visits[visit].entered));
+    let at = chosen.map_or(last.id, |at| shown.story.events[at].id).to_string();
+    h.tag("section", &[("id", "scrub"), ("aria-label", "Through time")], |h| {
+        h.tag("form", &[("class", "scrub")], |h| {
+            let (most, label) = (last.id.to_string(), ("aria-label", "Event that is shown"));
+            let range = [("type", "range"), ("id", "scrubber"), ("name", "event"), ("min", "1")];
+            let with = [&range[..], &[("max", &*most), ("value", &*at), label]].concat();
+            h.void("input", &with).leaf("button", &[], "Show");
+        });
+    });
+}
+
 fn is_wanted(shown: &Shown<'_>, at: usize, wanted: &str) -> bool {
     if wanted.is_empty() {
         return true;

@@ -30,6 +30,8 @@ struct Shown<'a> {
     row: &'a ExecutionRow,
     told: Description,
     story: Story,
+    /// The ARN of the execution that it is a rerun of, and the state it began at.
+    rerun_of: Option<(Arc<str>, Arc<str>)>,
     /// What it is at; or why that is not known.
     pending: Result<Vec<Pending>, String>,
     definition: Option<Arc<Definition>>,
@@ -73,16 +75,18 @@ pub(super) async fn page(visitor: &Visitor<'_>, arn: &str) -> Result<Page, ApiEr
         _ => Ok(Vec::new()),
     };
     let has_runs = story.events.iter().any(|event| matches!(event.kind, asl::EventKind::MapRunStarted { .. }));
+    let rerun_of = asl::rerun_of(store, &row).await?;
     let runs = if has_runs { maps::read(visitor, &row).await? } else { Vec::new() };
     let definition = visitor.api.definition(&row.definition).await.ok();
     let chosen = choose(visitor, &row, &story, &pending);
     let now = visitor.api.now();
-    let shown = Shown { visitor, row: &row, told, story, pending, definition, now, chosen };
+    let shown = Shown { visitor, row: &row, told, story, rerun_of, pending, definition, now, chosen };
     let mut page = Page::new(&row.name);
     page.above = vec![(machine::address(&row.state_machine_arn), row.state_machine.clone())];
     page.live = shown.is_open().then_some(live);
     head(&mut page.body, &shown);
     maps::view(&mut page.body, &runs);
+    events::scrubber(&mut page.body, &shown);
     page.body.tag("div", &[("class", "views")], |h| {
         graph::view(h, &shown);
         data::view(h, &shown);
@@ -130,6 +134,10 @@ fn head(h: &mut Html, shown: &Shown<'_>) {
             h.text(&format!(" · {} events", row.last_event));
             if row.redrive_count > 0 {
                 h.text(&format!(" · redriven {} times", row.redrive_count));
+            }
+            if let Some((of, state)) = &shown.rerun_of {
+                h.text(" · rerun of ").link(&address(of), of.rsplit(':').next().unwrap_or(of));
+                h.text(&format!(" from {state}"));
             }
             h.text(" · ").link(&format!("/console/download/{}", encode(&row.arn)), "history as a file");
             h.text(" · ").link(&format!("/console/replay/{}", encode(&row.arn)), "replay");

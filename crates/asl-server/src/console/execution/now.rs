@@ -50,6 +50,23 @@ fn one(h: &mut Html, shown: &Shown<'_>, pending: &Pending) {
         let since = shown.now.millis() - pending.since.millis();
         h.leaf("span", &[("class", "quiet")], &format!(" · since {}", words::span(since)));
     });
+    let what = match &pending.doing {
+        Doing::Waiting { .. } => Some("Go on now…"),
+        Doing::Retrying { .. } => Some("Retry now…"),
+        _ => None,
+    };
+    if let Some(what) = what {
+        h.tag("div", &[("class", "actions")], |h| {
+            act::asking(h, shown.visitor, what, |h| {
+                h.leaf("p", &[], "It does not wait for its time; the rest of the execution is as it would have been.");
+                let (back, event) = (address(&shown.row.arn), pending.entered.to_string());
+                let of = [("executionArn", &*shown.row.arn), ("eventId", &*event), ("back", &*back)];
+                act::form(h, shown.visitor, "SkipWait", &of, |h| {
+                    h.leaf("button", &[("class", "primary")], "Now");
+                });
+            });
+        });
+    }
     if let Doing::Awaiting { token, .. } = &pending.doing {
         answers(h, shown, token);
     }
