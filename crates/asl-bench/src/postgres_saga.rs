@@ -102,7 +102,7 @@ fn workers() -> Figure {
     let rounds: Vec<(f64, f64)> = (0..ROUNDS).map(|_| (rate(4), rate(1))).collect();
     let mut rates: Vec<f64> = rounds.iter().map(|(four, _)| *four).collect();
     Figure::higher("sagas on PostgreSQL by four workers, functions of 5 ms", median(&mut rates), "/s")
-        .under(rounds.into_iter(), "one worker")
+        .under(rounds, "one worker")
         .ratio_goal(3.0, 3.8)
 }
 
