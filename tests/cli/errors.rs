@@ -172,9 +172,9 @@ fn whatever_runs_an_execution_tells_where_it_failed() {
     let hint = "`$` has no `totl`: did you mean `$.total`?";
     start("one");
     let resumed = place.asl(&["resume"]);
-    let failed = "  A             failed    States.Runtime: ";
+    let failed = "  A                     failed    States.Runtime: ";
     let lines =
-        ["d  goes on as one\n", "  A             entered\n", failed, "--> flows/d.asl.json:2:1\n", hint, "d failed"];
+        ["d  goes on as one\n", "  A                     entered\n", failed, "--> flows/d.asl.json:2:1\n", hint, "d failed"];
     in_order(&resumed.ends(1).stderr, &lines);
     for command in [&["worker"][..], &["serve", "--port", "0"][..]] {
         start(command[0]);
@@ -183,7 +183,7 @@ fn whatever_runs_an_execution_tells_where_it_failed() {
         child.wait().unwrap();
         let name = command[0];
         let end = format!("d  {name}  failed: States.Runtime\n");
-        in_order(&told, &[&end, "  in A --> flows/d.asl.json:2:1\n", "Invalid path '$.totl'", hint]);
+        in_order(&told, &[end.as_str(), "  in A --> flows/d.asl.json:2:1\n", "Invalid path '$.totl'", hint]);
     }
     // An execution keeps its definition: the file says something else by now.
     start("old");
