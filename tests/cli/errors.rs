@@ -150,6 +150,47 @@ fn a_run_tells_where_it_failed_and_what_was_there() {
     }
 }
 
+/// `text` holds the parts, one after the other.
+#[track_caller]
+fn in_order(text: &str, parts: &[&str]) {
+    let mut rest = text;
+    for part in parts {
+        let at = rest.find(part).unwrap_or_else(|| panic!("no {part:?} at its place in:\n{text}"));
+        rest = &rest[at + part.len()..];
+    }
+}
+
+#[test]
+fn whatever_runs_an_execution_tells_where_it_failed() {
+    let place = Place::empty();
+    let wrong = PASS.replace("\"End\"", "\n\"InputPath\": \"$.totl\", \"End\"");
+    place.write("asl.toml", "");
+    place.write("flows/d.asl.json", &wrong);
+    let start = |name| {
+        place.asl(&["start", "flows/d.asl.json", "-n", name, "-i", r#"{"total": 1}"#]).ends(0);
+    };
+    let hint = "`$` has no `totl`: did you mean `$.total`?";
+    start("one");
+    let resumed = place.asl(&["resume"]);
+    let failed = "  A                     failed    States.Runtime: ";
+    let lines =
+        ["d  goes on as one\n", "  A                     entered\n", failed, "--> flows/d.asl.json:2:1\n", hint, "d failed"];
+    in_order(&resumed.ends(1).stderr, &lines);
+    for command in [&["worker"][..], &["serve", "--port", "0"][..]] {
+        start(command[0]);
+        let (mut child, told) = place.start_and_read_until(command, "  hint  ");
+        child.kill().unwrap();
+        child.wait().unwrap();
+        let name = command[0];
+        let end = format!("d  {name}  failed: States.Runtime\n");
+        in_order(&told, &[end.as_str(), "  in A --> flows/d.asl.json:2:1\n", "Invalid path '$.totl'", hint]);
+    }
+    // An execution keeps its definition: the file says something else by now.
+    start("old");
+    place.write("flows/d.asl.json", &format!("\n{wrong}"));
+    place.asl(&["resume", "old"]).ends(1).says("--> d (as it ran):2:1\n");
+}
+
 #[test]
 fn names_that_do_not_exist_are_told() {
     let place = Place::new();

@@ -113,15 +113,20 @@ impl Place {
 
     /// Starts a command, and returns it when it has said `part` on stderr.
     pub(crate) fn start_until(&self, args: &[&str], part: &str) -> Child {
+        self.start_and_read_until(args, part).0
+    }
+
+    /// A process that has written a line with this part to stderr, and all lines so far.
+    pub(crate) fn start_and_read_until(&self, args: &[&str], part: &str) -> (Child, String) {
         let mut command = self.command(args);
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let mut lines = BufReader::new(child.stderr.as_mut().unwrap());
-        let mut line = String::new();
-        while !line.contains(part) {
-            line.clear();
-            assert_ne!(lines.read_line(&mut line).unwrap(), 0, "it ended without saying {part}");
+        let (mut told, mut seen) = (String::new(), 0);
+        while !told[seen..].contains(part) {
+            seen = told.len();
+            assert_ne!(lines.read_line(&mut told).unwrap(), 0, "it ended without saying {part}:\n{told}");
         }
-        child
+        (child, told)
     }
 }
 

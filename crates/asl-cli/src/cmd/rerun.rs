@@ -8,6 +8,7 @@ use crate::common::interrupt::Interrupt;
 use crate::common::mocks;
 use crate::common::place;
 use crate::exit::{Exit, Trouble};
+use crate::render::blame::Sources;
 use crate::render::look::Look;
 use crate::render::progress::Progress;
 use asl::RerunAs;
@@ -62,7 +63,7 @@ pub(crate) async fn rerun(args: Rerun) -> Result<Exit, Trouble> {
         Some(input) => Some(read_json("the input", input)?.0),
         None => None,
     };
-    let progress = Arc::new(Progress::new(definition.as_deref(), Look::of_stderr()));
+    let progress = Arc::new(Progress::new(definition.as_deref(), Look::of_stderr()).placed(Sources::of(&project)));
     let functions = project.functions(log_sink(&progress, &project, args.quiet))?;
     let mut interrupt = Interrupt::listen()?;
     let journal = place::change(&place::database_of(&args.place, &project)).await?;
