@@ -173,8 +173,14 @@ fn whatever_runs_an_execution_tells_where_it_failed() {
     start("one");
     let resumed = place.asl(&["resume"]);
     let failed = "  A                     failed    States.Runtime: ";
-    let lines =
-        ["d  goes on as one\n", "  A                     entered\n", failed, "--> flows/d.asl.json:2:1\n", hint, "d failed"];
+    let lines = [
+        "d  goes on as one\n",
+        "  A                     entered\n",
+        failed,
+        "--> flows/d.asl.json:2:1\n",
+        hint,
+        "d failed",
+    ];
     in_order(&resumed.ends(1).stderr, &lines);
     for command in [&["worker"][..], &["serve", "--port", "0"][..]] {
         start(command[0]);

@@ -9,6 +9,7 @@ use asl_syntax::{Definition, Options, Source, load};
 use asl_task::embedded::{Identity, Services, ServicesSpec};
 use asl_value::Value;
 use common::{Home, on_every_store};
+use std::path::Path;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use tokio::sync::Semaphore;

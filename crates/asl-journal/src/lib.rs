@@ -6,7 +6,7 @@
 //!
 //! - One writer takes whatever is queued into one transaction: many executions share a commit, a lone one does not wait.
 //! - Several processes may write: each as a worker that owns its executions and is fenced when it has lost them
-//!   ([`Journal::register`]). For executions of others there is an inbox ([`Journal::post`]).
+//!   ([`Journal::register`]). For executions of others there is an inbox ([`Journal::leave`]).
 //! - Readers have connections of their own and never wait for the writer.
 //! - The file is readable with any SQL client: the view `history` has one row an event, `execution` one an execution,
 //!   `item` and `message` are the tables and queues.

@@ -128,7 +128,7 @@ fn whatever_comes_is_answered_in_awss_words() {
     }
     assert!(refused > 500, "{refused}");
     // It goes on.
-    assert_eq!(client.ok("ListActivities", "{}")["activities"].as_array().map(<[_]>::len).is_some(), true);
+    assert!(client.ok("ListActivities", "{}")["activities"].as_array().is_some());
 }
 
 /// Services and S3, whose requests have other shapes, are asked the same way.

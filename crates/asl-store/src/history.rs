@@ -32,7 +32,7 @@ pub enum Records {
 /// with the history.
 #[async_trait]
 pub trait RecordReader: Send {
-    /// The next records, in order; empty behind the last one. [`crate::ErrorKind::Corrupt`] names a record that is not as it was
+    /// The next records, in order; empty behind the last one. [`StoreError::Corrupt`] names a record that is not as it was
     /// written.
     async fn next(&mut self) -> Result<Vec<Record>, StoreError>;
 }

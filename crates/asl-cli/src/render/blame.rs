@@ -21,7 +21,13 @@ pub(crate) struct Sources {
     project: Project,
     given: Option<Source>,
     /// By the text that runs.
-    known: Mutex<HashMap<Arc<str>, (Arc<Places>, Instant)>>,
+    known: Mutex<HashMap<Arc<str>, Known>>,
+}
+
+/// The places of a text, and since when they are believed.
+struct Known {
+    places: Arc<Places>,
+    since: Instant,
 }
 
 impl Sources {
@@ -47,7 +53,7 @@ impl Sources {
     fn places(&self, machine: &str, definition: &Definition) -> Arc<Places> {
         let text = &definition.source;
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((places, since)) = known.get(text)
+        if let Some(Known { places, since }) = known.get(text)
             && since.elapsed() < BELIEVED
         {
             return places.clone();
@@ -59,7 +65,7 @@ impl Sources {
         if known.len() >= MAX_KNOWN {
             known.clear();
         }
-        known.insert(text.clone(), (places.clone(), Instant::now()));
+        known.insert(text.clone(), Known { places: places.clone(), since: Instant::now() });
         places
     }
 }
