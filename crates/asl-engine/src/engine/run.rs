@@ -32,7 +32,14 @@ impl Engine {
         let worker = &self.inner.leased().await?.worker;
         let own = worker.claimed().await?;
         let left: Vec<_> = own.into_iter().filter(|own| self.inner.residency().can_be_adopted(own.id)).collect();
-        let claimed = self.inner.claim_fitting(worker, self.inner.claim(u32::MAX).await?).await?;
+        let mut claimed = Vec::new();
+        loop {
+            // A store may give fewer at once than it is asked for.
+            match self.inner.claim_fitting(worker, self.inner.claim(u32::MAX).await?).await? {
+                more if more.is_empty() => break,
+                more => claimed.extend(more),
+            }
+        }
         let resumed = || left.iter().chain(&claimed);
         let condemned: Vec<Claimed> = [&left, &claimed].into_iter().flat_map(|list| self.inner.adopt(list)).collect();
         let aside: HashSet<ExecutionId> = condemned.iter().map(|claimed| claimed.id).collect();
