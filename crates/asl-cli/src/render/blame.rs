@@ -5,7 +5,6 @@ use crate::common::place::shorter;
 use asl::parts::syntax::Source;
 use asl::project::Project;
 use asl::{Definition, EventKind, Failure, Places, Update};
-use asl_core::event::TaskStage;
 use std::collections::HashMap;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -105,19 +104,7 @@ impl Blame {
     }
 }
 
-/// The failure that an event within an execution tells of.
+/// The failure that an event within an execution tells of, before its end.
 pub(crate) fn failure_of(kind: &EventKind) -> Option<&Failure> {
-    match kind {
-        EventKind::Task {
-            stage:
-                TaskStage::Failed(failure)
-                | TaskStage::TimedOut(failure)
-                | TaskStage::ScheduleFailed(failure)
-                | TaskStage::StartFailed(failure)
-                | TaskStage::SubmitFailed(failure),
-            ..
-        } => Some(failure),
-        EventKind::EvaluationFailed { failure, .. } | EventKind::MapRunFailed(failure) => Some(failure),
-        _ => None,
-    }
+    kind.failure().filter(|_| !kind.ends_execution())
 }

@@ -132,7 +132,7 @@ impl Observer for Log {
             return;
         }
         let machine = self.look.strong(machine);
-        // The first event is written by whoever starts it.
+        // The process that starts an execution writes its first event.
         if update.events.first().is_some_and(|event| event.id <= 2) {
             self.say(&format!("{machine}  {name}  started\n"));
         }

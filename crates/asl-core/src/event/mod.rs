@@ -297,6 +297,27 @@ impl<P> EventKind<P> {
         fixed.to_owned()
     }
 
+    /// The failure that this event tells of: a task's in any of its stages, an evaluation's, a map run's, or the execution's.
+    pub fn failure(&self) -> Option<&Failure> {
+        match self {
+            EventKind::Task {
+                stage:
+                    TaskStage::Failed(failure)
+                    | TaskStage::TimedOut(failure)
+                    | TaskStage::ScheduleFailed(failure)
+                    | TaskStage::StartFailed(failure)
+                    | TaskStage::SubmitFailed(failure),
+                ..
+            }
+            | EventKind::EvaluationFailed { failure, .. }
+            | EventKind::MapRunFailed(failure)
+            | EventKind::ExecutionFailed(failure)
+            | EventKind::ExecutionAborted(failure)
+            | EventKind::ExecutionTimedOut(failure) => Some(failure),
+            _ => None,
+        }
+    }
+
     /// True for the events that end an execution.
     pub fn ends_execution(&self) -> bool {
         matches!(

@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 
 /// How long to wait for a verdict before looking again.
 pub(crate) const LOOK_AGAIN: Duration = Duration::from_millis(5);
-/// How often it is looked whether somebody still runs an execution that is to take an answer in.
+/// How often a client looks whether an execution that is to take an answer in still has an owner.
 const LOOK_FOR_OWNER: Duration = Duration::from_secs(1);
 /// How long the owner has to take an answer in: one that hangs is succeeded within that.
 const PATIENCE: Duration = Duration::from_secs(45);
@@ -28,13 +28,13 @@ pub(crate) enum Delivered {
     Taken,
     /// It has come too late.
     Refused,
-    /// It waits in the inbox for whoever runs the execution.
+    /// It waits in the inbox for the worker that owns the execution.
     Left(SignalId),
 }
 
 impl Client {
     /// Answers a `.waitForTaskToken` task: it succeeded (AWS: SendTaskSuccess). When this returns the answer is recorded, and
-    /// no other answer to this token is. Whoever runs the execution takes it in; if nobody does, this client does that.
+    /// no other answer to this token is. The worker that owns the execution takes it in; if none does, this client does that.
     ///
     /// # Errors
     /// [`EngineError::InvalidToken`] when the token names no task, [`EngineError::TaskTimedOut`] when its task has ended: it

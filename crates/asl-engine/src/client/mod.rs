@@ -27,7 +27,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::Semaphore;
 
-/// How often an execution that another process runs is looked at by those who wait for it.
+/// How often a caller of `wait` looks at an execution that another process runs.
 pub(crate) const LOOK: Duration = Duration::from_millis(200);
 /// How long others wait before they take over from a worker that is silent, but seems to live.
 pub(crate) const LEASE: Duration = Duration::from_secs(30);
@@ -152,7 +152,7 @@ impl Client {
         Ok(records.into_iter().flat_map(|r| r.events).collect())
     }
 
-    /// Waits until an execution has ended, whoever runs it. Whether anybody does is not asked.
+    /// Waits until an execution has ended, in this or another process. It waits also while no worker runs the execution.
     ///
     /// # Errors
     /// When there is no such execution, or the store fails.
@@ -180,7 +180,7 @@ impl Client {
         machine.outcome().cloned().ok_or(EngineError::ShutDown).map(Some)
     }
 
-    /// Lets an execution be run again that was set aside, as if nothing had happened, by whoever takes it first. False when it was
+    /// Lets an execution be run again that was set aside, as if nothing had happened, by the first worker that takes it. False when it was
     /// not set aside.
     ///
     /// # Errors

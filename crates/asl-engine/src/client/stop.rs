@@ -1,4 +1,4 @@
-//! Stopping an execution, whoever runs it, and whether or not anybody can read it.
+//! Stopping an execution, wherever it runs, and whether or not its records can be read.
 
 use super::answer::check_lengths;
 use super::unowned::Borrower;
@@ -16,7 +16,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 
 /// What became of the stop of an execution that nobody was believed to run.
 pub(crate) enum Stopped {
-    /// Somebody runs it.
+    /// A worker that lives runs it.
     Elsewhere,
     /// It has ended, and its map runs have these children out.
     Ended(Vec<Arc<str>>),

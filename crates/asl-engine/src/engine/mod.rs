@@ -28,7 +28,7 @@ use asl_task::{Backends, Unsupported};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// The longest sleep of those who wait for an execution.
+/// The longest sleep of a call that waits for an execution.
 pub(crate) const NAP: Duration = Duration::from_secs(60);
 
 /// Told what happens in executions, after it was written to the journal.
@@ -168,7 +168,7 @@ impl Engine {
         self.client().execution(arn).await
     }
 
-    /// Lets an execution be run again that was set aside, as if nothing had happened: by whoever takes it first, this engine
+    /// Lets an execution be run again that was set aside, as if nothing had happened: by the first worker that takes it, this engine
     /// with [`Engine::resume`] or [`Engine::serve`]. False when it was not set aside.
     ///
     /// # Errors

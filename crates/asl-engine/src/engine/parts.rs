@@ -62,7 +62,7 @@ pub(crate) struct Inner {
     /// What people are told again and again is held back.
     pub(crate) told_again: Limit,
     pub(crate) told_unread: Limit,
-    /// True when it takes on whatever nobody runs.
+    /// True when it takes on executions without an owner.
     pub(crate) serving: AtomicBool,
     pub(crate) phase: watch::Sender<Phase>,
     /// Rings when there may be deliveries to make.
@@ -133,7 +133,7 @@ impl Inner {
         inner
     }
 
-    /// Tells whoever watches over this engine.
+    /// Tells the observer of this engine.
     pub(crate) fn notify(&self, notice: &Notice) {
         if matches!(notice, Notice::NotRead { error: EngineError::Store(StoreError::Closed) }) {
             // The engine ends, and its journal was quicker.

@@ -19,7 +19,7 @@ use tokio::sync::{mpsc, oneshot};
 
 impl Engine {
     /// Answers a `.waitForTaskToken` task: it succeeded (AWS: SendTaskSuccess). When this returns the answer is recorded, and
-    /// no other answer to this token is. Whoever runs the execution takes it in; if nobody does, this engine does that.
+    /// no other answer to this token is. The worker that owns the execution takes it in; if none does, this engine does that.
     ///
     /// # Errors
     /// [`EngineError::InvalidToken`] when the token names no task, [`EngineError::TaskTimedOut`] when its task has ended: it

@@ -9,7 +9,7 @@ use crate::residency::Residence;
 use asl_core::Outcome;
 
 impl Engine {
-    /// Waits until an execution has ended, whoever runs it.
+    /// Waits until an execution has ended, in this or another process.
     ///
     /// # Errors
     /// When there is no such execution, it cannot go on, its journal fails, or the engine is shut down.

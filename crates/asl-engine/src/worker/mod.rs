@@ -1,4 +1,4 @@
-//! An engine as a worker: takes on whatever nobody runs, until it is told to stop.
+//! An engine as a worker: takes on executions without an owner, until it is told to stop.
 //!
 //! `lease` makes it one and keeps it one, `poller` looks at what others write, `outbox` makes the deliveries that are owed, `fit` leaves
 //! to others what cannot run here.

@@ -16,7 +16,7 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 use tokio::sync::{MutexGuard, mpsc, watch};
 
-/// How long a delivery belongs to whoever took it, in milliseconds: after a crash it is due again then.
+/// How long a delivery belongs to the worker that took it, in milliseconds: after a crash it is due again then.
 const LEASE_MS: i64 = 60_000;
 const BATCH: u32 = 16;
 /// How long the loop waits before it asks a journal again that could not be read, in milliseconds.

@@ -126,7 +126,7 @@ impl Story {
             EventKind::StateExited { name, .. } => {
                 let name = name.clone();
                 let visit = self.climb(from?, |visit| visit.state == name)?;
-                let caught = before.is_some_and(|before| failure(&self.events[before].kind).is_some());
+                let caught = before.is_some_and(|before| self.events[before].kind.failure().is_some());
                 self.close_inside(visit, None);
                 let left = &mut self.visits[visit];
                 left.exited = Some(at);
@@ -218,7 +218,7 @@ impl Story {
     /// A step in the life of a task.
     fn tried(&mut self, visit: usize, at: usize) {
         let EventKind::Task { stage, .. } = &self.events[at].kind else { return };
-        let failed = failure(&self.events[at].kind).cloned();
+        let failed = self.events[at].kind.failure().cloned();
         let visit = &mut self.visits[visit];
         match stage {
             TaskStage::Scheduled(_) => {
@@ -283,25 +283,5 @@ impl Story {
                 self.visits[at].end = if has_failed { End::Failed } else { End::Aborted };
             }
         }
-    }
-}
-
-/// The failure that an event tells of.
-pub(super) fn failure(kind: &EventKind) -> Option<&Failure> {
-    match kind {
-        EventKind::Task {
-            stage:
-                TaskStage::Failed(failure)
-                | TaskStage::TimedOut(failure)
-                | TaskStage::ScheduleFailed(failure)
-                | TaskStage::StartFailed(failure)
-                | TaskStage::SubmitFailed(failure),
-            ..
-        } => Some(failure),
-        EventKind::EvaluationFailed { failure, .. } | EventKind::MapRunFailed(failure) => Some(failure),
-        EventKind::ExecutionFailed(failure)
-        | EventKind::ExecutionAborted(failure)
-        | EventKind::ExecutionTimedOut(failure) => Some(failure),
-        _ => None,
     }
 }

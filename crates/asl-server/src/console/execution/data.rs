@@ -4,7 +4,7 @@
 use super::Shown;
 use crate::console::act;
 use crate::console::html::Html;
-use crate::console::story::{Attempt, failure};
+use crate::console::story::Attempt;
 use crate::console::words;
 use asl::parts::event::TaskStage;
 use asl::{EventKind, to_aws};
@@ -122,7 +122,7 @@ fn call(h: &mut Html, shown: &Shown<'_>, attempt: &Attempt, which: String) {
     if let EventKind::Task { stage: TaskStage::Succeeded { output }, .. } = ended {
         value(h, &format!("Result{which}"), &words::pretty(output));
     }
-    if let Some(failure) = failure(ended) {
+    if let Some(failure) = ended.failure() {
         let error = failure.error.as_deref().unwrap_or_default();
         let cause = words::pretty_text(failure.cause.as_deref().unwrap_or_default());
         value(h, &format!("Failure{which}"), format!("{error}\n{cause}").trim());

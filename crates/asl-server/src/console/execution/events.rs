@@ -123,7 +123,7 @@ fn row(h: &mut Html, shown: &Shown<'_>, at: usize) {
             let current = if is_chosen { "true" } else { "false" };
             h.leaf("a", &[("href", &shown.at_event(at)), ("aria-current", current)], &id);
         });
-        let bad = crate::console::story::failure(&event.kind).is_some();
+        let bad = event.kind.failure().is_some();
         h.leaf("td", &[("class", if bad { "bad" } else { "" })], &event.type_name());
         h.leaf("td", &[], shown.story.of[at].map_or("", |visit| &*shown.story.visits[visit].state));
         h.leaf("td", &[], &resource(event));
