@@ -142,6 +142,17 @@ pub(crate) fn size(text: &str) -> Result<usize, String> {
     bytes.filter(|bytes| *bytes > 0).ok_or_else(|| "a size such as 512M or 2G is needed".to_owned())
 }
 
+/// What answers the tasks of an execution that goes on.
+#[derive(Debug, Default, ClapArgs)]
+pub(crate) struct Mocking {
+    /// Answer tasks from a mock configuration, as `asl run --mock` does
+    #[arg(long, value_name = "FILE[#CASE]")]
+    pub(crate) mock: Option<PathBuf>,
+    /// Its test case [default: the only one it has for the definition]
+    #[arg(long, value_name = "CASE", requires = "mock")]
+    pub(crate) mock_case: Option<String>,
+}
+
 /// Where things are.
 #[derive(Debug, Default, ClapArgs)]
 pub(crate) struct Place {

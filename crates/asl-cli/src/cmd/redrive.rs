@@ -1,6 +1,6 @@
 //! `asl redrive`: an execution that failed, timed out or was stopped goes on from there.
 
-use crate::args::{BackendChoices, Place};
+use crate::args::{BackendChoices, Mocking, Place};
 use crate::common::engine::{engine, follow, log_sink, shut_down, tell_waits};
 use crate::common::interrupt::Interrupt;
 use crate::common::mocks;
@@ -9,21 +9,15 @@ use crate::exit::{Exit, Trouble};
 use crate::render::blame::Sources;
 use crate::render::look::Look;
 use crate::render::progress::Progress;
-use asl::parts::mock::Mocks;
 use clap::Args;
-use std::path::PathBuf;
 use std::sync::Arc;
 
 #[derive(Debug, Args)]
 pub(crate) struct Redrive {
     /// The execution: its name, the beginning of its name, or its ARN
     pub(crate) execution: String,
-    /// Answer tasks from a mock configuration, as `asl run --mock` does
-    #[arg(long, value_name = "FILE[#CASE]")]
-    pub(crate) mock: Option<PathBuf>,
-    /// Its test case [default: the only one it has for the definition]
-    #[arg(long, value_name = "CASE", requires = "mock")]
-    pub(crate) mock_case: Option<String>,
+    #[command(flatten)]
+    pub(crate) mocking: Mocking,
     /// Say nothing on stderr but errors
     #[arg(long, short)]
     pub(crate) quiet: bool,
@@ -42,10 +36,7 @@ pub(crate) async fn redrive(args: Redrive) -> Result<Exit, Trouble> {
     let journal = place::change(&place::database_of(&args.place, &project)).await?;
     let row = place::execution(&journal, Some(&args.execution)).await?;
     let progress = (!args.quiet).then_some(progress);
-    let mocks = match &args.mock {
-        Some(file) => mocks::load(file, &[row.state_machine.as_str()], args.mock_case.as_deref(), None)?,
-        None => Mocks::default(),
-    };
+    let mocks = mocks::asked(&args.mocking, &row.state_machine)?;
     let engine = engine("asl redrive", &project, functions, mocks, &journal, progress.clone())?.build();
     let ended = match engine.redrive(&row.arn).await {
         Ok(()) => tokio::select! {

@@ -1,6 +1,6 @@
 //! `asl rerun`: a new execution that begins at a state which another one came to.
 
-use crate::args::{BackendChoices, Place};
+use crate::args::{BackendChoices, Mocking, Place};
 use crate::common::definition::{Checked, checked};
 use crate::common::engine::{engine, follow, log_sink, shut_down, tell_waits};
 use crate::common::input::read_json;
@@ -12,7 +12,6 @@ use crate::render::blame::Sources;
 use crate::render::look::Look;
 use crate::render::progress::Progress;
 use asl::RerunAs;
-use asl::parts::mock::Mocks;
 use clap::Args;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -33,12 +32,8 @@ pub(crate) struct Rerun {
     /// The new execution's name [default: a new UUID]
     #[arg(long, short)]
     pub(crate) name: Option<String>,
-    /// Answer tasks from a mock configuration, as `asl run --mock` does
-    #[arg(long, value_name = "FILE[#CASE]")]
-    pub(crate) mock: Option<PathBuf>,
-    /// Its test case [default: the only one it has for the definition]
-    #[arg(long, value_name = "CASE", requires = "mock")]
-    pub(crate) mock_case: Option<String>,
+    #[command(flatten)]
+    pub(crate) mocking: Mocking,
     /// Say nothing on stderr but errors
     #[arg(long, short)]
     pub(crate) quiet: bool,
@@ -69,10 +64,7 @@ pub(crate) async fn rerun(args: Rerun) -> Result<Exit, Trouble> {
     let journal = place::change(&place::database_of(&args.place, &project)).await?;
     let row = place::execution(&journal, Some(&args.execution)).await?;
     let progress = (!args.quiet).then_some(progress);
-    let mocks = match &args.mock {
-        Some(file) => mocks::load(file, &[row.state_machine.as_str()], args.mock_case.as_deref(), None)?,
-        None => Mocks::default(),
-    };
+    let mocks = mocks::asked(&args.mocking, &row.state_machine)?;
     let engine = engine("asl rerun", &project, functions, mocks, &journal, progress.clone())?.build();
     let again = RerunAs { from: &args.from, input: input.as_deref(), definition, name: args.name.as_deref() };
     let ended = match engine.rerun(&row.arn, again).await {

@@ -1,5 +1,6 @@
 //! `asl run --mock`: the answers of one test case of a mock configuration.
 
+use crate::args::Mocking;
 use crate::exit::Trouble;
 use crate::render::snippet::Finding;
 use asl::Definition;
@@ -45,6 +46,14 @@ pub(crate) fn load(
         return Ok(mocks);
     }
     Err(Trouble::Places(misplaced.into_iter().map(|error| finding(&name, &text, machine, error)).collect()))
+}
+
+/// Those of an execution of this state machine that are asked for; none where none are.
+pub(crate) fn asked(args: &Mocking, machine: &str) -> Result<Mocks, Trouble> {
+    match &args.mock {
+        Some(file) => load(file, &[machine], args.mock_case.as_deref(), None),
+        None => Ok(Mocks::default()),
+    }
 }
 
 fn finding(file: &str, text: &str, machine: &str, error: MockError) -> Finding {
