@@ -33,7 +33,7 @@ pub use asl_task::{Missing, Unsupported};
 pub use builder::EngineBuilder;
 pub use client::Client;
 pub use client::children::map_run_children;
-pub use client::start::{StartAs, StartExecution, Started};
+pub use client::start::{Ended, StartAs, StartExecution, Started};
 pub use clock::{Clock, Hold};
 pub(crate) use definitions::load_stored;
 pub use definitions::stored_options;

@@ -60,10 +60,10 @@ pub use asl_core::{
     flow_of_machine,
 };
 pub use asl_engine::{
-    ActivityTask, CallError, ChangedCall, Client, Clock, Difference, Divergence, Engine, EngineBuilder, EngineError,
-    ExportError, Exported, Fork, Hold, Holder, Needed, Notice, Observer, ReplayError, Replayed, RerunAs, StartAs,
-    StartExecution, Started, Trial, Unsupported, Update, Verdict, Whose, holders, map_run_children, pending, replay,
-    replay_exported, replay_kept, rerun_of, stored_options, try_definition, try_kept,
+    ActivityTask, CallError, ChangedCall, Client, Clock, Difference, Divergence, Ended, Engine, EngineBuilder,
+    EngineError, ExportError, Exported, Fork, Hold, Holder, Needed, Notice, Observer, ReplayError, Replayed, RerunAs,
+    StartAs, StartExecution, Started, Trial, Unsupported, Update, Verdict, Whose, holders, map_run_children, pending,
+    replay, replay_exported, replay_kept, rerun_of, stored_options, try_definition, try_kept,
 };
 pub use asl_expr::Timestamp;
 pub use asl_journal::{

@@ -12,8 +12,17 @@ use sha2::{Digest, Sha256};
 use std::sync::Arc;
 use tokio::sync::watch;
 
-/// How an execution ended; `None` while it has not.
-pub(crate) type End = Option<Result<Outcome, EngineError>>;
+/// How an execution ended, and when: the time of its last record, as its header has it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Ended {
+    /// How.
+    pub outcome: Outcome,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// What those are told who wait for an execution; `None` while it has not ended.
+pub(crate) type End = Option<Result<Ended, EngineError>>;
 
 /// What to start.
 #[derive(Clone, Debug)]

@@ -1,5 +1,6 @@
 //! How executions get their drivers, what is done when a driver ends, and how the engine goes on with them after a crash.
 
+use crate::client::start::Ended;
 use crate::engine::{Admission, Engine, Inner};
 use crate::error::EngineError;
 use crate::execution::Driver;
@@ -7,7 +8,7 @@ use crate::notice::Notice;
 use crate::phase::Phase;
 use crate::residency::Active;
 use crate::worker::outbox;
-use asl_core::{Execution, Machine, Outcome, Rerun};
+use asl_core::{Execution, Machine, Rerun};
 use asl_expr::Timestamp;
 use asl_store::{Claimed, Definition as Stored, ExecutionId, SignalId, StartedAs, StoreError};
 use std::collections::HashSet;
@@ -122,7 +123,7 @@ impl Inner {
             };
             let outcome = match ended {
                 Ok(None) => return inner.settled(id),
-                Ok(Some(outcome)) => Ok(outcome),
+                Ok(Some(ended)) => Ok(ended),
                 Err(EngineError::ShutDown) => Err(inner.still_works().err().unwrap_or(EngineError::ShutDown)),
                 Err(error) => Err(error),
             };
@@ -132,7 +133,7 @@ impl Inner {
         });
     }
 
-    fn ended(self: &Arc<Inner>, id: ExecutionId, arn: &str, outcome: Result<Outcome, EngineError>) {
+    fn ended(self: &Arc<Inner>, id: ExecutionId, arn: &str, outcome: Result<Ended, EngineError>) {
         self.settled(id);
         let works = self.still_works().is_ok();
         if let Err(error) = &outcome {

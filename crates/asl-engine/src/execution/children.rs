@@ -269,7 +269,8 @@ async fn follow(
         let ended = move || watched.borrow().is_some() || watched.has_changed().is_err();
         let done = async { end.wait_for(Option::is_some).await.map(|end| end.clone()) };
         if let Some(end) = hold.idle(None, ended, done).await {
-            return end.ok().flatten().unwrap_or(Err(EngineError::ShutDown)).map(Some);
+            let end = end.ok().flatten().unwrap_or(Err(EngineError::ShutDown));
+            return end.map(|ended| Some(ended.outcome));
         }
     }
 }

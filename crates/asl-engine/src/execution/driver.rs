@@ -3,7 +3,7 @@
 use super::children::MapWork;
 use super::jobs::Stop;
 use super::protocol::{Around, Arrived, News, Protocol, Shown, Todo, Work};
-use crate::client::start::begin;
+use crate::client::start::{Ended, begin};
 use crate::clock::{Hold, whole_ms};
 use crate::engine::{Admission, Inner, Update};
 use crate::error::EngineError;
@@ -11,7 +11,7 @@ use crate::memory::Share;
 use crate::pace::{self, Pace};
 use crate::phase::Phase;
 use crate::residency::{Active, Due};
-use asl_core::{Budget, Execution, Machine, Outcome, Progress, Rerun, Step, TaskId};
+use asl_core::{Budget, Execution, Machine, Progress, Rerun, Step, TaskId};
 use asl_expr::Timestamp;
 use asl_store::{Definition as Stored, ExecutionId, StartedAs, Worker};
 use asl_syntax::Definition;
@@ -160,13 +160,13 @@ impl Driver {
     }
 
     /// Runs the execution to its end; `None` when it has left memory until its time comes. Time is skipped only while it waits.
-    pub(crate) async fn drive(mut self, hold: &mut Hold) -> Result<Option<Outcome>, EngineError> {
+    pub(crate) async fn drive(mut self, hold: &mut Hold) -> Result<Option<Ended>, EngineError> {
         loop {
             self.gather();
             // The result of each thing to do is told before the next one is asked for.
             let Some(todo) = self.next() else { unreachable!("the protocol waits for a result that it has") };
             match todo {
-                Todo::Finish(outcome) => return Ok(Some(outcome)),
+                Todo::Finish(outcome) => return Ok(Some(Ended { outcome, at: self.protocol.machine().now() })),
                 Todo::HandOver => return Err(EngineError::ShutDown),
                 Todo::Wait { until } => self.wait(hold, until).await?,
                 Todo::Evict { due } => match self.evict(due) {

@@ -2,6 +2,7 @@
 //! when the time has come or an input is there.
 
 use crate::client::answer::SIGNALS;
+use crate::client::start::Ended;
 use crate::clock::wall_ms;
 use crate::engine::{Admission, Engine, Inner};
 use crate::error::EngineError;
@@ -209,7 +210,7 @@ impl Inner {
         if let Some(outcome) = machine.outcome() {
             let mut residency = self.residency();
             residency.forget(id);
-            residency.publish(&arn, Ok(outcome.clone()));
+            residency.publish(&arn, Ok(Ended { outcome: outcome.clone(), at: machine.now() }));
             drop(residency);
             return self.settled(id);
         }

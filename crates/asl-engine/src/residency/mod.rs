@@ -22,11 +22,10 @@
 pub(crate) mod load;
 pub(crate) mod trial;
 
-use crate::client::start::End;
+use crate::client::start::{End, Ended};
 use crate::error::EngineError;
 use crate::execution::Caller;
 use crate::execution::protocol::Arrived;
-use asl_core::Outcome;
 use asl_store::{ExecutionId, SignalId};
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
@@ -248,7 +247,7 @@ impl Residency {
     }
 
     /// Tells everybody who waits for it.
-    pub(crate) fn publish(&mut self, arn: &str, end: Result<Outcome, EngineError>) {
+    pub(crate) fn publish(&mut self, arn: &str, end: Result<Ended, EngineError>) {
         if let Some(ends) = self.ends.remove(arn) {
             ends.send_replace(Some(end));
         }

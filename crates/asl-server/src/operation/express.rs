@@ -5,7 +5,7 @@
 
 use super::{Answer, Api, Params};
 use crate::wire::ApiError;
-use asl::{Map, Outcome, Value};
+use asl::{Ended, Map, Outcome, Value};
 
 /// In steps of which durations and memory are billed.
 const BILLED_MS: i64 = 100;
@@ -20,14 +20,16 @@ impl Api {
         let machine = resolved.machine.arn.clone();
         let input = super::execution::input(p)?;
         let started = self.begin(resolved, p, input).await?;
-        let outcome = self.engine.wait_for(&started).await?;
-        let row = self.execution(&started.arn).await?;
-        let stopped = row.stopped.unwrap_or_else(|| self.now());
+        let Ended { outcome, at: stopped } = self.engine.ended(&started).await?;
+        let began = match started.at() {
+            Some(at) => at,
+            None => self.execution(&started.arn).await?.started,
+        };
         let mut out = Map::from_iter([
             ("executionArn", &*started.arn),
             ("stateMachineArn", &machine),
             ("name", &started.name),
-            ("startDate", &row.started.to_cli_string()),
+            ("startDate", &began.to_cli_string()),
             ("stopDate", &stopped.to_cli_string()),
         ]);
         let with_data = !p.metadata_only();
@@ -52,7 +54,7 @@ impl Api {
                 out.insert("cause", failure.cause.clone());
             }
         }
-        let took_ms = (stopped.millis() - row.started.millis()).max(1);
+        let took_ms = (stopped.millis() - began.millis()).max(1);
         let billed_ms = (took_ms + BILLED_MS - 1) / BILLED_MS * BILLED_MS;
         let billing = [("billedMemoryUsedInMB", BILLED_MB), ("billedDurationInMilliseconds", billed_ms)];
         out.insert("billingDetails", Map::from_iter(billing));
