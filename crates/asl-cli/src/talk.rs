@@ -11,6 +11,10 @@ use std::time::Duration;
 
 /// How much waits for a slow reader, in bytes; what finds no room is dropped and counted.
 const MAX_WAITING_BYTES: usize = 1 << 20;
+/// How long messages are gathered before they are written, and how many bytes of them at most: a server says two lines for
+/// each execution, and a write for each would wake a thread for each.
+const LINGER: Duration = Duration::from_millis(1);
+const PIECE_BYTES: usize = 16 << 10;
 /// How long the end of the command waits for a reader that takes nothing.
 const LAST_WORDS: Duration = Duration::from_secs(1);
 /// How long an answer on stdout waits for the talk before it.
@@ -30,11 +34,8 @@ pub(crate) fn stop_nobody() {
         return;
     }
     BEHIND.get_or_init(|| {
-        Spool::new("asl-stderr", MAX_WAITING_BYTES, |next: Spooled<Vec<u8>>| match next {
-            Spooled::Item(text) => write(&text),
-            Spooled::Dropped(lines) => write(
-                format!("asl: {lines} messages were dropped: stderr is not read as fast as they come\n").as_bytes(),
-            ),
+        Spool::gathering("asl-stderr", MAX_WAITING_BYTES, LINGER, PIECE_BYTES, |next| {
+            write(&next.into_iter().flat_map(text).collect::<Vec<u8>>());
         })
     });
 }
@@ -68,6 +69,15 @@ pub(crate) fn end() {
 fn is_file() -> bool {
     let stderr = io::stderr().as_fd().try_clone_to_owned();
     stderr.and_then(|stderr| File::from(stderr).metadata()).is_ok_and(|meta| meta.is_file())
+}
+
+fn text(next: Spooled<Vec<u8>>) -> Vec<u8> {
+    match next {
+        Spooled::Item(text) => text,
+        Spooled::Dropped(lines) => {
+            format!("asl: {lines} messages were dropped: stderr is not read as fast as they come\n").into_bytes()
+        }
+    }
 }
 
 fn write(text: &[u8]) {

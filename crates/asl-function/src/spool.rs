@@ -22,12 +22,22 @@ pub struct Spool<T> {
     shared: Arc<Shared<T>>,
 }
 
-type Taker<T> = Box<dyn FnMut(Spooled<T>) + Send>;
+type Taker<T> = Box<dyn FnMut(Vec<Spooled<T>>) + Send>;
+
+/// How things are gathered before they are handed out: one wake-up and one write for many lines.
+#[derive(Debug, Clone, Copy, Default)]
+struct Gather {
+    /// How long the thread waits for more when something comes after a rest.
+    linger: Duration,
+    /// No more than this, in bytes, is handed out at once; always one thing.
+    piece: usize,
+}
 
 struct Shared<T> {
     state: Mutex<State<T>>,
     changed: Condvar,
     max_bytes: usize,
+    gather: Gather,
     name: String,
 }
 
@@ -41,6 +51,8 @@ struct State<T> {
     thread: Stage,
     /// The thread is handing something out.
     busy: bool,
+    /// The thread waits for something to come.
+    resting: bool,
     /// When the thread last came back for more.
     taken: Instant,
     closed: bool,
@@ -56,18 +68,37 @@ enum Stage {
 
 impl<T: Send + 'static> Spool<T> {
     /// `name` is the thread's. At most `max_bytes` wait.
-    pub fn new(name: &str, max_bytes: usize, take: impl FnMut(Spooled<T>) + Send + 'static) -> Self {
+    pub fn new(name: &str, max_bytes: usize, mut take: impl FnMut(Spooled<T>) + Send + 'static) -> Self {
+        let each = move |next: Vec<Spooled<T>>| next.into_iter().for_each(&mut take);
+        Self::with(name, max_bytes, Gather::default(), Box::new(each))
+    }
+
+    /// As [`Spool::new`], but what comes is gathered for as long as `linger` after a rest, and handed out in pieces of at most
+    /// `piece` bytes.
+    pub fn gathering(
+        name: &str,
+        max_bytes: usize,
+        linger: Duration,
+        piece: usize,
+        take: impl FnMut(Vec<Spooled<T>>) + Send + 'static,
+    ) -> Self {
+        Self::with(name, max_bytes, Gather { linger, piece }, Box::new(take))
+    }
+
+    fn with(name: &str, max_bytes: usize, gather: Gather, take: Taker<T>) -> Self {
         let state = State {
             queue: VecDeque::new(),
             bytes: 0,
             dropped: 0,
-            taker: Some(Box::new(take)),
+            taker: Some(take),
             thread: Stage::NotStarted,
             busy: false,
+            resting: false,
             taken: Instant::now(),
             closed: false,
         };
-        let shared = Shared { state: Mutex::new(state), changed: Condvar::new(), max_bytes, name: name.to_owned() };
+        let shared =
+            Shared { state: Mutex::new(state), changed: Condvar::new(), max_bytes, gather, name: name.to_owned() };
         Self { shared: Arc::new(shared) }
     }
 
@@ -88,12 +119,14 @@ impl<T: Send + 'static> Spool<T> {
         }
         state.note_dropped();
         if state.queue.is_empty() && !state.busy {
-            // The thread has rested until now.
+            // There was nothing to take until now.
             state.taken = Instant::now();
         }
         state.bytes += bytes;
         state.queue.push_back((Spooled::Item(item), bytes));
-        self.shared.changed.notify_all();
+        if state.resting {
+            self.shared.changed.notify_all();
+        }
         true
     }
 
@@ -145,6 +178,21 @@ impl<T> State<T> {
             self.queue.push_back((Spooled::Dropped(std::mem::take(&mut self.dropped)), 0));
         }
     }
+
+    /// The first of the queue, and what else there is of it within `piece` bytes.
+    fn take(&mut self, piece: usize) -> Vec<Spooled<T>> {
+        let (mut taken, mut sum) = (Vec::new(), 0);
+        while let Some((_, bytes)) = self.queue.front()
+            && (taken.is_empty() || sum + bytes <= piece)
+        {
+            sum += bytes;
+            taken.extend(self.queue.pop_front().map(|(next, _)| next));
+        }
+        self.bytes -= sum;
+        self.busy = true;
+        self.taken = Instant::now();
+        taken
+    }
 }
 
 fn hand_out<T>(shared: &Shared<T>) {
@@ -156,26 +204,32 @@ fn hand_out<T>(shared: &Shared<T>) {
 }
 
 impl<T> Shared<T> {
-    /// Waits for the next thing; none when the spool is closed and empty.
-    fn next(&self) -> Option<Spooled<T>> {
+    /// Waits for the next things; none when the spool is closed and empty.
+    fn next(&self) -> Option<Vec<Spooled<T>>> {
         let mut state = self.state();
         state.busy = false;
         state.taken = Instant::now();
         self.changed.notify_all();
+        let mut rested = false;
         loop {
             if state.queue.is_empty() {
                 state.note_dropped();
             }
-            if let Some((next, bytes)) = state.queue.pop_front() {
-                state.bytes -= bytes;
-                state.busy = true;
-                state.taken = Instant::now();
-                return Some(next);
+            if !state.queue.is_empty() {
+                if rested && !self.gather.linger.is_zero() && !state.closed {
+                    // Who waits for the end of the queue ends this wait.
+                    let waited = self.changed.wait_timeout(state, self.gather.linger);
+                    state = waited.unwrap_or_else(PoisonError::into_inner).0;
+                }
+                return Some(state.take(self.gather.piece));
             }
             if state.closed {
                 return None;
             }
+            state.resting = true;
             state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+            state.resting = false;
+            rested = true;
         }
     }
 }
@@ -220,6 +274,25 @@ mod tests {
         let rest: Vec<Spooled<u32>> = taken.iter().collect();
         let item = Spooled::Item;
         assert_eq!(rest, [item(2), item(3), item(4), Spooled::Dropped(2), item(7), item(8)]);
+    }
+
+    #[test]
+    fn what_came_meanwhile_is_handed_out_in_pieces() {
+        let (took, taken) = mpsc::channel();
+        let (go, gone) = mpsc::channel::<()>();
+        let spool = Spool::gathering("test", 1000, Duration::from_millis(1), 25, move |next: Vec<Spooled<u32>>| {
+            took.send(next).unwrap();
+            let _ = gone.recv();
+        });
+        spool.push(1, 10);
+        let item = Spooled::Item;
+        assert_eq!(taken.recv().unwrap(), [item(1)]);
+        (2..=6).for_each(|n| assert!(spool.push(n, 10)));
+        spool.push(7, 100);
+        drop(go);
+        assert!(spool.flush(Duration::from_secs(60)));
+        let rest: Vec<Vec<Spooled<u32>>> = taken.try_iter().collect();
+        assert_eq!(rest, [vec![item(2), item(3)], vec![item(4), item(5)], vec![item(6)], vec![item(7)]]);
     }
 
     #[test]

@@ -5,6 +5,24 @@ use std::net::SocketAddr;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 
+/// A request of the API as its bytes, made once for all who send it.
+pub(super) struct Request {
+    operation: &'static str,
+    bytes: Vec<u8>,
+}
+
+impl Request {
+    pub(super) fn new(operation: &'static str, request: &Value) -> Request {
+        let body = request.to_string();
+        let head = format!(
+            "POST / HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/x-amz-json-1.0\r\n\
+             X-Amz-Target: AWSStepFunctions.{operation}\r\nContent-Length: {}\r\n\r\n",
+            body.len()
+        );
+        Request { operation, bytes: [head, body].concat().into_bytes() }
+    }
+}
+
 /// A connection that stays open.
 pub(super) struct Connection(BufReader<TcpStream>);
 
@@ -23,23 +41,23 @@ impl Connection {
         connections
     }
 
-    /// Sends a request of the API without waiting for its answer.
-    pub(super) async fn send(&mut self, operation: &str, request: &Value) -> std::io::Result<()> {
-        let body = request.to_string();
-        let head = format!(
-            "POST / HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/x-amz-json-1.0\r\n\
-             X-Amz-Target: AWSStepFunctions.{operation}\r\nContent-Length: {}\r\n\r\n",
-            body.len()
-        );
-        self.0.get_mut().write_all([head, body].concat().as_bytes()).await
+    /// Sends a request without waiting for its answer.
+    pub(super) async fn send(&mut self, request: &Request) -> std::io::Result<()> {
+        self.0.get_mut().write_all(&request.bytes).await
+    }
+
+    /// The bytes of an answer, which has to be a good one.
+    pub(super) async fn ask(&mut self, request: &Request) -> Vec<u8> {
+        self.send(request).await.expect("the server reads");
+        let (first, body) = read(&mut self.0).await.expect("the server answers");
+        let told = || String::from_utf8_lossy(&body);
+        assert!(first.starts_with("HTTP/1.1 200"), "{}: {first}{}", request.operation, told());
+        body
     }
 
     /// The answer of a request, which has to be a good one.
-    pub(super) async fn call(&mut self, operation: &str, request: &Value) -> Value {
-        self.send(operation, request).await.expect("the server reads");
-        let (first, body) = read(&mut self.0).await.expect("the server answers");
-        let told = String::from_utf8_lossy(&body);
-        assert!(first.starts_with("HTTP/1.1 200"), "{operation}: {first}{told}");
+    pub(super) async fn call(&mut self, operation: &'static str, request: &Value) -> Value {
+        let body = self.ask(&Request::new(operation, request)).await;
         serde_json::from_slice(&body).expect("JSON")
     }
 }

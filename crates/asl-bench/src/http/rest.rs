@@ -1,6 +1,6 @@
 //! What a server needs that has nothing to do, or nothing but clients that wait; and how soon it answers.
 
-use super::client::Connection;
+use super::client::{Connection, Request};
 use super::server::Server;
 use crate::load::{Amount, builder, close, pass, runtime, starts};
 use crate::measure::median;
@@ -39,8 +39,9 @@ pub(super) fn polling() -> Vec<Figure> {
         let mut first = Connection::new(server.address).await.expect("connects");
         let activity = first.call("CreateActivity", &json!({"name": "a"})).await["activityArn"].clone();
         let mut polls = Connection::several(server.address, POLLING).await;
+        let request = Request::new("GetActivityTask", &json!({"activityArn": activity}));
         for poll in &mut polls {
-            poll.send("GetActivityTask", &json!({"activityArn": activity})).await.expect("the server reads");
+            poll.send(&request).await.expect("the server reads");
         }
         tokio::time::sleep(SETTLE).await;
         let begun = Instant::now();
