@@ -4,6 +4,8 @@
 use std::{
     io::{Read, Write},
     net::TcpStream,
+    os::unix::process::CommandExt,
+    process::Command,
 };
 
 use asl_function::{Code, FunctionSpec};
@@ -27,6 +29,36 @@ fn says(address: &str, method: &str, resource: &str) -> String {
     String::from_utf8_lossy(&answer).into_owned()
 }
 
+/// The same said by a process of another user, `nobody`; none where this process may not start one.
+fn says_nobody(address: &str) -> Option<String> {
+    const NOBODY: u32 = 65534;
+    const SCRIPT: &str = r#"
+import socket, sys
+authority, _, secret = sys.argv[1].partition("/")
+host, port = authority.rsplit(":", 1)
+stream = socket.create_connection((host, int(port)))
+path = "/".join(filter(None, [secret, "2018-06-01/runtime/invocation/next"]))
+try:
+    stream.sendall(f"GET /{path} HTTP/1.1\r\nHost: {authority}\r\nConnection: close\r\n\r\n".encode())
+    print(stream.recv(65536).decode(), end="")
+except ConnectionError:
+    pass
+"#;
+    let mut python = Command::new("python3");
+    python.args(["-c", SCRIPT, address]).current_dir("/").uid(NOBODY).gid(NOBODY);
+    match python.output() {
+        Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => {
+            eprintln!("skipped: only root can start a process of another user");
+            None
+        }
+        said => {
+            let said = said.expect("python3 runs");
+            assert!(said.status.success(), "{}", String::from_utf8_lossy(&said.stderr));
+            Some(String::from_utf8_lossy(&said.stdout).into_owned())
+        }
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_stranger_reads_nothing_and_answers_nothing() {
     let provided = FunctionSpec::new("F", Code::Provided { executable: handlers().join("provided.py") });
@@ -34,6 +66,15 @@ async fn a_stranger_reads_nothing_and_answers_nothing() {
         let functions = Harness::new(spec);
         let address = functions.invoke(json!({"do": "where"})).await.expect("an address");
         let address = address.as_str().expect("a text").to_owned();
+        let nobody = address.clone();
+        let answer = tokio::task::spawn_blocking(move || says_nobody(&nobody)).await.expect("a thread");
+        if let Some(answer) = answer {
+            assert!(answer.is_empty() || !cfg!(target_os = "linux") && !answer.contains("200 OK"), "{answer}");
+            let told = "a process of user 65534 that the function did not start";
+            if cfg!(target_os = "linux") {
+                eventually("it is told", || functions.lines().iter().any(|line| line.text.contains(told))).await;
+            }
+        }
         let requests = [
             ("GET", "invocation/next".to_owned()),
             ("POST", format!("invocation/{ID}/response")),
