@@ -52,6 +52,9 @@ struct Args {
     /// Say how much memory so many waiting executions need, in bytes: as above
     #[arg(long, value_name = "COUNT", hide = true)]
     waiting: Option<usize>,
+    /// Take over what waits in the store of this URL; say the seconds and the resident memory: as above
+    #[arg(long, value_name = "URL", hide = true)]
+    takes_over: Option<String>,
 }
 
 fn main() -> std::io::Result<ExitCode> {
@@ -63,6 +66,9 @@ fn main() -> std::io::Result<ExitCode> {
     }
     if let Some(count) = args.waiting {
         return waiting::tell(count);
+    }
+    if let Some(url) = &args.takes_over {
+        return postgres_saga::take_over(url);
     }
     let has_server = args.db.is_some();
     args.db.into_iter().for_each(|url| postgres::URL.set(url).expect("it is set once"));

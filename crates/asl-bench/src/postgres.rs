@@ -39,10 +39,15 @@ impl Place {
         Place { conn: PgConnection::connect(url).await.expect("connects"), schema }
     }
 
-    pub(crate) async fn store(&self) -> PgStore {
+    /// Where its store is.
+    pub(crate) fn url(&self) -> String {
         let url = URL.get().expect("--db was given");
         let joint = if url.contains('?') { '&' } else { '?' };
-        PgStore::open(&format!("{url}{joint}schema={}", self.schema)).await.expect("opens")
+        format!("{url}{joint}schema={}", self.schema)
+    }
+
+    pub(crate) async fn store(&self) -> PgStore {
+        PgStore::open(&self.url()).await.expect("opens")
     }
 
     async fn run(&mut self, sql: &str) {

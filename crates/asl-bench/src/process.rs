@@ -26,10 +26,16 @@ pub(crate) fn peak_bytes(command: &Command) -> f64 {
 
 /// The number that a copy of this program says which is started with these arguments.
 pub(crate) fn said_by_a_copy<S: AsRef<OsStr>>(arguments: impl IntoIterator<Item = S>) -> f64 {
+    *all_said_by_a_copy(arguments).first().expect("a number")
+}
+
+/// The numbers that it says.
+pub(crate) fn all_said_by_a_copy<S: AsRef<OsStr>>(arguments: impl IntoIterator<Item = S>) -> Vec<f64> {
     let mut copy = Command::new(std::env::current_exe().expect("this program"));
     let said = copy.args(arguments).stderr(Stdio::null()).output().expect("it starts");
     assert!(said.status.success(), "{copy:?}: {}", said.status);
-    String::from_utf8_lossy(&said.stdout).trim().parse().expect("a number")
+    let text = String::from_utf8_lossy(&said.stdout);
+    text.split_whitespace().map(|number| number.parse().expect("a number")).collect()
 }
 
 /// The small parent: runs the command and says its peak.

@@ -14,12 +14,15 @@ const DIED: i64 = 1;
 const GAVE_UP: i64 = 2;
 /// The most executions that one claim takes: the others are left to the other workers.
 const AT_ONCE: u32 = 100;
-/// What a claim wants: `$1` is the one execution, or -1; `$2` and `$3` are left to others.
-const WANTED: &str = "x.status = 'RUNNING' AND ($1 = -1 OR x.id = $1) AND x.definition <> ALL($2) AND x.id <> ALL($3)";
+
+// The statements below ask for an owner by `BETWEEN` and order by owner and number: that order the index `execution_open` has alone,
+// so that the server walks it from the place of that owner and stops at the limit. With `=` it may take the primary key's order for as
+// good, walk all executions from the first, and pass over all that were claimed before; a takeover of many is quadratic then.
 
 /// Removes workers that are gone and have nothing left to take.
-const SWEEP: &str = "DELETE FROM @worker w WHERE w.gone <> 0 AND NOT EXISTS (\
-                     SELECT 1 FROM @execution x WHERE x.status = 'RUNNING' AND x.owner = w.id)";
+const SWEEP: &str = "DELETE FROM @worker w WHERE w.gone <> 0 AND (\
+                     SELECT x.id FROM @execution x WHERE x.status = 'RUNNING' AND x.owner BETWEEN w.id AND w.id \
+                     ORDER BY x.owner, x.id LIMIT 1) IS NULL";
 
 impl PgStore {
     /// Makes a worker with a number that is held already; see [`crate::postgres::liveness`].
@@ -121,11 +124,14 @@ impl PgStore {
             taken.extend(self.take_left(tx, worker, claim, room(&taken)).await?);
         }
         if let (Some(again_ms), 1..) = (claim.again_ms, room(&taken)) {
-            let aside = format!("x.owner = {} AND x.again_ms <= $6", NOBODY.0);
+            let aside = format!("x.owner BETWEEN {0} AND {0} AND x.again_ms <= $6", NOBODY.0);
             let again = self.take_free(tx, worker, claim, &aside, room(&taken), Some(again_ms)).await?;
             taken.extend(again.into_iter().map(|claimed| Claimed { again: true, ..claimed }));
         }
-        self.query(SWEEP).execute(tx).await?;
+        if room(&taken) > 0 {
+            // Nothing was left by those that are gone.
+            self.query(SWEEP).execute(tx).await?;
+        }
         taken.sort_unstable_by_key(|claimed| claimed.id);
         Ok(taken)
     }
@@ -141,10 +147,11 @@ impl PgStore {
         again_ms: Option<i64>,
     ) -> Result<Vec<Claimed>, sqlx::Error> {
         let sql = format!(
-            "WITH free AS MATERIALIZED (SELECT x.id FROM @execution x WHERE {WANTED} AND {whose} ORDER BY x.id LIMIT $4 \
-             FOR NO KEY UPDATE{}) \
+            "WITH free AS MATERIALIZED (SELECT x.id FROM @execution x WHERE {} AND {whose} ORDER BY x.owner, x.id \
+             LIMIT $4 FOR NO KEY UPDATE{}) \
              UPDATE @execution x SET owner = $5, set_aside = NULL, again_ms = NULL FROM free f WHERE x.id = f.id \
              RETURNING x.id, x.arn, x.definition, (SELECT l.deaths FROM @latest l WHERE l.execution = x.id)",
+            wants(claim),
             skips(claim)
         );
         let query = wanted(self.query(&sql), claim).bind(i64::from(limit.min(AT_ONCE))).bind(worker.0);
@@ -164,9 +171,11 @@ impl PgStore {
         limit: u32,
     ) -> Result<Vec<Claimed>, sqlx::Error> {
         let sql = format!(
-            "SELECT x.id, x.arn, x.definition, (SELECT l.deaths FROM @latest l WHERE l.execution = x.id), w.gone, w.trial \
-             FROM @execution x JOIN @worker w ON w.id = x.owner \
-             WHERE {WANTED} AND w.gone <> 0 AND x.owner <> $5 ORDER BY x.id LIMIT $4 FOR NO KEY UPDATE OF x{}",
+            "WITH gone AS MATERIALIZED (SELECT id, gone, trial FROM @worker WHERE gone <> 0 AND id <> $5 ORDER BY id) \
+             SELECT x.id, x.arn, x.definition, (SELECT l.deaths FROM @latest l WHERE l.execution = x.id), w.gone, w.trial \
+             FROM gone w CROSS JOIN LATERAL (SELECT x.id, x.arn, x.definition FROM @execution x \
+             WHERE {} AND x.owner BETWEEN w.id AND w.id ORDER BY x.owner, x.id LIMIT $4 FOR NO KEY UPDATE{}) x LIMIT $4",
+            wants(claim),
             skips(claim)
         );
         let query = wanted(self.query(&sql), claim).bind(i64::from(limit.min(AT_ONCE))).bind(worker.0);
@@ -204,7 +213,13 @@ fn skips(claim: &Claim) -> &'static str {
     if claim.only.is_some() { "" } else { " SKIP LOCKED" }
 }
 
-/// The values of [`WANTED`].
+/// What a claim wants: `$1` is the one execution, or -1; `$2` and `$3` are left to others.
+fn wants(claim: &Claim) -> String {
+    let which = if claim.only.is_some() { "x.id = $1" } else { "$1 = -1" };
+    format!("x.status = 'RUNNING' AND {which} AND x.definition <> ALL($2) AND x.id <> ALL($3)")
+}
+
+/// The values of [`wants`].
 fn wanted<'q>(query: Query<'q>, claim: &Claim) -> Query<'q> {
     let (definitions, executions) = left_to_others(&claim.except);
     query.bind(claim.only.map_or(-1, |only| only.0)).bind(definitions).bind(executions)
