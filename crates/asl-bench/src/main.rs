@@ -12,6 +12,7 @@ mod machine;
 mod measure;
 mod postgres;
 mod postgres_saga;
+mod postgres_takeover;
 mod process;
 mod report;
 mod saga;
@@ -55,6 +56,9 @@ struct Args {
     /// Take over what waits in the store of this URL; say the seconds and the resident memory: as above
     #[arg(long, value_name = "URL", hide = true)]
     takes_over: Option<String>,
+    /// Hold executions in the store of this URL until it is killed: as above
+    #[arg(long, value_name = "URL", hide = true)]
+    holds: Option<String>,
 }
 
 fn main() -> std::io::Result<ExitCode> {
@@ -69,6 +73,9 @@ fn main() -> std::io::Result<ExitCode> {
     }
     if let Some(url) = &args.takes_over {
         return postgres_saga::take_over(url);
+    }
+    if let Some(url) = &args.holds {
+        return postgres_takeover::hold(url);
     }
     let has_server = args.db.is_some();
     args.db.into_iter().for_each(|url| postgres::URL.set(url).expect("it is set once"));
@@ -101,6 +108,7 @@ fn main() -> std::io::Result<ExitCode> {
         http::BENCHES,
         postgres::BENCHES,
         postgres_saga::BENCHES,
+        postgres_takeover::BENCHES,
     ]
     .concat()
     {

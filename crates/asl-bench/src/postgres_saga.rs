@@ -28,7 +28,8 @@ const WAITING: usize = 1_000_000;
 /// The option by which a copy of this program is made a worker that takes them over.
 const TAKES_OVER: &str = "--takes-over";
 
-fn engine(store: &PgStore, function: impl Handler + 'static) -> Engine {
+/// An engine over the store whose function `Step` is this.
+pub(crate) fn engine(store: &PgStore, function: impl Handler + 'static) -> Engine {
     Engine::builder(std::sync::Arc::new(store.clone()) as std::sync::Arc<dyn asl_store::Store>)
         .function("Step", function)
         .build()
