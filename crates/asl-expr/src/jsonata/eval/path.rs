@@ -172,7 +172,7 @@ impl Run<'_> {
             Action::Sort(terms) => {
                 let mut sorted = match items {
                     // What a step gave is a sequence, also where it is one array's items.
-                    Items::Of(value) if stepped && items.len() == 1 && !value.flags().sequence => {
+                    Items::Of(value) if stepped && items.len() == 1 && value.flags() != SEQUENCE => {
                         Seq::one(&self.budget, items.get(0), SEQUENCE)?
                     }
                     items => self.order_by(terms, &items.array(self)?, frame)?,
@@ -376,7 +376,11 @@ impl Run<'_> {
         }
         let mut build = self.build();
         self.descend(input, &mut build, 0)?;
-        build.finish(SEQUENCE)
+        // One alone is itself here already: `[]` behind it finds no sequence to keep.
+        match build.finish(SEQUENCE)? {
+            Val::Seq(seq) if seq.items.len() == 1 => Ok(super::collapse(seq)),
+            found => Ok(found),
+        }
     }
 
     fn descend(&self, value: &Val, out: &mut Build, depth: usize) -> Result<(), Fail> {
