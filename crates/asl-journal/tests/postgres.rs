@@ -10,8 +10,8 @@ use asl_store::{Registration, Store, Worker};
 use asl_value::Value;
 use common::{NOW_MS, last, new_execution, postgres, step};
 use sqlx::{Executor, Row};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -32,6 +32,8 @@ async fn ids(store: &PgStore, id: ExecutionId) -> Vec<u64> {
 /// Forwards connections, and on demand takes the next answer of the server and shuts the connection instead of forwarding it.
 struct Proxy {
     at: String,
+    /// Where new connections go; one that finds nobody there is shut.
+    server: Arc<Mutex<String>>,
     cut: Arc<AtomicBool>,
     cuts: Arc<AtomicUsize>,
 }
@@ -41,10 +43,13 @@ impl Proxy {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let at = listener.local_addr().unwrap().to_string();
         let (cut, cuts) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
-        let proxy = Proxy { at, cut: cut.clone(), cuts: cuts.clone() };
+        let server = Arc::new(Mutex::new(server));
+        let proxy = Proxy { at, server: server.clone(), cut: cut.clone(), cuts: cuts.clone() };
         tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
-                let (server, cut, cuts) = (TcpStream::connect(&server).await.unwrap(), cut.clone(), cuts.clone());
+                let now = server.lock().unwrap().clone();
+                let Ok(server) = TcpStream::connect(&now).await else { continue };
+                let (cut, cuts) = (cut.clone(), cuts.clone());
                 tokio::spawn(async move {
                     let (mut from_client, mut to_client) = client.into_split();
                     let (mut from_server, mut to_server) = server.into_split();
@@ -183,6 +188,24 @@ async fn a_server_that_is_killed_loses_nothing_that_was_acknowledged() {
             server.restart();
         }
         tokio::time::sleep(Duration::from_millis(300)).await;
+    })
+    .await;
+    store.close().await;
+}
+
+/// A primary is killed with all it has under way, its synchronous standby is promoted, and the name that clients know leads there.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_standby_that_is_promoted_has_all_that_was_acknowledged() {
+    let Some(_) = postgres::place("promoted") else { return };
+    let Some(server) = postgres::Server::start() else { return };
+    let (first, second) = tokio::task::block_in_place(|| server.standby());
+    let proxy = Proxy::start(first.clone()).await;
+    let store = PgStore::open(&server.url.replace(&first, &proxy.at)).await.unwrap();
+    survives(&store, async {
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        tokio::task::block_in_place(|| server.fail_over());
+        *proxy.server.lock().unwrap() = second;
+        tokio::time::sleep(Duration::from_millis(500)).await;
     })
     .await;
     store.close().await;

@@ -46,8 +46,7 @@ impl Place {
 
     /// `host:port` of the server.
     pub(crate) fn server(&self) -> String {
-        let rest = self.url.split_once('@').unwrap().1;
-        rest.split('/').next().unwrap().to_owned()
+        address(&self.url)
     }
 
     /// A connection to ask what no call tells, or to break something.
@@ -105,6 +104,19 @@ impl Server {
         Some(String::from_utf8(made.stdout).unwrap().trim().to_owned())
     }
 
+    /// Adds a synchronous standby; the `host:port` of both.
+    pub(crate) fn standby(&self) -> (String, String) {
+        let made = script(&["standby", self.folder.path().to_str().unwrap()]);
+        assert!(made.status.success(), "{made:?}");
+        (address(&self.url), address(String::from_utf8(made.stdout).unwrap().trim()))
+    }
+
+    /// Kills it, and makes its standby the server.
+    pub(crate) fn fail_over(&self) {
+        let made = script(&["fail-over", self.folder.path().to_str().unwrap()]);
+        assert!(made.status.success(), "{made:?}");
+    }
+
     /// Kills it, and starts it again on the same port.
     pub(crate) fn restart(&self) {
         let made = script(&["restart", self.folder.path().to_str().unwrap()]);
@@ -116,6 +128,11 @@ impl Drop for Server {
     fn drop(&mut self) {
         script(&["stop", self.folder.path().to_str().unwrap()]);
     }
+}
+
+/// `host:port` of a URL.
+fn address(url: &str) -> String {
+    url.split_once('@').unwrap().1.split('/').next().unwrap().to_owned()
 }
 
 fn script(args: &[&str]) -> std::process::Output {
