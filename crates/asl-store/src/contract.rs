@@ -130,6 +130,10 @@ pub trait Store: Send + Sync + fmt::Debug {
     /// The workers that are gone, as far as this handle can tell (rule 9). To be asked again and again: silence counts only while
     /// it is watched.
     async fn gone(&self) -> Result<Vec<WorkerId>, StoreError>;
+    /// Whether [`Store::gone`] saw a worker last that will be known for gone, or alive, in a moment: worth another look soon.
+    fn doubts_a_worker(&self) -> bool {
+        false
+    }
     /// Lets workers take an execution again that was set aside. False when it was not.
     async fn take_back(&self, execution: ExecutionId) -> Result<bool, StoreError>;
 

@@ -24,6 +24,8 @@ const AGAIN: Duration = Duration::from_millis(100);
 /// How often it is asked whether a worker is gone, at least: nobody writes that down, and of the time in between only small pieces count
 /// as watched.
 const LOOK_FOR_GONE: Duration = Duration::from_secs(1);
+/// The same while the store is in doubt of one.
+const LOOK_IN_DOUBT: Duration = Duration::from_millis(100);
 /// How often the store is seen to.
 const TEND: Duration = Duration::from_secs(1);
 /// The most executions taken at once.
@@ -38,7 +40,7 @@ pub(crate) async fn run(
     mut phase: watch::Receiver<Phase>,
 ) {
     let every = LOOK_FOR_GONE.min(lease / 30);
-    let mut watch = Watch { changes: None, every, looked: None, tended: Instant::now(), told_bytes: 0 };
+    let mut watch = Watch { changes: None, every, doubts: false, looked: None, tended: Instant::now(), told_bytes: 0 };
     let (mut poked, mut next) = (false, Instant::now() + PAUSE);
     loop {
         let news = tokio::select! {
@@ -82,6 +84,8 @@ struct Watch {
     changes: Option<Box<dyn Changes>>,
     /// How often it is looked whether workers are gone.
     every: Duration,
+    /// The store is in doubt of one.
+    doubts: bool,
     /// When it was last looked whether workers are gone.
     looked: Option<Instant>,
     /// When the store was last seen to.
@@ -95,6 +99,7 @@ impl Watch {
     /// opens no connection for that.
     async fn news(&mut self, worker: &Weak<dyn Worker>, next: Instant, poked: bool) -> Result<News, StoreError> {
         tokio::time::sleep_until(next).await;
+        let every = self.every_now();
         let changes = match &mut self.changes {
             Some(changes) => changes,
             none => {
@@ -107,8 +112,13 @@ impl Watch {
         }
         tokio::select! {
             changed = changes.changed() => changed.map(|()| News::Changed),
-            () = tokio::time::sleep(self.every) => Ok(News::Time),
+            () = tokio::time::sleep(every) => Ok(News::Time),
         }
+    }
+
+    /// How often it is looked whether workers are gone, as things are.
+    fn every_now(&self) -> Duration {
+        if self.doubts { LOOK_IN_DOUBT } else { self.every }
     }
 
     /// True when there is more to do than could be done now.
@@ -126,7 +136,7 @@ impl Watch {
         }
         let left = if news == News::Time { false } else { Watch::take_signals(inner, worker).await? };
         let takes_on = inner.serving.load(Ordering::Relaxed) && inner.phase.borrow().takes_on();
-        let due = self.looked.is_none_or(|looked| looked.elapsed() >= self.every);
+        let due = self.looked.is_none_or(|looked| looked.elapsed() >= self.every_now());
         if takes_on && (due || news != News::Time) {
             return Ok(self.take_on(inner, worker, due).await? || left);
         }
@@ -165,7 +175,9 @@ impl Watch {
     ) -> Result<bool, EngineError> {
         let gone = if look_for_gone {
             self.looked = Some(Instant::now());
-            worker.store().gone().await?
+            let gone = worker.store().gone().await?;
+            self.doubts = gone.is_empty() && worker.store().doubts_a_worker();
+            gone
         } else {
             Vec::new()
         };

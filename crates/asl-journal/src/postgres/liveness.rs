@@ -126,6 +126,11 @@ impl PgStore {
         Ok(others.map(|worker| worker.id).filter(|id| gone.contains(id)).collect())
     }
 
+    /// Whether there was a free lock at the last look, of a worker that is not known for gone yet.
+    pub(crate) fn sees_a_free_lock(&self) -> bool {
+        !self.observer.seen.lock().unwrap_or_else(PoisonError::into_inner).free.is_empty()
+    }
+
     async fn look_at_workers(&self) -> Result<(Duration, Vec<WorkerRow>, HashSet<i64>), JournalError> {
         let now = self.observer.opened.elapsed();
         let workers = self.worker_rows().await?;

@@ -136,6 +136,10 @@ impl Store for PgStore {
         self.gone_workers().await
     }
 
+    fn doubts_a_worker(&self) -> bool {
+        self.sees_a_free_lock()
+    }
+
     async fn take_back(&self, execution: ExecutionId) -> Result<bool> {
         self.take_back_any(execution).await
     }
