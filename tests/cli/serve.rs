@@ -32,7 +32,7 @@ impl Served {
         }
         // Whatever else it says must have a reader.
         std::thread::spawn(move || std::io::copy(&mut lines, &mut std::io::sink()));
-        let address = line.split("http://").nth(1).unwrap().split(' ').next().unwrap().to_owned();
+        let address = line.split("://").nth(1).unwrap().split(' ').next().unwrap().to_owned();
         Served { child, address, said }
     }
 
@@ -194,6 +194,48 @@ fn other_machines_are_let_in_with_keys_only() {
     let served = Served::start(&place, &["--listen", "127.0.0.2"]);
     let (status, told) = served.call("ListStateMachines", &json!({})).unwrap();
     assert_eq!((status, &told["message"]), (400, &json!("Missing Authentication Token")));
+}
+
+/// What Python's own client hears over TLS from `https://localhost:PORT`, when it trusts that authority.
+fn over_tls(place: &Place, served: &Served, authority: &str) -> (bool, String) {
+    const SCRIPT: &str = r#"
+import ssl, sys, urllib.request
+context = ssl.create_default_context(cafile=sys.argv[2])
+request = urllib.request.Request(sys.argv[1], data=b"{}", headers={"X-Amz-Target": "AWSStepFunctions.ListStateMachines"})
+print(urllib.request.urlopen(request, context=context, timeout=20).read().decode())
+"#;
+    let port = served.address.rsplit(':').next().unwrap();
+    let mut python = Command::new("python3");
+    python.args(["-c", SCRIPT, &format!("https://localhost:{port}/")]).arg(place.path(authority));
+    let ran = python.output().unwrap();
+    (ran.status.success(), String::from_utf8_lossy(&[ran.stdout, ran.stderr].concat()).into_owned())
+}
+
+#[test]
+fn a_server_with_a_certificate_talks_tls_and_nothing_else() {
+    let place = place();
+    let files = Path::new(env!("CARGO_MANIFEST_DIR")).join("../asl-function/tests/tls");
+    for file in ["server.pem", "server-key.pem", "authority.pem"] {
+        std::fs::copy(files.join(file), place.path(file)).unwrap();
+    }
+    place.write("asl.toml", "[server]\nCertificate = \"server.pem\"\n");
+    place.asl(&["serve"]).ends(2).says("`Certificate` has no `Key` beside it").says("asl.toml:2");
+    place.write("asl.toml", "[server]\nCertificate = \"server.pem\"\nKey = \"other.pem\"\n");
+    place.asl(&["serve"]).ends(2).says("the key").says("other.pem cannot be read");
+    std::fs::copy(place.path("server.pem"), place.path("other.pem")).unwrap();
+    place.asl(&["serve"]).ends(2).says("there is no key in it").says("PEM files");
+    place.write("asl.toml", "[server]\nCertificate = \"server.pem\"\nKey = \"server-key.pem\"\n");
+    let served = Served::start(&place, &[]);
+    assert!(served.said.contains("on https://127.0.0.1:"), "{}", served.said);
+    let (good, told) = over_tls(&place, &served, "authority.pem");
+    assert!(good && told.contains("\"stateMachines\""), "{told}");
+    let (good, told) = over_tls(&place, &served, "server.pem");
+    assert!(!good && told.contains("CERTIFICATE_VERIFY_FAILED"), "{told}");
+    assert!(served.call("ListStateMachines", &json!({})).is_err(), "plain HTTP is not answered");
+    // One that only connects keeps nobody from coming in.
+    let _silent = TcpStream::connect(&served.address).unwrap();
+    assert!(over_tls(&place, &served, "authority.pem").0);
+    assert_eq!(served.stop(), 0);
 }
 
 /// Where `.ci/run` installs a client.

@@ -4,6 +4,7 @@ use crate::console::Console;
 use crate::door::Door;
 use crate::operation::{Api, Declared};
 use crate::route::Router;
+use crate::tls::Tls;
 use asl::Engine;
 use asl::parts::embedded::Identity;
 use bytes::Bytes;
@@ -19,6 +20,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, mpsc, watch};
 use tokio::task::JoinSet;
@@ -83,6 +85,7 @@ pub struct Server {
     door: Door,
     limits: Limits,
     console_only_shows: bool,
+    tls: Option<Tls>,
 }
 
 /// A request with its body, read whole.
@@ -150,6 +153,7 @@ impl Server {
             door: Door::open(),
             limits: Limits::default(),
             console_only_shows: false,
+            tls: None,
         }
     }
 
@@ -168,6 +172,12 @@ impl Server {
     /// The console in the browser only shows, and does not act. The API is as it was.
     pub fn read_only_console(mut self, read_only: bool) -> Server {
         self.console_only_shows = read_only;
+        self
+    }
+
+    /// Talks TLS, with this certificate, and nothing else; plain HTTP unless set.
+    pub fn tls(mut self, tls: Option<Tls>) -> Server {
+        self.tls = tls;
         self
     }
 
@@ -247,12 +257,18 @@ impl Bound {
 
     /// Answers until `stop` is done; then takes no further request, answers those that have begun, and returns.
     pub async fn serve(self, stop: impl Future<Output = ()>) {
-        let Bound { server: Server { api, door, limits, console_only_shows }, listener: Listener { listener, .. } } =
-            self;
+        let Bound { server, listener: Listener { listener, .. } } = self;
+        let Server { api, door, limits, console_only_shows, tls } = server;
         let (ending, ended) = watch::channel(false);
         let shared = Arc::new(Shared {
             bytes: Arc::new(Semaphore::new(limits.all_bytes.min(Semaphore::MAX_PERMITS))),
-            router: Router::new(api.clone(), door, Console::new(console_only_shows), limits.requests, ended.clone()),
+            router: Router::new(
+                api.clone(),
+                door,
+                Console::new(console_only_shows, tls.is_some()),
+                limits.requests,
+                ended.clone(),
+            ),
             limits,
         });
         let places = Arc::new(Semaphore::new(shared.limits.connections));
@@ -269,10 +285,10 @@ impl Bound {
                 Some(_) = connections.join_next() => {}
                 (accepted, place) = accepted => match accepted {
                     Ok((stream, _)) => {
-                        let (shared, ended) = (shared.clone(), ended.clone());
+                        let (shared, ended, tls) = (shared.clone(), ended.clone(), tls.clone());
                         connections.spawn(async move {
                             let _place = place;
-                            connection(stream, shared, ended).await;
+                            accepted_by(tls, stream, shared, ended).await;
                         });
                     }
                     Err(error) => {
@@ -300,9 +316,27 @@ async fn sweep(api: Arc<Api>) {
     }
 }
 
-async fn connection(stream: TcpStream, shared: Arc<Shared>, mut ended: watch::Receiver<bool>) {
+/// A connection, after its handshake where there is one. A client that never ends the handshake is left.
+async fn accepted_by(tls: Option<Tls>, stream: TcpStream, shared: Arc<Shared>, ended: watch::Receiver<bool>) {
     // Small answers are not to wait for further ones.
     let _ = stream.set_nodelay(true);
+    let Some(tls) = tls else { return connection(stream, shared, ended).await };
+    let mut ends = ended.clone();
+    let shaken = tokio::select! {
+        shaken = tokio::time::timeout(shared.limits.read, tls.accept(stream)) => shaken,
+        _ = ends.wait_for(|ended| *ended) => return,
+    };
+    match shaken {
+        Ok(Ok(stream)) => connection(stream, shared, ended).await,
+        Ok(Err(error)) => tracing::debug!(%error, "a client and this server did not come to terms"),
+        Err(_) => {}
+    }
+}
+
+async fn connection<S>(stream: S, shared: Arc<Shared>, mut ended: watch::Receiver<bool>)
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
     let service = service_fn({
         let shared = shared.clone();
         move |request| {

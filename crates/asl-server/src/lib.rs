@@ -18,6 +18,7 @@ pub mod http;
 mod operation;
 mod page;
 mod route;
+pub mod tls;
 pub mod wire;
 
 pub use http::{Bound, Limits, Listener, Server, ServerError};

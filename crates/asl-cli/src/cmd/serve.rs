@@ -17,6 +17,7 @@ use asl::parts::mock::Mocks;
 use asl::parts::syntax::{Kind, Severity};
 use asl::project::{Opened, Project, ProjectError, Wanted};
 use asl_server::door::Door;
+use asl_server::tls::{Tls, TlsError};
 use asl_server::{Declared, Limits, Listener, Server};
 use clap::Args;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -71,6 +72,8 @@ pub(crate) async fn serve(mut args: Serve) -> Result<Exit, Trouble> {
     let address = SocketAddr::new(args.listen, args.port);
     let mut project = place::project_or_here(&args.place)?;
     let door = door(&args, &project)?;
+    let tls = tls(&project)?;
+    let scheme = if tls.is_some() { "https" } else { "http" };
     project.aws = args.backends.over(&project.aws);
     let log = Arc::new(Log::new(Look::of_stderr(), args.quiet, Sources::of(&project)));
     if !args.quiet {
@@ -85,7 +88,7 @@ pub(crate) async fn serve(mut args: Serve) -> Result<Exit, Trouble> {
     // Clients make queues, tables and activities at run time, and the URLs of queues lead here.
     let reached = if args.listen.is_unspecified() { IpAddr::V4(Ipv4Addr::LOCALHOST) } else { args.listen };
     let reached = SocketAddr::new(reached, listener.address().port());
-    project.identity = project.identity.clone().at(format!("http://{reached}"));
+    project.identity = project.identity.clone().at(format!("{scheme}://{reached}"));
     let services = project.services()?.open_to_clients();
     let builder = engine(SERVER, &project, functions, Mocks::default(), &journal, None);
     let engine = builder?
@@ -99,11 +102,12 @@ pub(crate) async fn serve(mut args: Serve) -> Result<Exit, Trouble> {
     let server = Server::new(engine.clone(), project.identity.clone())
         .limits(limits)
         .door(door)
+        .tls(tls)
         .read_only_console(args.read_only);
     let changed = server.declare(&declared).await.map_err(refused)?;
     let bound = server.on(listener);
     engine.serve().await?;
-    tell(&log, bound.address(), &database, &changed, declared.len());
+    tell(&log, &format!("{scheme}://{}", bound.address()), &database, &changed, declared.len());
     let mut lost = None;
     bound
         .serve(async {
@@ -134,7 +138,7 @@ pub(crate) async fn serve(mut args: Serve) -> Result<Exit, Trouble> {
 /// Which clients are let in: all of them where only this machine reaches the address.
 fn door(args: &Serve, project: &Project) -> Result<Door, Trouble> {
     let variable = || std::env::var_os("ASL_CREDENTIALS").filter(|file| !file.is_empty()).map(PathBuf::from);
-    let file = args.credentials.clone().or_else(variable).or_else(|| project.server_credentials.clone());
+    let file = args.credentials.clone().or_else(variable).or_else(|| project.server.credentials.clone());
     let Some(file) = file else {
         if args.listen.is_loopback() || args.allow_anyone {
             return Ok(Door::open());
@@ -153,6 +157,21 @@ fn door(args: &Serve, project: &Project) -> Result<Door, Trouble> {
     })
 }
 
+/// The certificate that clients are shown, where the project names one.
+fn tls(project: &Project) -> Result<Option<Tls>, Trouble> {
+    let Some((certificate, key)) = &project.server.certificate else { return Ok(None) };
+    let told = |problem: TlsError| {
+        let hint = match &problem {
+            TlsError::File { .. } => {
+                "`Certificate` and `Key` of [server] name PEM files: -----BEGIN CERTIFICATE-----, and a private key"
+            }
+            TlsError::Unfit { .. } => "`Key` of [server] has to be the key of the first certificate in `Certificate`",
+        };
+        Trouble::new(problem.to_string()).hint(hint)
+    };
+    Tls::read(certificate, key).map(Some).map_err(told)
+}
+
 fn refused(error: asl_server::ServerError) -> Trouble {
     let hint = match &error {
         asl_server::ServerError::Address { .. } => {
@@ -164,14 +183,14 @@ fn refused(error: asl_server::ServerError) -> Trouble {
 }
 
 /// Where it listens, and what a client has to know.
-fn tell(log: &Log, address: SocketAddr, database: &Path, changed: &[String], declared: usize) {
+fn tell(log: &Log, url: &str, database: &Path, changed: &[String], declared: usize) {
     let of_project = match (declared, changed.len()) {
         (0, _) => String::new(),
         (all, 0) => format!("; {all} of the project's state machines are as they were"),
         (all, new) => format!("; {new} of the project's {all} state machines are new or changed"),
     };
-    log.say(&format!("serving {} on http://{address}{of_project}\n", place::shorter(database).display()));
-    log.say(&format!("  export AWS_ENDPOINT_URL=http://{address} AWS_DISABLE_HOST_PREFIX_INJECTION=true\n"));
+    log.say(&format!("serving {} on {url}{of_project}\n", place::shorter(database).display()));
+    log.say(&format!("  export AWS_ENDPOINT_URL={url} AWS_DISABLE_HOST_PREFIX_INJECTION=true\n"));
     log.say(&format!(
         "{}\n",
         log.look.dim("  without the second one, clients look for sync-<host> to start synchronous executions and to test states; Ctrl-C stops")

@@ -88,7 +88,7 @@ fn search(h: &mut Html, visitor: &Visitor<'_>) {
 fn footer(h: &mut Html, visitor: &Visitor<'_>) {
     h.tag("footer", &[], |h| {
         h.text("Clients: ");
-        h.leaf("code", &[], &format!("export AWS_ENDPOINT_URL=http://{}", visitor.host));
+        h.leaf("code", &[], &format!("export AWS_ENDPOINT_URL={}://{}", visitor.console.scheme, visitor.host));
         if visitor.console.read_only {
             h.text(" · this console only shows (--read-only)");
         }

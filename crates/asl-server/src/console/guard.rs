@@ -26,12 +26,15 @@ const COOKIE: &str = "asl-console";
 pub(super) struct Guard {
     token: String,
     secret: Secret,
+    /// What the cookie says of TLS.
+    secure: &'static str,
 }
 
 impl Guard {
-    pub(super) fn new() -> Guard {
+    /// `over_tls`: a browser sends the cookie over TLS alone.
+    pub(super) fn new(over_tls: bool) -> Guard {
         let random = || format!("{}{}", uuid::Uuid::new_v4().simple(), uuid::Uuid::new_v4().simple());
-        Guard { token: random(), secret: Secret::from(random()) }
+        Guard { token: random(), secret: Secret::from(random()), secure: if over_tls { "; Secure" } else { "" } }
     }
 
     /// What a form has to carry.
@@ -90,9 +93,10 @@ impl Guard {
         let until = now.millis() + LOGIN_MS;
         let mut response = respond::see_other(&back);
         let cookie = format!(
-            "{COOKIE}={}.{until}.{}; Path=/; HttpOnly; SameSite=Strict; Max-Age={}",
+            "{COOKIE}={}.{until}.{}; Path=/; HttpOnly; SameSite=Strict{}; Max-Age={}",
             encode(id).replace('.', "%2E"),
             self.seal(id, until),
+            self.secure,
             LOGIN_MS / 1000
         );
         respond::set(&mut response, SET_COOKIE, &cookie);

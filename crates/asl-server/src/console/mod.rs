@@ -41,6 +41,8 @@ use tokio::sync::{Semaphore, mpsc, watch};
 #[derive(Debug)]
 pub(crate) struct Console {
     guard: Guard,
+    /// `http` or `https`, as clients reach it.
+    scheme: &'static str,
     read_only: bool,
     /// Places for event streams.
     streams: Arc<Semaphore>,
@@ -59,8 +61,9 @@ struct Visitor<'a> {
 }
 
 impl Console {
-    pub(crate) fn new(read_only: bool) -> Console {
-        Console { guard: Guard::new(), read_only, streams: Arc::new(Semaphore::new(STREAMS)) }
+    pub(crate) fn new(read_only: bool, over_tls: bool) -> Console {
+        let scheme = if over_tls { "https" } else { "http" };
+        Console { guard: Guard::new(over_tls), scheme, read_only, streams: Arc::new(Semaphore::new(STREAMS)) }
     }
 
     /// Answers what a browser asks for; nothing where the request is another client's.

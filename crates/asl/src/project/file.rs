@@ -75,6 +75,10 @@ pub(super) struct ServerSpec {
     /// A file of access keys, as `~/.aws/credentials` is one, relative to the project file: only requests that are signed with one of
     /// them are answered.
     pub(super) credentials: Option<PathBuf>,
+    /// A PEM file with the certificate that clients are shown, relative to the project file; the server then talks TLS. `Key` has its key.
+    pub(super) certificate: Option<PathBuf>,
+    /// A PEM file with the certificate's key, relative to the project file.
+    pub(super) key: Option<PathBuf>,
 }
 
 /// How AWS is reached, or what stands in for it. What is not given is looked up where AWS's own tools do: in the environment

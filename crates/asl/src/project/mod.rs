@@ -94,12 +94,21 @@ pub struct Project {
     pub http: Http,
     /// How long workers keep executions that have ended; `None` for ever.
     pub retention: Option<Retention>,
-    /// The file of access keys that `asl serve` lets in; `None` for anybody on this machine.
-    pub server_credentials: Option<PathBuf>,
+    /// What `asl serve` is told.
+    pub server: ServerFiles,
     /// The file's text, for places.
     text: Arc<str>,
     /// The template, where there is one.
     stack: Option<Arc<stack::Stack>>,
+}
+
+/// The files of a server, their paths resolved.
+#[derive(Clone, Debug, Default)]
+pub struct ServerFiles {
+    /// The access keys that it lets in; `None` for anybody on this machine.
+    pub credentials: Option<PathBuf>,
+    /// The certificate that it shows, and its key; `None` for plain HTTP.
+    pub certificate: Option<(PathBuf, PathBuf)>,
 }
 
 /// From the names of resources to the ids that they have in a template.
@@ -128,7 +137,7 @@ impl Project {
             aws: Aws::default(),
             http: Http::default(),
             retention: None,
-            server_credentials: None,
+            server: ServerFiles::default(),
             text: "".into(),
             stack: None,
         }

@@ -1,9 +1,9 @@
 //! From the text of `asl.toml` to a [`Project`].
 
 use super::error::{Problem, ProjectError};
-use super::file::{BucketSpec, File, Function, Runtime, Setting, Substitution, TemplateSpec};
+use super::file::{BucketSpec, File, Function, Runtime, ServerSpec, Setting, Substitution, TemplateSpec};
 use super::stack::{self, StackOptions};
-use super::{FILE_NAME, Project, environment_file, place, shown};
+use super::{FILE_NAME, Project, ServerFiles, environment_file, place, shown};
 use asl_function::{Code, FunctionSpec};
 use asl_task::embedded::{Identity, QueueSpec, Services, SpecError, TableSpec, TopicSpec};
 use std::collections::{BTreeMap, BTreeSet};
@@ -42,6 +42,7 @@ pub(super) fn load(file: &Path, template: Option<&Path>, options: &StackOptions)
     project.identity = reader.identity(&parsed, &project.identity);
     project.aws = reader.aws(&parsed);
     project.http = reader.http(&parsed, &project.identity.region);
+    let server = reader.server(parsed.server.as_ref());
     let functions: Vec<FunctionSpec> =
         parsed.functions.iter().filter_map(|(name, f)| reader.function(name, f)).collect();
     let buckets: Vec<_> = parsed.buckets.iter().filter_map(|(name, b)| reader.bucket(name, b)).collect();
@@ -60,8 +61,7 @@ pub(super) fn load(file: &Path, template: Option<&Path>, options: &StackOptions)
     project.services.rules.extend(parsed.rules);
     project.buckets.extend(buckets);
     project.retention = parsed.retention;
-    let credentials = parsed.server.and_then(|server| server.credentials);
-    project.server_credentials = credentials.map(|file| project.root.join(file));
+    project.server = server;
     let own = declared.iter().map(|name| project.physical(name).to_owned());
     project.services.functions = own.chain(project.functions.iter().map(|spec| spec.name.clone())).collect();
     if let Err(errors) = Services::new(&project.services, project.identity.clone()) {
@@ -212,6 +212,18 @@ impl Reader<'_> {
         problem.span = place::find_key(self.text, path);
         problem.help = Some(help.into());
         self.problems.push(problem);
+    }
+
+    fn server(&mut self, spec: Option<&ServerSpec>) -> ServerFiles {
+        let Some(spec) = spec else { return ServerFiles::default() };
+        let file = |file: &Option<PathBuf>| file.as_ref().map(|file| self.root.join(file));
+        let (credentials, certificate, key) = (file(&spec.credentials), file(&spec.certificate), file(&spec.key));
+        if certificate.is_some() != key.is_some() {
+            let (there, missing) = if key.is_none() { ("Certificate", "Key") } else { ("Key", "Certificate") };
+            let help = format!("add `{missing} = \"...pem\"`, or take out `{there}`: TLS needs both");
+            self.report_key(&format!("server.{there}"), format!("`{there}` has no `{missing}` beside it"), help);
+        }
+        ServerFiles { credentials, certificate: certificate.zip(key) }
     }
 
     fn identity(&mut self, file: &File, default: &Identity) -> Identity {
