@@ -64,6 +64,11 @@ impl Budget {
         }
     }
 
+    /// Gives back what was paid for work that turned out not to be needed.
+    pub(super) fn unspend(&self, work: usize) {
+        self.work.set(self.work.get().saturating_add(work).min(self.bounds.work));
+    }
+
     /// One level deeper; to be left again with [`Budget::leave`].
     ///
     /// # Errors

@@ -66,6 +66,27 @@ impl Part {
         }
     }
 
+    /// About how many states the crate's matcher may have to look at for one byte.
+    pub(super) fn states(&self) -> usize {
+        match self {
+            Part::Char(_) => 1,
+            // Several bytes make up a character.
+            Part::Any => 8,
+            Part::Set { ranges, negated } => match ranges.last() {
+                Some((_, last)) if last.is_ascii() && !negated => 1,
+                _ => 8,
+            },
+            Part::Start | Part::End | Part::Boundary { .. } | Part::Back(_) | Part::Named(_) => 1,
+            Part::Group(_, part) | Part::Look { part, .. } => part.states().saturating_add(2),
+            Part::Sequence(parts) | Part::Choice(parts) => {
+                parts.iter().map(Part::states).fold(1, usize::saturating_add)
+            }
+            Part::Repeat { part, least, most, .. } => {
+                part.states().saturating_add(1).saturating_mul(most.unwrap_or(*least + 1).max(1))
+            }
+        }
+    }
+
     fn may_be_long(&self) -> bool {
         match self {
             Part::Group(_, part) => part.may_be_long(),

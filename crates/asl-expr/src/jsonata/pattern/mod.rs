@@ -16,6 +16,10 @@ use std::sync::OnceLock;
 
 /// How large a compiled pattern may be, in bytes.
 const COMPILED_BYTES: usize = 1 << 20;
+/// A pattern of so many states costs nothing beyond what its caller pays for the text.
+const SMALL_STATES: usize = 64;
+/// So many states are looked at for a unit of work.
+const STATES_FOR_WORK: usize = 4;
 
 /// A regular expression, compiled when it is first used.
 #[derive(Debug)]
@@ -32,6 +36,8 @@ pub(super) enum Compiled {
         regex: Regex,
         /// Each match may cost as much as all the text after it.
         reads_ahead: bool,
+        /// What a byte may cost beyond what the caller pays for it: a pattern with many states, in work.
+        byte_work: usize,
     },
     Tried(Program),
 }
@@ -85,7 +91,10 @@ impl Pattern {
                 linear::write(&syntax.root, ignore_case, &mut text);
                 let mut builder = RegexBuilder::new(&text);
                 match builder.size_limit(COMPILED_BYTES).dfa_size_limit(COMPILED_BYTES).build() {
-                    Ok(regex) => return Ok(Compiled::Linear { regex, reads_ahead: syntax.root.reads_ahead() }),
+                    Ok(regex) => {
+                        let byte_work = syntax.root.states().saturating_sub(SMALL_STATES) / STATES_FOR_WORK;
+                        return Ok(Compiled::Linear { regex, reads_ahead: syntax.root.reads_ahead(), byte_work });
+                    }
                     Err(regex::Error::CompiledTooBig(_)) => return Err(Unusable::TooLarge),
                     Err(_) => {}
                 }
@@ -102,11 +111,18 @@ impl Compiled {
     /// The bounds on work and memory.
     pub(super) fn find<'t>(&self, run: &Run<'_>, text: &'t str, at: usize) -> Result<Option<Found<'t>>, Fail> {
         Ok(match self {
-            Compiled::Linear { regex, reads_ahead } => {
+            Compiled::Linear { regex, reads_ahead, byte_work } => {
                 if *reads_ahead && at > 0 {
                     run.spend((text.len() - at) / 2)?;
                 }
-                regex.captures_at(text, at).map(Found::Linear)
+                run.spend(byte_work.saturating_mul(text.len() - at))?;
+                let found = regex.captures_at(text, at);
+                if let Some(found) = found.as_ref().and_then(|found| found.get(0))
+                    && !reads_ahead
+                {
+                    run.budget.unspend(byte_work.saturating_mul(text.len() - found.end()));
+                }
+                found.map(Found::Linear)
             }
             Compiled::Tried(program) => {
                 backtrack::find(program, text, at, &run.budget)?.map(|groups| Found::Tried(text, groups))
@@ -118,7 +134,10 @@ impl Compiled {
     /// The bounds on work and memory.
     pub(super) fn is_match(&self, run: &Run<'_>, text: &str) -> Result<bool, Fail> {
         match self {
-            Compiled::Linear { regex, .. } => Ok(regex.is_match(text)),
+            Compiled::Linear { regex, byte_work, .. } => {
+                run.spend(byte_work.saturating_mul(text.len()))?;
+                Ok(regex.is_match(text))
+            }
             Compiled::Tried(program) => Ok(backtrack::find(program, text, 0, &run.budget)?.is_some()),
         }
     }
