@@ -408,3 +408,30 @@ fn a_project_file_adds_to_a_template_and_overrides_it() {
         .says("parameter `Stage` has no value")
         .says("--parameter Stage=VALUE");
 }
+
+/// What a template says is EXPRESS runs as that; `--express` takes any definition for one.
+#[test]
+fn express_state_machines_run_by_their_own_rules() {
+    let place = Place::empty();
+    let wait = r#"{"StartAt": "W", "States": {"W": {"Type": "Wait", "Seconds": 400, "End": true}}}"#;
+    let token = r#"{"StartAt": "T", "States": {"T": {"Type": "Task", "End": true,
+        "Resource": "arn:aws:states:::sqs:sendMessage.waitForTaskToken",
+        "Parameters": {"QueueUrl": "Q", "MessageBody": "x"}}}}"#;
+    let template = format!(
+        r#"{{"Resources": {{"Fast": {{"Type": "AWS::Serverless::StateMachine", "Properties": {{"Type": "EXPRESS", "Definition": {wait}}}}}}}}}"#
+    );
+    place.write("template.json", &template);
+    place.write("wait.asl.json", wait);
+    place.write("token.asl.json", token);
+    for args in [&["run", "template.json"][..], &["run", "wait.asl.json", "--express"]] {
+        // An Express execution has five minutes.
+        let ran = place.asl(&[args, &["--skip-time"]].concat());
+        ran.ends(1).says("timed out in 5 min 0 s").says("Express: AWS bills 300000 ms at 64 MB");
+        let described = place.asl(&["describe", "--json"]).ends(0).json();
+        assert!(described["executionArn"].as_str().unwrap().contains(":express:"), "{described}");
+    }
+    place.asl(&["run", "wait.asl.json", "--skip-time"]).ends(0);
+    place.asl(&["run", "token.asl.json", "--express"]).ends(2).says("not-in-express");
+    let arn = place.asl(&["start", "template.json"]).ends(0).stdout;
+    assert!(arn.contains(":express:"), "{arn}");
+}

@@ -1,7 +1,7 @@
 //! `asl run`: everything is checked first; only then is the database touched.
 
 use crate::args::{BackendChoices, Place, size};
-use crate::common::definition::{Checked, checked, note};
+use crate::common::definition::{Checked, checked_as, note};
 use crate::common::engine::{engine, follow, log_sink, shut_down, tell_waits};
 use crate::common::input::read_json;
 use crate::common::interrupt::Interrupt;
@@ -14,9 +14,10 @@ use crate::render::look::Look;
 use crate::render::progress::Progress;
 use crate::terminal::say;
 use asl::parts::mock::Mocks;
+use asl::parts::syntax::Kind;
 use asl::parts::syntax::model::{Definition, State, StateKind};
 use asl::project::Opened;
-use asl::{Clock, StartExecution};
+use asl::{Clock, StartAs, StartExecution, Value, aws};
 use clap::Args;
 use std::path::Path;
 use std::path::PathBuf;
@@ -35,6 +36,9 @@ pub(crate) struct Run {
     /// The execution's name [default: a new UUID]
     #[arg(long, short)]
     pub(crate) name: Option<String>,
+    /// Run it as a synchronous Express execution: its rules, five minutes, and what AWS would bill. So runs what a template says is EXPRESS
+    #[arg(long)]
+    pub(crate) express: bool,
     /// Say nothing on stderr but errors
     #[arg(long, short)]
     pub(crate) quiet: bool,
@@ -59,10 +63,11 @@ pub(crate) struct Run {
 pub(crate) fn run(args: Run) -> Result<Exit, Trouble> {
     let look = Look::of_stderr();
     let wanted = args.place.stack.wanted(args.state_machine.as_deref());
-    let checked = checked(&args.definition, args.place.project.as_deref(), &wanted)?;
+    let checked = checked_as(&args.definition, args.place.project.as_deref(), &wanted, args.express)?;
     let Checked { mut opened, definition, warnings } = checked;
     opened.project.aws = args.backends.over(&opened.project.aws);
-    let Opened { project, source, name, .. } = &opened;
+    let Opened { project, source, name, options, .. } = &opened;
+    let express = options.kind == Kind::Express;
     if !args.quiet {
         note(&opened.notes, look);
         mention(&args.definition, warnings, look);
@@ -87,16 +92,31 @@ pub(crate) fn run(args: Run) -> Result<Exit, Trouble> {
         let engine = engine("asl run", project, functions, mocks, &journal, progress.clone())?;
         let engine = engine.clock(clock).max_memory(args.max_memory).build();
         let start = StartExecution { definition, state_machine: name, name: args.name.as_deref(), input: &input };
-        let ended = match engine.start(start).await {
-            Ok(started) => tokio::select! {
-                ended = follow(engine.wait_for(&started), &started.name, &mut interrupt) => ended,
-                () = tell_waits(&journal, &started.arn, progress.as_deref()) => Ok(Exit::Done),
-            },
+        let ended = match engine.start_as(start, StartAs { express, ..StartAs::default() }).await {
+            Ok(started) => {
+                let outcome = async {
+                    let ended = engine.ended(&started).await?;
+                    if let (true, false, Some(at)) = (express, args.quiet, started.at()) {
+                        billed(&aws::billing_details(at, ended.at), look);
+                    }
+                    Ok(ended.outcome)
+                };
+                tokio::select! {
+                    ended = follow(outcome, &started.name, &mut interrupt) => ended,
+                    () = tell_waits(&journal, &started.arn, progress.as_deref()) => Ok(Exit::Done),
+                }
+            }
             Err(refused) => Err(refused.into()),
         };
         shut_down(&engine, journal, &mut interrupt).await?;
         ended
     })
+}
+
+/// What AWS would bill for an Express execution.
+fn billed(details: &Value, look: Look) {
+    let (ms, mb) = (&details["billedDurationInMilliseconds"], &details["billedMemoryUsedInMB"]);
+    say(&format!("{}\n", look.dim(&format!("Express: AWS bills {ms} ms at {mb} MB"))));
 }
 
 /// An execution is one machine; the children of a Distributed Map are executions of their own.

@@ -10,8 +10,9 @@ use crate::render::look::Look;
 use crate::render::text::json;
 use crate::terminal::{answer, say};
 use asl::parts::mock::Mocks;
+use asl::parts::syntax::Kind;
 use asl::project::Opened;
-use asl::{StartExecution, aws};
+use asl::{StartAs, StartExecution, aws};
 use clap::Args;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -39,7 +40,7 @@ pub(crate) struct Start {
 pub(crate) async fn start(args: Start) -> Result<Exit, Trouble> {
     let wanted = args.place.stack.wanted(args.state_machine.as_deref());
     let Checked { opened, definition, .. } = checked(&args.definition, args.place.project.as_deref(), &wanted)?;
-    let Opened { project, source, name, .. } = opened;
+    let Opened { project, source, name, options, .. } = opened;
     let functions = project.functions(Arc::new(|_| {}))?;
     project.check(&source, &definition, &functions, &Mocks::default())?;
     let (input, _) = read_json("the input", args.input.as_deref().unwrap_or("{}"))?;
@@ -47,7 +48,8 @@ pub(crate) async fn start(args: Start) -> Result<Exit, Trouble> {
     let journal = place::write(&place::database_of(&args.place, &project)).await?;
     let engine = engine("asl start", &project, functions, Mocks::default(), &journal, None)?.build();
     let start = StartExecution { definition, state_machine: &name, name: args.name.as_deref(), input: &input };
-    let started = engine.submit(start).await?;
+    let about = StartAs { express: options.kind == Kind::Express, ..StartAs::default() };
+    let started = engine.submit_as(start, about).await?;
     if args.json {
         let row = place::execution(&journal, Some(&started.arn)).await?;
         answer(&json(&aws::start_execution(&started.arn, row.started)))?;

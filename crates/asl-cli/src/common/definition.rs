@@ -6,7 +6,7 @@ use crate::render::look::Look;
 use crate::render::snippet::Finding;
 use crate::terminal::say;
 use asl::Definition;
-use asl::parts::syntax::{self, Loaded, Severity, Source, load};
+use asl::parts::syntax::{self, Kind, Loaded, Severity, Source, load};
 use asl::project::{Opened, Problem, Wanted};
 use std::path::Path;
 use std::sync::Arc;
@@ -23,7 +23,23 @@ pub(crate) struct Checked {
 /// # Errors
 /// With every place that is wrong.
 pub(crate) fn checked(file: &Path, named: Option<&Path>, wanted: &Wanted) -> Result<Checked, Trouble> {
-    let opened = place::open(file, named, wanted)?;
+    checked_as(file, named, wanted, false)
+}
+
+/// As [`checked`]; `express` takes it for an Express state machine, whatever its template says.
+///
+/// # Errors
+/// As for [`checked`].
+pub(crate) fn checked_as(
+    file: &Path,
+    named: Option<&Path>,
+    wanted: &Wanted,
+    express: bool,
+) -> Result<Checked, Trouble> {
+    let mut opened = place::open(file, named, wanted)?;
+    if express {
+        opened.options.kind = Kind::Express;
+    }
     let loaded = load(&opened.source, &opened.options);
     let warnings = loaded.count(Severity::Warning);
     match loaded.definition {

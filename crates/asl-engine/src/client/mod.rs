@@ -113,11 +113,20 @@ impl Client {
     /// # Errors
     /// When the name or the input is not acceptable, or the store cannot be written. Then nothing has started.
     pub async fn submit(&self, start: StartExecution<'_>) -> Result<Started, EngineError> {
-        let (execution, definition, mut machine) = self.prepare(start, &StartAs::default())?;
+        self.submit_as(start, StartAs::default()).await
+    }
+
+    /// As [`Client::submit`], with what is known of the state machine, and what the caller named.
+    ///
+    /// # Errors
+    /// As for [`Client::submit`].
+    pub async fn submit_as(&self, start: StartExecution<'_>, about: StartAs) -> Result<Started, EngineError> {
+        let (execution, definition, mut machine) = self.prepare(start, &about)?;
         let started = Started::known(&execution.arn, &execution.name);
         let now = self.clock.now();
         let run = |machine: &mut Machine| machine.run(now, Budget::steps(0));
-        let (new, _) = begin(now, &mut machine, execution, definition, None, run)?;
+        let (mut new, _) = begin(now, &mut machine, execution, definition, None, run)?;
+        new.started_as = about.started_as;
         let submitted = self.store.submit(new).await;
         submitted.map_err(|error| EngineError::from(error).of_name(&started.name))?;
         Ok(started)

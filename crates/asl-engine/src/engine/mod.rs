@@ -142,8 +142,16 @@ impl Engine {
     /// # Errors
     /// As for [`Engine::start`].
     pub async fn submit(&self, start: StartExecution<'_>) -> Result<Started, EngineError> {
+        self.submit_as(start, StartAs::default()).await
+    }
+
+    /// As [`Engine::submit`], with what is known of the state machine, and what the caller named.
+    ///
+    /// # Errors
+    /// As for [`Engine::start`].
+    pub async fn submit_as(&self, start: StartExecution<'_>, about: StartAs) -> Result<Started, EngineError> {
         self.check(&start.definition)?;
-        let started = self.client().submit(start).await?;
+        let started = self.client().submit_as(start, about).await?;
         self.inner.wake.notify_one();
         Ok(started)
     }

@@ -5,11 +5,7 @@
 
 use super::{Answer, Api, Params};
 use crate::wire::ApiError;
-use asl::{Ended, Map, Outcome, Value};
-
-/// In steps of which durations and memory are billed.
-const BILLED_MS: i64 = 100;
-const BILLED_MB: i64 = 64;
+use asl::{Ended, Map, Outcome, Value, aws};
 
 impl Api {
     pub(super) async fn start_sync_execution(&self, p: Params<'_>) -> Answer {
@@ -54,10 +50,7 @@ impl Api {
                 out.insert("cause", failure.cause.clone());
             }
         }
-        let took_ms = (stopped.millis() - began.millis()).max(1);
-        let billed_ms = (took_ms + BILLED_MS - 1) / BILLED_MS * BILLED_MS;
-        let billing = [("billedMemoryUsedInMB", BILLED_MB), ("billedDurationInMilliseconds", billed_ms)];
-        out.insert("billingDetails", Map::from_iter(billing));
+        out.insert("billingDetails", aws::billing_details(began, stopped));
         Ok(out)
     }
 }
