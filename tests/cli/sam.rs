@@ -432,6 +432,6 @@ fn express_state_machines_run_by_their_own_rules() {
     }
     place.asl(&["run", "wait.asl.json", "--skip-time"]).ends(0);
     place.asl(&["run", "token.asl.json", "--express"]).ends(2).says("not-in-express");
-    let arn = place.asl(&["start", "template.json"]).ends(0).stdout;
+    let arn = place.asl(&["start", "template.json"]).ends(0).stdout.clone();
     assert!(arn.contains(":express:"), "{arn}");
 }
