@@ -8,6 +8,8 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 const PASS: &str = r#"{"StartAt": "A", "States": {"A": {"Type": "Pass", "End": true}}}"#;
 
@@ -17,6 +19,8 @@ struct Served {
     address: String,
     /// What it said before it was ready.
     said: String,
+    /// What it said since.
+    later: Arc<Mutex<String>>,
 }
 
 impl Served {
@@ -31,9 +35,16 @@ impl Served {
             assert_ne!(lines.read_line(&mut line).unwrap(), 0, "it ended without saying where it listens");
         }
         // Whatever else it says must have a reader.
-        std::thread::spawn(move || std::io::copy(&mut lines, &mut std::io::sink()));
+        let later = Arc::new(Mutex::new(String::new()));
+        let kept = later.clone();
+        std::thread::spawn(move || {
+            let mut line = String::new();
+            while lines.read_line(&mut line).is_ok_and(|read| read > 0) {
+                kept.lock().unwrap().push_str(&std::mem::take(&mut line));
+            }
+        });
         let address = line.split("://").nth(1).unwrap().split(' ').next().unwrap().to_owned();
-        Served { child, address, said }
+        Served { child, address, said, later }
     }
 
     fn call(&self, operation: &str, request: &Value) -> std::io::Result<(u16, Value)> {
@@ -44,6 +55,15 @@ impl Served {
         let (status, body) = self.call(operation, request).unwrap();
         assert_eq!(status, 200, "{operation} {request}: {body}");
         body
+    }
+
+    /// Waits until it has said this, since it was ready.
+    fn says(&self, text: &str) {
+        let deadline = Instant::now() + Duration::from_secs(30);
+        while !self.later.lock().unwrap().contains(text) {
+            assert!(Instant::now() < deadline, "{text:?} was not said:\n{}", self.later.lock().unwrap());
+            std::thread::sleep(Duration::from_millis(20));
+        }
     }
 
     fn kill(mut self) {
@@ -194,6 +214,45 @@ fn other_machines_are_let_in_with_keys_only() {
     let served = Served::start(&place, &["--listen", "127.0.0.2"]);
     let (status, told) = served.call("ListStateMachines", &json!({})).unwrap();
     assert_eq!((status, &told["message"]), (400, &json!("Missing Authentication Token")));
+}
+
+#[test]
+fn what_is_edited_is_served() {
+    let place = Place::empty();
+    let machine = |seconds: u32| {
+        format!(r#"{{"StartAt": "A", "States": {{"A": {{"Type": "Wait", "Seconds": {seconds}, "End": true}}}}}}"#)
+    };
+    place.write("asl.toml", "");
+    place.write("slow.asl.json", &machine(3600));
+    let served = Served::start(&place, &["--watch"]);
+    let arn = "arn:aws:states:us-east-1:000000000000:stateMachine:slow";
+    let started = served.ok("StartExecution", &json!({"stateMachineArn": arn}));
+    place.write("slow.asl.json", &machine(36));
+    served.says("slow.asl.json has changed: 1 state machine new or changed: slow");
+    let now = served.ok("DescribeStateMachine", &json!({"stateMachineArn": arn}));
+    assert!(now["definition"].as_str().unwrap().contains(": 36,"), "{now}");
+    let runs = json!({"executionArn": started["executionArn"]});
+    let before = served.ok("DescribeStateMachineForExecution", &runs);
+    assert!(before["definition"].as_str().unwrap().contains(": 3600,"), "an execution keeps what it began with");
+    // What does not load is told, with its place, and the last that did is there still.
+    place.write("slow.asl.json", &machine(7).replace("\"Wait\"", "\"Wiat\""));
+    served.says("slow.asl.json:1:");
+    served.says("no state machine is another one");
+    let now = served.ok("DescribeStateMachine", &json!({"stateMachineArn": arn}));
+    assert!(now["definition"].as_str().unwrap().contains(": 36,"), "{now}");
+    place.write("new.asl.json", PASS);
+    served.says("new.asl.json has changed: 1 state machine new or changed: new");
+    // The project file: another server on the same address, and the execution goes on.
+    place.write("asl.toml", "[queues.Orders]\nVisibility = 3\n");
+    served.says("asl.toml has changed and cannot be used; the server goes on as before");
+    place.write("asl.toml", "[queues.Orders]\n");
+    served.says("asl.toml has changed: it is reloaded");
+    served.says("serving");
+    let found = place.asl(&["queue", "send", "Orders", "x"]);
+    found.ends(0);
+    assert_eq!(served.ok("DescribeExecution", &runs)["status"], "RUNNING");
+    served.ok("StopExecution", &runs);
+    assert_eq!(served.stop(), 0);
 }
 
 /// What Python's own client hears over TLS from `https://localhost:PORT`, when it trusts that authority.

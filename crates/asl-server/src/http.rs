@@ -181,23 +181,9 @@ impl Server {
         self
     }
 
-    /// Makes the state machines of a project, or brings them up to date. Returns the names of those that are new or changed.
-    ///
-    /// # Errors
-    /// For the first that is not accepted.
-    pub async fn declare(&self, machines: &[Declared]) -> Result<Vec<String>, ServerError> {
-        let mut changed = Vec::new();
-        for machine in machines {
-            let declared = self.api.declare(machine).await;
-            let refused = |error: crate::wire::ApiError| ServerError::Declared {
-                name: machine.name.clone(),
-                problem: error.message,
-            };
-            if declared.map_err(refused)? {
-                changed.push(machine.name.clone());
-            }
-        }
-        Ok(changed)
+    /// What makes the state machines of a project, also while the server answers.
+    pub fn declarer(&self) -> Declarer {
+        Declarer(self.api.clone())
     }
 
     /// Listens on an address, which may have port 0.
@@ -214,9 +200,36 @@ impl Server {
     }
 }
 
-/// An address that is listened on. For those who have to know it before there is a server: the URLs of queues show it.
+/// Makes the state machines of a project in a server's catalogue.
+#[derive(Clone)]
+pub struct Declarer(Arc<Api>);
+
+impl Declarer {
+    /// Makes state machines, or brings them up to date: executions that run keep the definition they began with. Returns the names of
+    /// those that are new or changed.
+    ///
+    /// # Errors
+    /// For the first that is not accepted.
+    pub async fn declare(&self, machines: &[Declared]) -> Result<Vec<String>, ServerError> {
+        let mut changed = Vec::new();
+        for machine in machines {
+            let declared = self.0.declare(machine).await;
+            let refused = |error: crate::wire::ApiError| ServerError::Declared {
+                name: machine.name.clone(),
+                problem: error.message,
+            };
+            if declared.map_err(refused)? {
+                changed.push(machine.name.clone());
+            }
+        }
+        Ok(changed)
+    }
+}
+
+/// An address that is listened on. Its clones are the same. For those who have to know it before there is a server: the URLs of queues show it.
+#[derive(Clone)]
 pub struct Listener {
-    listener: TcpListener,
+    listener: Arc<TcpListener>,
     address: SocketAddr,
 }
 
@@ -229,7 +242,7 @@ impl Listener {
         let failed = |problem| ServerError::Address { address, problem };
         let listener = TcpListener::bind(address).await.map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
-        Ok(Listener { listener, address })
+        Ok(Listener { listener: Arc::new(listener), address })
     }
 
     /// Where it listens.

@@ -21,5 +21,5 @@ mod route;
 pub mod tls;
 pub mod wire;
 
-pub use http::{Bound, Limits, Listener, Server, ServerError};
+pub use http::{Bound, Declarer, Limits, Listener, Server, ServerError};
 pub use operation::Declared;

@@ -6,6 +6,7 @@ use crate::common::definition::note;
 use crate::common::engine::engine;
 use crate::common::interrupt::Interrupt;
 use crate::common::place;
+use crate::common::watch::{self, Watched};
 use crate::exit::{Exit, Trouble, error};
 use crate::render::blame::Sources;
 use crate::render::log::Log;
@@ -19,7 +20,7 @@ use asl::{Database, Engine, FunctionSet, Timestamp};
 use clap::Args;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 /// What other processes see.
 pub(crate) const WORKER: &str = "asl worker";
@@ -55,7 +56,7 @@ pub(crate) async fn worker(mut args: WorkerArgs) -> Result<Exit, Trouble> {
     let mut signals = Interrupt::listen()?;
     let database = place::database_of(&args.place, &project);
     let journal = place::write(&database).await?;
-    let mut watched = Watched::of(&project);
+    let mut watched = Watched::of(project.files());
     if !args.quiet {
         note(project.notes(), log.look);
     }
@@ -98,13 +99,10 @@ pub(crate) fn functions(project: &Project, log: &Arc<Log>) -> Result<FunctionSet
     Ok(project.functions(Arc::new(move |line: LogLine| sink.function(called.of(&line.function), &line.text)))?)
 }
 
-/// How often it is looked whether the project file changed.
-const LOOK: Duration = Duration::from_millis(500);
-
 /// Waits until the project file, or the template, is another one that can be used. Of one that cannot, it says why, once.
 async fn changed(args: &WorkerArgs, log: &Arc<Log>, watched: &mut Watched) -> (Project, FunctionSet) {
     loop {
-        tokio::time::sleep(LOOK).await;
+        tokio::time::sleep(watch::LOOK).await;
         let Some(file) = watched.look() else { continue };
         let file = place::shorter(&file).display().to_string();
         let loaded = load(args).and_then(|project| Ok((functions(&project, log)?, project)));
@@ -114,7 +112,7 @@ async fn changed(args: &WorkerArgs, log: &Arc<Log>, watched: &mut Watched) -> (P
                 log.say(&format!(
                     "{file} has changed: it is reloaded when tasks in flight have ended, within {within} s\n"
                 ));
-                *watched = Watched::of(&project);
+                *watched = Watched::of(project.files());
                 return (project, functions);
             }
             Err(trouble) => {
@@ -126,34 +124,6 @@ async fn changed(args: &WorkerArgs, log: &Arc<Log>, watched: &mut Watched) -> (P
             }
         }
     }
-}
-
-/// The files that make up a project, and what they were when they were last looked at.
-struct Watched(Vec<(PathBuf, Option<Stamp>)>);
-
-/// When a file was changed, and its length.
-type Stamp = (SystemTime, u64);
-
-impl Watched {
-    fn of(project: &Project) -> Watched {
-        Watched(project.files().into_iter().map(|file| (file.clone(), stamp(&file))).collect())
-    }
-
-    /// A file that has changed since. One that is gone is likely being replaced.
-    fn look(&mut self) -> Option<PathBuf> {
-        let is_other = |(file, known): &mut (PathBuf, Option<Stamp>)| {
-            let now = stamp(file);
-            let changed = now.is_some() && now != *known;
-            *known = if changed { now } else { *known };
-            changed.then(|| file.clone())
-        };
-        self.0.iter_mut().filter_map(is_other).last()
-    }
-}
-
-fn stamp(file: &Path) -> Option<Stamp> {
-    let meta = std::fs::metadata(file).ok()?;
-    Some((meta.modified().ok()?, meta.len()))
 }
 
 /// How often it is looked whether executions have been kept long enough.

@@ -11,3 +11,4 @@ pub(crate) mod owner;
 pub(crate) mod place;
 pub(crate) mod services;
 pub(crate) mod threads;
+pub(crate) mod watch;

@@ -1,25 +1,27 @@
 //! `asl serve`: AWS Step Functions' API over HTTP. It is a worker as `asl worker` is one.
 
+mod declared;
+mod watch;
+
 use super::worker::{functions, keep};
 use crate::args::{BackendChoices, Place};
 use crate::common::definition::note;
 use crate::common::engine::engine;
-use crate::common::find::below;
 use crate::common::interrupt::Interrupt;
 use crate::common::place;
 use crate::exit::{Exit, Trouble};
 use crate::render::blame::Sources;
 use crate::render::log::Log;
 use crate::render::look::Look;
-use crate::render::snippet::Finding;
-use crate::terminal::say;
+use crate::render::text::counted;
 use asl::parts::mock::Mocks;
-use asl::parts::syntax::{Kind, Severity};
-use asl::project::{Opened, Project, ProjectError, Wanted};
+use asl::project::Project;
+use asl::{Database, Engine, EngineError, FunctionSet};
 use asl_server::door::Door;
 use asl_server::tls::{Tls, TlsError};
-use asl_server::{Declared, Limits, Listener, Server};
+use asl_server::{Limits, Listener, Server};
 use clap::Args;
+use declared::declared;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -55,6 +57,9 @@ pub(crate) struct Serve {
     /// When told to stop, how long requests and tasks in flight may go on, in seconds
     #[arg(long, value_name = "SECONDS", default_value_t = 10)]
     pub(crate) drain_timeout: u32,
+    /// Reload the project, its definitions and its functions when their files change; executions that run keep the definition they began with
+    #[arg(long)]
+    pub(crate) watch: bool,
     /// The console in the browser only shows and does not act; the API is not changed by this
     #[arg(long)]
     pub(crate) read_only: bool,
@@ -67,72 +72,123 @@ pub(crate) struct Serve {
     pub(crate) place: Place,
 }
 
+/// What a server is made of that may change while it runs.
+struct Setup {
+    project: Project,
+    functions: FunctionSet,
+    door: Door,
+    tls: Option<Tls>,
+}
+
+impl Setup {
+    fn of(args: &Serve, project: Project, log: &Arc<Log>) -> Result<Setup, Trouble> {
+        let (door, tls) = (door(args, &project)?, tls(&project)?);
+        let functions = functions(&project, log)?;
+        Ok(Setup { project, functions, door, tls })
+    }
+}
+
+/// Why a server ends.
+enum End {
+    /// It was told to.
+    Told,
+    /// The engine cannot go on.
+    Lost(EngineError),
+    /// The project is another one.
+    Changed(Box<Setup>),
+}
+
 pub(crate) async fn serve(mut args: Serve) -> Result<Exit, Trouble> {
     args.place.project = args.file.take().or(args.place.project);
-    let address = SocketAddr::new(args.listen, args.port);
-    let mut project = place::project_or_here(&args.place)?;
-    let door = door(&args, &project)?;
-    let tls = tls(&project)?;
-    let scheme = if tls.is_some() { "https" } else { "http" };
-    project.aws = args.backends.over(&project.aws);
+    let project = load(&args)?;
     let log = Arc::new(Log::new(Look::of_stderr(), args.quiet, Sources::of(&project)));
     if !args.quiet {
         note(project.notes(), log.look);
     }
-    let declared = declared(&project, &log)?;
-    let functions = functions(&project, &log)?;
+    let mut setup = Setup::of(&args, project, &log)?;
     let mut signals = Interrupt::listen()?;
-    let database = place::database_of(&args.place, &project);
+    let database = place::database_of(&args.place, &setup.project);
     let journal = place::write(&database).await?;
-    let listener = Listener::bind(address).await.map_err(refused)?;
+    let mut listener = Some(Listener::bind(SocketAddr::new(args.listen, args.port)).await.map_err(refused)?);
+    loop {
+        // One that is not started again is left with the server: whoever comes later is refused at once.
+        let Some(listener) = (if args.watch { listener.clone() } else { listener.take() }) else { break };
+        let (engine, end) = answer(&args, setup, (&journal, &database), listener, &log, &mut signals).await?;
+        if let End::Lost(lost) = end {
+            engine.shutdown().await?;
+            journal.close().await;
+            return Err(lost.into());
+        }
+        tokio::select! {
+            drained = engine.drain(Duration::from_secs(args.drain_timeout.into())) => drained?,
+            () = signals.came() => return Ok(Exit::Interrupted),
+        }
+        match end {
+            End::Changed(next) => setup = *next,
+            End::Told | End::Lost(_) => break,
+        }
+    }
+    let open = journal.counts().await?.get(&asl::Status::Running).copied().unwrap_or(0);
+    journal.close().await;
+    log.say(&format!("stopped; {} in {}\n", counted(open, "open execution"), place::shorter(&database).display()));
+    Ok(Exit::Done)
+}
+
+fn load(args: &Serve) -> Result<Project, Trouble> {
+    let mut project = place::project_or_here(&args.place)?;
+    project.aws = args.backends.over(&project.aws);
+    Ok(project)
+}
+
+/// Answers with one setup, until something ends that. The engine is to be drained.
+async fn answer(
+    args: &Serve,
+    setup: Setup,
+    (journal, database): (&Database, &Path),
+    listener: Listener,
+    log: &Arc<Log>,
+    signals: &mut Interrupt,
+) -> Result<(Engine, End), Trouble> {
+    let Setup { mut project, functions, door, tls } = setup;
+    let declared = declared(&project, log)?;
+    let scheme = if tls.is_some() { "https" } else { "http" };
     // Clients make queues, tables and activities at run time, and the URLs of queues lead here.
     let reached = if args.listen.is_unspecified() { IpAddr::V4(Ipv4Addr::LOCALHOST) } else { args.listen };
     let reached = SocketAddr::new(reached, listener.address().port());
     project.identity = project.identity.clone().at(format!("{scheme}://{reached}"));
     let services = project.services()?.open_to_clients();
-    let builder = engine(SERVER, &project, functions, Mocks::default(), &journal, None);
-    let engine = builder?
+    let engine = engine(SERVER, &project, functions, Mocks::default(), journal, None)?
         .services(services)
         .max_active(args.max_active as usize)
         .max_memory(args.max_memory)
         .observer(log.clone())
         .build();
     let drain = Duration::from_secs(args.drain_timeout.into());
-    let limits = Limits { drain, ..Limits::default() };
     let server = Server::new(engine.clone(), project.identity.clone())
-        .limits(limits)
+        .limits(Limits { drain, ..Limits::default() })
         .door(door)
         .tls(tls)
         .read_only_console(args.read_only);
-    let changed = server.declare(&declared).await.map_err(refused)?;
+    let declarer = server.declarer();
+    let changed = declarer.declare(&declared).await.map_err(refused)?;
     let bound = server.on(listener);
     engine.serve().await?;
-    tell(&log, &format!("{scheme}://{}", bound.address()), &database, &changed, declared.len());
-    let mut lost = None;
+    tell(log, &format!("{scheme}://{}", bound.address()), database, &changed, declared.len());
+    let mut end = End::Told;
     bound
         .serve(async {
             tokio::select! {
-                why = engine.stopped() => lost = Some(why),
-                () = keep(&journal, project.retention, &log) => {}
+                why = engine.stopped() => end = End::Lost(why),
+                () = keep(journal, project.retention, log) => {}
+                next = watch::changed(args, &project, &declarer, log) => end = End::Changed(next),
                 () = signals.came() => {}
             }
-            log.say(&format!("stopping within {} s\n", args.drain_timeout));
+            if !matches!(end, End::Changed(_)) {
+                log.say(&format!("stopping within {} s\n", args.drain_timeout));
+            }
         })
         .await;
-    if let Some(lost) = lost {
-        engine.shutdown().await?;
-        journal.close().await;
-        return Err(lost.into());
-    }
-    tokio::select! {
-        drained = engine.drain(drain) => drained?,
-        () = signals.came() => return Ok(Exit::Interrupted),
-    }
-    let open = journal.counts().await?.get(&asl::Status::Running).copied().unwrap_or(0);
-    journal.close().await;
-    let s = if open == 1 { "" } else { "s" };
-    log.say(&format!("stopped; {open} open execution{s} in {}\n", place::shorter(&database).display()));
-    Ok(Exit::Done)
+    Ok((engine, end))
 }
 
 /// Which clients are let in: all of them where only this machine reaches the address.
@@ -195,50 +251,4 @@ fn tell(log: &Log, url: &str, database: &Path, changed: &[String], declared: usi
         "{}\n",
         log.look.dim("  without the second one, clients look for sync-<host> to start synchronous executions and to test states; Ctrl-C stops")
     ));
-}
-
-/// The definitions of the project: those of its template, or the files `*.asl.json`, `*.asl.yaml` and `*.asl.yml` below its folder,
-/// but for folders that are projects of their own. One that does not load is told, and left out.
-fn declared(project: &Project, log: &Log) -> Result<Vec<Declared>, Trouble> {
-    let opened: Vec<Result<Opened, ProjectError>> = match project.machines() {
-        [] if project.file.is_none() => Vec::new(),
-        [] => {
-            let files = below(&project.root, is_definition)?;
-            let own = files.iter().filter(|file| !is_elsewhere(project, file));
-            own.map(|file| Project::open(file, project.file.as_deref(), &Wanted::default())).collect()
-        }
-        machines => machines.iter().map(|machine| project.open_machine(&machine.id)).collect(),
-    };
-    let mut declared = Vec::new();
-    for opened in opened {
-        match opened.map_err(Trouble::from).and_then(declare) {
-            Ok(machine) => declared.push(machine),
-            Err(trouble) => {
-                trouble.tell(log.look);
-                say(&format!("{}: that definition is no state machine here\n", log.look.warn("warning")));
-            }
-        }
-    }
-    Ok(declared)
-}
-
-/// True for a file in a folder below the project's that has a project file of its own.
-fn is_elsewhere(project: &Project, file: &Path) -> bool {
-    let folders = file.ancestors().skip(1).take_while(|folder| **folder != *project.root);
-    folders.into_iter().any(|folder| Project::in_folder(folder).is_some())
-}
-
-fn declare(opened: Opened) -> Result<Declared, Trouble> {
-    let loaded = asl::parts::syntax::load(&opened.source, &opened.options);
-    if loaded.definition.is_none() {
-        let findings: Vec<Finding> = crate::common::definition::findings(&opened.source, &loaded, Severity::Error);
-        return Err(Trouble::Places(findings));
-    }
-    let kind = if opened.options.kind == Kind::Express { "EXPRESS" } else { "STANDARD" };
-    Ok(Declared { name: opened.name, kind, definition: opened.source.text().to_string() })
-}
-
-fn is_definition(file: &Path) -> bool {
-    let name = file.file_name().unwrap_or_default().to_string_lossy();
-    [".asl.json", ".asl.yaml", ".asl.yml"].iter().any(|end| name.ends_with(end))
 }
