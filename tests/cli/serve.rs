@@ -358,3 +358,29 @@ fn the_javascript_sdk_calls_every_operation() {
 fn terraform_settles() {
     runs("terraform.py");
 }
+
+#[test]
+fn quotas_are_those_of_the_project() {
+    let place = place();
+    place.write("asl.toml", "[server.quotas.ListActivity]\nBucket = 2\nPerSecond = 0\n");
+    place.asl(&["serve"]).ends(2).says("there is no operation ListActivity").says("did you mean ListActivities?");
+    place.write("asl.toml", "[server]\nQuotas = \"azure\"\n");
+    place.asl(&["serve"]).ends(2).says("asl.toml:2").says("aws");
+    place.write("asl.toml", "[server]\nQuotas = \"aws\"\n[server.quotas.ListActivities]\nBucket = 2\nPerSecond = 0\n");
+    let served = Served::start(&place, &[]);
+    served.ok("ListActivities", &json!({}));
+    served.ok("ListActivities", &json!({}));
+    let (status, told) = served.call("ListActivities", &json!({})).unwrap();
+    assert_eq!(
+        (status, &told["__type"], &told["message"]),
+        (400, &json!("com.amazon.coral.availability#ThrottlingException"), &json!("Rate exceeded"))
+    );
+    let (mut answered, mut refused) = (0, 0);
+    for _ in 0..150 {
+        match served.call("ListStateMachines", &json!({})).unwrap().0 {
+            200 => answered += 1,
+            _ => refused += 1,
+        }
+    }
+    assert!(answered >= 100 && refused >= 1, "{answered} answered, {refused} refused: AWS answers 100, and 5 a second");
+}

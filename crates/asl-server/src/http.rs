@@ -3,6 +3,7 @@
 use crate::console::Console;
 use crate::door::Door;
 use crate::operation::{Api, Declared};
+use crate::quota::Quotas;
 use crate::route::Router;
 use crate::tls::Tls;
 use asl::Engine;
@@ -86,6 +87,7 @@ pub struct Server {
     limits: Limits,
     console_only_shows: bool,
     tls: Option<Tls>,
+    quotas: Quotas,
 }
 
 /// A request with its body, read whole.
@@ -154,6 +156,7 @@ impl Server {
             limits: Limits::default(),
             console_only_shows: false,
             tls: None,
+            quotas: Quotas::default(),
         }
     }
 
@@ -178,6 +181,12 @@ impl Server {
     /// Talks TLS, with this certificate, and nothing else; plain HTTP unless set.
     pub fn tls(mut self, tls: Option<Tls>) -> Server {
         self.tls = tls;
+        self
+    }
+
+    /// How many requests of each operation are answered; what is over that gets a ThrottlingException.
+    pub fn quotas(mut self, quotas: Quotas) -> Server {
+        self.quotas = quotas;
         self
     }
 
@@ -271,7 +280,7 @@ impl Bound {
     /// Answers until `stop` is done; then takes no further request, answers those that have begun, and returns.
     pub async fn serve(self, stop: impl Future<Output = ()>) {
         let Bound { server, listener: Listener { listener, .. } } = self;
-        let Server { api, door, limits, console_only_shows, tls } = server;
+        let Server { api, door, limits, console_only_shows, tls, quotas } = server;
         let (ending, ended) = watch::channel(false);
         let shared = Arc::new(Shared {
             bytes: Arc::new(Semaphore::new(limits.all_bytes.min(Semaphore::MAX_PERMITS))),
@@ -280,6 +289,7 @@ impl Bound {
                 door,
                 Console::new(console_only_shows, tls.is_some()),
                 limits.requests,
+                &quotas,
                 ended.clone(),
             ),
             limits,

@@ -17,6 +17,7 @@ mod endpoint;
 pub mod http;
 mod operation;
 mod page;
+pub mod quota;
 mod route;
 pub mod tls;
 pub mod wire;

@@ -5,6 +5,7 @@ use crate::door::Door;
 use crate::endpoint;
 use crate::http::{Answered, Received};
 use crate::operation::Api;
+use crate::quota::{Buckets, Quotas};
 use crate::wire::ApiError;
 use asl::{Map, Timestamp, Value};
 use bytes::Bytes;
@@ -12,7 +13,7 @@ use http_body_util::Full;
 use hyper::header::{CONTENT_TYPE, HeaderName, HeaderValue};
 use hyper::{Response, StatusCode};
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 use tokio::sync::{Semaphore, mpsc, watch};
 
 /// What the API's `X-Amz-Target` begins with.
@@ -27,6 +28,8 @@ pub(crate) struct Router {
     console: Console,
     /// Places for requests that are at work.
     places: Semaphore,
+    /// How many requests of each operation are answered.
+    buckets: Buckets,
     /// True when the server ends: whoever waits for work is sent away.
     ended: watch::Receiver<bool>,
 }
@@ -37,9 +40,17 @@ impl Router {
         door: Door,
         console: Console,
         requests: usize,
+        quotas: &Quotas,
         ended: watch::Receiver<bool>,
     ) -> Router {
-        Router { api, door, console, places: Semaphore::new(requests), ended }
+        Router {
+            api,
+            door,
+            console,
+            places: Semaphore::new(requests),
+            buckets: Buckets::full(quotas, Instant::now()),
+            ended,
+        }
     }
 
     /// The events of an event stream, where one is asked for.
@@ -71,6 +82,9 @@ impl Router {
     }
 
     async fn operation(&self, operation: &str, body: &Bytes) -> Result<Map, ApiError> {
+        if !self.buckets.take(operation, Instant::now()) {
+            return Err(ApiError::throttled());
+        }
         let request = read(body)?;
         if operation == "GetActivityTask" {
             let mut ended = self.ended.clone();

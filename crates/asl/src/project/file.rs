@@ -79,6 +79,32 @@ pub(super) struct ServerSpec {
     pub(super) certificate: Option<PathBuf>,
     /// A PEM file with the certificate's key, relative to the project file.
     pub(super) key: Option<PathBuf>,
+    /// Whose quotas of requests: none when absent.
+    #[serde(rename = "Quotas")]
+    pub(super) whose_quotas: Option<WhoseQuotas>,
+    /// Quotas of single operations, by their names: over those of `Quotas`.
+    #[serde(default, rename = "quotas")]
+    pub(super) quotas: BTreeMap<String, QuotaSpec>,
+}
+
+/// Whose quotas of requests a server has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub(super) enum WhoseQuotas {
+    /// AWS's own, in its largest regions.
+    #[serde(rename = "aws")]
+    Aws,
+}
+
+/// How many requests of an operation are answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields, rename_all = "PascalCase")]
+pub struct QuotaSpec {
+    /// At once, after a rest.
+    pub bucket: u32,
+    /// Each second, for long.
+    pub per_second: u32,
 }
 
 /// How AWS is reached, or what stands in for it. What is not given is looked up where AWS's own tools do: in the environment

@@ -47,6 +47,7 @@ mod tasks;
 mod template;
 
 pub use error::{Problem, ProjectError};
+pub use file::QuotaSpec;
 pub use opened::{Opened, Wanted, is_template, machine_name};
 pub use retention::Retention;
 #[cfg(feature = "schema")]
@@ -95,20 +96,24 @@ pub struct Project {
     /// How long workers keep executions that have ended; `None` for ever.
     pub retention: Option<Retention>,
     /// What `asl serve` is told.
-    pub server: ServerFiles,
+    pub server: ServerSettings,
     /// The file's text, for places.
     text: Arc<str>,
     /// The template, where there is one.
     stack: Option<Arc<stack::Stack>>,
 }
 
-/// The files of a server, their paths resolved.
+/// What a server is told: files, their paths resolved, and quotas.
 #[derive(Clone, Debug, Default)]
-pub struct ServerFiles {
+pub struct ServerSettings {
     /// The access keys that it lets in; `None` for anybody on this machine.
     pub credentials: Option<PathBuf>,
     /// The certificate that it shows, and its key; `None` for plain HTTP.
     pub certificate: Option<(PathBuf, PathBuf)>,
+    /// It has AWS's quotas of requests.
+    pub quotas_of_aws: bool,
+    /// Quotas of single operations, by their names.
+    pub quotas: BTreeMap<String, QuotaSpec>,
 }
 
 /// From the names of resources to the ids that they have in a template.
@@ -137,7 +142,7 @@ impl Project {
             aws: Aws::default(),
             http: Http::default(),
             retention: None,
-            server: ServerFiles::default(),
+            server: ServerSettings::default(),
             text: "".into(),
             stack: None,
         }

@@ -1,9 +1,9 @@
 //! From the text of `asl.toml` to a [`Project`].
 
 use super::error::{Problem, ProjectError};
-use super::file::{BucketSpec, File, Function, Runtime, ServerSpec, Setting, Substitution, TemplateSpec};
+use super::file::{BucketSpec, File, Function, Runtime, ServerSpec, Setting, Substitution, TemplateSpec, WhoseQuotas};
 use super::stack::{self, StackOptions};
-use super::{FILE_NAME, Project, ServerFiles, environment_file, place, shown};
+use super::{FILE_NAME, Project, ServerSettings, environment_file, place, shown};
 use asl_function::{Code, FunctionSpec};
 use asl_task::embedded::{Identity, QueueSpec, Services, SpecError, TableSpec, TopicSpec};
 use std::collections::{BTreeMap, BTreeSet};
@@ -214,8 +214,8 @@ impl Reader<'_> {
         self.problems.push(problem);
     }
 
-    fn server(&mut self, spec: Option<&ServerSpec>) -> ServerFiles {
-        let Some(spec) = spec else { return ServerFiles::default() };
+    fn server(&mut self, spec: Option<&ServerSpec>) -> ServerSettings {
+        let Some(spec) = spec else { return ServerSettings::default() };
         let file = |file: &Option<PathBuf>| file.as_ref().map(|file| self.root.join(file));
         let (credentials, certificate, key) = (file(&spec.credentials), file(&spec.certificate), file(&spec.key));
         if certificate.is_some() != key.is_some() {
@@ -223,7 +223,12 @@ impl Reader<'_> {
             let help = format!("add `{missing} = \"...pem\"`, or take out `{there}`: TLS needs both");
             self.report_key(&format!("server.{there}"), format!("`{there}` has no `{missing}` beside it"), help);
         }
-        ServerFiles { credentials, certificate: certificate.zip(key) }
+        ServerSettings {
+            credentials,
+            certificate: certificate.zip(key),
+            quotas_of_aws: spec.whose_quotas == Some(WhoseQuotas::Aws),
+            quotas: spec.quotas.clone(),
+        }
     }
 
     fn identity(&mut self, file: &File, default: &Identity) -> Identity {

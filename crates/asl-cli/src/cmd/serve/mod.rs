@@ -18,6 +18,7 @@ use asl::parts::mock::Mocks;
 use asl::project::Project;
 use asl::{Database, Engine, EngineError, FunctionSet};
 use asl_server::door::Door;
+use asl_server::quota::{Quota, Quotas};
 use asl_server::tls::{Tls, TlsError};
 use asl_server::{Limits, Listener, Server};
 use clap::Args;
@@ -78,13 +79,14 @@ struct Setup {
     functions: FunctionSet,
     door: Door,
     tls: Option<Tls>,
+    quotas: Quotas,
 }
 
 impl Setup {
     fn of(args: &Serve, project: Project, log: &Arc<Log>) -> Result<Setup, Trouble> {
-        let (door, tls) = (door(args, &project)?, tls(&project)?);
+        let (door, tls, quotas) = (door(args, &project)?, tls(&project)?, quotas(&project)?);
         let functions = functions(&project, log)?;
-        Ok(Setup { project, functions, door, tls })
+        Ok(Setup { project, functions, door, tls, quotas })
     }
 }
 
@@ -149,7 +151,7 @@ async fn answer(
     log: &Arc<Log>,
     signals: &mut Interrupt,
 ) -> Result<(Engine, End), Trouble> {
-    let Setup { mut project, functions, door, tls } = setup;
+    let Setup { mut project, functions, door, tls, quotas } = setup;
     let declared = declared(&project, log)?;
     let scheme = if tls.is_some() { "https" } else { "http" };
     // Clients make queues, tables and activities at run time, and the URLs of queues lead here.
@@ -168,6 +170,7 @@ async fn answer(
         .limits(Limits { drain, ..Limits::default() })
         .door(door)
         .tls(tls)
+        .quotas(quotas)
         .read_only_console(args.read_only);
     let declarer = server.declarer();
     let changed = declarer.declare(&declared).await.map_err(refused)?;
@@ -226,6 +229,19 @@ fn tls(project: &Project) -> Result<Option<Tls>, Trouble> {
         Trouble::new(problem.to_string()).hint(hint)
     };
     Tls::read(certificate, key).map(Some).map_err(told)
+}
+
+/// How many requests of each operation are answered.
+fn quotas(project: &Project) -> Result<Quotas, Trouble> {
+    let quotas = if project.server.quotas_of_aws { Quotas::aws() } else { Quotas::default() };
+    project.server.quotas.iter().try_fold(quotas, |quotas, (operation, quota)| {
+        let quota = Quota { bucket: quota.bucket, per_second: quota.per_second };
+        quotas.with(operation, quota).map_err(|near| {
+            let hint = near
+                .map_or("name it as the API does: StartExecution".to_owned(), |near| format!("did you mean {near}?"));
+            Trouble::new(format!("[server.quotas.{operation}]: there is no operation {operation}")).hint(hint)
+        })
+    })
 }
 
 fn refused(error: asl_server::ServerError) -> Trouble {
