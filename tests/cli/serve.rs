@@ -26,7 +26,11 @@ struct Served {
 impl Served {
     fn start(place: &Place, more: &[&str]) -> Served {
         let args = [&["serve", "--port", "0"], more].concat();
-        let mut child = place.command(&args).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        Served::run(place.command(&args))
+    }
+
+    fn run(mut command: Command) -> Served {
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let mut lines = BufReader::new(child.stderr.take().unwrap());
         let (mut line, mut said) = (String::new(), String::new());
         while !line.contains("AWS_ENDPOINT_URL") {
@@ -383,4 +387,20 @@ fn quotas_are_those_of_the_project() {
         }
     }
     assert!(answered >= 100 && refused >= 1, "{answered} answered, {refused} refused: AWS answers 100, and 5 a second");
+}
+
+/// A shell's limit of open files is a soft one: the server takes more where the system allows it.
+#[test]
+fn more_connections_than_a_shell_allows_files() {
+    let place = place();
+    let plain = place.command(&["serve", "--port", "0"]);
+    let mut shell = Command::new("sh");
+    shell.args(["-c", "ulimit -Sn 128; exec \"$0\" \"$@\""]).arg(plain.get_program()).args(plain.get_args());
+    shell.current_dir(plain.get_current_dir().unwrap());
+    shell.envs(plain.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    let served = Served::run(shell);
+    let mut open: Vec<Connection> = (0..300).map(|_| Connection::new(&served.address).unwrap()).collect();
+    for connection in &mut open {
+        assert_eq!(connection.call("ListActivities", &json!({})).unwrap().0, 200);
+    }
 }

@@ -59,6 +59,21 @@ impl Default for Limits {
     }
 }
 
+/// The most open files that a server asks for: a file for each connection, and some more.
+const OPEN_FILES: u64 = 65_536;
+
+/// Lets this process have as many files open as the system allows it, up to 65,536: most systems begin with 1,024, and each connection
+/// is one. Processes that it starts have the same.
+pub fn raise_open_files() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let now = getrlimit(Resource::Nofile);
+    let wanted = now.maximum.map_or(OPEN_FILES, |most| most.min(OPEN_FILES));
+    if now.current.is_some_and(|current| current < wanted) {
+        // A system that says no leaves what there was.
+        let _ = setrlimit(Resource::Nofile, Rlimit { current: Some(wanted), maximum: now.maximum });
+    }
+}
+
 /// Why the server cannot begin.
 #[derive(Debug, thiserror::Error)]
 pub enum ServerError {

@@ -22,5 +22,5 @@ mod route;
 pub mod tls;
 pub mod wire;
 
-pub use http::{Bound, Declarer, Limits, Listener, Server, ServerError};
+pub use http::{Bound, Declarer, Limits, Listener, Server, ServerError, raise_open_files};
 pub use operation::Declared;

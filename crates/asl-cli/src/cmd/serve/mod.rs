@@ -108,6 +108,7 @@ pub(crate) async fn serve(mut args: Serve) -> Result<Exit, Trouble> {
         note(project.notes(), log.look);
     }
     let mut setup = Setup::of(&args, project, &log)?;
+    asl_server::raise_open_files();
     let mut signals = Interrupt::listen()?;
     let database = place::database_of(&args.place, &setup.project);
     let journal = place::write(&database).await?;
