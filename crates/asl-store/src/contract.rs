@@ -90,6 +90,8 @@ pub trait Store: Send + Sync + fmt::Debug {
     /// The feed: records behind a position, in order, at most `limit`. A store shows a record only when no record can appear
     /// before it any more, so that a reader that goes on from the last position misses none.
     async fn records_after(&self, position: Position, limit: u32) -> Result<Vec<FeedEntry>, StoreError>;
+    /// The position of the last record that the feed shows; 0 where there is none.
+    async fn feed_end(&self) -> Result<Position, StoreError>;
     /// Starts the history of an execution for others: no worker owns it until one claims it. [`StoreError::AlreadyExists`] when
     /// its ARN is taken.
     async fn submit(&self, new: NewExecution) -> Result<ExecutionId, StoreError>;

@@ -152,6 +152,13 @@ impl Inner {
         let _ = self.deliveries.try_send(());
     }
 
+    /// The status of an execution may have changed: tells the bus, where a rule may match that.
+    pub(crate) fn status_changed(&self) {
+        if self.backends.services.watches_statuses() {
+            self.ring();
+        }
+    }
+
     pub(crate) fn residency(&self) -> MutexGuard<'_, Residency> {
         // The residency is whole between any two of its operations, so a panic elsewhere does not spoil it.
         self.residency.lock().unwrap_or_else(PoisonError::into_inner)

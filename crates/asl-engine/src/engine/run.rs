@@ -102,6 +102,7 @@ impl Inner {
                 Driver::create(inner.clone(), machine, execution, definition, started_as, rerun, admission).await;
             let created = created.map(|(driver, at)| {
                 inner.launch(&arn, driver, HashSet::new());
+                inner.status_changed();
                 at
             });
             inner.residency().announced(&arn);

@@ -18,6 +18,9 @@ impl Driver {
             written => {
                 written?;
                 self.protocol.written();
+                if outcome.is_some() {
+                    self.inner.status_changed();
+                }
                 Ok(())
             }
         }
@@ -80,6 +83,7 @@ impl Driver {
             Some(arn) => self.inner.activities.ring(&arn),
             None => self.inner.ring(),
         }
+        self.inner.status_changed();
         (*self.protocol.machine_mut(), self.pace) = (machine, pace);
         self.protocol.transacted(recording);
         Ok(())

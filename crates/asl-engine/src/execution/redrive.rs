@@ -31,6 +31,7 @@ async fn again(engine: &Engine, row: &ExecutionRow, admission: Admission) -> Res
         inner.residency().forget(row.id);
     })?;
     inner.launch(&row.arn.as_str().into(), driver, HashSet::new());
+    inner.status_changed();
     Ok(())
 }
 

@@ -104,6 +104,9 @@ impl Inner {
 
     async fn take_lease(self: &Arc<Inner>, first: Option<NewExecution>) -> Result<(Lease, First), EngineError> {
         // In one transaction, where the writer is quick enough to take both and not so quick that it takes one.
+        if !self.settings.client {
+            crate::worker::status::begin(self).await?;
+        }
         let next = async { if self.settings.client { None } else { crate::worker::outbox::first(self).await } };
         let (registered, next) = tokio::join!(register(self, first), next);
         let (lease, written) = registered?;

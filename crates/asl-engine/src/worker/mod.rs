@@ -7,6 +7,7 @@ pub(crate) mod fit;
 pub(crate) mod lease;
 pub(crate) mod outbox;
 pub(crate) mod poller;
+pub(crate) mod status;
 
 use crate::clock::wall_ms;
 use crate::engine::Engine;

@@ -6,6 +6,7 @@ use crate::engine::{Engine, Inner};
 use crate::error::EngineError;
 use crate::machines::{self, Found};
 use crate::phase::Phase;
+use crate::worker::status;
 use asl_core::Failure;
 use asl_expr::Timestamp;
 use asl_store::contract;
@@ -84,6 +85,8 @@ pub(crate) async fn last(inner: &Arc<Inner>) -> Result<(), EngineError> {
 /// Makes every delivery that is due. Returns when the next one is.
 async fn drain(inner: &Arc<Inner>, _delivering: &MutexGuard<'_, ()>) -> Result<Option<Timestamp>, EngineError> {
     loop {
+        // Rules may owe deliveries for what executions came to.
+        status::publish(inner).await?;
         let (asked, services) = (inner.backends.services.clone(), inner.backends.services.clone());
         let due = inner.clock.now().millis();
         let next = contract::inspect(&*inner.store, move |tx| {

@@ -133,6 +133,8 @@ impl Watch {
         if self.tended.elapsed() >= TEND {
             self.tended = Instant::now();
             self.tend(inner).await?;
+            // What others write, and what the feed did not show yet when it was written.
+            inner.status_changed();
         }
         let left = if news == News::Time { false } else { Watch::take_signals(inner, worker).await? };
         let takes_on = inner.serving.load(Ordering::Relaxed) && inner.phase.borrow().takes_on();

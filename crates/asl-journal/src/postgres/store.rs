@@ -73,6 +73,10 @@ impl Store for PgStore {
         self.feed(position, limit).await
     }
 
+    async fn feed_end(&self) -> Result<Position> {
+        self.end_of_feed().await
+    }
+
     async fn submit(&self, new: NewExecution) -> Result<ExecutionId> {
         self.create_for(new, None).await
     }

@@ -82,6 +82,10 @@ impl Store for Journal {
         Journal::records_after(self, position, limit).await
     }
 
+    async fn feed_end(&self) -> Result<Position> {
+        Journal::feed_end(self).await
+    }
+
     async fn submit(&self, new: NewExecution) -> Result<ExecutionId> {
         Journal::submit(self, new).await
     }

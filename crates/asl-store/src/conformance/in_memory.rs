@@ -315,6 +315,10 @@ impl Store for InMemory {
         Ok(state.feed.iter().filter(|entry| entry.position > position).take(limit as usize).copied().collect())
     }
 
+    async fn feed_end(&self) -> Result<Position> {
+        Ok(self.state().feed.last().map_or(Position::default(), |entry| entry.position))
+    }
+
     async fn submit(&self, new: NewExecution) -> Result<ExecutionId> {
         self.create(&mut self.state(), new, None)
     }

@@ -347,6 +347,8 @@ impl Check<'_> {
             told.push((entry.execution, entry.first_event, entry.event_count));
         }
         self.holds(told == [(id, 1, 2), (id, 3, 1)], "the feed does not tell of each record once")?;
+        let end = self.ok("to ask for the feed's end", self.store.feed_end().await)?;
+        self.holds(end == position, "the feed ends elsewhere than at its last record")?;
         self.feed_at_once(position).await
     }
 

@@ -52,6 +52,7 @@ mod table;
 mod topic;
 
 pub use access::AccessError;
+pub use bus::status::StatusChange;
 pub use bus::with_resources;
 pub use check::SpecError;
 pub use error::{ServiceError, WireError};

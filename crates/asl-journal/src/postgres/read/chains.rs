@@ -113,6 +113,17 @@ impl PgStore {
         }
     }
 
+    /// The position of the last record that is complete.
+    pub(crate) async fn end_of_feed(&self) -> Result<Position, JournalError> {
+        let sql = format!(
+            "SELECT max(position) FROM @journal WHERE position < \
+             (SELECT (pg_snapshot_xmin(pg_current_snapshot())::text::int8 + base) << {PLACE_BITS} FROM @store)"
+        );
+        let rows = self.fetch(&sql, |query| query).await?;
+        let end = rows.first().map(|row| row.try_get::<Option<i64>, _>(0)).transpose();
+        Ok(Position(end.map_err(|e| self.place.failed(e))?.flatten().unwrap_or(0)))
+    }
+
     /// The feed: what is complete, that is below the oldest transaction that still runs.
     pub(crate) async fn feed(&self, position: Position, limit: u32) -> Result<Vec<FeedEntry>, JournalError> {
         let sql = format!(

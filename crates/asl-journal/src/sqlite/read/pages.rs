@@ -59,6 +59,17 @@ impl Journal {
         };
         Ok(rows.map_err(|e| self.place.failed(e))?.into_iter().map(entry).collect())
     }
+
+    /// The position of the last record; 0 where there is none.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn feed_end(&self) -> Result<Position, JournalError> {
+        let mut conn = self.reader().await?;
+        let end: Result<(Option<i64>,), _> =
+            sqlx::query_as("SELECT max(position) FROM journal").fetch_one(&mut *conn).await;
+        Ok(Position(end.map_err(|e| self.place.failed(e))?.0.unwrap_or(0)))
+    }
 }
 
 #[async_trait]

@@ -184,7 +184,10 @@ impl Buses {
         row.get_or_insert_with("Targets", Value::empty_array);
         let row = Value::from(row);
         created::RULE.put(tx, bus, name, &row).await?;
-        Ok(Map::from_iter([("RuleArn", self.rule_arn(&rule_of(bus, name, &row)?))]))
+        let rule = rule_of(bus, name, &row)?;
+        let arn = self.rule_arn(&rule);
+        self.watch([rule]);
+        Ok(Map::from_iter([("RuleArn", arn)]))
     }
 
     pub(crate) async fn delete_rule(

@@ -4,6 +4,7 @@
 //! target gets, `manage` the operations on buses and rules; this file holds the buses, and puts events.
 
 mod manage;
+pub(crate) mod status;
 pub(crate) mod target;
 
 use super::created;
@@ -19,6 +20,8 @@ use asl_store::{AT_ONCE, Message, ServiceTx, StoreError};
 use asl_value::{Map, Value};
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use target::Whom;
 
 /// The bus that is always there.
@@ -37,6 +40,8 @@ pub(crate) struct Buses {
     buses: BTreeSet<String>,
     rules: BTreeMap<String, Rule>,
     identity: Identity,
+    /// Whether a rule may match what executions come to; see [`status`].
+    watched: Arc<AtomicBool>,
 }
 
 /// A rule of a bus.
@@ -87,7 +92,10 @@ impl Buses {
             (name.clone(), rule)
         };
         let buses = buses.chain([DEFAULT.to_owned()]).collect();
-        Buses { buses, rules: rules.iter().map(rule).collect(), identity: identity.clone() }
+        let rules: BTreeMap<String, Rule> = rules.iter().map(rule).collect();
+        let made = Buses { buses, rules, identity: identity.clone(), watched: Arc::default() };
+        made.watch(made.rules.values().cloned());
+        made
     }
 
     pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
