@@ -27,7 +27,8 @@ pub(crate) fn dismantle<'v>(children: impl Iterator<Item = &'v mut Value>) {
 }
 
 fn take_nested<'v>(children: impl Iterator<Item = &'v mut Value>, due: &mut Vec<Value>) {
-    due.extend(children.filter(|child| child.is_nested()).map(std::mem::take));
+    // What others own as well is only counted down where it stands. If they let go of it in this moment, its own drop is this one again.
+    due.extend(children.filter(|child| child.is_owned()).map(std::mem::take));
 }
 
 /// What makes two values alike.

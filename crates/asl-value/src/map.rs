@@ -85,6 +85,13 @@ impl Map {
         }
     }
 
+    /// Puts `value` under a key that the caller knows is not there.
+    pub fn insert_new(&mut self, key: Key, value: Value) {
+        debug_assert!(self.find(&key).is_none(), "{key} is there");
+        self.measured.forget();
+        self.push(key, value);
+    }
+
     /// The value under `key`, after inserting `default()` when it was missing.
     pub fn get_or_insert_with(&mut self, key: impl Into<Key>, default: impl FnOnce() -> Value) -> &mut Value {
         self.measured.forget();

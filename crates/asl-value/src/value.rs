@@ -186,6 +186,15 @@ impl Value {
         matches!(self, Value::Array(_) | Value::Object(_))
     }
 
+    /// True for an array or an object that nobody else has, as far as can be seen.
+    pub(crate) fn is_owned(&self) -> bool {
+        match self {
+            Value::Array(items) => Arc::strong_count(items) == 1,
+            Value::Object(map) => Arc::strong_count(map) == 1,
+            _ => false,
+        }
+    }
+
     /// The measure that an array or object remembers.
     pub(crate) fn known(&self) -> Option<Measure> {
         match self {

@@ -299,7 +299,7 @@ impl Val {
                 let mut map = Map::with_capacity(record.members.len());
                 let mut one = |(key, member): (Key, Val)| -> Result<(), Fail> {
                     if let Some(member) = member.convert(budget)? {
-                        map.insert(key, member);
+                        map.insert_new(key, member);
                     }
                     Ok(())
                 };
@@ -404,6 +404,26 @@ impl Build {
             self.grow(list.len() - spare)?;
         }
         list.iter().try_for_each(|item| self.push(item))
+    }
+
+    /// The items of an array in another order: as large and as deep as they were.
+    ///
+    /// # Errors
+    /// The bounds on items and memory.
+    pub(super) fn reordered(budget: &Rc<Budget>, array: &Val, places: &[usize]) -> Result<Val, Fail> {
+        let Some(list) = array.list() else { return Build::new(budget).finish(PLAIN) };
+        let mut build = Build::with_room(budget, places.len())?;
+        match list {
+            List::Plain(items) => build.items.extend(places.iter().map(|place| Val::from(&items[*place]))),
+            List::Built(items) => build.items.extend(places.iter().map(|place| items[*place].clone())),
+        }
+        let (weight, depth) = array.size();
+        (build.weight, build.depth) = (weight, depth.saturating_sub(1));
+        if weight > build.most {
+            return Err(Fail::Memory);
+        }
+        build.unpaid = build.items.iter().filter_map(Val::as_str).map(|text| text.len() + 16).sum();
+        build.finish(PLAIN)
     }
 
     /// The value itself, or the items of an array: what `concat` of JavaScript does.

@@ -114,12 +114,12 @@ impl Run<'_> {
     pub(in crate::jsonata) fn call_back(&self, function: &Val, args: Vec<Val>) -> Answer {
         let made_in = match function {
             Val::Function(function) => match &**function {
-                Function::Lambda(closure) => closure.input.clone(),
-                _ => Val::Undefined,
+                Function::Lambda(closure) => &closure.input,
+                _ => &Val::Undefined,
             },
-            _ => Val::Undefined,
+            _ => &Val::Undefined,
         };
-        self.apply(function, args, &made_in)
+        self.apply(function, args, made_in)
     }
 
     /// Makes the calls that are left to the caller.

@@ -60,13 +60,19 @@ impl Frame {
     /// The value of a name `up` frames from here; `None` where it has none yet.
     #[inline]
     pub(in crate::jsonata) fn get(self: &Rc<Frame>, up: usize, slot: usize) -> Option<Val> {
+        self.look(up, slot, Val::clone)
+    }
+
+    /// What is seen in the value of a name, which is not shared for it.
+    #[inline]
+    pub(super) fn look<T>(self: &Rc<Frame>, up: usize, slot: usize, see: impl FnOnce(&Val) -> T) -> Option<T> {
         let mut frame = self;
         for _ in 0..up {
             frame = frame.parent.as_ref()?;
         }
         match frame.slots.borrow().get(slot) {
             None | Some(Val::Unset) => None,
-            Some(found) => Some(found.clone()),
+            Some(found) => Some(see(found)),
         }
     }
 

@@ -2,7 +2,7 @@
 
 use super::{Answer, Env, Run, context};
 use crate::jsonata::messages::Fail;
-use crate::jsonata::program::{Action, Fields, Node, Path, Stage, Step};
+use crate::jsonata::program::{Action, Fields, Node, Path, Stage, Step, Variable};
 use crate::jsonata::value::{Build, Flags, List, SEQUENCE, Seq, Val};
 use asl_value::{Key, Value};
 
@@ -250,6 +250,13 @@ impl Run<'_> {
             }
             (None, _) => input.clone(),
             (Some(Node::Context), _) => context(input),
+            (Some(Node::Variable(variable)), [first, rest @ ..]) => match Run::member_of(variable, first, frame) {
+                Some(member) => {
+                    names = rest;
+                    member
+                }
+                None => self.variable(variable, frame),
+            },
             (Some(start), _) => self.bare(start, input, frame)?,
         };
         // The items of a document that is an array are looked into as one.
@@ -258,6 +265,14 @@ impl Run<'_> {
             _ => None,
         };
         self.walk(value, items, names)
+    }
+
+    /// The member of an object that a variable of a frame has, looked up where it stands.
+    #[inline]
+    fn member_of(variable: &Variable, name: &str, frame: &Env) -> Option<Val> {
+        let frame = frame.as_ref()?;
+        let member = |value: &Val| if value.is_array() { None } else { Some(value.member(name)) };
+        variable.places.iter().find_map(|(up, slot)| frame.look(*up, *slot, member)).flatten()
     }
 
     /// The value of an expression that is a path of plain names and nothing else, whose last name is looked for in each item

@@ -5,7 +5,7 @@ use super::{Answer, Env, Run, utf16_order};
 use crate::jsonata::ast::Op;
 use crate::jsonata::messages::{Fail, coded};
 use crate::jsonata::program::{Path, Term};
-use crate::jsonata::value::{Build, PLAIN, Val};
+use crate::jsonata::value::{Build, Val};
 use std::cmp::Ordering;
 use std::rc::Rc;
 
@@ -116,13 +116,9 @@ impl Run<'_> {
         self.taken(input, &places)
     }
 
-    /// The items at `places`.
+    /// The items of an array in the order of `places`, which has each once.
     pub(in crate::jsonata) fn taken(&self, input: &Val, places: &[usize]) -> Answer {
-        let mut build = Build::with_room(&self.budget, places.len())?;
-        if let Some(list) = input.list() {
-            places.iter().try_for_each(|place| build.push(list.get(*place).unwrap_or_default()))?;
-        }
-        build.finish(PLAIN)
+        Build::reordered(&self.budget, input, places)
     }
 
     pub(super) fn order_tuples(

@@ -36,9 +36,15 @@ fn each_item(
 }
 
 pub(super) fn map(call: &Call, args: &[Val]) -> Answer {
+    let Some(list) = arg(args, 0).list() else { return Ok(Val::Undefined) };
     let mut build = call.run.build();
-    let is_list = each_item(call, args, |_, found, _| if found.is_undefined() { Ok(()) } else { build.push(found) })?;
-    if is_list { build.finish(SEQUENCE) } else { Ok(Val::Undefined) }
+    for (index, item) in list.iter().enumerate() {
+        let found = back(call, arg(args, 1), item, || Val::Number(index as f64), arg(args, 0))?;
+        if !found.is_undefined() {
+            build.push(found)?;
+        }
+    }
+    build.finish(SEQUENCE)
 }
 
 pub(super) fn filter(call: &Call, args: &[Val]) -> Answer {
