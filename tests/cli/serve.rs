@@ -8,6 +8,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::Sender;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -98,9 +99,13 @@ impl Connection {
     }
 
     fn call(&mut self, operation: &str, request: &Value) -> std::io::Result<(u16, Value)> {
+        self.call_target(&format!("AWSStepFunctions.{operation}"), request)
+    }
+
+    fn call_target(&mut self, target: &str, request: &Value) -> std::io::Result<(u16, Value)> {
         let body = request.to_string();
         let head = format!(
-            "POST / HTTP/1.1\r\nHost: localhost\r\nX-Amz-Target: AWSStepFunctions.{operation}\r\nContent-Length: {}\r\n\r\n{body}",
+            "POST / HTTP/1.1\r\nHost: localhost\r\nX-Amz-Target: {target}\r\nContent-Length: {}\r\n\r\n{body}",
             body.len()
         );
         self.0.get_mut().write_all(head.as_bytes())?;
@@ -166,10 +171,49 @@ fn the_definitions_of_the_project_are_state_machines() {
     assert_eq!(listed["stateMachines"].as_array().unwrap().len(), 2, "{listed}");
 }
 
+/// What a client was told is done: the executions that it started, and those whose token it answered.
+#[derive(Default)]
+struct Acknowledged {
+    started: Vec<String>,
+    answered: Vec<String>,
+}
+
+/// Starts executions and answers the tokens that it finds in the queue, until the server is gone.
+fn start_and_answer(
+    client: usize,
+    address: &str,
+    machine: &Value,
+    tell: &Sender<()>,
+    done: &mut Acknowledged,
+) -> std::io::Result<()> {
+    let mut connection = Connection::new(address)?;
+    for number in 0.. {
+        let start = json!({"stateMachineArn": machine, "name": format!("{client}-{number}")});
+        let (status, started) = connection.call("StartExecution", &start)?;
+        assert_eq!(status, 200, "{started}");
+        done.started.push(started["executionArn"].as_str().unwrap().to_owned());
+        let _ = tell.send(());
+        let receive = json!({"QueueUrl": "Jobs", "MaxNumberOfMessages": 1});
+        let (_, received) = connection.call_target("AmazonSQS.ReceiveMessage", &receive)?;
+        let Some(body) = received["Messages"][0]["Body"].as_str() else { continue };
+        let asked: Value = serde_json::from_str(body).unwrap();
+        let answer = json!({"taskToken": asked["token"], "output": "1"});
+        if connection.call("SendTaskSuccess", &answer)?.0 == 200 {
+            done.answered.push(asked["execution"].as_str().unwrap().to_owned());
+        }
+    }
+    Ok(())
+}
+
 #[test]
 fn what_was_acknowledged_survives_kill_9() {
     let place = place();
-    place.write("m.asl.json", PASS);
+    place.write(
+        "m.asl.json",
+        r#"{"StartAt": "Ask", "States": {"Ask": {"Type": "Task", "End": true,
+            "Resource": "arn:aws:states:::sqs:sendMessage.waitForTaskToken", "Parameters": {"QueueUrl": "Jobs",
+            "MessageBody": {"token.$": "$$.Task.Token", "execution.$": "$$.Execution.Id"}}}}}"#,
+    );
     let served = Served::start(&place, &[]);
     let machine = served.ok("ListStateMachines", &json!({}))["stateMachines"][0]["stateMachineArn"].clone();
     let (tell, told) = std::sync::mpsc::channel();
@@ -177,32 +221,32 @@ fn what_was_acknowledged_survives_kill_9() {
         .map(|client| {
             let (address, machine, tell) = (served.address.clone(), machine.clone(), tell.clone());
             std::thread::spawn(move || {
-                let mut acknowledged = Vec::new();
-                let Ok(mut connection) = Connection::new(&address) else { return acknowledged };
-                for number in 0.. {
-                    let name = format!("{client}-{number}");
-                    match connection.call("StartExecution", &json!({"stateMachineArn": machine, "name": name})) {
-                        Ok((200, started)) => {
-                            acknowledged.push(started["executionArn"].as_str().unwrap().to_owned());
-                            let _ = tell.send(());
-                        }
-                        Ok((status, body)) => panic!("{status} {body}"),
-                        Err(_) => return acknowledged,
-                    }
-                }
-                acknowledged
+                let mut done = Acknowledged::default();
+                let _gone = start_and_answer(client, &address, &machine, &tell, &mut done);
+                done
             })
         })
         .collect();
     assert_eq!(told.iter().take(500).count(), 500);
     served.kill();
-    let acknowledged: Vec<Vec<String>> = clients.into_iter().map(|client| client.join().unwrap()).collect();
-    assert!(acknowledged.iter().map(Vec::len).sum::<usize>() > 64, "some were started");
+    let done: Vec<Acknowledged> = clients.into_iter().map(|client| client.join().unwrap()).collect();
+    assert!(done.iter().map(|done| done.started.len()).sum::<usize>() >= 500, "some were started");
+    assert!(done.iter().map(|done| done.answered.len()).sum::<usize>() > 64, "some were answered");
     let served = Served::start(&place, &[]);
     let mut connection = Connection::new(&served.address).unwrap();
-    for arn in acknowledged.iter().flatten() {
+    let mut status = |arn: &str| {
         let (status, told) = connection.call("DescribeExecution", &json!({"executionArn": arn})).unwrap();
         assert_eq!(status, 200, "{arn}: {told}");
+        told["status"].as_str().unwrap().to_owned()
+    };
+    for arn in done.iter().flat_map(|done| &done.started) {
+        status(arn);
+    }
+    let deadline = Instant::now() + Duration::from_secs(60);
+    for arn in done.iter().flat_map(|done| &done.answered) {
+        while status(arn) != "SUCCEEDED" {
+            assert!(Instant::now() < deadline, "{arn}: its answer was acknowledged, and it still waits");
+        }
     }
 }
 

@@ -87,8 +87,7 @@ fn holds(pid: u32, inode: u64) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{Peer, of, socket};
-    use std::net::{TcpListener, TcpStream};
+    use super::socket;
 
     const TABLE: &str = "\
   sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode
@@ -109,6 +108,8 @@ mod tests {
     #[test]
     #[cfg(target_os = "linux")]
     fn the_process_behind_a_connection_is_known() {
+        use super::{Peer, of};
+        use std::net::{TcpListener, TcpStream};
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
         let (server, peer) = listener.accept().unwrap();
