@@ -4,6 +4,7 @@ use asl::parts::aws::{Aws, Choice, Choices};
 use asl::project::{StackOptions, Wanted};
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// Runs Amazon States Language state machines, here.
 #[derive(Debug, Parser)]
@@ -151,6 +152,27 @@ pub(crate) struct Mocking {
     /// Its test case [default: the only one it has for the definition]
     #[arg(long, value_name = "CASE", requires = "mock")]
     pub(crate) mock_case: Option<String>,
+}
+
+/// How a process works that runs what others start.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Working {
+    /// The most bytes of inputs, variables and results in memory before no other execution is let in (K, M, G)
+    #[arg(long, value_name = "SIZE", default_value = "1G", value_parser = size)]
+    pub(crate) max_memory: usize,
+    /// When told to stop, how long what is in flight may go on, in seconds
+    #[arg(long, value_name = "SECONDS", default_value_t = 10)]
+    pub(crate) drain_timeout: u32,
+    /// Say nothing on stderr but errors
+    #[arg(long, short)]
+    pub(crate) quiet: bool,
+}
+
+impl Working {
+    /// How long what is in flight may go on.
+    pub(crate) fn drain(&self) -> Duration {
+        Duration::from_secs(self.drain_timeout.into())
+    }
 }
 
 /// Where things are.

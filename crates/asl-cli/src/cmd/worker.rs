@@ -1,6 +1,6 @@
 //! `asl worker`: runs what nobody runs, until it is told to stop.
 
-use crate::args::{BackendChoices, Place};
+use crate::args::{BackendChoices, Place, Working};
 use crate::common::clock::now_ms;
 use crate::common::definition::note;
 use crate::common::engine::engine;
@@ -33,15 +33,8 @@ pub(crate) struct WorkerArgs {
     /// The most executions in memory at once; those that only wait do not count
     #[arg(long, value_name = "N", default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) max_active: u32,
-    /// The most bytes of inputs, variables and results in memory before no other execution is let in (K, M, G)
-    #[arg(long, value_name = "SIZE", default_value = "1G", value_parser = crate::args::size)]
-    pub(crate) max_memory: usize,
-    /// When told to stop, how long tasks in flight may go on, in seconds
-    #[arg(long, value_name = "SECONDS", default_value_t = 10)]
-    pub(crate) drain_timeout: u32,
-    /// Say nothing on stderr but errors
-    #[arg(long, short)]
-    pub(crate) quiet: bool,
+    #[command(flatten)]
+    pub(crate) working: Working,
     #[command(flatten)]
     pub(crate) backends: BackendChoices,
     #[command(flatten)]
@@ -51,18 +44,18 @@ pub(crate) struct WorkerArgs {
 pub(crate) async fn worker(mut args: WorkerArgs) -> Result<Exit, Trouble> {
     args.place.project = args.file.take().or(args.place.project);
     let mut project = load(&args)?;
-    let log = Arc::new(Log::new(Look::of_stderr(), args.quiet, Sources::of(&project)));
+    let log = Arc::new(Log::new(Look::of_stderr(), args.working.quiet, Sources::of(&project)));
     let mut functions = functions(&project, &log)?;
     let mut signals = Interrupt::listen()?;
     let database = place::database_of(&args.place, &project);
     let journal = place::write(&database).await?;
     let mut watched = Watched::of(project.files());
-    if !args.quiet {
+    if !args.working.quiet {
         note(project.notes(), log.look);
     }
     loop {
         let builder = engine(WORKER, &project, functions, Mocks::default(), &journal, None)?;
-        let builder = builder.max_active(args.max_active as usize).max_memory(args.max_memory);
+        let builder = builder.max_active(args.max_active as usize).max_memory(args.working.max_memory);
         let engine = builder.observer(log.clone()).build();
         engine.serve().await?;
         log.say(&format!("worker of {} is ready; Ctrl-C stops it\n", place::shorter(&database).display()));
@@ -81,7 +74,7 @@ pub(crate) async fn worker(mut args: WorkerArgs) -> Result<Exit, Trouble> {
         };
         // Executions keep the definition they began with; what runs their tasks is the new project's.
         tokio::select! {
-            drained = engine.drain(Duration::from_secs(args.drain_timeout.into())) => drained?,
+            drained = engine.drain(args.working.drain()) => drained?,
             () = signals.came() => return Ok(Exit::Interrupted),
         }
         (project, functions) = next;
@@ -108,7 +101,7 @@ async fn changed(args: &WorkerArgs, log: &Arc<Log>, watched: &mut Watched) -> (P
         let loaded = load(args).and_then(|project| Ok((functions(&project, log)?, project)));
         match loaded {
             Ok((functions, project)) => {
-                let within = args.drain_timeout;
+                let within = args.working.drain_timeout;
                 log.say(&format!(
                     "{file} has changed: it is reloaded when tasks in flight have ended, within {within} s\n"
                 ));
@@ -156,9 +149,9 @@ async fn drain(
     signals: &mut Interrupt,
     database: &Path,
 ) -> Result<Exit, Trouble> {
-    log.say(&format!("stopping within {} s; Ctrl-C again stops at once\n", args.drain_timeout));
+    log.say(&format!("stopping within {} s; Ctrl-C again stops at once\n", args.working.drain_timeout));
     tokio::select! {
-        drained = engine.drain(Duration::from_secs(args.drain_timeout.into())) => drained?,
+        drained = engine.drain(args.working.drain()) => drained?,
         () = signals.came() => return Ok(Exit::Interrupted),
     }
     let open = journal.counts().await?.get(&asl::Status::Running).copied().unwrap_or(0);

@@ -4,7 +4,7 @@ mod declared;
 mod watch;
 
 use super::worker::{functions, keep};
-use crate::args::{BackendChoices, Place};
+use crate::args::{BackendChoices, Place, Working};
 use crate::common::definition::note;
 use crate::common::engine::engine;
 use crate::common::interrupt::Interrupt;
@@ -26,7 +26,6 @@ use declared::declared;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
 
 /// What other processes see.
 pub(crate) const SERVER: &str = "asl serve";
@@ -52,21 +51,14 @@ pub(crate) struct Serve {
     /// The most executions in memory at once; those that only wait do not count
     #[arg(long, value_name = "N", default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) max_active: u32,
-    /// The most bytes of inputs, variables and results in memory before no other execution is let in (K, M, G)
-    #[arg(long, value_name = "SIZE", default_value = "1G", value_parser = crate::args::size)]
-    pub(crate) max_memory: usize,
-    /// When told to stop, how long requests and tasks in flight may go on, in seconds
-    #[arg(long, value_name = "SECONDS", default_value_t = 10)]
-    pub(crate) drain_timeout: u32,
     /// Reload the project, its definitions and its functions when their files change; executions that run keep the definition they began with
     #[arg(long)]
     pub(crate) watch: bool,
     /// The console in the browser only shows and does not act; the API is not changed by this
     #[arg(long)]
     pub(crate) read_only: bool,
-    /// Say nothing on stderr but errors
-    #[arg(long, short)]
-    pub(crate) quiet: bool,
+    #[command(flatten)]
+    pub(crate) working: Working,
     #[command(flatten)]
     pub(crate) backends: BackendChoices,
     #[command(flatten)]
@@ -103,8 +95,8 @@ enum End {
 pub(crate) async fn serve(mut args: Serve) -> Result<Exit, Trouble> {
     args.place.project = args.file.take().or(args.place.project);
     let project = load(&args)?;
-    let log = Arc::new(Log::new(Look::of_stderr(), args.quiet, Sources::of(&project)));
-    if !args.quiet {
+    let log = Arc::new(Log::new(Look::of_stderr(), args.working.quiet, Sources::of(&project)));
+    if !args.working.quiet {
         note(project.notes(), log.look);
     }
     let mut setup = Setup::of(&args, project, &log)?;
@@ -123,7 +115,7 @@ pub(crate) async fn serve(mut args: Serve) -> Result<Exit, Trouble> {
             return Err(lost.into());
         }
         tokio::select! {
-            drained = engine.drain(Duration::from_secs(args.drain_timeout.into())) => drained?,
+            drained = engine.drain(args.working.drain()) => drained?,
             () = signals.came() => return Ok(Exit::Interrupted),
         }
         match end {
@@ -163,10 +155,10 @@ async fn answer(
     let engine = engine(SERVER, &project, functions, Mocks::default(), journal, None)?
         .services(services)
         .max_active(args.max_active as usize)
-        .max_memory(args.max_memory)
+        .max_memory(args.working.max_memory)
         .observer(log.clone())
         .build();
-    let drain = Duration::from_secs(args.drain_timeout.into());
+    let drain = args.working.drain();
     let server = Server::new(engine.clone(), project.identity.clone())
         .limits(Limits { drain, ..Limits::default() })
         .door(door)
@@ -188,7 +180,7 @@ async fn answer(
                 () = signals.came() => {}
             }
             if !matches!(end, End::Changed(_)) {
-                log.say(&format!("stopping within {} s\n", args.drain_timeout));
+                log.say(&format!("stopping within {} s\n", args.working.drain_timeout));
             }
         })
         .await;

@@ -30,7 +30,7 @@ pub(super) async fn changed(args: &Serve, project: &Project, declarer: &Declarer
         if let Some(file) = project_files.look() {
             match load(args).and_then(|project| Setup::of(args, project, log)) {
                 Ok(setup) => {
-                    let within = args.drain_timeout;
+                    let within = args.working.drain_timeout;
                     log.say(&format!(
                         "{} has changed: it is reloaded when requests and tasks in flight have ended, within {within} s\n",
                         place::shorter(&file).display()
