@@ -1,9 +1,32 @@
 //! What people have to be told of a worker, though nobody asked.
 
+use crate::engine::Observer;
 use crate::error::EngineError;
 use std::fmt;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
+
+/// How an engine tells people of things; what they would be told again and again is held back.
+pub(crate) struct Notices {
+    pub(crate) observer: Option<Arc<dyn Observer>>,
+    /// Of executions that are tried again.
+    pub(crate) again: Limit,
+    /// Of a store that cannot be read.
+    pub(crate) unread: Limit,
+}
+
+impl Notices {
+    pub(crate) fn to(observer: Option<Arc<dyn Observer>>) -> Notices {
+        Notices { observer, again: Limit::default(), unread: Limit::default() }
+    }
+
+    pub(crate) fn tell(&self, notice: &Notice) {
+        match &self.observer {
+            Some(observer) => observer.notify(notice),
+            None => tracing::warn!("{notice}"),
+        }
+    }
+}
 
 /// Something that a worker cannot do, or has let go of. Displayed as a sentence.
 #[derive(Clone, Debug)]

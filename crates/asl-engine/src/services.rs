@@ -106,7 +106,7 @@ impl Engine {
             })
         });
         let answer = answer.await?;
-        self.inner.ring();
+        self.inner.outbox.ring();
         Ok(answer)
     }
 }

@@ -10,7 +10,7 @@ mod run;
 mod signals;
 mod wait;
 
-pub(crate) use parts::{Admission, Inner, Settings};
+pub(crate) use parts::{Inner, Settings};
 
 use crate::builder::EngineBuilder;
 use crate::client::Client;
@@ -119,10 +119,8 @@ impl Engine {
         let (execution, definition, machine) = self.prepare(start, &about)?;
         let end = Some(self.inner.residency().subscribe(&execution.arn));
         let mut started = Started { end, ..Started::known(&execution.arn, &execution.name) };
-        let permit = self.inner.slots.clone().acquire_owned().await.map_err(|_| EngineError::ShutDown)?;
-        let share = self.inner.memory.enter(start_bytes).await;
+        let admission = self.inner.admissions.enter(start_bytes).await?;
         self.inner.still_works()?;
-        let admission = Admission { permit: Some(permit), share };
         started.at = Some(self.inner.create(machine, execution, definition, about.started_as, None, admission).await?);
         Ok(started)
     }
@@ -132,7 +130,7 @@ impl Engine {
         let (execution, definition, machine) = self.prepare(start, &about)?;
         let started = Started::known(&execution.arn, &execution.name);
         self.inner.still_works()?;
-        let admission = Admission { permit: None, share: self.inner.memory.enter_now() };
+        let admission = self.inner.admissions.enter_within();
         self.inner.create(machine, execution, definition, about.started_as, None, admission).await?;
         Ok(started)
     }
@@ -152,7 +150,7 @@ impl Engine {
     pub async fn submit_as(&self, start: StartExecution<'_>, about: StartAs) -> Result<Started, EngineError> {
         self.check(&start.definition)?;
         let started = self.client().submit_as(start, about).await?;
-        self.inner.wake.notify_one();
+        self.inner.ownership.wake.notify_one();
         Ok(started)
     }
 
@@ -189,7 +187,7 @@ impl Engine {
             residency.forget(row.id);
         }
         drop(residency);
-        self.inner.wake.notify_one();
+        self.inner.ownership.wake.notify_one();
         Ok(taken)
     }
 

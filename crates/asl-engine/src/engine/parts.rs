@@ -7,20 +7,19 @@ use crate::engine::Observer;
 use crate::error::EngineError;
 use crate::execution::nested::Nursery;
 use crate::machines::StateMachines;
-use crate::memory::{Memory, Share};
-use crate::notice::{Limit, Notice};
+use crate::notice::{Notice, Notices};
 use crate::phase::Phase;
 use crate::residency::Residency;
-use crate::worker::fit::Left;
-use crate::worker::lease::Lease;
+use crate::residency::admission::Admissions;
+use crate::residency::trial::Quarantine;
+use crate::worker::Ownership;
+use crate::worker::outbox::Outbox;
 use asl_core::Budget;
-use asl_store::quarantine::Trials;
-use asl_store::{ExecutionId, Store, StoreError};
+use asl_store::{Store, StoreError};
 use asl_task::Backends;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
-use tokio::sync::{Notify, OnceCell, OwnedSemaphorePermit, RwLock, Semaphore, mpsc, watch};
+use tokio::sync::{Notify, RwLock, watch};
 
 /// What an engine is told when it is made.
 pub(crate) struct Settings {
@@ -48,49 +47,23 @@ pub(crate) struct Inner {
     pub(crate) store: Arc<dyn Store>,
     pub(crate) clock: Clock,
     pub(crate) backends: Backends,
-    pub(crate) observer: Option<Arc<dyn Observer>>,
     pub(crate) settings: Settings,
-    pub(crate) lease: OnceCell<Lease>,
-    /// Permits for executions in memory.
-    pub(crate) slots: Arc<Semaphore>,
-    pub(crate) memory: Arc<Memory>,
-    /// One permit for an execution whose records are too many to be read together with others.
-    pub(crate) long_loads: Semaphore,
-    /// Executions that may have ended the processes that had them.
-    pub(crate) trials: Mutex<Trials<ExecutionId>>,
-    pub(crate) trial_bell: Arc<Notify>,
-    /// What people are told again and again is held back.
-    pub(crate) told_again: Limit,
-    pub(crate) told_unread: Limit,
-    /// True when it takes on executions without an owner.
-    pub(crate) serving: AtomicBool,
+    pub(crate) notices: Notices,
     pub(crate) phase: watch::Sender<Phase>,
-    /// Rings when there may be deliveries to make.
-    pub(crate) deliveries: mpsc::Sender<()>,
-    /// Where it is heard, until somebody listens.
-    pub(crate) bell: Mutex<Option<mpsc::Receiver<()>>>,
-    /// True when there may be something in the outbox: there was when the engine began, or something was published here.
-    pub(crate) outbox: AtomicBool,
-    /// Held while deliveries are made: an engine that ends waits for those.
-    pub(crate) delivering: tokio::sync::Mutex<()>,
+    /// Who is let into memory.
+    pub(crate) admissions: Admissions,
+    /// What it is as a worker.
+    pub(crate) ownership: Ownership,
+    /// Executions that may have ended the processes that had them.
+    pub(crate) quarantine: Quarantine,
+    pub(crate) outbox: Outbox,
     /// Something was evicted, or is wanted back.
     pub(crate) due: Arc<Notify>,
     /// Read by each job that is being stopped; a shutdown waits for them.
     pub(crate) stops: Arc<RwLock<()>>,
-    /// Wakes the poller: the store should be looked at.
-    pub(crate) wake: Arc<Notify>,
-    /// What is left to others.
-    pub(crate) left: Mutex<Left>,
     /// Where workers wait that ask for tasks of activities.
     pub(crate) activities: Rooms,
     residency: Mutex<Residency>,
-}
-
-/// What an execution in memory takes there: a permit of so many, and its bytes.
-pub(crate) struct Admission {
-    /// None where its parent has room, and waits for it.
-    pub(crate) permit: Option<OwnedSemaphorePermit>,
-    pub(crate) share: Share,
 }
 
 impl Inner {
@@ -100,32 +73,20 @@ impl Inner {
         observer: Option<Arc<dyn Observer>>,
         settings: Settings,
     ) -> Arc<Inner> {
-        let (deliveries, bell) = mpsc::channel(1);
         let inner = Arc::new(Inner {
             store: client.store.clone(),
             clock: client.clock.clone(),
             client,
             backends,
-            observer,
-            lease: OnceCell::new(),
-            slots: Arc::new(Semaphore::new(settings.max_active.min(Semaphore::MAX_PERMITS))),
-            memory: Memory::new(settings.max_memory),
-            long_loads: Semaphore::new(1),
-            trials: Mutex::default(),
-            trial_bell: Arc::default(),
-            told_again: Limit::default(),
-            told_unread: Limit::default(),
-            settings,
-            serving: AtomicBool::new(false),
+            notices: Notices::to(observer),
             phase: watch::Sender::new(Phase::Running),
-            deliveries,
-            bell: Mutex::new(Some(bell)),
-            outbox: AtomicBool::new(false),
-            delivering: tokio::sync::Mutex::new(()),
+            admissions: Admissions::new(settings.max_active, settings.max_memory),
+            settings,
+            ownership: Ownership::default(),
+            quarantine: Quarantine::default(),
+            outbox: Outbox::new(),
             due: Arc::default(),
             stops: Arc::default(),
-            wake: Arc::default(),
-            left: Mutex::default(),
             activities: Rooms::default(),
             residency: Mutex::default(),
         });
@@ -139,23 +100,13 @@ impl Inner {
             // The engine ends, and its journal was quicker.
             return;
         }
-        match &self.observer {
-            Some(observer) => observer.notify(notice),
-            None => tracing::warn!("{notice}"),
-        }
-    }
-
-    /// There may be deliveries to make.
-    pub(crate) fn ring(&self) {
-        self.outbox.store(true, Ordering::Relaxed);
-        // It rings already, or nobody listens any more.
-        let _ = self.deliveries.try_send(());
+        self.notices.tell(notice);
     }
 
     /// The status of an execution may have changed: tells the bus, where a rule may match that.
     pub(crate) fn status_changed(&self) {
         if self.backends.services.watches_statuses() {
-            self.ring();
+            self.outbox.ring();
         }
     }
 

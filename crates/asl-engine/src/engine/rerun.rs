@@ -3,7 +3,7 @@
 //! The other one stays as it is. Unlike a redrive, it may have ended in any way or be at work still, and the definition, the state's
 //! input and the name may be others.
 
-use super::{Admission, Engine};
+use super::Engine;
 use crate::client::start::{StartAs, StartExecution, Started, parse_input};
 use crate::error::EngineError;
 use crate::replay;
@@ -61,10 +61,8 @@ impl Engine {
         let about = StartAs { role_arn: Some(first.role_arn.clone()), ..StartAs::default() };
         let (execution, definition, machine) = self.prepare(start, &about)?;
         let started = Started::known(&execution.arn, &execution.name);
-        let permit = self.inner.slots.clone().acquire_owned().await.map_err(|_| EngineError::ShutDown)?;
-        let share = self.inner.memory.enter(execution.input_text.len()).await;
+        let admission = self.inner.admissions.enter(execution.input_text.len()).await?;
         self.inner.still_works()?;
-        let admission = Admission { permit: Some(permit), share };
         let started_as = row.started_as.filter(|_| is_same);
         self.inner.create(machine, execution, definition, started_as, Some(rerun), admission).await?;
         Ok(started)

@@ -1,12 +1,13 @@
 //! How executions get their drivers, what is done when a driver ends, and how the engine goes on with them after a crash.
 
 use crate::client::start::Ended;
-use crate::engine::{Admission, Engine, Inner};
+use crate::engine::{Engine, Inner};
 use crate::error::EngineError;
 use crate::execution::Driver;
 use crate::notice::Notice;
 use crate::phase::Phase;
 use crate::residency::Active;
+use crate::residency::admission::Admission;
 use crate::worker::outbox;
 use asl_core::{Execution, Machine, Rerun};
 use asl_expr::Timestamp;
@@ -73,10 +74,10 @@ impl Inner {
             works
         });
         let left = self.residency().held();
-        if left > 0 && self.serving.load(Ordering::Relaxed) {
+        if left > 0 && self.ownership.serving.load(Ordering::Relaxed) {
             self.notify(&Notice::GaveBack { executions: left });
         }
-        if let Some(lease) = self.lease.get()
+        if let Some(lease) = self.ownership.lease.get()
             && let Err(error) = lease.worker.release().await
         {
             tracing::debug!(%error, "the lease was not given back; others find that this process is gone");
@@ -141,7 +142,7 @@ impl Inner {
             tracing::debug!(execution = %arn, %error, "the driver stopped");
             if matches!(error, EngineError::Store(StoreError::Fenced { .. })) {
                 self.lose(error.clone());
-            } else if works && error.passes() && self.serving.load(Ordering::Relaxed) {
+            } else if works && error.passes() && self.ownership.serving.load(Ordering::Relaxed) {
                 self.residency().forget(id);
                 return self.not_loaded(id, arn, error.clone());
             }

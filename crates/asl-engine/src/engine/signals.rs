@@ -102,7 +102,7 @@ impl Engine {
 
     /// An execution of this engine that cannot go on here is nobody's from now on.
     async fn give_back_broken(&self, row: &ExecutionRow) -> Result<ExecutionRow, EngineError> {
-        let own = self.inner.lease.get().map(|lease| lease.worker.clone());
+        let own = self.inner.ownership.lease.get().map(|lease| lease.worker.clone());
         let Some(worker) = own.filter(|worker| row.owner == Some(worker.id())) else { return Ok(row.clone()) };
         worker.give_back(vec![row.id]).await?;
         self.inner.residency().forget(row.id);
@@ -129,7 +129,7 @@ impl Engine {
             }
         };
         // Where it was decided here, the execution is nobody's now.
-        self.inner.wake.notify_one();
+        self.inner.ownership.wake.notify_one();
         Ok(decided)
     }
 
@@ -149,7 +149,7 @@ impl Engine {
                 Whereabouts::Elsewhere => {
                     let left = self.client().leave(row, input).await;
                     // It may be this engine's own, and on its way into memory.
-                    self.inner.wake.notify_one();
+                    self.inner.ownership.wake.notify_one();
                     return left;
                 }
             };

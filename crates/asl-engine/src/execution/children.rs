@@ -3,8 +3,9 @@
 use super::protocol::{News, Work};
 use super::redrive;
 use crate::clock::Hold;
-use crate::engine::{Admission, Engine, Inner};
+use crate::engine::{Engine, Inner};
 use crate::error::EngineError;
+use crate::residency::admission::Admission;
 use asl_core::{ChildCall, Failure, Input, Machine, MapCommand, MapRunId, Outcome, ReadItems, items};
 use asl_store::{Definition as Stored, Status};
 use asl_syntax::Definition;
@@ -238,7 +239,7 @@ async fn follow(
         let input_bytes = execution.input.measure().bytes;
         let share = loop {
             // Time passes while there is no room: those who are in may wait for it.
-            let (memory, room) = (engine.inner.memory.clone(), engine.inner.memory.clone());
+            let (memory, room) = (engine.inner.admissions.memory.clone(), engine.inner.admissions.memory.clone());
             if let Some(share) = hold.idle(None, move || room.has_room(), memory.enter(input_bytes)).await {
                 break share;
             }

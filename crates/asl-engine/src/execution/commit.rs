@@ -81,7 +81,7 @@ impl Driver {
         };
         match scheduled {
             Some(arn) => self.inner.activities.ring(&arn),
-            None => self.inner.ring(),
+            None => self.inner.outbox.ring(),
         }
         self.inner.status_changed();
         (*self.protocol.machine_mut(), self.pace) = (machine, pace);

@@ -5,11 +5,12 @@ use super::jobs::Stop;
 use super::protocol::{Around, Arrived, News, Protocol, Shown, Todo, Work};
 use crate::client::start::{Ended, begin};
 use crate::clock::{Hold, whole_ms};
-use crate::engine::{Admission, Inner, Update};
+use crate::engine::{Inner, Update};
 use crate::error::EngineError;
 use crate::memory::Share;
 use crate::pace::{self, Pace};
 use crate::phase::Phase;
+use crate::residency::admission::Admission;
 use crate::residency::{Active, Due};
 use asl_core::{Budget, Execution, Machine, Progress, Rerun, Step, TaskId};
 use asl_expr::Timestamp;
@@ -182,7 +183,7 @@ impl Driver {
         let around = Around {
             now: self.inner.clock.now(),
             draining: !self.phase.borrow_and_update().takes_on(),
-            pressed: self.inner.slots.available_permits() == 0,
+            pressed: self.inner.admissions.free() == 0,
             evicts: self.inner.clock.is_real(),
             record: self.inner.settings.record,
             integrations: &*self.inner,
@@ -329,7 +330,7 @@ impl Driver {
 
     fn show(&self, Shown { now, events, notes }: &Shown) {
         let machine = self.protocol.machine();
-        if let (Some(observer), Some(execution)) = (&self.inner.observer, machine.execution()) {
+        if let (Some(observer), Some(execution)) = (&self.inner.notices.observer, machine.execution()) {
             observer.observe(&Update { execution, definition: machine.definition(), now: *now, events, notes });
         }
     }

@@ -1,8 +1,9 @@
 //! Redrive: an execution that ended without success goes on from there (AWS: RedriveExecution).
 
-use crate::engine::{Admission, Engine};
+use crate::engine::Engine;
 use crate::error::EngineError;
 use crate::execution::Driver;
+use crate::residency::admission::Admission;
 use asl_store::{ExecutionRow, Status};
 use std::collections::HashSet;
 
@@ -14,8 +15,7 @@ pub(crate) async fn asked(engine: &Engine, row: &ExecutionRow) -> Result<(), Eng
     }
     let _hold = engine.inner.clock.hold();
     engine.inner.still_works()?;
-    let permit = engine.inner.slots.clone().acquire_owned().await.map_err(|_| EngineError::ShutDown)?;
-    let admission = Admission { permit: Some(permit), share: engine.inner.memory.enter(0).await };
+    let admission = engine.inner.admissions.enter(0).await?;
     again(engine, row, admission).await
 }
 
@@ -61,8 +61,7 @@ pub(crate) async fn child(engine: &Engine, arn: &str, redrives: u64) -> Result<(
         engine.wait(arn).await?;
     }
     let Some(row) = engine.inner.store.execution(arn).await? else { return Ok(()) };
-    // Its parent has room, and waits for it.
-    let admission = Admission { permit: None, share: engine.inner.memory.enter_now() };
+    let admission = engine.inner.admissions.enter_within();
     match again(engine, &row, admission).await {
         Err(EngineError::NotRedrivable { .. }) => Ok(()),
         other => other,

@@ -4,7 +4,7 @@
 use crate::client::answer::SIGNALS;
 use crate::client::start::Ended;
 use crate::clock::wall_ms;
-use crate::engine::{Admission, Engine, Inner};
+use crate::engine::{Engine, Inner};
 use crate::error::EngineError;
 use crate::execution::Caller;
 use crate::execution::Driver;
@@ -13,6 +13,7 @@ use crate::memory::Share;
 use crate::notice::Notice;
 use crate::phase::Phase;
 use crate::replay::ReplayError;
+use crate::residency::admission::Admission;
 use crate::residency::{Due, Residence};
 use crate::{pace, replay};
 use asl_core::Machine;
@@ -42,11 +43,11 @@ pub(crate) async fn run(inner: Weak<Inner>, due: Arc<Notify>, mut phase: watch::
         let next = engine.residency().next_due();
         if left(next).is_zero() {
             let permit = tokio::select! {
-                permit = engine.slots.clone().acquire_owned() => permit,
+                permit = engine.admissions.slots.clone().acquire_owned() => permit,
                 _ = phase.wait_for(|phase| !phase.takes_on()) => return,
             };
             let share = tokio::select! {
-                share = engine.memory.enter(0) => share,
+                share = engine.admissions.memory.enter(0) => share,
                 _ = phase.wait_for(|phase| !phase.takes_on()) => return,
             };
             // Permits become free together, for executions are loaded together: an execution that is about to leave memory leaves it now.
@@ -98,8 +99,7 @@ impl Inner {
             return false;
         }
         // An answer from outside does not wait for room: its task has waited long enough.
-        let permit = self.slots.clone().try_acquire_owned().ok();
-        let admission = Admission { permit, share: self.memory.enter_now() };
+        let admission = self.admissions.enter_now();
         self.load(Load { id, admission, signals, on_trial: false }).await;
         true
     }
@@ -109,8 +109,7 @@ impl Inner {
         if !self.residency().begin_load(id) {
             return None;
         }
-        let permit = self.slots.clone().try_acquire_owned().ok();
-        let admission = Admission { permit, share: self.memory.enter_now() };
+        let admission = self.admissions.enter_now();
         Some(Load { id, admission, signals: Vec::new(), on_trial: true })
     }
 
@@ -118,16 +117,16 @@ impl Inner {
     fn take_due(&self, permit: Option<OwnedSemaphorePermit>, share: Share) -> Vec<Load> {
         let mut loads: Vec<Load> = Vec::new();
         let (mut permit, mut share) = (permit, Some(share));
-        while loads.len() < BATCH && (share.is_some() || self.memory.has_room()) {
+        while loads.len() < BATCH && (share.is_some() || self.admissions.memory.has_room()) {
             let Some(id) = self.residency().take_due(wall_ms()) else { break };
-            let share = share.take().unwrap_or_else(|| self.memory.enter_now());
+            let share = share.take().unwrap_or_else(|| self.admissions.memory.enter_now());
             loads.push(Load {
                 id,
                 admission: Admission { permit: permit.take(), share },
                 signals: Vec::new(),
                 on_trial: false,
             });
-            match self.slots.clone().try_acquire_owned() {
+            match self.admissions.slots.clone().try_acquire_owned() {
                 Ok(next) => permit = Some(next),
                 Err(_) => break,
             }
@@ -238,7 +237,7 @@ impl Inner {
         let records = match records {
             Records::Whole(records) => records,
             Records::Long => {
-                let _alone = self.long_loads.acquire().await.map_err(|_| EngineError::ShutDown)?;
+                let _alone = self.admissions.alone().await?;
                 return self.client.rebuild_with(definition, row, None).await;
             }
         };
@@ -255,7 +254,7 @@ impl Inner {
         if error.passes() {
             self.residency().evict(id, Due::At(wall_ms() + AGAIN_MS));
             self.due.notify_one();
-            if let Some(others) = self.told_again.admit() {
+            if let Some(others) = self.notices.again.admit() {
                 self.notify(&Notice::TriedAgain { execution: name, error, after_ms: AGAIN_MS, others });
             }
             return;
@@ -319,9 +318,8 @@ impl Engine {
             inner.clone().set_all_aside(condemned).await;
             return Ok(tried);
         }
-        // Its parent has room, and waits for it.
         if inner.residency().begin_load(id) {
-            let admission = Admission { permit: None, share: inner.memory.enter_now() };
+            let admission = inner.admissions.enter_within();
             inner.load(Load { id, admission, signals: Vec::new(), on_trial: false }).await;
         }
         Ok(true)

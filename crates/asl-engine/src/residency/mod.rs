@@ -19,6 +19,7 @@
 //! Two that bring one execution into memory at once: [`Residency::begin_load`] lets one of them. An execution that leaves memory is
 //! told from one that gets a signal by the lock of this table: its channel is closed under it, and what came is taken first.
 
+pub(crate) mod admission;
 pub(crate) mod load;
 pub(crate) mod trial;
 

@@ -9,7 +9,7 @@ use crate::phase::Phase;
 use crate::residency::Due;
 use asl_store::quarantine::{self, Trials};
 use asl_store::{Claimed, ExecutionId};
-use std::sync::{Arc, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 use tokio::sync::{Notify, watch};
 
@@ -17,6 +17,14 @@ use tokio::sync::{Notify, watch};
 const AGAIN: Duration = Duration::from_secs(1);
 /// The longest sleep before it is looked whether the engine is still there.
 const NAP: Duration = Duration::from_secs(60);
+
+/// Executions that may have ended the processes that had them.
+#[derive(Default)]
+pub(crate) struct Quarantine {
+    trials: Mutex<Trials<ExecutionId>>,
+    /// Rings when one may be tried.
+    pub(crate) bell: Arc<Notify>,
+}
 
 /// Tries suspects while the engine lives.
 pub(crate) async fn run(inner: Weak<Inner>, bell: Arc<Notify>, mut phase: watch::Receiver<Phase>) {
@@ -44,16 +52,16 @@ pub(crate) async fn run(inner: Weak<Inner>, bell: Arc<Notify>, mut phase: watch:
 impl Inner {
     pub(crate) fn trials(&self) -> MutexGuard<'_, Trials<ExecutionId>> {
         // Its lists fit together between any two changes.
-        self.trials.lock().unwrap_or_else(PoisonError::into_inner)
+        self.quarantine.trials.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Begins the next trial, if it is time. False when the database could not be written.
     async fn turn(self: Arc<Inner>, now_ms: i64) -> bool {
-        let room = self.slots.available_permits().max(1);
+        let room = self.admissions.free().max(1);
         let Some(trial) = self.trials().next(now_ms, room) else { return true };
         let own = async { self.leased().await?.worker.on_trial(trial.marked).await.map_err(EngineError::from) };
         if let Err(error) = own.await {
-            if self.told_unread.admit().is_some() {
+            if self.notices.unread.admit().is_some() {
                 self.notify(&Notice::NotRead { error });
             }
             let mut trials = self.trials();
@@ -81,7 +89,7 @@ impl Inner {
     /// It is not on trial any more.
     pub(crate) fn settled(&self, execution: ExecutionId) {
         if self.trials().settled(execution) {
-            self.trial_bell.notify_one();
+            self.quarantine.bell.notify_one();
         }
     }
 
@@ -111,7 +119,7 @@ impl Inner {
         drop(residency);
         self.due.notify_one();
         if suspects {
-            self.trial_bell.notify_one();
+            self.quarantine.bell.notify_one();
         }
         aside
     }

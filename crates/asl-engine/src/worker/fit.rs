@@ -34,7 +34,7 @@ impl Left {
 
 impl Inner {
     pub(crate) fn left(&self) -> MutexGuard<'_, Left> {
-        self.left.lock().unwrap_or_else(PoisonError::into_inner)
+        self.ownership.left.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Claims executions, and gives those back that cannot run here.
@@ -84,8 +84,8 @@ impl Inner {
     /// Leaves an execution of this engine to others: it cannot be loaded here.
     pub(crate) fn leave_to_others(&self, execution: ExecutionId, error: &EngineError) {
         let is_new = self.left().executions.insert(execution);
-        let Some(lease) = self.lease.get() else { return };
-        let (worker, why, observer) = (lease.worker.clone(), error.to_string(), self.observer.clone());
+        let Some(lease) = self.ownership.lease.get() else { return };
+        let (worker, why, observer) = (lease.worker.clone(), error.to_string(), self.notices.observer.clone());
         tokio::spawn(async move {
             if is_new {
                 let row = worker.store().execution_numbered(execution).await;

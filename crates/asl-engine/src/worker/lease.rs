@@ -14,8 +14,7 @@ use crate::error::{EngineError, passes};
 use crate::phase::Phase;
 use asl_expr::Timestamp;
 use asl_store::{ExecutionId, NewExecution, Registered, StoreError, Worker};
-use std::sync::atomic::Ordering;
-use std::sync::{Arc, PoisonError, Weak};
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -79,7 +78,7 @@ pub(crate) async fn keep(inner: Weak<Inner>, worker: Weak<dyn Worker>, lease: Du
 impl Inner {
     /// This engine's lease: taken when it is first needed, together with the tasks that an engine at work has.
     pub(crate) async fn leased(self: &Arc<Inner>) -> Result<&Lease, EngineError> {
-        self.lease.get_or_try_init(|| async { self.take_lease(None).await.map(|(lease, _)| lease) }).await
+        self.ownership.lease.get_or_try_init(|| async { self.take_lease(None).await.map(|(lease, _)| lease) }).await
     }
 
     /// Writes the start of an execution. The one that an engine starts first is written with its lease.
@@ -88,7 +87,7 @@ impl Inner {
         new: NewExecution,
     ) -> Result<(Arc<dyn Worker>, ExecutionId), EngineError> {
         let (mut new, mut first) = (Some(new), None);
-        let taken = self.lease.get_or_try_init(|| async {
+        let taken = self.ownership.lease.get_or_try_init(|| async {
             let (lease, written) = self.take_lease(new.take()).await?;
             first = written;
             Ok::<_, EngineError>(lease)
@@ -110,7 +109,7 @@ impl Inner {
         let next = async { if self.settings.client { None } else { crate::worker::outbox::first(self).await } };
         let (registered, next) = tokio::join!(register(self, first), next);
         let (lease, written) = registered?;
-        self.outbox.fetch_or(next.is_some(), Ordering::Relaxed);
+        self.outbox.found(next.is_some());
         self.spawn_tasks(&lease.worker, next);
         Ok((lease, written))
     }
@@ -123,13 +122,19 @@ impl Inner {
         }
         let phase = || self.phase.subscribe();
         // Taken once: the lease is made once.
-        let bell = self.bell.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let bell = self.outbox.listen();
         if let Some(bell) = bell.filter(|_| !self.settings.client) {
             tokio::spawn(crate::worker::outbox::run(weak.clone(), self.clock.hold(), bell, phase(), next_delivery));
         }
         tokio::spawn(crate::residency::load::run(weak.clone(), self.due.clone(), phase()));
-        tokio::spawn(crate::residency::trial::run(weak.clone(), self.trial_bell.clone(), phase()));
-        tokio::spawn(crate::worker::poller::run(weak, worker, self.settings.lease, self.wake.clone(), phase()));
+        tokio::spawn(crate::residency::trial::run(weak.clone(), self.quarantine.bell.clone(), phase()));
+        tokio::spawn(crate::worker::poller::run(
+            weak,
+            worker,
+            self.settings.lease,
+            self.ownership.wake.clone(),
+            phase(),
+        ));
     }
 
     /// The lease is lost: nothing here may act any more.

@@ -14,8 +14,25 @@ use crate::engine::Engine;
 use crate::error::EngineError;
 use crate::phase::Phase;
 use asl_store::{Store, StoreError, WorkerRow};
-use std::sync::atomic::Ordering;
+use fit::Left;
+use lease::Lease;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
+use tokio::sync::{Notify, OnceCell};
+
+/// What an engine is as a worker.
+#[derive(Default)]
+pub(crate) struct Ownership {
+    /// Its row in the store, from the first execution on that it owns.
+    pub(crate) lease: OnceCell<Lease>,
+    /// True when it takes on executions without an owner.
+    pub(crate) serving: AtomicBool,
+    /// Wakes the poller: the store should be looked at.
+    pub(crate) wake: Arc<Notify>,
+    /// What is left to others.
+    left: Mutex<Left>,
+}
 
 /// How often a drain looks whether something is still in flight.
 const LOOK: Duration = Duration::from_millis(10);
@@ -56,8 +73,8 @@ impl Engine {
     pub async fn serve(&self) -> Result<(), EngineError> {
         self.inner.still_works()?;
         self.inner.leased().await?;
-        self.inner.serving.store(true, Ordering::Relaxed);
-        self.inner.wake.notify_one();
+        self.inner.ownership.serving.store(true, Ordering::Relaxed);
+        self.inner.ownership.wake.notify_one();
         Ok(())
     }
 

@@ -12,8 +12,8 @@ use asl_expr::Timestamp;
 use asl_store::contract;
 use asl_task::embedded::{FailedDelivery, OutboxDelivery, Target, Wanted};
 use asl_value::Value;
-use std::sync::atomic::Ordering;
-use std::sync::{Arc, Weak};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 use tokio::sync::{MutexGuard, mpsc, watch};
 
@@ -24,6 +24,47 @@ const BATCH: u32 = 16;
 const RETRY_MS: i64 = 30_000;
 /// How long an engine that ends waits for deliveries that are on their way.
 const ON_THEIR_WAY: Duration = Duration::from_secs(5);
+
+/// What an engine knows of its outbox.
+pub(crate) struct Outbox {
+    /// Rings when there may be deliveries to make.
+    bell: mpsc::Sender<()>,
+    /// Where it is heard, until somebody listens.
+    heard: Mutex<Option<mpsc::Receiver<()>>>,
+    /// True when there may be something in it: there was when the engine began, or something was published here.
+    may_hold: AtomicBool,
+    /// Held while deliveries are made: an engine that ends waits for those.
+    delivering: tokio::sync::Mutex<()>,
+}
+
+impl Outbox {
+    pub(crate) fn new() -> Outbox {
+        let (bell, heard) = mpsc::channel(1);
+        Outbox {
+            bell,
+            heard: Mutex::new(Some(heard)),
+            may_hold: AtomicBool::new(false),
+            delivering: tokio::sync::Mutex::default(),
+        }
+    }
+
+    /// There may be deliveries to make.
+    pub(crate) fn ring(&self) {
+        self.found(true);
+        // It rings already, or nobody listens any more.
+        let _ = self.bell.try_send(());
+    }
+
+    /// Whether something was in it when the engine began.
+    pub(crate) fn found(&self, something: bool) {
+        self.may_hold.fetch_or(something, Ordering::Relaxed);
+    }
+
+    /// Where the bell is heard: for the first who asks.
+    pub(crate) fn listen(&self) -> Option<mpsc::Receiver<()>> {
+        self.heard.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+}
 
 /// Delivers until the engine stops or is dropped. `bell` rings when something was published; `next` is when the first
 /// delivery is due of those that were there before.
@@ -37,7 +78,7 @@ pub(crate) async fn run(
     loop {
         let Some(engine) = inner.upgrade() else { return };
         // Nobody else may keep the engine for the loop's sake; the bell tells when it is gone.
-        let rope = engine.deliveries.downgrade();
+        let rope = engine.outbox.bell.downgrade();
         let rings = move || rope.upgrade().is_some_and(|rope| rope.capacity() < rope.max_capacity());
         drop(engine);
         tokio::select! {
@@ -49,7 +90,7 @@ pub(crate) async fn run(
             _ = phase.wait_for(|phase| !phase.takes_on()) => return,
         }
         let Some(engine) = inner.upgrade() else { return };
-        let delivering = engine.delivering.lock().await;
+        let delivering = engine.outbox.delivering.lock().await;
         next = drain(&engine, &delivering).await.unwrap_or_else(|error| {
             tracing::warn!(%error, "deliveries to functions are delayed");
             Some(engine.clock.now().plus_ms(RETRY_MS))
@@ -72,10 +113,10 @@ pub(crate) async fn first(inner: &Arc<Inner>) -> Option<Timestamp> {
 /// Makes the deliveries that are due, before the engine ends, and lets those end that are on their way, for a while. None are
 /// looked for where none can be.
 pub(crate) async fn last(inner: &Arc<Inner>) -> Result<(), EngineError> {
-    if !inner.outbox.load(Ordering::Relaxed) {
+    if !inner.outbox.may_hold.load(Ordering::Relaxed) {
         return Ok(());
     }
-    match tokio::time::timeout(ON_THEIR_WAY, inner.delivering.lock()).await {
+    match tokio::time::timeout(ON_THEIR_WAY, inner.outbox.delivering.lock()).await {
         Ok(delivering) => drain(inner, &delivering).await.map(drop),
         // What does not end is due again when its lease is over.
         Err(_) => Ok(()),

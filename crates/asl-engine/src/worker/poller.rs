@@ -59,7 +59,7 @@ pub(crate) async fn run(
             Err(error @ EngineError::Store(StoreError::Gone { .. })) => return engine.lose(error),
             Err(error) => {
                 tracing::debug!(%error, "the database could not be looked at");
-                if engine.told_unread.admit().is_some() {
+                if engine.notices.unread.admit().is_some() {
                     engine.notify(&Notice::NotRead { error });
                 }
                 next = Instant::now() + AGAIN;
@@ -137,7 +137,7 @@ impl Watch {
             inner.status_changed();
         }
         let left = if news == News::Time { false } else { Watch::take_signals(inner, worker).await? };
-        let takes_on = inner.serving.load(Ordering::Relaxed) && inner.phase.borrow().takes_on();
+        let takes_on = inner.ownership.serving.load(Ordering::Relaxed) && inner.phase.borrow().takes_on();
         let due = self.looked.is_none_or(|looked| looked.elapsed() >= self.every_now());
         if takes_on && (due || news != News::Time) {
             return Ok(self.take_on(inner, worker, due).await? || left);
@@ -188,7 +188,7 @@ impl Watch {
             return Ok(false);
         }
         let now_ms = wall_ms();
-        let free = if inner.memory.has_room() { inner.slots.available_permits() } else { 0 };
+        let free = if inner.admissions.memory.has_room() { inner.admissions.free() } else { 0 };
         let room = free - inner.residency().due_count(now_ms, free);
         if room == 0 && gone.is_empty() {
             return Ok(true);
@@ -210,7 +210,7 @@ fn hand(inner: &Arc<Inner>, signal: Signal) -> bool {
     if matches!(residency.get(signal.execution), None | Some(Residence::Evicted { .. })) {
         // It reads its signals when it is loaded: with others where there is room, and without waiting for room where there is
         // none. Whoever sent it waits to hear what became of it.
-        if inner.slots.available_permits() > 0 {
+        if inner.admissions.free() > 0 {
             residency.evict(signal.execution, Due::Now);
             inner.due.notify_one();
         } else {
