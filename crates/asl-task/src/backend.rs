@@ -3,6 +3,7 @@
 use crate::activity::Activity;
 use crate::aws::{Aws, Choice, Optimized, unknown};
 use crate::bucket::Buckets;
+use crate::embedded::sfn::Sfn;
 use crate::embedded::{Dialect, Embedded, Nest, Nested, Services};
 use crate::function::{ByArn, FunctionSet, Invoke};
 use crate::http::Http;
@@ -206,6 +207,9 @@ impl Backends {
         }
         if (&**service, &**action, sdk) == ("states", "startExecution", false) {
             return Ok(Backend::new(Nested { nest: self.nest.clone(), pattern }));
+        }
+        if sdk && &**service == "sfn" && crate::embedded::sfn::has(action) && pattern == Pattern::RequestResponse {
+            return Ok(Backend::new(Sfn { nest: self.nest.clone(), action: action.clone() }));
         }
         if embedded {
             let services = self.services.clone();

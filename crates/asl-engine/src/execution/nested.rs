@@ -7,8 +7,8 @@ use crate::engine::{Engine, Inner, NAP};
 use crate::error::EngineError;
 use crate::machines::{Found, find, told};
 use asl_core::Failure;
-use asl_store::{ExecutionRow, Status};
-use asl_task::embedded::{Begun, Executions, Wanted};
+use asl_store::{ExecutionRow, Filter, Status};
+use asl_task::embedded::{Begun, Executions, Refused, TokenAnswer, Wanted};
 use asl_value::Value;
 use async_trait::async_trait;
 use std::sync::Weak;
@@ -77,6 +77,71 @@ impl Executions for Nursery {
             tracing::warn!(execution = arn, %error, "an execution could not be stopped with the one that waited for it");
         }
     }
+
+    async fn end(&self, arn: &str, failure: Failure) -> Result<i64, Refused> {
+        let engine = self.engine().map_err(|_| gone())?;
+        Box::pin(engine.stop(arn, failure)).await.map_err(|e| exception(&e))?;
+        let stopped = engine.row(arn).await.map_err(|e| exception(&e))?.stopped;
+        Ok(stopped.unwrap_or_else(|| engine.inner.clock.now()).millis())
+    }
+
+    async fn answer(&self, token: &str, answer: TokenAnswer) -> Result<(), Refused> {
+        let engine = self.engine().map_err(|_| gone())?;
+        let answered = match answer {
+            TokenAnswer::Success(output) => Box::pin(engine.send_task_success(token, output)).await,
+            TokenAnswer::Failure(failure) => Box::pin(engine.send_task_failure(token, failure)).await,
+            TokenAnswer::Heartbeat => Box::pin(engine.send_task_heartbeat(token)).await,
+        };
+        answered.map_err(|e| exception(&e))
+    }
+
+    async fn list(&self, state_machine: &str, status: Option<&str>, most: u32) -> Result<Vec<Value>, Refused> {
+        let engine = self.engine().map_err(|_| gone())?;
+        let status = match status {
+            None => None,
+            Some(name) => {
+                Some(Status::ALL.into_iter().find(|status| status.name() == name).ok_or_else(|| Refused {
+                    code: "Validation",
+                    message: format!(
+                        "Value '{name}' at 'statusFilter' failed to satisfy constraint: Member must be a status"
+                    ),
+                })?)
+            }
+        };
+        let name = state_machine.rsplit(':').next().unwrap_or(state_machine).to_owned();
+        let filter = Filter { status, state_machine: Some(name), limit: Some(most), ..Filter::default() };
+        let rows = engine.inner.store.executions(&filter).await.map_err(|e| exception(&e.into()))?;
+        let item = |row: ExecutionRow| {
+            let members: [(&str, Option<Value>); 6] = [
+                ("ExecutionArn", Some(row.arn.into())),
+                ("StateMachineArn", Some(row.state_machine_arn.into())),
+                ("Name", Some(row.name.into())),
+                ("Status", Some(row.status.name().into())),
+                ("StartDate", Some(Value::from(row.started.millis()))),
+                ("StopDate", row.stopped.map(|at| Value::from(at.millis()))),
+            ];
+            Value::from_iter(members.into_iter().filter_map(|(name, value)| Some((name, value?))))
+        };
+        Ok(rows.into_iter().map(item).collect())
+    }
+}
+
+fn gone() -> Refused {
+    exception(&EngineError::ShutDown)
+}
+
+/// The exception of the API that an error of the engine is.
+fn exception(error: &EngineError) -> Refused {
+    let (code, message) = match error {
+        EngineError::InvalidToken => ("InvalidToken", "Invalid Token: 'Invalid token'".to_owned()),
+        EngineError::TaskTimedOut => {
+            ("TaskTimedOut", "Task Timed Out: 'Provided task does not exist anymore'".to_owned())
+        }
+        EngineError::NoSuchExecution(arn) => ("ExecutionDoesNotExist", format!("Execution Does Not Exist: '{arn}'")),
+        EngineError::TooLong { .. } => ("Validation", error.to_string()),
+        error => ("Sfn", error.to_string()),
+    };
+    Refused { code, message }
 }
 
 impl Nursery {

@@ -47,6 +47,7 @@ mod queue;
 #[cfg(feature = "schema")]
 mod schema;
 mod services;
+pub(crate) mod sfn;
 mod spec;
 mod table;
 mod topic;
@@ -60,6 +61,7 @@ pub(crate) use nested::Nested;
 pub use nested::{Begun, Executions, Nest, Wanted};
 pub use queue::Receive;
 pub use services::{Dialect, Identity, ServiceCall, Services};
+pub use sfn::{Refused, TokenAnswer};
 pub use spec::{
     ActivitySpec, BusSpec, FilterPolicyScope, IndexSpec, KeyAttribute, KeyType, ProjectionSpec, ProjectionType,
     Protocol, QueueSpec, RedrivePolicy, RuleSpec, RuleState, ServicesSpec, SubscriptionRedrivePolicy, SubscriptionSpec,

@@ -2,6 +2,7 @@
 //!
 //! The engine gives what it can do as [`Executions`]; the shapes of results and errors are here.
 
+use super::sfn::{Refused, TokenAnswer};
 use super::{Dialect, ServiceKind, answer};
 use crate::backend::Missing;
 use crate::integration::{Call, Integration, Mode, Progress};
@@ -54,6 +55,24 @@ pub trait Executions: Send + Sync {
 
     /// Stops an execution, as well as can be.
     async fn stop(&self, arn: &str);
+
+    /// Stops an execution that somebody asked for, by its ARN; when it ended, in epoch milliseconds.
+    ///
+    /// # Errors
+    /// There is none, or it cannot be stopped.
+    async fn end(&self, arn: &str, failure: Failure) -> Result<i64, Refused>;
+
+    /// Answers a task token.
+    ///
+    /// # Errors
+    /// No task waits for it, or the answer is not acceptable.
+    async fn answer(&self, token: &str, answer: TokenAnswer) -> Result<(), Refused>;
+
+    /// The newest executions of a state machine, at most so many, as [`Executions::describe`] has them, without input and output.
+    ///
+    /// # Errors
+    /// They cannot be read now, or there is no such status.
+    async fn list(&self, state_machine: &str, status: Option<&str>, most: u32) -> Result<Vec<Value>, Refused>;
 }
 
 /// Where an engine says that it runs executions for tasks. Clones are one; empty where definitions are only checked.
@@ -66,7 +85,7 @@ impl Nest {
         let _ = self.0.set(Box::new(executions));
     }
 
-    fn get(&self) -> Result<&dyn Executions, Failure> {
+    pub(super) fn get(&self) -> Result<&dyn Executions, Failure> {
         let none = || Failure::new("States.Runtime", "no engine runs executions for tasks here");
         self.0.get().map(|executions| &**executions).ok_or_else(none)
     }
