@@ -30,7 +30,8 @@ pub(crate) async fn find(inner: &Inner, wanted: &Wanted<'_>) -> Result<Found, Fa
     let name = arn.split_once(":stateMachine:").map_or(arn, |(_, name)| name);
     if let Some(found) = given(inner, name).await {
         let definition = found.map_err(|why| failed(&format!("{name} cannot be loaded: {why}")))?;
-        let about = StartAs { started_as: Some(started_as), ..StartAs::default() };
+        // Of what kind it is nobody says here: it is as it is wanted.
+        let about = StartAs { started_as: Some(started_as), express: wanted.sync, ..StartAs::default() };
         return Ok(Found { name: name.to_owned(), definition, about });
     }
     let unread = |error: asl_store::StoreError| failed(&error.to_string());
@@ -54,6 +55,11 @@ pub(crate) async fn find(inner: &Inner, wanted: &Wanted<'_>) -> Result<Found, Fa
         started_as.version = Some(number);
         started_as.alias = qualifier.parse::<i64>().is_err().then(|| qualifier.to_owned());
         (hash, role) = (version.definition, version.role_arn);
+    }
+    if wanted.sync && row.kind != "EXPRESS" {
+        let message = "This operation is not supported by this type of state machine";
+        let cause = told(message, "StateMachineTypeNotSupported", wanted.key);
+        return Err(Failure::new("StepFunctions.StateMachineTypeNotSupportedException", cause));
     }
     let stored = inner.store.definition(&hash).await.map_err(unread)?;
     let stored = stored.ok_or_else(|| failed(&format!("the definition of {arn} is not in the database")))?;

@@ -14,6 +14,7 @@ on_every_store! {
     a_task_answers_the_token_of_another,
     a_task_stops_describes_and_lists_executions,
     what_is_refused_has_the_names_of_the_sdk,
+    a_synchronous_execution_is_part_of_the_result,
 }
 
 const WAITS: &str = r#"{"StartAt": "A", "States": {"A": {"Type": "Task", "End": true,
@@ -142,5 +143,37 @@ async fn what_is_refused_has_the_names_of_the_sdk(home: Home) {
         assert_eq!(told, error, "{action}: {why}");
         assert!(why.contains(cause), "{action}: {why}");
     }
+    engine.shutdown().await.unwrap();
+}
+
+async fn a_synchronous_execution_is_part_of_the_result(home: Home) {
+    let spec: ServicesSpec = toml::from_str("").unwrap();
+    let services = Services::new(&spec, Identity::new("us-east-1", "000000000000")).unwrap();
+    let machines = |name: &str| match name {
+        "good" => Some(Ok(definition(r#"{"StartAt": "A", "States": {"A": {"Type": "Pass", "End": true}}}"#))),
+        "bad" => {
+            Some(Ok(definition(r#"{"StartAt": "A", "States": {"A": {"Type": "Fail", "Error": "E", "Cause": "c"}}}"#)))
+        }
+        _ => None,
+    };
+    let engine = Engine::builder(home.open().await.store()).services(services).state_machines(machines).build();
+    let sync = r#"{"StateMachineArn.$": "$.machine", "Input": "{\"a\": 1}"}"#;
+    let run = |name: &'static str| {
+        let engine = engine.clone();
+        async move {
+            let input = Value::from_iter([("machine", name)]);
+            let Outcome::Succeeded(result) = ask(&engine, "startSyncExecution", sync, &input).await else {
+                panic!("a child that fails does not fail the task")
+            };
+            result
+        }
+    };
+    let good = run("good").await;
+    assert!(good["ExecutionArn"].as_str().unwrap().contains(":express:"), "{good}");
+    assert_eq!([&good["Status"], &good["Output"]], [&Value::from("SUCCEEDED"), &Value::from(r#"{"a":1}"#)]);
+    assert_eq!(good["BillingDetails"]["BilledDurationInMilliseconds"], Value::from(100));
+    let bad = run("bad").await;
+    let texts = ["Status", "Error", "Cause"].map(|name| bad[name].as_str().unwrap().to_owned());
+    assert_eq!(texts, ["FAILED", "E", "c"]);
     engine.shutdown().await.unwrap();
 }

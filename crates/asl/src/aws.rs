@@ -2,6 +2,7 @@
 //! servers. Times are the AWS CLI's (`2026-01-31T12:00:00.123000+00:00`).
 
 use crate::{Event, ExecutionRow, Map, Status, Timestamp, Value, to_aws};
+use asl_task::embedded::{BILLED_MB, billed_ms};
 
 /// `DescribeExecution`: the header of an execution, with its input and, once it has succeeded, its output;
 /// `setAside` tells why nobody runs it, where that is so.
@@ -87,13 +88,10 @@ pub fn start_execution(arn: &str, started: Timestamp) -> Value {
     Map::from_iter([("executionArn", Value::from(arn)), ("startDate", started.to_cli_string().into())]).into()
 }
 
-/// What AWS bills for a synchronous Express execution that took from one time to another: each begun 100 ms, and 64 MB, the least that
-/// is billed.
+/// What AWS bills for a synchronous Express execution that took from one time to another (`BillingDetails`).
 pub fn billing_details(started: Timestamp, stopped: Timestamp) -> Value {
-    const STEP_MS: i64 = 100;
-    let took_ms = (stopped.millis() - started.millis()).max(1);
-    let billed_ms = (took_ms + STEP_MS - 1) / STEP_MS * STEP_MS;
-    Value::from_iter([("billedMemoryUsedInMB", 64), ("billedDurationInMilliseconds", billed_ms)])
+    let billed_ms = billed_ms(stopped.millis() - started.millis());
+    Value::from_iter([("billedMemoryUsedInMB", BILLED_MB), ("billedDurationInMilliseconds", billed_ms)])
 }
 
 /// `StopExecution`: `{"stopDate"}`.

@@ -187,7 +187,7 @@ async fn deliver(inner: &Arc<Inner>, delivery: OutboxDelivery) -> Result<(), Eng
 /// Starts an execution of a rule's state machine. Its name is the delivery's id: a delivery that comes again starts no second one.
 async fn start(inner: &Arc<Inner>, arn: &str, id: &str, input: &Value) -> Result<(), Failure> {
     let text = input.to_string();
-    let wanted = Wanted { state_machine: arn, name: Some(id), input: &text, trace_header: None, key: id };
+    let wanted = Wanted { state_machine: arn, name: Some(id), input: &text, trace_header: None, sync: false, key: id };
     let Found { name, definition, about } = machines::find(inner, &wanted).await?;
     let start = StartExecution { definition, state_machine: &name, name: Some(id), input: &text };
     match (Engine { inner: inner.clone() }).start_as(start, about).await {

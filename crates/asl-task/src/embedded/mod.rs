@@ -61,7 +61,7 @@ pub(crate) use nested::Nested;
 pub use nested::{Begun, Executions, Nest, Wanted};
 pub use queue::Receive;
 pub use services::{Dialect, Identity, ServiceCall, Services};
-pub use sfn::{Refused, TokenAnswer};
+pub use sfn::{BILLED_MB, Refused, TokenAnswer, billed_ms};
 pub use spec::{
     ActivitySpec, BusSpec, FilterPolicyScope, IndexSpec, KeyAttribute, KeyType, ProjectionSpec, ProjectionType,
     Protocol, QueueSpec, RedrivePolicy, RuleSpec, RuleState, ServicesSpec, SubscriptionRedrivePolicy, SubscriptionSpec,

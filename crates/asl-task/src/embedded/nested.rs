@@ -25,6 +25,8 @@ pub struct Wanted<'a> {
     pub input: &'a str,
     /// The X-Ray trace header.
     pub trace_header: Option<&'a str>,
+    /// It is waited for as an Express execution (StartSyncExecution): another kind of state machine is refused.
+    pub sync: bool,
     /// The key of the task, as in [`Call::key`]: an execution that was started with it is not started again.
     pub key: &'a str,
 }
@@ -142,6 +144,7 @@ impl Integration for Nested {
             name: text("Name"),
             input: &input,
             trace_header: text("TraceHeader"),
+            sync: false,
             key: call.key,
         };
         let begun = self.nest.get()?.start(&wanted).await?;
