@@ -217,7 +217,7 @@ impl<T> Shared<T> {
             }
             if !state.queue.is_empty() {
                 if rested && !self.gather.linger.is_zero() && !state.closed {
-                    // Who waits for the end of the queue ends this wait.
+                    // A caller of `flush` ends this wait.
                     let waited = self.changed.wait_timeout(state, self.gather.linger);
                     state = waited.unwrap_or_else(PoisonError::into_inner).0;
                 }

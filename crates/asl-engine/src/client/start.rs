@@ -21,7 +21,7 @@ pub struct Ended {
     pub at: Timestamp,
 }
 
-/// What those are told who wait for an execution; `None` while it has not ended.
+/// What the callers that wait for an execution are told; `None` while it has not ended.
 pub(crate) type End = Option<Result<Ended, EngineError>>;
 
 /// What to start.

@@ -50,7 +50,7 @@ pub(crate) struct Inner {
     pub(crate) settings: Settings,
     pub(crate) notices: Notices,
     pub(crate) phase: watch::Sender<Phase>,
-    /// Who is let into memory.
+    /// Which executions are let into memory.
     pub(crate) admissions: Admissions,
     /// What it is as a worker.
     pub(crate) ownership: Ownership,

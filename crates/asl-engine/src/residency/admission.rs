@@ -1,4 +1,4 @@
-//! What an execution in memory takes there, and who is let in: a permit of so many, and bytes of so many.
+//! What an execution in memory takes there, and which executions are let in: a permit of so many, and bytes of so many.
 
 use crate::error::EngineError;
 use crate::memory::{Memory, Share};

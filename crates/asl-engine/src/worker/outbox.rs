@@ -29,7 +29,7 @@ const ON_THEIR_WAY: Duration = Duration::from_secs(5);
 pub(crate) struct Outbox {
     /// Rings when there may be deliveries to make.
     bell: mpsc::Sender<()>,
-    /// Where it is heard, until somebody listens.
+    /// The other end of the bell, until the loop that delivers takes it.
     heard: Mutex<Option<mpsc::Receiver<()>>>,
     /// True when there may be something in it: there was when the engine began, or something was published here.
     may_hold: AtomicBool,
@@ -60,7 +60,7 @@ impl Outbox {
         self.may_hold.fetch_or(something, Ordering::Relaxed);
     }
 
-    /// Where the bell is heard: for the first who asks.
+    /// The other end of the bell, for the first caller.
     pub(crate) fn listen(&self) -> Option<mpsc::Receiver<()>> {
         self.heard.lock().unwrap_or_else(PoisonError::into_inner).take()
     }

@@ -1,5 +1,5 @@
-//! Changes of the status of executions, told to the default bus where a rule may match them: whoever wrote them, each once, also over a
-//! crash. The feed of records is followed, and how far is written together with what was told.
+//! Changes of the status of executions, told to the default bus where a rule may match them: by whatever process they were written, each once,
+//! also over a crash. The feed of records is followed, and how far is written together with what was told.
 
 use crate::engine::Inner;
 use crate::error::EngineError;

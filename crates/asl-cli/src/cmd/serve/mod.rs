@@ -106,7 +106,7 @@ pub(crate) async fn serve(mut args: Serve) -> Result<Exit, Trouble> {
     let journal = place::write(&database).await?;
     let mut listener = Some(Listener::bind(SocketAddr::new(args.listen, args.port)).await.map_err(refused)?);
     loop {
-        // One that is not started again is left with the server: whoever comes later is refused at once.
+        // Without --watch the server has the address to itself: when it ends, clients that connect later are refused at once.
         let Some(listener) = (if args.watch { listener.clone() } else { listener.take() }) else { break };
         let (engine, end) = answer(&args, setup, (&journal, &database), listener, &log, &mut signals).await?;
         if let End::Lost(lost) = end {

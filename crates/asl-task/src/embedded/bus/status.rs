@@ -1,5 +1,5 @@
 //! Changes of the status of executions, which Step Functions puts on the default bus: source `aws.states`, detail-type
-//! `Step Functions Execution Status Change`. Those who follow the feed of records find them (the engine's worker), and put each once:
+//! `Step Functions Execution Status Change`. The engine's worker follows the feed of records, finds them, and puts each once:
 //! the place up to which the feed was followed is written in the same transaction.
 
 use super::super::error::Stop;
