@@ -178,32 +178,57 @@ fn int32(number: i64) -> Result<i32, String> {
     i32::try_from(number).map_err(|_| format!("{number} is not between {} and {}", i32::MIN, i32::MAX))
 }
 
-/// Fills the `{}` of a template. A brace that means itself has a backslash before it.
+/// Fills the `{}` of a template. All that goes in is paid for before room for it is made.
 fn format_text(template: &str, args: &[Value], budget: &Budget) -> Answer {
     budget.bytes(template.len())?;
-    let mut out = String::with_capacity(template.len());
+    let mut room = template.len();
+    pieces(template, args, |piece| {
+        if let Piece::Argument(arg) = piece {
+            // Java's text of a value is no longer than twice its JSON.
+            let bytes = arg.measure().bytes;
+            budget.bytes(bytes)?;
+            room += bytes;
+        }
+        Ok(())
+    })?;
+    let mut out = String::with_capacity(room);
+    pieces(template, args, |piece| {
+        match piece {
+            Piece::Char(c) => out.push(c),
+            Piece::Argument(arg) => java::write(arg, &mut out),
+        }
+        Ok(())
+    })?;
+    Ok(out.into())
+}
+
+/// A part of a filled template.
+enum Piece<'a> {
+    Char(char),
+    Argument(&'a Value),
+}
+
+/// The parts of a template in order. A brace that means itself has a backslash before it.
+fn pieces<'a>(
+    template: &str,
+    args: &'a [Value],
+    mut see: impl FnMut(Piece<'a>) -> Result<(), Problem>,
+) -> Result<(), Problem> {
     let mut args = args.iter();
     let mut chars = template.chars().peekable();
     while let Some(c) = chars.next() {
-        match c {
-            '\\' => out.push(chars.next().ok_or("the template ends in a lone backslash")?),
+        see(match c {
+            '\\' => Piece::Char(chars.next().ok_or("the template ends in a lone backslash")?),
             '{' if chars.peek() == Some(&'}') => {
                 chars.next();
-                let arg = args.next().ok_or("the template has more {} than there are arguments")?;
-                // Java's text of a value is no longer than twice its JSON.
-                budget.bytes(arg.measure().bytes)?;
-                java::write(arg, &mut out);
+                Piece::Argument(args.next().ok_or("the template has more {} than there are arguments")?)
             }
             '{' => return Err(Problem::Template("matching '}' not found for '{'.")),
             '}' => return Err(Problem::Template("matching '{' not found for '}'.")),
-            _ => out.push(c),
-        }
+            _ => Piece::Char(c),
+        })?;
     }
-    if args.next().is_some() {
-        Err("the template has fewer {} than there are arguments".into())
-    } else {
-        Ok(out.into())
-    }
+    if args.next().is_some() { Err("the template has fewer {} than there are arguments".into()) } else { Ok(()) }
 }
 
 /// A blank text is null; `-0` is 0.
