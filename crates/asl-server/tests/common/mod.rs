@@ -27,7 +27,9 @@ async fn store() -> Arc<dyn Store> {
     if env!("CARGO_CRATE_NAME") == "on_postgres" {
         match std::env::var("ASL_TEST_POSTGRES") {
             Ok(url) => {
-                let schema = format!("v{}_{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
+                // This module is there twice in that program, each with a count of its own.
+                let module = module_path!().replace("::", "_");
+                let schema = format!("v{}_{}_{module}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
                 let database = Database::open(format!("{url}?schema={schema}"), JournalOptions::default()).await;
                 return database.unwrap().store();
             }
