@@ -243,3 +243,61 @@ fn every_task_is_listed_with_what_runs_it() {
         .says("bad.asl.json: 1 error; `asl check bad.asl.json` shows where");
     place.asl(&["check", "--tasks", "--format", "sarif"]).ends(2).says("--tasks has no such format");
 }
+
+/// The lines of a section of `docs/reference/kinds.md`: service and actions.
+fn kinds(section: &str) -> Vec<(String, Vec<String>)> {
+    let page = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/reference/kinds.md");
+    let page = std::fs::read_to_string(page).unwrap();
+    let section = page.split("\n## ").find_map(|part| part.strip_prefix(section)).unwrap();
+    let quoted = |cell: &str| cell.split('`').skip(1).step_by(2).map(str::to_owned).collect::<Vec<_>>();
+    let row = |line: &str| {
+        let mut cells = line.strip_prefix("| `")?.split(" | ");
+        let service = cells.next()?.trim_end_matches('`').to_owned();
+        Some((service, quoted(cells.next()?)))
+    };
+    section.lines().filter_map(row).collect()
+}
+
+/// What `asl check --tasks` says runs each of these, in a project with these lines.
+fn runners(kinds: &[(String, Vec<String>)], project: &str) -> Vec<(String, String)> {
+    let place = Place::empty();
+    place.write("asl.toml", &format!("[queues.Q]\n[topics.T]\n[buckets.data]\nPath = \".\"\n{project}"));
+    let all =
+        kinds.iter().flat_map(|(service, actions)| actions.iter().map(move |action| format!("{service}:{action}")));
+    let state = |resource: String| {
+        let state = json!({"Type": "Task", "Resource": format!("arn:aws:states:::{resource}"), "End": true});
+        json!({"StartAt": resource, "States": {resource.clone(): state}})
+    };
+    let branches: Vec<Value> = all.map(state).collect();
+    let machine = json!({"StartAt": "All", "States": {"All": {"Type": "Parallel", "End": true, "Branches": branches}}});
+    place.write("all.asl.json", &machine.to_string());
+    let told = place.asl(&["check", "--tasks", "--json", "all.asl.json"]);
+    let told: Value = serde_json::from_str(&told.stdout).unwrap();
+    let text = |task: &Value, name: &str| task[name].as_str().unwrap_or_default().to_owned();
+    told["tasks"].as_array().unwrap().iter().map(|task| (text(task, "state"), text(task, "runner"))).collect()
+}
+
+#[test]
+fn each_kind_of_task_is_run_by_what_the_page_says() {
+    let here = runners(&kinds("In this engine"), "");
+    let others: Vec<_> = here.iter().filter(|(_, runner)| !matches!(&**runner, "embedded" | "function")).collect();
+    assert!(here.len() > 30 && others.is_empty(), "{others:?}");
+    let aws = kinds("At AWS");
+    let backends: String = aws.iter().map(|(service, _)| format!("\"{service}\" = \"aws\"\n")).collect();
+    let there = runners(&aws, &format!("[backends]\n{backends}"));
+    let others: Vec<_> = there.iter().filter(|(_, runner)| runner != "aws").collect();
+    assert!(there.len() > 140 && others.is_empty(), "{others:?}");
+    // Unasked, nothing leaves the machine.
+    let others: Vec<_> = runners(&aws, "").into_iter().filter(|(_, runner)| runner != "nothing").collect();
+    assert!(others.is_empty(), "{others:?}");
+    for (service, actions) in kinds("Nowhere") {
+        for action in actions {
+            let place = Place::empty();
+            place.write("asl.toml", "");
+            let state =
+                json!({"Type": "Task", "Resource": format!("arn:aws:states:::{service}:{action}"), "End": true});
+            place.write("a.asl.json", &json!({"StartAt": "A", "States": {"A": state}}).to_string());
+            place.asl(&["run", "a.asl.json"]).ends(2).says("is not recognized");
+        }
+    }
+}
